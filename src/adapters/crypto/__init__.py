@@ -1,0 +1,1 @@
+"""Passwords, tokens and sealed secrets, by argon2-cffi, joserfc and cryptography."""

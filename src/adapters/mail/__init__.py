@@ -1,0 +1,1 @@
+"""E-mail: what an address is."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: SQLAlchemy builds and compiles statements, psycopg executes them, the tenant wall is in tenancy."""

@@ -1,0 +1,90 @@
+"""Writing facts to the company's log: numbered by the company's counter row, in the last statement of a transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from adapters.sql.statement import Statement
+from adapters.sql.tables.log import event_sequences, events
+from core.kernel.actor import Actor
+from core.kernel.events import Fact
+
+_count = bindparam("count", type_=BigInteger)
+_counter = (
+    update(event_sequences)
+    .values(last_seq=event_sequences.c.last_seq + _count)
+    .returning(event_sequences.c.last_seq)
+    .cte("counter")
+)
+_facts = func.unnest(
+    bindparam("ordinals", type_=ARRAY(BigInteger)),
+    bindparam("names", type_=ARRAY(Text)),
+    bindparam("channels", type_=ARRAY(Text)),
+    bindparam("projects", type_=ARRAY(Uuid)),
+    # An array of arrays would be flattened, so each list of users travels as the text of an array.
+    bindparam("named", type_=ARRAY(Text)),
+    bindparam("for_admins", type_=ARRAY(Boolean)),
+    bindparam("bodies", type_=ARRAY(JSONB)),
+).table_valued("ordinal", "event", "channel", "project_id", "named", "for_admins", "body", name="fact").render_derived()
+
+# The counter's row stays locked until commit, so numbers are gap-free and in the order of commits. This statement comes
+# last in its transaction, so that the lock is held for one flush and no longer.
+APPEND = Statement(
+    insert(events)
+    .from_select(
+        ["seq", "event", "channel", "occurred_at", "actor_id", "via", "project_id", "named", "for_admins", "body"],
+        select(
+            _counter.c.last_seq - _count + _facts.c.ordinal,
+            _facts.c.event,
+            _facts.c.channel,
+            bindparam("occurred_at", type_=DateTime(timezone=True)),
+            bindparam("actor_id", type_=Uuid),
+            bindparam("via", type_=Text),
+            _facts.c.project_id,
+            cast(_facts.c.named, ARRAY(Uuid)),
+            _facts.c.for_admins,
+            _facts.c.body,
+        ).select_from(_counter.join(_facts, true())),
+    )
+    .returning(events.c.seq)
+)
+
+
+def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> dict[str, Any]:
+    """The parameters of APPEND for some facts of one actor."""
+    audiences = [fact.audience() for fact in facts]
+    return {
+        "count": len(facts),
+        "ordinals": list(range(1, len(facts) + 1)),
+        "names": [fact.event for fact in facts],
+        "channels": [str(fact.channel) for fact in facts],
+        "occurred_at": at,
+        "actor_id": actor_id,
+        "via": via,
+        "projects": [audience.project_id for audience in audiences],
+        "named": ["{" + ",".join(map(str, audience.named)) + "}" for audience in audiences],
+        "for_admins": [audience.admins for audience in audiences],
+        "bodies": [Jsonb(fact.body()) for fact in facts],
+    }
+
+
+def of_actor(facts: list[Fact], actor: Actor, *, at: datetime) -> dict[str, Any]:
+    """The parameters of APPEND for what an actor did."""
+    return append_values(facts, actor_id=actor.user_id, via=str(actor.via), at=at)

@@ -1,0 +1,1 @@
+"""Readers: what screens show, each answer one round trip and one snapshot."""

@@ -1,0 +1,117 @@
+"""Reading companies and who the caller is in them."""
+
+from sqlalchemy import Uuid, bindparam, func, select
+
+from adapters.sql.connection import Database, Row
+from adapters.sql.statement import Statement
+from adapters.sql.tables.work import users
+from core.auth.read_models import Membership, Profile
+from core.companies.model import CompanySettings
+from core.companies.read_models import CompanyView
+from core.kernel.actor import Actor, Role
+from core.kernel.paging import Answer
+from core.users.model import UserKind
+from core.users.read_models import UserView
+
+USER = Statement(
+    select(
+        users.c.id,
+        users.c.kind,
+        users.c.name,
+        users.c.email,
+        users.c.username,
+        users.c.role,
+        users.c.is_active,
+        users.c.last_login_at,
+        users.c.version,
+        users.c.created_at,
+        users.c.updated_at,
+    ).where(users.c.id == bindparam("user_id", type_=Uuid))
+)
+
+
+# What the session's account belongs to, in all companies: the database's function looks no further than that.
+COMPANIES = Statement(
+    select(
+        func.companies_of_session(bindparam("session", type_=Uuid)).table_valued(
+            "user_id",
+            "role",
+            "id",
+            "name",
+            "code",
+            "contact_email",
+            "is_active",
+            "members_edit_all_project_tasks",
+            "time_zone",
+            "version",
+            "created_at",
+            "updated_at",
+            name="memberships",
+        )
+    )
+)
+
+
+def user_view(row: Row) -> UserView:
+    """A user from a row of USER."""
+    return UserView(
+        id=row[0],
+        kind=UserKind(row[1]),
+        name=row[2],
+        email=row[3],
+        username=row[4],
+        role=Role(row[5]),
+        is_active=row[6],
+        last_login_at=row[7],
+        version=row[8],
+        created_at=row[9],
+        updated_at=row[10],
+    )
+
+
+def company_view(row: Row) -> CompanyView:
+    """A company from a row whose first column is the caller's user id there, and whose second is their role."""
+    return CompanyView(
+        id=row[2],
+        name=row[3],
+        code=row[4],
+        contact_email=row[5],
+        is_active=row[6],
+        settings=CompanySettings(members_edit_all_project_tasks=row[7], time_zone=row[8]),
+        role=Role(row[1]),
+        version=row[9],
+        created_at=row[10],
+        updated_at=row[11],
+    )
+
+
+class SqlCompanyReader:
+    """The caller's companies, and the caller in them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def companies(self, actor: Actor) -> Answer[list[CompanyView]]:
+        found = await self._database.rows(actor, COMPANIES, {"session": actor.session_id})
+        return Answer([company_view(row) for row in found.rows], found.seq)
+
+    async def profile(self, actor: Actor) -> Answer[Profile]:
+        found = await self._database.rows(
+            actor, USER, {"user_id": actor.user_id}, also=(COMPANIES, {"session": actor.session_id})
+        )
+        views = [company_view(row) for row in found.also]
+        profile = Profile(
+            user=user_view(found.rows[0]),
+            company=next(view for view in views if view.id == actor.company_id),
+            companies=tuple(
+                Membership(
+                    user_id=row[0],
+                    company_id=view.id,
+                    company_name=view.name,
+                    company_code=view.code,
+                    role=view.role,
+                )
+                for row, view in zip(found.also, views, strict=True)
+            ),
+        )
+        return Answer(profile, found.seq)

@@ -1,0 +1,64 @@
+"""Reading the event log."""
+
+from functools import cache
+
+from sqlalchemy import BigInteger, Integer, Text, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.connection import Database
+from adapters.sql.readers.projects import is_member_of
+from adapters.sql.statement import Statement
+from adapters.sql.tables.log import events
+from adapters.sql.tables.work import projects
+from core.kernel.actor import Actor
+from core.kernel.paging import Answer
+from core.realtime.policy import Audible
+from core.realtime.read_models import EventView, Stretch
+
+
+@cache
+def _after(everything: bool, typed: bool) -> Statement:
+    named = bindparam("member_id", type_=Uuid) == func.any(events.c.named)
+    if everything:
+        audible = or_(events.c.for_admins, named)
+    else:
+        # A deleted project opens nothing: its row is out of sight.
+        standing = select(projects.c.id).where(projects.c.id == events.c.project_id).exists()
+        audible = or_(and_(events.c.project_id.is_not(None), is_member_of(events.c.project_id), standing), named)
+    query = (
+        select(
+            events.c.seq,
+            events.c.event,
+            events.c.channel,
+            events.c.occurred_at,
+            events.c.actor_id,
+            events.c.via,
+            events.c.project_id,
+            events.c.body,
+        )
+        .where(events.c.seq > bindparam("position", type_=BigInteger), audible)
+        .order_by(events.c.seq)
+        .limit(bindparam("most", type_=Integer))
+    )
+    if typed:
+        query = query.where(events.c.event == func.any(bindparam("types", type_=ARRAY(Text))))
+    return Statement(query)
+
+
+class SqlEventReader:
+    """The log as one caller hears it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def after(
+        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int
+    ) -> Answer[Stretch]:
+        values = {"position": position, "member_id": audible.user_id, "most": limit}
+        if types:
+            values["types"] = list(types)
+        found = await self._database.rows(actor, _after(audible.everything, bool(types)), values)
+        heard = [EventView._make(row) for row in found.rows]
+        # Fewer than asked for: the rest of the log, up to its head in this snapshot, holds nothing for the caller.
+        examined = heard[-1].seq if len(heard) == limit else max(found.seq, position)
+        return Answer(Stretch(heard, examined), found.seq)

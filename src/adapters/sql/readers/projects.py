@@ -1,0 +1,157 @@
+"""Reading projects and their progress."""
+
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    exists,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.connection import Database
+from adapters.sql.readers.paging import Key, ordered, page_of, position_values
+from adapters.sql.statement import Statement
+from adapters.sql.tables.work import project_keys, project_members, projects, tasks, users
+from core.kernel.actor import Actor
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.projects.policy import Visible
+from core.projects.ports import ProjectFilter, ProjectRef
+from core.projects.read_models import ProgressView, ProjectView
+
+_creators = users.alias("creators")
+
+SORTS = {
+    "name": Key(projects.c.name, Text(), lambda view: view.name),
+    "created_at": Key(projects.c.created_at, DateTime(timezone=True), lambda view: view.created_at.isoformat()),
+    "updated_at": Key(projects.c.updated_at, DateTime(timezone=True), lambda view: view.updated_at.isoformat()),
+}
+
+
+def is_member_of(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether `:member_id` belongs to a project."""
+    return exists().where(
+        project_members.c.project_id == project_id,
+        project_members.c.user_id == bindparam("member_id", type_=Uuid),
+    )
+
+
+def named_project(by_key: bool) -> ColumnElement[bool]:
+    """The project that `:ref` names, by its id or by a key that it has or had."""
+    if not by_key:
+        return projects.c.id == bindparam("ref", type_=Uuid)
+    named = select(project_keys.c.project_id).where(project_keys.c.key == bindparam("ref", type_=Text))
+    return projects.c.id == named.scalar_subquery()
+
+
+def ref_value(ref: UUID | str) -> UUID | str:
+    """The parameter `:ref` for an id or a key."""
+    return ref if isinstance(ref, UUID) else ref.upper()
+
+
+def _views() -> Select[Any]:
+    return select(
+        projects.c.id,
+        projects.c.key,
+        projects.c.name,
+        projects.c.description,
+        projects.c.deadline,
+        projects.c.status,
+        projects.c.is_active,
+        projects.c.created_by,
+        _creators.c.name,
+        projects.c.version,
+        projects.c.created_at,
+        projects.c.updated_at,
+    ).select_from(projects.outerjoin(_creators, _creators.c.id == projects.c.created_by))
+
+
+@cache
+def _page(filters: frozenset[str], member: bool, sort: Sort, after: bool, count: bool) -> Statement:
+    query = select(func.count()).select_from(projects) if count else _views()
+    if member:
+        query = query.where(is_member_of(projects.c.id))
+    if "status" in filters:
+        query = query.where(projects.c.status == func.any(bindparam("status", type_=ARRAY(Text))))
+    if "is_active" in filters:
+        query = query.where(projects.c.is_active == bindparam("is_active", type_=Boolean))
+    if not count:
+        query = ordered(
+            query, key=SORTS[sort.field], id_column=projects.c.id, sort=sort, after=after, after_null=False
+        )
+    return Statement(query)
+
+
+@cache
+def _one(by_key: bool, member: bool) -> Statement:
+    query = _views().where(named_project(by_key))
+    return Statement(query.where(is_member_of(projects.c.id)) if member else query)
+
+
+@cache
+def _progress(by_key: bool, member: bool) -> Statement:
+    query = (
+        select(
+            func.count(tasks.c.id).filter(tasks.c.status == "todo"),
+            func.count(tasks.c.id).filter(tasks.c.status == "in_progress"),
+            func.count(tasks.c.id).filter(tasks.c.status == "done"),
+        )
+        .select_from(projects.outerjoin(tasks, tasks.c.project_id == projects.c.id))
+        .where(named_project(by_key))
+        .group_by(projects.c.id)
+    )
+    return Statement(query.where(is_member_of(projects.c.id)) if member else query)
+
+
+class SqlProjectReader:
+    """What screens show of projects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, actor: Actor, *, visible: Visible, where: ProjectFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[ProjectView]]:
+        values: dict[str, Any] = {}
+        if where.status:
+            values["status"] = [str(status) for status in where.status]
+        if where.is_active is not None:
+            values["is_active"] = where.is_active
+        filters, member = frozenset(values), visible.member_id is not None
+        if member:
+            values["member_id"] = visible.member_id
+        statement = _page(filters, member, sort, page.position is not None, False)
+        count = (_page(filters, member, Sort(field="name"), False, True), values) if page.include_total else None
+        found = await self._database.rows(actor, statement, {**values, **position_values(page)}, also=count)
+        read = SORTS[sort.field].read
+        views = [ProjectView._make(row) for row in found.rows]
+        total = found.also[0][0] if page.include_total else None
+        result = page_of(views, page, position=lambda view: (read(view), str(view.id)), total=total)
+        return Answer(result, found.seq)
+
+    async def one(self, actor: Actor, ref: ProjectRef, *, visible: Visible) -> Answer[ProjectView | None]:
+        found = await self._database.rows(actor, *_question(_one, ref, visible))
+        return Answer(ProjectView._make(found.rows[0]) if found.rows else None, found.seq)
+
+    async def progress(self, actor: Actor, ref: ProjectRef, *, visible: Visible) -> Answer[ProgressView | None]:
+        found = await self._database.rows(actor, *_question(_progress, ref, visible))
+        if not found.rows:
+            return Answer(None, found.seq)
+        todo, in_progress, done = found.rows[0]
+        return Answer(ProgressView.of(todo=todo, in_progress=in_progress, done=done), found.seq)
+
+
+def _question(shape: Any, ref: ProjectRef, visible: Visible) -> tuple[Statement, dict[str, Any]]:
+    values: dict[str, Any] = {"ref": ref_value(ref)}
+    if visible.member_id is not None:
+        values["member_id"] = visible.member_id
+    return shape(not isinstance(ref, UUID), visible.member_id is not None), values

@@ -1,0 +1,298 @@
+"""Reading tasks and boards."""
+
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.connection import Database
+from adapters.sql.readers.paging import Key, ordered, page_of, position_values
+from adapters.sql.readers.projects import is_member_of, named_project, ref_value
+from adapters.sql.statement import Statement
+from adapters.sql.tables.work import board_columns, project_keys, projects, tasks, users
+from core.kernel.actor import Actor
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.projects.policy import Visible as VisibleProjects
+from core.projects.ports import ProjectRef
+from core.tasks.policy import Visible
+from core.tasks.ports import TaskFilter, TaskRef
+from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
+
+_assignees = users.alias("assignees")
+_key = projects.c.key + "-" + cast(tasks.c.number, Text)
+_WIDTH = len(TaskView._fields)
+_PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
+
+SORTS = {
+    "created_at": Key(tasks.c.created_at, DateTime(timezone=True), lambda row: row[15].isoformat()),
+    "updated_at": Key(tasks.c.updated_at, DateTime(timezone=True), lambda row: row[16].isoformat()),
+    "deadline": Key(tasks.c.deadline, Date(), lambda row: row[8].isoformat() if row[8] else None, nullable=True),
+    "priority": Key(tasks.c.priority_rank, SmallInteger(), lambda row: _PRIORITY_RANK[row[5]]),
+    "number": Key(tasks.c.number, Integer(), lambda row: row[2]),
+    # The rank is not part of what a screen shows, so it travels as one more column.
+    "position": Key(tasks.c.rank, Text(collation="C"), lambda row: row[_WIDTH]),
+}
+
+
+class Shape(NamedTuple):
+    """What the statement of a list depends on; all else are parameters."""
+
+    filters: frozenset[str]
+    sort: Sort
+    after: bool
+    after_null: bool
+
+
+def task_columns() -> list[ColumnElement[Any]]:
+    """The columns of a TaskView, in its order."""
+    columns: list[ColumnElement[Any]] = [
+        tasks.c.id,
+        _key.label("key"),
+        tasks.c.number,
+        tasks.c.title,
+        tasks.c.description,
+        tasks.c.priority,
+        tasks.c.status,
+        tasks.c.column_id,
+        tasks.c.deadline,
+        tasks.c.project_id,
+        tasks.c.assigned_to,
+        _assignees.c.name.label("assigned_to_name"),
+        tasks.c.created_by,
+        tasks.c.completed_at,
+        tasks.c.version,
+        tasks.c.created_at,
+        tasks.c.updated_at,
+    ]
+    assert [column.key for column in columns] == list(TaskView._fields)
+    return columns
+
+
+def _from_tasks() -> Any:
+    # The inner join with projects is what hides the tasks of a deleted one.
+    return tasks.join(projects, projects.c.id == tasks.c.project_id).outerjoin(
+        _assignees, _assignees.c.id == tasks.c.assigned_to
+    )
+
+
+_BY_ID: dict[str, ColumnElement[Any]] = {
+    "project_id": tasks.c.project_id,
+    "column_id": tasks.c.column_id,
+    "created_by": tasks.c.created_by,
+    "assigned_to": tasks.c.assigned_to,
+}
+_BY_WORD: dict[str, ColumnElement[Any]] = {"status": tasks.c.status, "priority": tasks.c.priority}
+
+
+def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
+    for kind, columns in ((Uuid, _BY_ID), (Text, _BY_WORD)):
+        for name, column in columns.items():
+            fits: list[ColumnElement[bool]] = []
+            # One value is compared as such: PostgreSQL then reads an index in the list's order.
+            if f"{name} is" in filters:
+                fits.append(column == bindparam(name, type_=kind))
+            if f"{name} among" in filters:
+                fits.append(column == func.any(bindparam(name, type_=ARRAY(kind))))
+            if f"{name} none" in filters:
+                fits.append(column.is_(None))
+            if fits:
+                query = query.where(or_(*fits))
+    if "deadline_before" in filters:
+        query = query.where(tasks.c.deadline < bindparam("deadline_before", type_=Date))
+    if "deadline_after" in filters:
+        query = query.where(tasks.c.deadline > bindparam("deadline_after", type_=Date))
+    if "updated_after" in filters:
+        query = query.where(tasks.c.updated_at > bindparam("updated_after", type_=DateTime(timezone=True)))
+    if "mine" in filters:
+        query = query.where(tasks.c.assigned_to == bindparam("mine", type_=Uuid))
+    if "member_id" in filters:
+        query = query.where(is_member_of(tasks.c.project_id))
+    return query
+
+
+@cache
+def page_statement(shape: Shape) -> Statement:
+    """The statement of a list; the cache is bounded by the number of shapes that the API can ask for."""
+    columns = task_columns()
+    if shape.sort.field == "position":
+        columns.append(tasks.c.rank)
+    query = _filtered(select(*columns).select_from(_from_tasks()), shape.filters)
+    return Statement(
+        ordered(
+            query,
+            key=SORTS[shape.sort.field],
+            id_column=tasks.c.id,
+            sort=shape.sort,
+            after=shape.after,
+            after_null=shape.after_null,
+        )
+    )
+
+
+@cache
+def count_statement(filters: frozenset[str]) -> Statement:
+    """How many tasks a list has in all."""
+    counted = tasks.join(projects, projects.c.id == tasks.c.project_id)
+    return Statement(_filtered(select(func.count()).select_from(counted), filters))
+
+
+def named_task(by_key: bool) -> ColumnElement[bool]:
+    """The task that `:ref` names by id, or `:ref` and `:number` name by its project's key and its number."""
+    if not by_key:
+        return tasks.c.id == bindparam("ref", type_=Uuid)
+    project = select(project_keys.c.project_id).where(project_keys.c.key == bindparam("ref", type_=Text))
+    named: ColumnElement[bool] = tasks.c.project_id == project.scalar_subquery()
+    return named & (tasks.c.number == bindparam("number", type_=Integer))
+
+
+def ref_values(ref: TaskRef) -> dict[str, Any]:
+    """The parameters of `named_task`."""
+    if isinstance(ref, UUID):
+        return {"ref": ref}
+    key, _, number = ref.rpartition("-")
+    return {"ref": key.upper(), "number": int(number)}
+
+
+@cache
+def _one(by_key: bool, member: bool) -> Statement:
+    query = select(*task_columns()).select_from(_from_tasks()).where(named_task(by_key))
+    return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
+
+
+@cache
+def _tag(by_key: bool, member: bool) -> Statement:
+    query = select(tasks.c.version, _key, _assignees.c.name).select_from(_from_tasks()).where(named_task(by_key))
+    return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
+
+
+@cache
+def _board(by_key: bool, member: bool) -> Statement:
+    cards = (
+        select(*task_columns(), tasks.c.rank)
+        .select_from(_from_tasks())
+        .where(tasks.c.column_id == board_columns.c.id)
+        .order_by(tasks.c.rank, tasks.c.id)
+        .limit(bindparam("most", type_=Integer))
+        .lateral("cards")
+    )
+    counted = (
+        select(func.count()).where(tasks.c.column_id == board_columns.c.id).select_from(tasks).scalar_subquery()
+    )
+    query = (
+        select(
+            projects.c.id,
+            board_columns.c.id,
+            board_columns.c.name,
+            board_columns.c.category,
+            board_columns.c.position,
+            board_columns.c.wip_limit,
+            counted,
+            *(column for column in cards.c if column.key != "rank"),
+        )
+        .select_from(
+            projects.join(board_columns, board_columns.c.project_id == projects.c.id).outerjoin(cards, true())
+        )
+        .where(named_project(by_key))
+        .order_by(board_columns.c.position, board_columns.c.id, cards.c.rank, cards.c.id)
+    )
+    return Statement(query.where(is_member_of(projects.c.id)) if member else query)
+
+
+class SqlTaskReader:
+    """What screens show of tasks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, actor: Actor, *, visible: Visible, where: TaskFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[TaskView]]:
+        filters, values = filter_values(where, visible)
+        position = page.position
+        shape = Shape(filters, sort, position is not None, position is not None and position[0] is None)
+        count = (count_statement(filters), values) if page.include_total else None
+        asked = {**values, **position_values(page)}
+        found = await self._database.rows(actor, page_statement(shape), asked, also=count)
+        total = found.also[0][0] if page.include_total else None
+        read = SORTS[sort.field].read
+        rows = page_of(found.rows, page, position=lambda row: (read(row), str(row[0])), total=total)
+        cut = sort.field == "position"
+        views = [TaskView._make(row[:_WIDTH] if cut else row) for row in rows.items]
+        return Answer(Page(views, rows.next_position, rows.total), found.seq)
+
+    async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
+        found = await self._database.rows(actor, *_question(_one, ref, visible))
+        return Answer(TaskView._make(found.rows[0]) if found.rows else None, found.seq)
+
+    async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
+        found = await self._database.rows(actor, *_question(_tag, ref, visible))
+        return Answer(TaskTag._make(found.rows[0]) if found.rows else None, found.seq)
+
+    async def board(
+        self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
+    ) -> Answer[BoardView | None]:
+        values: dict[str, Any] = {"ref": ref_value(ref), "most": tasks_per_column}
+        if visible.member_id is not None:
+            values["member_id"] = visible.member_id
+        statement = _board(not isinstance(ref, UUID), visible.member_id is not None)
+        rows, seq, _ = await self._database.rows(actor, statement, values)
+        columns: dict[UUID, ColumnView] = {}
+        for row in rows:
+            column = columns.get(row[1])
+            if column is None:
+                over = row[5] is not None and row[6] > row[5]
+                column = columns[row[1]] = ColumnView(row[1], row[2], row[3], row[4], row[5], over, row[6], [])
+            if row[7] is not None:
+                column.tasks.append(TaskView._make(row[7:]))
+        return Answer(BoardView(rows[0][0], list(columns.values())) if rows else None, seq)
+
+
+def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:
+    """The shape of a filter, and the parameters for it."""
+    shape: set[str] = set()
+    values: dict[str, Any] = {}
+    for name in (*_BY_ID, *_BY_WORD):
+        wanted = getattr(where, name)
+        given = [value for value in wanted if value is not None]
+        if len(given) < len(wanted):
+            shape.add(f"{name} none")
+        if given:
+            alone = len(given) == 1
+            shape.add(f"{name} is" if alone else f"{name} among")
+            values[name] = given[0] if alone else given
+    for name in ("deadline_before", "deadline_after", "updated_after"):
+        bound = getattr(where, name)
+        if bound is not None:
+            shape.add(name)
+            values[name] = bound
+    if visible.assigned_to is not None:
+        shape.add("mine")
+        values["mine"] = visible.assigned_to
+    if visible.member_id is not None:
+        shape.add("member_id")
+        values["member_id"] = visible.member_id
+    return frozenset(shape), values
+
+
+def _question(shape: Any, ref: TaskRef, visible: Visible) -> tuple[Statement, dict[str, Any]]:
+    values = ref_values(ref)
+    if visible.member_id is not None:
+        values["member_id"] = visible.member_id
+    return shape(not isinstance(ref, UUID), visible.member_id is not None), values

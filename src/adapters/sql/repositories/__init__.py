@@ -1,0 +1,1 @@
+"""Repositories: what use cases load and save, one class for each feature."""

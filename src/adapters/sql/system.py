@@ -1,0 +1,215 @@
+"""The doors across companies: signing in, and the keys that sign tokens. Only the container may import this.
+
+They work under the upkeep role, which exists inside one transaction at a time (`SET LOCAL ROLE`) and has policies only on
+the tables that these doors need. What belongs to a company is written as the application role, inside the tenant wall.
+"""
+
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+
+from adapters.sql.connection import Connection, Database, Row, translated
+from adapters.sql.founding import found
+from adapters.sql.readers.companies import company_view, user_view
+from core.auth.model import Account, LoginSession
+from core.auth.read_models import Membership
+from core.companies.model import Company
+from core.companies.read_models import CompanyView
+from core.kernel.actor import Role
+from core.kernel.events import Fact
+from core.users.model import User
+from core.users.read_models import UserView
+
+_AS_UPKEEP = "set local role flowtrack_upkeep"
+_AS_APPLICATION = "set local role none"
+
+_ACCOUNT = "select id, email, name, password_hash, created_at, updated_at, email_verified_at, version from accounts"
+_BY_USERNAME = """
+select a.id, a.email, a.name, a.password_hash, a.created_at, a.updated_at, a.email_verified_at, a.version
+  from accounts a
+  join users u on u.account_id = a.id and u.is_active
+  join companies c on c.id = u.company_id and c.is_active
+ where lower(u.username) = lower(%(username)s)
+   and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
+   and (%(company_code)s::text is null or c.code = %(company_code)s::text)
+"""
+_MEMBERSHIPS = """
+select u.id, c.id, c.name, c.code, u.role
+  from users u join companies c on c.id = u.company_id
+ where u.account_id = %(account)s and u.is_active and c.is_active
+ order by u.last_login_at desc nulls last, u.created_at, u.id
+"""
+_MEMBERSHIP = """
+select u.id, u.role, c.id, c.name, c.code, c.contact_email, c.is_active, c.members_edit_all_project_tasks, c.time_zone,
+       c.version, c.created_at, c.updated_at,
+       u.id, u.kind, u.name, u.email, u.username, u.role, u.is_active, u.last_login_at, u.version, u.created_at,
+       u.updated_at
+  from users u join companies c on c.id = u.company_id
+ where u.account_id = %(account)s and u.company_id = %(company)s and u.is_active and c.is_active
+"""
+_SESSION_FIELDS = (
+    "id",
+    "account_id",
+    "nonce",
+    "agent",
+    "address",
+    "created_at",
+    "last_used_at",
+    "expires_at",
+    "authenticated_at",
+    "generation",
+    "replaced_at",
+    "revoked_at",
+)
+_SESSION = f"select {', '.join(_SESSION_FIELDS)} from login_sessions where id = %(id)s for update"
+_ADD_SESSION = (
+    f"insert into login_sessions ({', '.join(_SESSION_FIELDS)}) "
+    f"values ({', '.join(f'%({field})s' for field in _SESSION_FIELDS)})"
+)
+_SAVE_SESSION = """
+update login_sessions set last_used_at = %(last_used_at)s, expires_at = %(expires_at)s, generation = %(generation)s,
+       replaced_at = %(replaced_at)s, revoked_at = %(revoked_at)s, authenticated_at = %(authenticated_at)s
+ where id = %(id)s
+"""
+_ADD_ACCOUNT = """
+insert into accounts (id, email, name, password_hash, email_verified_at, version, created_at, updated_at)
+values (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(email_verified_at)s, %(version)s, %(created_at)s,
+        %(updated_at)s)
+"""
+
+
+class SqlIdentityUnitOfWork:
+    """A transaction over accounts and login sessions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+
+    async def account_by_email(self, email: str) -> Account | None:
+        return _account(await self._first(f"{_ACCOUNT} where email = %(email)s", {"email": email}))
+
+    async def account_by_username(
+        self, username: str, *, company_id: UUID | None, company_code: str | None
+    ) -> Account | None:
+        values = {"username": username, "company_id": company_id, "company_code": company_code}
+        return _account(await self._first(_BY_USERNAME, values))
+
+    async def account(self, account_id: UUID) -> Account | None:
+        return _account(await self._first(f"{_ACCOUNT} where id = %(id)s", {"id": account_id}))
+
+    async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
+        rows = await (await self._run(_MEMBERSHIPS, {"account": account_id})).fetchall()
+        return tuple(
+            Membership(user_id=row[0], company_id=row[1], company_name=row[2], company_code=row[3], role=Role(row[4]))
+            for row in rows
+        )
+
+    async def membership(self, account_id: UUID, company_id: UUID) -> tuple[UserView, CompanyView] | None:
+        row = await self._first(_MEMBERSHIP, {"account": account_id, "company": company_id})
+        return (user_view(row[12:]), company_view(row[:12])) if row is not None else None
+
+    async def add_account(self, account: Account) -> None:
+        names = ("id", "email", "name", "password_hash", "email_verified_at", "version", "created_at", "updated_at")
+        await self._run(_ADD_ACCOUNT, {name: getattr(account, name) for name in names})
+
+    async def add_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+        await self._run(_AS_APPLICATION)
+        seq = await found(self._open_connection, company, owner, facts, at=at)
+        await self._run(_AS_UPKEEP)
+        return seq
+
+    async def session(self, session_id: UUID) -> LoginSession | None:
+        row = await self._first(_SESSION, {"id": session_id})
+        return LoginSession(**dict(zip(_SESSION_FIELDS, row, strict=True))) if row is not None else None
+
+    async def add_session(self, session: LoginSession) -> None:
+        await self._run(_ADD_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
+
+    async def save_session(self, session: LoginSession) -> None:
+        await self._run(_SAVE_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
+
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None:
+        statement = "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
+        await self._run(statement, {"account": account_id, "at": at})
+
+    async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
+        statement = "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
+        await self._run(statement, {"user": user_id, "company": company_id, "at": at})
+
+    async def commit(self) -> None:
+        await self._run("commit")
+
+    async def __aenter__(self) -> Self:
+        self._connection = await self._database.begin_upkeep()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._database.end(connection)
+
+    @property
+    def _open_connection(self) -> Connection:
+        assert self._connection is not None, "the unit of work is not open"
+        return self._connection
+
+    async def _run(self, statement: str, values: dict[str, Any] | None = None) -> psycopg.AsyncCursor[Row]:
+        try:
+            return await self._open_connection.execute(statement, values)
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    async def _first(self, statement: str, values: dict[str, Any]) -> Row | None:
+        return await (await self._run(statement, values)).fetchone()
+
+
+class SqlSigningKeys:
+    """The keys that sign access tokens, shared by all processes; the private halves are sealed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> list[tuple[str, str, bytes, datetime | None]]:
+        """kid, public JWK, sealed private JWK, and when it was retired; the newest first."""
+        connection = await self._database.begin_upkeep()
+        try:
+            cursor = await connection.execute(
+                "select kid, public_jwk, sealed_private_jwk, retired_at from signing_keys order by created_at desc"
+            )
+            return [(row[0], row[1], bytes(row[2]), row[3]) for row in await cursor.fetchall()]
+        finally:
+            await self._database.end(connection)
+
+    async def add_first(self, *, kid: str, public_jwk: str, sealed_private_jwk: bytes, at: datetime) -> None:
+        """Adds a key unless there is one: of several processes that start at once, one wins."""
+        connection = await self._database.begin_upkeep()
+        try:
+            await connection.execute("select pg_advisory_xact_lock(7163298416)")
+            await connection.execute(
+                "insert into signing_keys (kid, public_jwk, sealed_private_jwk, created_at) "
+                "select %(kid)s, %(public)s, %(private)s, %(at)s where not exists (select from signing_keys)",
+                {"kid": kid, "public": public_jwk, "private": sealed_private_jwk, "at": at},
+            )
+            await connection.execute("commit")
+        finally:
+            await self._database.end(connection)
+
+
+def _account(row: Row | None) -> Account | None:
+    if row is None:
+        return None
+    return Account(
+        id=row[0],
+        email=row[1],
+        name=row[2],
+        password_hash=row[3],
+        created_at=row[4],
+        updated_at=row[5],
+        email_verified_at=row[6],
+        version=row[7],
+    )

@@ -1,0 +1,84 @@
+"""The global tables: the only ones without a company, reached by the doors of `system` alone, but for `companies`."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from adapters.sql.tenancy import TenantTable, metadata
+
+
+def instant(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("password_hash", Text),
+    instant("email_verified_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+)
+
+companies = TenantTable(
+    "companies",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("code", Text, nullable=False, unique=True),
+    Column("contact_email", Text),
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    Column("members_edit_all_project_tasks", Boolean, nullable=False, server_default=text("false")),
+    Column("time_zone", Text, nullable=False, server_default=text("'UTC'")),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    info={"tenant_column": "id"},
+)
+
+login_sessions = Table(
+    "login_sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("generation", Integer, nullable=False),
+    instant("replaced_at", nullable=True),
+    Column("agent", Text),
+    Column("address", Text),
+    instant("created_at"),
+    instant("last_used_at"),
+    instant("expires_at"),
+    instant("authenticated_at"),
+    instant("revoked_at", nullable=True),
+)
+Index("login_sessions_of_account", login_sessions.c.account_id)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("public_jwk", Text, nullable=False),
+    Column("sealed_private_jwk", LargeBinary, nullable=False),
+    instant("created_at"),
+    instant("retired_at", nullable=True),
+)
+
+GLOBAL_TABLES = frozenset(
+    {"accounts", "companies", "login_sessions", "refresh_tokens", "external_identities", "signing_keys"}
+)
+"""The whole list of contract section 1; whatever else exists belongs to a company."""

@@ -1,0 +1,72 @@
+"""The event log, its counter, and what requests with an Idempotency-Key resulted in."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from adapters.sql.tables.identity import instant
+from adapters.sql.tenancy import TenantTable, company_column, metadata
+
+# One row a company, taken last in a transaction: its lock makes the numbers gap-free and in the order of commits.
+event_sequences = TenantTable(
+    "event_sequences",
+    metadata,
+    company_column(),
+    Column("last_seq", BigInteger, nullable=False, server_default=text("0")),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="event_sequences_company_fk", ondelete="CASCADE"),
+    postgresql_with={"fillfactor": 50},
+)
+
+events = TenantTable(
+    "events",
+    metadata,
+    company_column(),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    instant("occurred_at"),
+    Column("actor_id", Uuid),
+    Column("via", Text, nullable=False),
+    Column("project_id", Uuid),
+    Column("named", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("for_admins", Boolean, nullable=False),
+    Column("body", JSONB, nullable=False),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="events_company_fk", ondelete="CASCADE"),
+    CheckConstraint("via IN ('session', 'token', 'system')", name="events_via_check"),
+)
+
+idempotency_keys = TenantTable(
+    "idempotency_keys",
+    metadata,
+    company_column(),
+    Column("user_id", Uuid, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("kind", Text),
+    Column("resource_id", Uuid),
+    Column("resource_version", BigInteger),
+    Column("status", SmallInteger),
+    Column("problem", LargeBinary),
+    Column("seq", BigInteger, nullable=False),
+    instant("created_at"),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="idempotency_keys_company_fk", ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["company_id", "user_id"],
+        ["users.company_id", "users.id"],
+        name="idempotency_keys_user_fk",
+        ondelete="CASCADE",
+    ),
+    CheckConstraint("(resource_id IS NULL) = (status IS NOT NULL)", name="idempotency_keys_outcome_check"),
+)

@@ -1,0 +1,215 @@
+"""What people work on: users, projects, boards, tasks. Every table is a company's."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from adapters.sql.tables.identity import instant
+from adapters.sql.tenancy import TenantTable, company_column, metadata
+
+LIVING = text("deleted_at IS NULL")
+
+users = TenantTable(
+    "users",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    instant("last_login_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="users_company_fk", ondelete="CASCADE"),
+    ForeignKeyConstraint(["account_id"], ["accounts.id"], name="users_account_fk"),
+    UniqueConstraint("company_id", "account_id", name="users_account_unique"),
+    CheckConstraint("kind IN ('person', 'service')", name="users_kind_check"),
+    CheckConstraint("role IN ('owner', 'admin', 'member')", name="users_role_check"),
+    CheckConstraint("(kind = 'person') = (account_id IS NOT NULL)", name="users_account_check"),
+)
+Index("users_username_unique", users.c.company_id, text("lower(username)"), unique=True)
+# Sign-in asks for all memberships of an account, whatever the company.
+Index("users_of_account", users.c.account_id)
+
+projects = TenantTable(
+    "projects",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("deadline", Date),
+    Column("status", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("last_number", Integer, nullable=False, server_default=text("0")),
+    Column("created_by", Uuid),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    instant("deleted_at", nullable=True),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="projects_company_fk", ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["company_id", "created_by"],
+        ["users.company_id", "users.id"],
+        name="projects_created_by_fk",
+        ondelete="SET NULL (created_by)",
+    ),
+    CheckConstraint("status IN ('pending', 'in_progress', 'completed')", name="projects_status_check"),
+)
+Index("projects_by_name", projects.c.company_id, projects.c.name, projects.c.id, postgresql_where=LIVING)
+
+# A key goes on resolving after its project got another, and is never given again.
+project_keys = TenantTable(
+    "project_keys",
+    metadata,
+    company_column(),
+    Column("key", Text, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="project_keys_project_fk",
+        ondelete="CASCADE",
+    ),
+)
+
+project_members = TenantTable(
+    "project_members",
+    metadata,
+    company_column(),
+    Column("project_id", Uuid, primary_key=True),
+    Column("user_id", Uuid, primary_key=True),
+    instant("added_at"),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="project_members_project_fk",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "user_id"],
+        ["users.company_id", "users.id"],
+        name="project_members_user_fk",
+        ondelete="CASCADE",
+    ),
+)
+Index("project_members_of_user", project_members.c.company_id, project_members.c.user_id, project_members.c.project_id)
+
+board_columns = TenantTable(
+    "board_columns",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("wip_limit", Integer),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="board_columns_project_fk",
+        ondelete="CASCADE",
+    ),
+    # What lets a task's foreign key say that its column is one of its own project's.
+    UniqueConstraint("company_id", "project_id", "id", name="board_columns_project_unique"),
+    CheckConstraint("category IN ('todo', 'in_progress', 'done')", name="board_columns_category_check"),
+)
+
+tasks = TenantTable(
+    "tasks",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text),
+    Column("priority", Text, nullable=False),
+    Column(
+        "priority_rank",
+        SmallInteger,
+        Computed(
+            "CASE priority WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 ELSE 3 END", persisted=True
+        ),
+        nullable=False,
+    ),
+    Column("status", Text, nullable=False),
+    Column("column_id", Uuid, nullable=False),
+    Column("rank", Text(collation="C"), nullable=False),
+    Column("previous_column_id", Uuid),
+    Column("deadline", Date),
+    Column("assigned_to", Uuid),
+    Column("created_by", Uuid),
+    instant("completed_at", nullable=True),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    instant("deleted_at", nullable=True),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="tasks_project_fk",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "project_id", "column_id"],
+        ["board_columns.company_id", "board_columns.project_id", "board_columns.id"],
+        name="tasks_column_fk",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "assigned_to"],
+        ["users.company_id", "users.id"],
+        name="tasks_assigned_to_fk",
+        ondelete="SET NULL (assigned_to)",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "created_by"],
+        ["users.company_id", "users.id"],
+        name="tasks_created_by_fk",
+        ondelete="SET NULL (created_by)",
+    ),
+    UniqueConstraint("company_id", "project_id", "number", name="tasks_number_unique"),
+    CheckConstraint("priority IN ('low', 'medium', 'high', 'urgent')", name="tasks_priority_check"),
+    CheckConstraint("status IN ('todo', 'in_progress', 'done')", name="tasks_status_check"),
+    CheckConstraint("(status = 'done') = (completed_at IS NOT NULL)", name="tasks_completed_check"),
+)
+Index("tasks_newest", tasks.c.company_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
+Index(
+    "tasks_of_project",
+    tasks.c.company_id,
+    tasks.c.project_id,
+    tasks.c.created_at,
+    tasks.c.id,
+    postgresql_where=LIVING,
+)
+Index(
+    "tasks_of_assignee",
+    tasks.c.company_id,
+    tasks.c.assigned_to,
+    tasks.c.created_at,
+    tasks.c.id,
+    postgresql_where=LIVING,
+)
+Index("tasks_on_board", tasks.c.company_id, tasks.c.column_id, tasks.c.rank, tasks.c.id, postgresql_where=LIVING)

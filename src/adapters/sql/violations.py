@@ -1,0 +1,26 @@
+"""What a constraint's violation means to the product: by the constraint's name, never by the driver's words."""
+
+from psycopg.errors import IntegrityError
+
+from core.auth.errors import EmailTaken
+from core.kernel.errors import Conflict, Refusal
+from core.kernel.once import InFlight
+from core.projects.errors import ProjectKeyTaken
+from core.users.errors import UsernameTaken
+
+_MEANING: dict[str, type[Refusal]] = {
+    "accounts_email_key": EmailTaken,
+    "users_username_unique": UsernameTaken,
+    "project_keys_pkey": ProjectKeyTaken,
+    "idempotency_keys_pkey": InFlight,
+}
+
+
+class ChangedMeanwhile(Conflict):
+    code = "conflict.changed_meanwhile"
+    title = "Something that this request refers to changed at the same moment; try again"
+
+
+def refusal(error: IntegrityError) -> Refusal:
+    """The refusal that a violation stands for. Foreign keys: what was checked a moment ago has gone since."""
+    return _MEANING.get(error.diag.constraint_name or "", ChangedMeanwhile)()

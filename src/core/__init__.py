@@ -1,0 +1,1 @@
+"""What the product does: pure Python, without framework, SQL, network or clock."""

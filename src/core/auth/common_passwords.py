@@ -1,0 +1,24 @@
+"""Passwords that are guessed first: those of them that would pass the rule of length and classes.
+
+Stems that people use, with the endings that they use; kept as a rule of making rather than as a list of thousands.
+"""
+
+_STEMS = (
+    "password passw0rd p@ssword p@ssw0rd pa55word welcome letmein qwerty qwertyuiop qwerty123 asdfgh asdfghjkl zxcvbnm "
+    "iloveyou monkey dragon football baseball basketball superman batman princess sunshine shadow master trustno1 "
+    "admin administrator changeme default secret summer winter spring autumn january february company flowtrack "
+    "starwars whatever computer internet michael jennifer jordan hunter freedom charlie login abc123 abcd1234 "
+    "1q2w3e4r 1q2w3e4r5t q1w2e3r4 1qaz2wsx zaq12wsx qazwsx test testing guest hello passwort contraseña motdepasse"
+).split()
+_ENDINGS = (
+    "", "1", "12", "123", "1234", "12345", "123456", "1!", "123!", "1234!", "!", "!!", "!1", "@1", "@123", "#1", "#123",
+    "2020", "2021", "2022", "2023", "2024", "2025", "2026", "2027", "2024!", "2025!", "2026!", "2027!", "01", "99",
+)  # fmt: skip
+_RUNS = {
+    "123456789012", "1234567890123", "012345678910", "0123456789012", "111111111111", "000000000000", "aaaaaaaaaaaa",
+    "abcdefghijkl", "abcdefghijklm", "abcdefghijklmnop", "qwertyuiop[]", "qwertyuiopasdf", "qwertyuiopasdfghjkl",
+    "1q2w3e4r5t6y", "1qaz2wsx3edc", "1qaz2wsx3edc4rfv", "passwordpassword", "passwordpassword1", "abcabcabcabc",
+    "correcthorsebatterystaple", "correct horse battery staple", "thisisapassword", "iloveyouiloveyou",
+}  # fmt: skip
+
+COMMON = frozenset(_RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})

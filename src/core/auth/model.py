@@ -1,0 +1,104 @@
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from core.auth.common_passwords import COMMON
+from core.auth.errors import PasswordTooWeak
+from core.kernel.slug import plain_words
+
+IDLE = timedelta(days=7)
+LONGEST = timedelta(days=90)
+REPLAY_GRACE = timedelta(seconds=10)
+ACCESS_LIFE = timedelta(minutes=30)
+LONGEST_PASSWORD = 128
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """A login identity, global. `email` is in its canonical form, as `EmailAddresses` returns it."""
+
+    id: UUID
+    email: str
+    name: str
+    password_hash: str | None
+    created_at: datetime
+    updated_at: datetime
+    email_verified_at: datetime | None = None
+    version: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class LoginSession:
+    """One signed-in device of an account: 7 days since its last use, 90 in all.
+
+    Its refresh tokens are numbered by `generation`; each is derived from `nonce` and the number, and only the newest
+    works.
+    """
+
+    id: UUID
+    account_id: UUID
+    nonce: bytes
+    agent: str | None
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    authenticated_at: datetime
+    generation: int = 1
+    replaced_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @staticmethod
+    def begin(
+        *, id: UUID, account_id: UUID, nonce: bytes, agent: str | None, address: str | None, at: datetime
+    ) -> "LoginSession":
+        """Signs a device in."""
+        return LoginSession(
+            id=id,
+            account_id=account_id,
+            nonce=nonce,
+            agent=agent[:500] if agent else None,
+            address=address,
+            created_at=at,
+            last_used_at=at,
+            expires_at=at + IDLE,
+            authenticated_at=at,
+        )
+
+    def is_open(self, *, at: datetime) -> bool:
+        """Whether the device is still signed in."""
+        return self.revoked_at is None and at < self.expires_at
+
+    def is_repeat(self, generation: int, *, at: datetime) -> bool:
+        """Whether a token is the one just replaced: two tabs refresh at once, or an answer was lost."""
+        replaced = self.replaced_at
+        return generation == self.generation - 1 and replaced is not None and at - replaced <= REPLAY_GRACE
+
+    def rotate(self, *, at: datetime) -> None:
+        """Replaces the newest refresh token by the next."""
+        self.generation += 1
+        self.replaced_at = at
+        self.last_used_at = at
+        self.expires_at = min(at + IDLE, self.created_at + LONGEST)
+
+    def revoke(self, *, at: datetime) -> None:
+        """Signs the device out; access tokens of it stop working at once."""
+        self.revoked_at = self.revoked_at or at
+
+
+def check_password(password: str, *, name: str, email: str, pointer: str = "/password") -> None:
+    """Raises PasswordTooWeak unless it has 12 to 128 characters, or 8 or more of three classes, is none of the common
+    ones, and holds no part of four letters or more of the name or address."""
+    if len(password) > LONGEST_PASSWORD:
+        raise PasswordTooWeak(f"has more than {LONGEST_PASSWORD} characters", pointer=pointer)
+    classes = sum(bool(re.search(kind, password)) for kind in (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]"))
+    if len(password) < 8 or (len(password) < 12 and classes < 3):
+        reason = "needs 12 characters, or 8 of three kinds: small letters, capitals, digits, signs"
+        raise PasswordTooWeak(reason, pointer=pointer)
+    lower = password.lower()
+    if lower in COMMON:
+        raise PasswordTooWeak("is among the most common passwords", pointer=pointer)
+    for part in (*plain_words(name), *plain_words(email)):
+        if len(part) >= 4 and part.lower() in lower:
+            raise PasswordTooWeak("must not hold your name or e-mail address", pointer=pointer)

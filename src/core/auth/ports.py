@@ -1,0 +1,115 @@
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from core.auth.model import Account, LoginSession
+from core.auth.read_models import Claims, Membership, Profile
+from core.companies.model import Company
+from core.companies.read_models import CompanyView
+from core.kernel.actor import Actor
+from core.kernel.events import Fact
+from core.kernel.paging import Answer
+from core.users.model import User
+from core.users.read_models import UserView
+
+
+class Passwords(Protocol):
+    """Hashes and verifies passwords, off the event loop; each call takes about 0.1 s of a core."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Whether they belong together. Does the same work when `password_hash` is None, and then answers no."""
+        ...
+
+
+class EmailAddresses(Protocol):
+    """Knows what an e-mail address is."""
+
+    def canonical(self, address: str) -> str:
+        """The address in lower case with its domain in IDNA form. Raises EmailInvalid."""
+        ...
+
+
+class AccessTokens(Protocol):
+    """Signs and reads access tokens."""
+
+    def sign(self, claims: Claims, *, at: datetime) -> str: ...
+
+    def verify(self, token: str, *, at: datetime) -> Claims:
+        """Raises TokenInvalid for anything but a token of ours that is valid at that time."""
+        ...
+
+
+class RefreshTokens(Protocol):
+    """Derives the secret of a login session's generation."""
+
+    def new_nonce(self) -> bytes: ...
+
+    def derive(self, *, session_id: UUID, nonce: bytes, generation: int) -> str: ...
+
+    def read(self, token: str) -> tuple[UUID, int]:
+        """The session and generation that a token names, unverified. Raises RefreshInvalid if it names none."""
+        ...
+
+    def matches(self, token: str, *, session_id: UUID, nonce: bytes, generation: int) -> bool:
+        """Compares in constant time."""
+        ...
+
+
+class IdentityUnitOfWork(Protocol):
+    """A transaction over accounts and login sessions, which belong to no company."""
+
+    async def account_by_email(self, email: str) -> Account | None: ...
+
+    async def account_by_username(
+        self, username: str, *, company_id: UUID | None, company_code: str | None
+    ) -> Account | None: ...
+
+    async def account(self, account_id: UUID) -> Account | None: ...
+
+    async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
+        """The active memberships in active companies, the one signed in to last first."""
+        ...
+
+    async def membership(self, account_id: UUID, company_id: UUID) -> tuple[UserView, CompanyView] | None: ...
+
+    async def companies(self, account_id: UUID) -> list[CompanyView]: ...
+
+    async def add_account(self, account: Account) -> None:
+        """Raises EmailTaken."""
+        ...
+
+    async def add_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+        """Opens a company with its first owner and writes the facts to its log; returns its event sequence.
+
+        A code that is taken gets a suffix, and the company is changed accordingly.
+        """
+        ...
+
+    async def session(self, session_id: UUID) -> LoginSession | None:
+        """The login session, locked until the transaction ends."""
+        ...
+
+    async def add_session(self, session: LoginSession) -> None: ...
+
+    async def save_session(self, session: LoginSession) -> None: ...
+
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None: ...
+
+    async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None: ...
+
+    async def commit(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class ProfileReader(Protocol):
+    """Reads who the caller is."""
+
+    async def profile(self, actor: Actor) -> Answer[Profile]: ...

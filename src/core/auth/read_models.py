@@ -1,0 +1,48 @@
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.companies.read_models import CompanyView
+from core.kernel.actor import Role
+from core.users.read_models import UserView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """One company that an account belongs to, and as whom."""
+
+    user_id: UUID
+    company_id: UUID
+    company_name: str
+    company_code: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The caller: their user in the company they act in, that company, and all companies of their account."""
+
+    user: UserView
+    company: CompanyView
+    companies: tuple[Membership, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """What a successful sign-in gives. `refresh_token` is a secret of the device; `expires_in` is in seconds."""
+
+    access_token: str
+    expires_in: int
+    refresh_token: str | None
+    user: UserView
+    company: CompanyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a verified access token says. `role` is a hint only."""
+
+    account_id: UUID
+    user_id: UUID
+    company_id: UUID
+    session_id: UUID
+    role: Role

@@ -1,0 +1,308 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.auth.errors import (
+    EmailInvalid,
+    EmailTaken,
+    InvalidCredentials,
+    NoActiveMembership,
+    PasswordTooWeak,
+    RefreshInvalid,
+    RegistrationClosed,
+    SessionEnded,
+)
+from core.auth.model import ACCESS_LIFE, Account, LoginSession, check_password
+from core.auth.ports import (
+    AccessTokens,
+    EmailAddresses,
+    IdentityUnitOfWork,
+    Passwords,
+    ProfileReader,
+    RefreshTokens,
+)
+from core.auth.read_models import Claims, Profile, SignedIn
+from core.companies.model import Company
+from core.companies.read_models import CompanyView
+from core.kernel import text
+from core.kernel.actor import Actor, Role, Visitor, reading
+from core.kernel.errors import Fault, Invalid, answers
+from core.kernel.paging import Answer
+from core.kernel.ports import Clock, Ids
+from core.users.model import User, username_from
+from core.users.read_models import UserView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What a newcomer gives. A name or a username is enough; the other is made from it."""
+
+    email: str
+    password: str
+    name: str | None = None
+    username: str | None = None
+    company_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """An address, or a username together with the company that it is unique in."""
+
+    password: str
+    email: str | None = None
+    username: str | None = None
+    company: str | None = None
+    company_id: UUID | None = None
+
+
+class AuthUseCases:
+    """Registering, signing in and out, and moving between the companies of one account."""
+
+    def __init__(
+        self,
+        *,
+        identity: Callable[[], IdentityUnitOfWork],
+        profiles: ProfileReader,
+        passwords: Passwords,
+        addresses: EmailAddresses,
+        access_tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        clock: Clock,
+        ids: Ids,
+        registration: str,
+    ) -> None:
+        self._identity = identity
+        self._profiles = profiles
+        self._passwords = passwords
+        self._addresses = addresses
+        self._access_tokens = access_tokens
+        self._refresh_tokens = refresh_tokens
+        self._clock = clock
+        self._ids = ids
+        self._registration = registration
+
+    @answers(EmailTaken, EmailInvalid, PasswordTooWeak, RegistrationClosed, Invalid)
+    async def register(self, visitor: Visitor, given: Registration) -> SignedIn:
+        """Opens an account and a company of which it is the owner, and signs the device in.
+
+        Anybody may, while the installation takes registrations.
+        """
+        if self._registration != "open":
+            raise RegistrationClosed
+        if not (given.name or given.username):
+            raise Invalid(faults=(Fault("a name or a username is needed", pointer="/name"),))
+        email = self._addresses.canonical(given.email)
+        name = text.name(given.name or given.username or "")
+        check_password(given.password, name=name, email=email)
+        password_hash = await self._passwords.hash(given.password)
+
+        at = self._clock.now()
+        account = Account(
+            id=self._ids.new(), email=email, name=name, password_hash=password_hash, created_at=at, updated_at=at
+        )
+        owner_id = self._ids.new()
+        company, company_created = Company.found(
+            id=self._ids.new(),
+            name=given.company_name or f"{name[:190]}'s company",
+            contact_email=email,
+            founder_id=owner_id,
+            at=at,
+            pointer="/company_name",
+        )
+        owner, user_created = User.join(
+            id=owner_id,
+            account_id=account.id,
+            name=name,
+            email=email,
+            username=given.username or username_from(name=name, email=email),
+            role=Role.OWNER,
+            at=at,
+        )
+        session = self._new_session(account.id, visitor)
+        async with self._identity() as uow:
+            await uow.add_account(account)
+            await uow.add_session(session)
+            await uow.add_company(company, owner, (company_created, user_created), at=at)
+            await uow.note_login(owner.id, company.id, at=at)
+            membership = await uow.membership(account.id, company.id)
+            await uow.commit()
+        return self._signed_in(session, membership)
+
+    @answers(InvalidCredentials, NoActiveMembership, Invalid)
+    async def login(self, visitor: Visitor, given: Credentials) -> SignedIn:
+        """Signs a device in with a password, into the company named or the one used last."""
+        async with self._identity() as uow:
+            account = await self._account_of(uow, given)
+        # Between the transactions: no connection is held while the hash is computed.
+        if not await self._passwords.verify(given.password, account.password_hash if account else None):
+            raise InvalidCredentials
+        if account is None:
+            raise InvalidCredentials
+        session = self._new_session(account.id, visitor)
+        async with self._identity() as uow:
+            membership = None
+            for candidate in await uow.memberships(account.id):
+                wanted = given.company_id in (None, candidate.company_id)
+                if wanted and given.company in (None, candidate.company_code):
+                    membership = await uow.membership(account.id, candidate.company_id)
+                    break
+            if membership is None:
+                raise NoActiveMembership
+            await uow.add_session(session)
+            await uow.note_login(membership[0].id, membership[1].id, at=session.created_at)
+            await uow.commit()
+        return self._signed_in(session, membership)
+
+    @answers(RefreshInvalid, NoActiveMembership)
+    async def refresh(self, token: str | None, *, company_id: UUID | None, from_cookie: bool) -> SignedIn:
+        """Replaces a refresh token by its successor and gives a new access token.
+
+        By cookie, the token just replaced works for 10 more seconds and gives the same successor, since browsers
+        refresh from several tabs. Any other second use means that a token was stolen: the login session ends.
+        """
+        if token is None:
+            raise RefreshInvalid
+        session_id, generation = self._refresh_tokens.read(token)
+        at = self._clock.now()
+        async with self._identity() as uow:
+            session = await uow.session(session_id)
+            if session is None or not session.is_open(at=at):
+                raise RefreshInvalid
+            genuine = self._refresh_tokens.matches(
+                token, session_id=session.id, nonce=session.nonce, generation=generation
+            )
+            if not genuine:
+                raise RefreshInvalid
+            if generation == session.generation:
+                session.rotate(at=at)
+            elif not (from_cookie and session.is_repeat(generation, at=at)):
+                session.revoke(at=at)
+                await uow.save_session(session)
+                await uow.commit()
+                raise RefreshInvalid
+            membership = await self._membership(uow, session.account_id, company_id)
+            await uow.save_session(session)
+            await uow.commit()
+        return self._signed_in(session, membership)
+
+    @answers()
+    async def logout(self, actor: Actor | None, *, refresh_token: str | None, everywhere: bool) -> None:
+        """Signs the device out, or all devices of the account. Whoever is not signed in is signed out already."""
+        session_id, genuine = (actor.session_id, True) if actor else (None, False)
+        generation = 0
+        if session_id is None and refresh_token is not None:
+            try:
+                session_id, generation = self._refresh_tokens.read(refresh_token)
+            except RefreshInvalid:
+                return
+        if session_id is None:
+            return
+        at = self._clock.now()
+        async with self._identity() as uow:
+            session = await uow.session(session_id)
+            if session is None or not session.is_open(at=at):
+                return
+            genuine = genuine or self._refresh_tokens.matches(
+                refresh_token or "", session_id=session.id, nonce=session.nonce, generation=generation
+            )
+            if not genuine:
+                return
+            session.revoke(at=at)
+            await uow.save_session(session)
+            if everywhere:
+                await uow.revoke_sessions(session.account_id, at=at)
+            await uow.commit()
+
+    @reading
+    @answers(SessionEnded)
+    async def me(self, actor: Actor) -> Answer[Profile]:
+        """Who the caller is: their user in this company, the company, and all companies of their account."""
+        return await self._profiles.profile(actor)
+
+    @answers(SessionEnded, NoActiveMembership)
+    async def switch_company(self, actor: Actor, company_id: UUID) -> SignedIn:
+        """Gives an access token for another company of the same account, within the same login session."""
+        at = self._clock.now()
+        async with self._identity() as uow:
+            session = await uow.session(actor.session_id)
+            if session is None or not session.is_open(at=at):
+                raise SessionEnded
+            membership = await self._membership(uow, session.account_id, company_id)
+            await uow.note_login(membership[0].id, membership[1].id, at=at)
+            await uow.commit()
+        return self._signed_in(session, membership, with_refresh_token=False)
+
+    def actor_of(self, token: str) -> Actor:
+        """The caller that an access token stands for, as far as the token can say. Raises TokenInvalid."""
+        claims = self._access_tokens.verify(token, at=self._clock.now())
+        return Actor(
+            company_id=claims.company_id,
+            user_id=claims.user_id,
+            account_id=claims.account_id,
+            session_id=claims.session_id,
+            role=claims.role,
+        )
+
+    async def _account_of(self, uow: IdentityUnitOfWork, given: Credentials) -> Account | None:
+        if given.email is not None:
+            try:
+                email = self._addresses.canonical(given.email)
+            except EmailInvalid:
+                return None
+            return await uow.account_by_email(email)
+        if given.username is not None and (given.company is not None or given.company_id is not None):
+            return await uow.account_by_username(
+                given.username, company_id=given.company_id, company_code=given.company
+            )
+        raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
+
+    async def _membership(
+        self, uow: IdentityUnitOfWork, account_id: UUID, company_id: UUID | None
+    ) -> tuple[UserView, CompanyView]:
+        if company_id is None:
+            memberships = await uow.memberships(account_id)
+            company_id = memberships[0].company_id if memberships else None
+        found = await uow.membership(account_id, company_id) if company_id else None
+        if found is None:
+            raise NoActiveMembership
+        return found
+
+    def _new_session(self, account_id: UUID, visitor: Visitor) -> LoginSession:
+        return LoginSession.begin(
+            id=self._ids.new(),
+            account_id=account_id,
+            nonce=self._refresh_tokens.new_nonce(),
+            agent=visitor.agent,
+            address=visitor.address,
+            at=self._clock.now(),
+        )
+
+    def _signed_in(
+        self,
+        session: LoginSession,
+        membership: tuple[UserView, CompanyView] | None,
+        *,
+        with_refresh_token: bool = True,
+    ) -> SignedIn:
+        if membership is None:
+            raise NoActiveMembership
+        user, company = membership
+        claims = Claims(
+            account_id=session.account_id,
+            user_id=user.id,
+            company_id=company.id,
+            session_id=session.id,
+            role=user.role,
+        )
+        refresh_token = None
+        if with_refresh_token:
+            refresh_token = self._refresh_tokens.derive(
+                session_id=session.id, nonce=session.nonce, generation=session.generation
+            )
+        return SignedIn(
+            access_token=self._access_tokens.sign(claims, at=self._clock.now()),
+            expires_in=int(ACCESS_LIFE.total_seconds()),
+            refresh_token=refresh_token,
+            user=user,
+            company=company,
+        )

@@ -1,0 +1,17 @@
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from core.kernel.events import Channel, Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyCreated(Fact):
+    event: ClassVar[str] = "company_created"
+    channel: ClassVar[Channel] = Channel.NOTIFICATIONS
+
+    company_id: UUID
+    name: str
+    code: str
+    version: int
+    created_by: UUID

@@ -1,0 +1,39 @@
+from datetime import datetime
+from typing import Protocol
+
+from core.companies.model import Company
+from core.companies.read_models import CompanyView
+from core.kernel.actor import Actor
+from core.kernel.events import Fact
+from core.kernel.once import Once
+from core.kernel.paging import Answer
+from core.kernel.ports import UnitOfWork
+from core.users.model import User
+from core.users.read_models import UserView
+
+
+class CompanyUnitOfWork(UnitOfWork, Protocol):
+    """A transaction of a caller who opens another company."""
+
+    async def caller(self) -> UserView:
+        """The caller's user in the company they act in."""
+        ...
+
+    async def open_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> None:
+        """Writes a company, its first owner, and the facts into its own log.
+
+        A code that is taken gets a suffix, and `company` is changed accordingly.
+        """
+        ...
+
+
+class CompanyReader(Protocol):
+    async def companies(self, actor: Actor) -> Answer[list[CompanyView]]:
+        """The active companies of the caller's account, by name, with the caller's role in each."""
+        ...
+
+
+class OpenCompanyUnitOfWork(Protocol):
+    def __call__(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
+
+

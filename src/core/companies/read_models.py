@@ -1,0 +1,22 @@
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from core.companies.model import CompanySettings
+from core.kernel.actor import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyView:
+    """A company as one of its users sees it; `role` is that user's."""
+
+    id: UUID
+    name: str
+    code: str
+    contact_email: str | None
+    is_active: bool
+    settings: CompanySettings
+    role: Role
+    version: int
+    created_at: datetime
+    updated_at: datetime

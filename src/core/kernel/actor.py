@@ -1,0 +1,87 @@
+"""Who calls. Every use case takes its caller first."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """A user's role in one company; each may do all that the next may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+class Via(StrEnum):
+    """By which key a change came in."""
+
+    SESSION = "session"
+    TOKEN = "token"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """A user of one company, acting in it.
+
+    `role` and `edits_all_project_tasks` are hints until the database opened the request's transaction: what counts is
+    the actor that the unit of work or the reader found there.
+    """
+
+    company_id: UUID
+    user_id: UUID
+    account_id: UUID
+    session_id: UUID
+    role: Role
+    edits_all_project_tasks: bool = False
+    via: Via = Via.SESSION
+
+    @property
+    def administers(self) -> bool:
+        """Whether the caller is an owner or an admin of the company."""
+        return self.role is not Role.MEMBER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Somebody who has not signed in. `address` and `agent` are as the request said, for the login session's list."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
+class ActorChanged(Exception):
+    """The caller's role is no longer the one that the token hints at; `actor` is the caller as of now."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__("the caller's role changed")
+        self.actor = actor
+
+
+Given = ParamSpec("Given")
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
+Reading = Callable[Concatenate[Owner, Actor, Given], Awaitable[Result]]
+
+
+def reading(verb: "Callable[Concatenate[Any, Actor, Given], Awaitable[Result]]") -> (
+    "Callable[Concatenate[Any, Actor, Given], Awaitable[Result]]"
+):
+    """Asks once more, as who the caller is now, when the role in the token proves outdated.
+
+    A read sends its question together with the check of session and role, in one round trip, so what a caller may see
+    is computed from the token's hint. An answer made from a wrong hint is never used: the reader raises `ActorChanged`.
+    """
+
+    @wraps(verb)
+    async def as_of_now(self: Any, actor: Actor, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return await verb(self, actor, *args, **kwargs)
+        except ActorChanged as changed:
+            return await verb(self, changed.actor, *args, **kwargs)
+
+    return as_of_now

@@ -1,0 +1,131 @@
+"""The kinds of refusal. Every refusal of the core is a subclass of one kind and has a stable, dotted code.
+
+    Refusal
+    ├── Unauthenticated   who are you?
+    ├── Forbidden         you may see it, but not do this
+    ├── NotFound          missing, another company's, or not visible: indistinguishable
+    ├── Invalid           a value that cannot be accepted, with a pointer to it
+    ├── Malformed         a request that cannot be read
+    ├── Conflict          the state of the thing does not allow it
+    ├── Stale             somebody else changed it first
+    ├── TooMany           a limit was reached
+    └── Unavailable       a store is away; trying again later helps
+
+A transport maps kinds, not classes, to its own codes.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, TypeVar
+
+
+class Fault(NamedTuple):
+    """One named place in the input that is wrong.
+
+    `pointer` is an RFC 6901 JSON pointer into the body, or None where `parameter` names a query parameter.
+    """
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Refusal(Exception):
+    """A request that the product understands and refuses. Never a defect."""
+
+    code: ClassVar[str] = "refused"
+    title: ClassVar[str] = "The request was refused"
+
+    def __init__(self, detail: str | None = None, *, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.faults = faults
+
+
+class Unauthenticated(Refusal):
+    code = "auth.required"
+    title = "Authentication is required"
+
+
+class Forbidden(Refusal):
+    code = "permission.denied"
+    title = "You may see this, but not do that to it"
+
+
+class NotFound(Refusal):
+    code = "not_found"
+    title = "There is no such thing, or you may not see it"
+
+
+class Invalid(Refusal):
+    code = "request.invalid"
+    title = "The request holds a value that cannot be accepted"
+
+
+class Malformed(Refusal):
+    code = "request.malformed"
+    title = "The request cannot be read"
+
+
+class Conflict(Refusal):
+    code = "conflict"
+    title = "The present state does not allow this"
+
+
+class Stale(Refusal):
+    """The caller named a version that is no longer the current one. `current` is the tag of the present state."""
+
+    code = "version.stale"
+    title = "Somebody else changed this first"
+
+    def __init__(self, *, current: str) -> None:
+        super().__init__("The version you named is not the current one; read it again, then repeat the change.")
+        self.current = current
+
+
+class TooMany(Refusal):
+    code = "rate.limited"
+    title = "Too many requests"
+
+
+class Unavailable(Refusal):
+    """A store cannot be reached. `retry_after` is in seconds."""
+
+    code = "service.unavailable"
+    title = "A part of the service is away for a moment"
+    retry_after: ClassVar[int] = 2
+
+
+class ReferenceNotFound(Invalid):
+    """A reference inside a body names something that is missing or that the caller may not see."""
+
+    code = "reference.not_found"
+    title = "A referenced thing does not exist, or you may not see it"
+
+    def __init__(self, *, pointer: str) -> None:
+        super().__init__(faults=(Fault("no such thing, or not visible to you", pointer=pointer),))
+
+
+class FieldReadOnly(Invalid):
+    code = "field.read_only"
+    title = "A field of the request cannot be changed"
+
+    def __init__(self, *, pointer: str) -> None:
+        super().__init__(faults=(Fault("cannot be changed here", pointer=pointer),))
+
+
+Verb = TypeVar("Verb", bound=Callable[..., object])
+
+
+def answers(*refusals: type[Refusal]) -> Callable[[Verb], Verb]:
+    """Declares which refusals a use case raises: the data behind routes, OpenAPI and their tests."""
+
+    def declare(verb: Verb) -> Verb:
+        verb.refusals = refusals  # type: ignore[attr-defined]
+        return verb
+
+    return declare
+
+
+def refusals_of(verb: Callable[..., object]) -> tuple[type[Refusal], ...]:
+    """The refusals that `answers` declared for a use case."""
+    return getattr(verb, "refusals", ())

@@ -1,0 +1,51 @@
+"""Facts: what happened, in the past tense, and who may hear of it."""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+
+class Channel(StrEnum):
+    """An event channel: a topic of events, not a room for people."""
+
+    TASKS = "task_updates"
+    PROJECTS = "project_updates"
+    KANBAN = "kanban_updates"
+    NOTIFICATIONS = "notifications"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Who may hear of a fact: everybody who may see the project now, plus those named, plus the admins.
+
+    `project_id` None means no project opens it; admins hear of everything but what is for named users alone.
+    """
+
+    project_id: UUID | None = None
+    named: tuple[UUID, ...] = ()
+    admins: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that happened. Subclasses add flat fields; `event` is its stable name in the log."""
+
+    event: ClassVar[str]
+    channel: ClassVar[Channel]
+
+    def audience(self) -> Audience:
+        """Who may hear of it; stored with the event when it is written."""
+        return Audience()
+
+    def body(self) -> dict[str, Any]:
+        """The flat fields as they stand in the event."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field's old and new value."""
+
+    old: object
+    new: object

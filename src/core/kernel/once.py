@@ -1,0 +1,52 @@
+"""Doing a thing once although it is asked twice: the Idempotency-Key of a request."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.kernel.errors import Conflict, Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """A caller's key for one request. `digest` is the hash of the payload; `path` and `method` are part of the key."""
+
+    key: str
+    method: str
+    path: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a request with a key resulted in: which thing, at which version."""
+
+    kind: str
+    id: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A refusal by rule that was kept under the key, as the transport wrote it."""
+
+    status: int
+    problem: bytes
+
+
+class AlreadyAnswered(Exception):
+    """The request was carried out before; `outcome` says what came of it. Not a refusal: the transport answers again."""
+
+    def __init__(self, outcome: Made | Refused, *, seq: int) -> None:
+        super().__init__("the request was answered before")
+        self.outcome = outcome
+        self.seq = seq
+
+
+class KeyReused(Invalid):
+    code = "idempotency.key_reused"
+    title = "The Idempotency-Key was used before, for another request"
+
+
+class InFlight(Conflict):
+    code = "idempotency.in_flight"
+    title = "A request with this Idempotency-Key is being carried out"

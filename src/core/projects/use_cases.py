@@ -1,0 +1,133 @@
+from datetime import date
+
+from core.kernel.actor import Actor, reading
+from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, Stale, answers
+from core.kernel.etags import ensure_current, ensure_unchanged
+from core.kernel.once import InFlight, KeyReused, Made, Once
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
+from core.kernel.ports import Clock, Ids
+from core.projects import policy
+from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
+from core.projects.model import Project, ProjectChanges, ProjectStatus, checked_key, keys_from
+from core.projects.ports import (
+    LoadedProject,
+    OpenProjectUnitOfWork,
+    ProjectFilter,
+    ProjectReader,
+    ProjectRef,
+    ProjectUnitOfWork,
+)
+from core.projects.read_models import ProgressView, ProjectView
+
+
+class ProjectUseCases:
+    """Opening, finding, changing and deleting projects."""
+
+    def __init__(
+        self, *, unit_of_work: OpenProjectUnitOfWork, reader: ProjectReader, clock: Clock, ids: Ids
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._reader = reader
+        self._clock = clock
+        self._ids = ids
+
+    @answers(Forbidden, Invalid, ProjectKeyTaken, KeyReused, InFlight)
+    async def open(
+        self,
+        actor: Actor,
+        *,
+        name: str,
+        key: str | None = None,
+        description: str | None = None,
+        deadline: date | None = None,
+        status: ProjectStatus = ProjectStatus.PENDING,
+        once: Once | None = None,
+    ) -> Answer[ProjectView]:
+        """Opens a project with a board of three columns: To do, In progress, Done.
+
+        Owners and admins may. The creator is its first member. Without a `key`, one is made from the name.
+        """
+        async with self._unit_of_work(actor, once=once) as uow:
+            policy.authorise_open(uow.actor)
+            free = await uow.projects.free_key([checked_key(key)] if key is not None else keys_from(name))
+            if free is None:
+                raise ProjectKeyTaken
+            project, created = Project.open(
+                id=self._ids.new(),
+                key=free,
+                name=name,
+                description=description,
+                deadline=deadline,
+                status=status,
+                created_by=actor.user_id,
+                at=self._clock.now(),
+            )
+            creator_name = await uow.projects.user_name(actor.user_id)
+            uow.projects.add(project, member=actor.user_id)
+            uow.record(created)
+            seq = await uow.commit(made=Made(kind="project", id=project.id, version=project.version))
+        return Answer(ProjectView.of(project, creator_name=creator_name), seq)
+
+    @reading
+    @answers(CursorInvalid)
+    async def list(
+        self, actor: Actor, *, where: ProjectFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[ProjectView]]:
+        """The projects that the caller sees: all for owners and admins, their own for members."""
+        return await self._reader.page(
+            actor, visible=policy.visible_projects(actor), where=where, sort=sort, page=page
+        )
+
+    @reading
+    @answers(ProjectNotFound)
+    async def get(self, actor: Actor, ref: ProjectRef) -> Answer[ProjectView]:
+        """One project, by id or key."""
+        view, seq = await self._reader.one(actor, ref, visible=policy.visible_projects(actor))
+        if view is None:
+            raise ProjectNotFound
+        return Answer(view, seq)
+
+    @reading
+    @answers(ProjectNotFound)
+    async def progress(self, actor: Actor, ref: ProjectRef) -> Answer[ProgressView]:
+        """How many of the project's tasks are to do, in progress and done, and the share of the done ones."""
+        view, seq = await self._reader.progress(actor, ref, visible=policy.visible_projects(actor))
+        if view is None:
+            raise ProjectNotFound
+        return Answer(view, seq)
+
+    @answers(ProjectNotFound, Forbidden, FieldReadOnly, Invalid, ProjectArchived, Stale)
+    async def change(
+        self, actor: Actor, ref: ProjectRef, changes: ProjectChanges, *, expected: int | None = None
+    ) -> Answer[ProjectView]:
+        """Changes fields of a project. Its members may; only owners and admins move it to or from the archive."""
+        async with self._unit_of_work(actor) as uow:
+            project, _, creator_name = await self._load(uow, ref)
+            policy.authorise_change(uow.actor, fields=changes.given)
+            present = ProjectView.of(project, creator_name=creator_name)
+            ensure_current(expected, present)
+            ensure_unchanged(changes.unchanged, present)
+            updated = project.change(changes, at=self._clock.now())
+            if updated is not None:
+                uow.projects.save(project)
+                uow.record(updated)
+            seq = await uow.commit()
+        return Answer(ProjectView.of(project, creator_name=creator_name), seq)
+
+    @answers(ProjectNotFound, Forbidden, Stale)
+    async def delete(self, actor: Actor, ref: ProjectRef, *, expected: int | None = None) -> int:
+        """Deletes a project with its board and tasks. Owners and admins may; it can be restored for 30 days."""
+        async with self._unit_of_work(actor) as uow:
+            project, _, creator_name = await self._load(uow, ref)
+            policy.authorise_delete(uow.actor)
+            ensure_current(expected, ProjectView.of(project, creator_name=creator_name))
+            deleted = project.delete(members=await uow.projects.members(project.id), at=self._clock.now())
+            uow.projects.save(project)
+            uow.record(deleted)
+            return await uow.commit()
+
+    async def _load(self, uow: ProjectUnitOfWork, ref: ProjectRef) -> LoadedProject:
+        loaded = await uow.projects.load(ref, for_user=uow.actor.user_id)
+        if loaded is None or not policy.sees_project(uow.actor, is_member=loaded.is_member):
+            raise ProjectNotFound
+        return loaded

@@ -1,0 +1,23 @@
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+
+class EventView(NamedTuple):
+    """An event of the log; `body` holds its flat fields."""
+
+    seq: int
+    event: str
+    channel: str
+    occurred_at: datetime
+    actor_id: UUID | None
+    via: str
+    project_id: UUID | None
+    body: dict[str, Any]
+
+
+class Stretch(NamedTuple):
+    """A part of the log as one caller may see it. `examined` is the position up to which nothing was left out."""
+
+    events: list[EventView]
+    examined: int

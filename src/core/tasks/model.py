@@ -1,0 +1,240 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from core.kernel import rank, text
+from core.kernel.events import Change
+from core.tasks.errors import BoardIncomplete
+from core.tasks.events import TaskCreated, TaskDeleted, TaskMoved, TaskUpdated
+
+
+class Status(StrEnum):
+    """The category of a column, and so the status of the tasks in it."""
+
+    TODO = "todo"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a board. `last_id` and `last_rank` are those of its last card, None while it is empty."""
+
+    id: UUID
+    category: Status
+    last_id: UUID | None = None
+    last_rank: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a card stands: in a column, at a rank, after another card (None at the top)."""
+
+    column: Column
+    rank: str
+    after_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """The columns of a project, from left to right."""
+
+    columns: tuple[Column, ...]
+
+    def first_of(self, category: Status) -> Column:
+        """The leftmost column of a category. Raises BoardIncomplete where there is none."""
+        for column in self.columns:
+            if column.category is category:
+                return column
+        raise BoardIncomplete
+
+    def column(self, column_id: UUID | None) -> Column | None:
+        """The column with that id, if it is one of this board's."""
+        return next((column for column in self.columns if column.id == column_id), None)
+
+
+def end_of(column: Column) -> Place:
+    """The place below the last card. Raises RanksExhausted where the column must be spread first."""
+    return Place(column=column, rank=rank.between(column.last_rank, None), after_id=column.last_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChanges:
+    """Fields to change; what is not in `given` stays as it is. `unchanged` are read-only fields and the values that the
+    caller takes them to have."""
+
+    given: frozenset[str]
+    unchanged: Mapping[str, object] = field(default_factory=dict)
+    title: str = ""
+    description: str | None = None
+    priority: Priority = Priority.MEDIUM
+    deadline: date | None = None
+    assigned_to: UUID | None = None
+    status: Status | None = None
+    column_id: UUID | None = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """What is given, but for the place on the board."""
+        return self.given - {"status", "column_id"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Task:
+    """A piece of work. `key` is its project's key and its number; `status` is its column's category.
+
+    `previous_column_id` is where it stood before it was done. Its place on the board does not change its version; its
+    column and its fields do.
+    """
+
+    id: UUID
+    project_id: UUID
+    key: str
+    number: int
+    title: str
+    description: str | None
+    priority: Priority
+    status: Status
+    column_id: UUID
+    rank: str
+    previous_column_id: UUID | None
+    deadline: date | None
+    assigned_to: UUID | None
+    created_by: UUID | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+    version: int = 1
+
+    @staticmethod
+    def create(
+        *,
+        id: UUID,
+        project_id: UUID,
+        project_key: str,
+        number: int,
+        title: str,
+        description: str | None,
+        priority: Priority,
+        place: Place,
+        deadline: date | None,
+        assigned_to: UUID | None,
+        created_by: UUID,
+        at: datetime,
+    ) -> "tuple[Task, TaskCreated]":
+        """A new task. Raises Invalid for a title or description that is none."""
+        status = place.column.category
+        task = Task(
+            id=id,
+            project_id=project_id,
+            key=f"{project_key}-{number}",
+            number=number,
+            title=text.title(title),
+            description=text.description(description) if description is not None else None,
+            priority=priority,
+            status=status,
+            column_id=place.column.id,
+            rank=place.rank,
+            previous_column_id=None,
+            deadline=deadline,
+            assigned_to=assigned_to,
+            created_by=created_by,
+            completed_at=at if status is Status.DONE else None,
+            created_at=at,
+            updated_at=at,
+        )
+        return task, TaskCreated(
+            task_id=id,
+            task_key=task.key,
+            task_title=task.title,
+            project_id=project_id,
+            column_id=task.column_id,
+            assigned_to=assigned_to,
+            created_by=created_by,
+            version=task.version,
+        )
+
+    def change(self, changes: TaskChanges, *, at: datetime) -> TaskUpdated | None:
+        """Changes fields, but for the place; None if nothing is different. Raises Invalid."""
+        new: dict[str, object] = {name: getattr(changes, name) for name in changes.fields}
+        if "title" in new:
+            new["title"] = text.title(changes.title)
+        if changes.description is not None:
+            new["description"] = text.description(changes.description)
+        changed: dict[str, Change] = {}
+        for name, value in sorted(new.items()):
+            old = getattr(self, name)
+            if old != value:
+                changed[name] = Change(old=old, new=value)
+                setattr(self, name, value)
+        if not changed:
+            return None
+        self.version += 1
+        self.updated_at = at
+        return TaskUpdated(task_id=self.id, project_id=self.project_id, changes=changed, version=self.version)
+
+    def move(self, place: Place, *, by: UUID, at: datetime) -> TaskMoved:
+        """Puts the card elsewhere. Entering a done column completes the task, leaving it undoes that."""
+        old_status, old_column_id = self.status, self.column_id
+        new_status = place.column.category
+        self.rank = place.rank
+        if place.column.id != self.column_id:
+            self.column_id = place.column.id
+            self.status = new_status
+            self.version += 1
+            self.updated_at = at
+            if new_status is Status.DONE and old_status is not Status.DONE:
+                self.previous_column_id = old_column_id
+                self.completed_at = at
+            elif new_status is not Status.DONE:
+                self.previous_column_id = None
+                self.completed_at = None
+        return TaskMoved(
+            task_id=self.id,
+            project_id=self.project_id,
+            old_status=old_status,
+            new_status=new_status,
+            old_column_id=old_column_id,
+            new_column_id=place.column.id,
+            after_id=place.after_id,
+            moved_by=by,
+            version=self.version,
+        )
+
+    def column_for(self, board: Board, *, completed: bool) -> Column | None:
+        """Where completing the task, or undoing that, puts it; None where it is so already.
+
+        Undoing returns to the column that it came from, if that still stands and is not itself a done one.
+        """
+        if completed == (self.status is Status.DONE):
+            return None
+        if completed:
+            return board.first_of(Status.DONE)
+        previous = board.column(self.previous_column_id)
+        if previous is not None and previous.category is not Status.DONE:
+            return previous
+        return board.first_of(Status.TODO)
+
+    def delete(self, *, by: UUID, at: datetime) -> TaskDeleted:
+        """Takes the task out of sight; it can be restored for 30 days."""
+        self.deleted_at = at
+        self.updated_at = at
+        self.version += 1
+        return TaskDeleted(
+            task_id=self.id,
+            project_id=self.project_id,
+            task_key=self.key,
+            task_title=self.title,
+            deleted_by=by,
+            version=self.version,
+        )

@@ -1,0 +1,87 @@
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from core.tasks.model import Task
+
+
+class TaskView(NamedTuple):
+    """A task as a screen shows it."""
+
+    id: UUID
+    key: str
+    number: int
+    title: str
+    description: str | None
+    priority: str
+    status: str
+    column_id: UUID
+    deadline: date | None
+    project_id: UUID
+    assigned_to: UUID | None
+    assigned_to_name: str | None
+    created_by: UUID | None
+    completed_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @staticmethod
+    def of(task: Task, *, assigned_to_name: str | None) -> "TaskView":
+        return TaskView(
+            id=task.id,
+            key=task.key,
+            number=task.number,
+            title=task.title,
+            description=task.description,
+            priority=task.priority,
+            status=task.status,
+            column_id=task.column_id,
+            deadline=task.deadline,
+            project_id=task.project_id,
+            assigned_to=task.assigned_to,
+            assigned_to_name=assigned_to_name,
+            created_by=task.created_by,
+            completed_at=task.completed_at,
+            version=task.version,
+            created_at=task.created_at,
+            updated_at=task.updated_at,
+        )
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """Names that belong to other things and change without this one's version."""
+        return (self.key, self.assigned_to_name or "")
+
+
+class TaskTag(NamedTuple):
+    """What the tag of a task's present state is made of."""
+
+    version: int
+    key: str
+    assigned_to_name: str | None
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The same names as in TaskView."""
+        return (self.key, self.assigned_to_name or "")
+
+
+class ColumnView(NamedTuple):
+    """A column of a board with its first cards; `task_count` counts all of them."""
+
+    id: UUID
+    name: str
+    category: str
+    position: int
+    wip_limit: int | None
+    over_limit: bool
+    task_count: int
+    tasks: list[TaskView]
+
+
+class BoardView(NamedTuple):
+    """A project's board, columns from left to right."""
+
+    project_id: UUID
+    columns: list[ColumnView]

@@ -1,0 +1,56 @@
+"""`flowtrack serve`."""
+
+import subprocess
+import sys
+
+import uvicorn
+
+from entrypoints.cli.demo import make_demo_once
+from entrypoints.cli.starting import database
+from entrypoints.container import Container, make_container
+from entrypoints.rest.app import make_app
+from entrypoints.settings import Settings, SettingsRefused, load_settings
+from entrypoints.telemetry import configure_logging
+
+
+def serve() -> None:
+    """Runs the server: with an embedded PostgreSQL, unless FLOWTRACK_DATABASE_URL names another."""
+    configure_logging()
+    settings = load_settings()
+    settings.refuse_unsafe()
+    with database(settings) as urls:
+        if urls.owner:
+            _migrate()
+        container = make_container(settings, database_url=urls.application)
+        _run(container, settings)
+
+
+def _migrate() -> None:
+    """In a process of its own: Alembic's memory would stay in the server's."""
+    command = [sys.executable, "-m", "entrypoints.cli.main", "migrate"]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise SettingsRefused("The database could not be migrated; the lines above say why.")
+
+
+def _run(container: Container, settings: Settings) -> None:
+    async def started(container: Container) -> None:
+        if settings.is_embedded and settings.environment == "development":
+            await make_demo_once(container, settings)
+
+    config = uvicorn.Config(
+        make_app(container, on_start=started),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(3)

@@ -1,0 +1,160 @@
+"""The composition root: the only importer of adapters, and the only place that knows what is built from what.
+
+It is never wired into routes: `request.app.state.container` is asked, in one function a feature.
+"""
+
+import json
+
+from dependency_injector import containers, providers
+from pydantic import SecretStr
+
+from adapters.crypto.access_tokens import JwtAccessTokens, SigningKey
+from adapters.crypto.passwords import Argon2Passwords
+from adapters.crypto.refresh_tokens import DerivedRefreshTokens
+from adapters.crypto.sealing import Sealer, Unsealable
+from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
+from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
+from adapters.postgres_embedded.server import EmbeddedPostgres
+from adapters.sql.connection import Database
+from adapters.sql.migrating import migrate
+from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.readers.companies import SqlCompanyReader
+from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
+from adapters.sql.repositories.projects import SqlProjectUnitOfWork
+from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
+from adapters.sql.roles import WrongRole
+from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
+from adapters.system.clock import SystemClock
+from adapters.system.ids import UuidV7Ids
+from adapters.system.secret_files import kept_secret
+from core.auth.use_cases import AuthUseCases
+from core.companies.use_cases import CompanyUseCases
+from core.projects.use_cases import ProjectUseCases
+from core.realtime.use_cases import EventUseCases
+from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.tasks import TaskUseCases
+from entrypoints.settings import Settings
+
+__all__ = [
+    "Container",
+    "DatabaseUrls",
+    "EmbeddedPostgres",
+    "EmbeddedPostgresFailed",
+    "Unsealable",
+    "WrongRole",
+    "embedded_server",
+    "load_signing_keys",
+    "make_container",
+    "migrate_database",
+    "prepare_embedded",
+]
+
+
+class Container(containers.DeclarativeContainer):
+    """What a serving process is made of."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    database_url: providers.Dependency[str] = providers.Dependency(instance_of=str)
+    secret_keys = providers.Callable(Settings.secret_keys, settings)
+
+    clock = providers.Singleton(SystemClock)
+    ids = providers.Singleton(UuidV7Ids)
+    sealer = providers.Singleton(Sealer, secrets=secret_keys)
+    passwords = providers.Singleton(Argon2Passwords)
+    addresses = providers.Singleton(ValidatedEmailAddresses)
+    access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
+    refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
+    cursor_key = providers.Singleton(Sealer.key_for, sealer, "flowtrack list cursors")
+
+    database = providers.Singleton(
+        Database, url=database_url, prepared_statements=settings.provided.database_prepared_statements
+    )
+    signing_keys = providers.Factory(SqlSigningKeys, database)
+    once_ledger = providers.Factory(SqlOnceLedger, database)
+    company_reader = providers.Singleton(SqlCompanyReader, database)
+    project_reader = providers.Singleton(SqlProjectReader, database)
+    task_reader = providers.Singleton(SqlTaskReader, database)
+    event_reader = providers.Singleton(SqlEventReader, database)
+
+    identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
+    company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
+    project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
+    task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock)
+
+    auth_use_cases = providers.Singleton(
+        AuthUseCases,
+        identity=identity_unit_of_work.provider,
+        profiles=company_reader,
+        passwords=passwords,
+        addresses=addresses,
+        access_tokens=access_tokens,
+        refresh_tokens=refresh_tokens,
+        clock=clock,
+        ids=ids,
+        registration=settings.provided.registration.value,
+    )
+    company_use_cases = providers.Singleton(
+        CompanyUseCases,
+        unit_of_work=company_unit_of_work.provider,
+        reader=company_reader,
+        clock=clock,
+        ids=ids,
+        registration=settings.provided.registration.value,
+    )
+    project_use_cases = providers.Singleton(
+        ProjectUseCases, unit_of_work=project_unit_of_work.provider, reader=project_reader, clock=clock, ids=ids
+    )
+    task_use_cases = providers.Singleton(
+        TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids
+    )
+    board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
+    event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
+
+
+def with_kept_secret(settings: Settings) -> Settings:
+    """The settings with a secret key: the given one, else one that is generated and kept in the data folder."""
+    if settings.secret_key is not None:
+        return settings
+    return settings.model_copy(update={"secret_key": SecretStr(kept_secret(settings.data_dir / "secret-key"))})
+
+
+def make_container(settings: Settings, *, database_url: str) -> Container:
+    """A container for one process, not yet connected to anything."""
+    container = Container()
+    container.settings.override(with_kept_secret(settings))
+    container.database_url.override(database_url)
+    return container
+
+
+def embedded_server(settings: Settings) -> EmbeddedPostgres:
+    """The PostgreSQL that the product brings itself, not yet started."""
+    return EmbeddedPostgres(folder=settings.data_dir.absolute() / "postgres")
+
+
+def prepare_embedded(settings: Settings, *, superuser_url: str) -> DatabaseUrls:
+    """Makes the database inside the embedded server, and says how to reach it."""
+    make_database(superuser_url=superuser_url, data_dir=settings.data_dir)
+    return urls(superuser_url=superuser_url, data_dir=settings.data_dir)
+
+
+def migrate_database(found: DatabaseUrls) -> None:
+    """Makes roles and runs migrations."""
+    migrate(owner_url=found.owner, application_url=found.application)
+
+
+async def load_signing_keys(container: Container) -> None:
+    """Reads the keys that sign access tokens; the first process makes the first one. Raises Unsealable."""
+    store, sealer = container.signing_keys(), container.sealer()
+    if not await store.all():
+        key = SigningKey.generate()
+        await store.add_first(
+            kid=key.kid,
+            public_jwk=json.dumps(key.public_jwk()),
+            sealed_private_jwk=sealer.seal(key.private_jwk()),
+            at=container.clock().now(),
+        )
+    container.access_tokens().use([SigningKey.read(sealer.open(sealed)) for _, _, sealed, _ in await store.all()])

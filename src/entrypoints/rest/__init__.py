@@ -1,0 +1,1 @@
+"""REST: JSON over HTTP, by the conventions of docs/api.md."""

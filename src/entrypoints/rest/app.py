@@ -1,0 +1,111 @@
+"""The REST application: routes, handlers and middleware put together."""
+
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from entrypoints.container import Container, load_signing_keys
+from entrypoints.rest import documentation, health
+from entrypoints.rest.errors import RequestRefused, add_handlers, problem
+from entrypoints.rest.middleware.form import Form
+from entrypoints.rest.middleware.frame import Frame
+from entrypoints.rest.v1 import auth, companies, events, projects, tasks
+
+EXPOSED = (
+    "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
+    "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
+)  # fmt: skip
+COMPRESSED_FROM = 1024
+
+Started = Callable[[Container], Awaitable[None]]
+
+
+class Compression:
+    """Compresses what is worth it, but nothing of /auth/, where a secret and a guess could stand side by side."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._compressed = GZipMiddleware(app, minimum_size=COMPRESSED_FROM, compresslevel=5)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain = scope["type"] != "http" or "/auth/" in scope["path"] or not _takes_gzip(scope)
+        await (self._app if plain else self._compressed)(scope, receive, send)
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+
+
+def make_app(container: Container, *, on_start: Started | None = None) -> ASGIApp:
+    """The application of one container. It connects when it starts, not before."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        database = container.database()
+        await database.open()
+        try:
+            await load_signing_keys(container)
+            if on_start is not None:
+                await on_start(container)
+            # What was made up to now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(20_000, 10, 10)
+            yield
+        finally:
+            await database.close()
+
+    app = FastAPI(
+        title="FlowTrack API",
+        version=version("flowtrack"),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.container = container
+    # One flat list: an included router would be matched by a second walk in every request.
+    for router in (
+        tasks.router,
+        projects.router,
+        events.router,
+        companies.router,
+        auth.public,
+        auth.signed_in,
+        health.router,
+    ):
+        app.router.routes.extend(router.routes)
+    documentation.add_documentation(app)
+
+    async def session_still_open(request: Request) -> None:
+        actor = request.scope.get("flowtrack.actor")
+        if actor is not None:
+            await container.auth_use_cases().me(actor)
+
+    add_handlers(app, before_refusing=session_still_open)
+
+    async def defect(request: Request, _: Exception) -> Response:
+        return problem(request, RequestRefused(500))
+
+    app.add_exception_handler(Exception, defect)
+    settings = container.settings()
+    framed: ASGIApp = Compression(Form(app))
+    if settings.cors_origins:
+        framed = CORSMiddleware(
+            framed,
+            allow_origins=settings.cors_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=EXPOSED,
+            max_age=600,
+        )
+    return Frame(framed, https=settings.is_https)

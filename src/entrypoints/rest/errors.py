@@ -1,0 +1,223 @@
+"""The one table that says what a refusal is in HTTP, and the problem documents (RFC 9457) made from it."""
+
+import logging
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from core.kernel.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    Refusal,
+    Stale,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    refusals_of,
+)
+
+log = logging.getLogger("flowtrack.rest")
+
+STATUS_OF: dict[type[Refusal], int] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Stale: 412,
+    Invalid: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+MEDIA_TYPE = "application/problem+json"
+
+
+class BodyMalformed(Malformed):
+    code = "body.malformed"
+    title = "The body is not well-formed JSON"
+
+
+class ParameterUnknown(Malformed):
+    code = "parameter.unknown"
+    title = "A query parameter is unknown here, or given twice"
+
+
+class HeaderMalformed(Malformed):
+    code = "header.malformed"
+    title = "A header cannot be read"
+
+
+class RequestRefused(Refusal):
+    """Refused by the protocol, before any use case; `status` is the HTTP status itself."""
+
+    def __init__(self, status: int, *, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.headers = headers or {}
+        self.code = _PROTOCOL[status][0]  # type: ignore[misc]
+        self.title = _PROTOCOL[status][1]  # type: ignore[misc]
+        super().__init__()
+
+
+_PROTOCOL = {
+    404: ("route.not_found", "There is nothing at this address"),
+    405: ("method.not_allowed", "This method is not known here"),
+    406: ("accept.not_acceptable", "The answer is JSON, which the request does not accept"),
+    413: ("body.too_large", "The body is larger than this address takes"),
+    415: ("body.media_type_unsupported", "The body must be JSON"),
+    500: ("server.failed", "The server failed; the fault is its own, and was logged"),
+}
+
+
+def status_of(refusal: type[Refusal]) -> int:
+    """The HTTP status of a kind of refusal, by its nearest entry in the table."""
+    return next(STATUS_OF[kind] for kind in refusal.__mro__ if kind in STATUS_OF)
+
+
+def all_codes() -> dict[str, tuple[int, str]]:
+    """Every code that a problem document can have, with its status and title."""
+    codes = {code: (status, title) for status, (code, title) in _PROTOCOL.items()}
+    waiting = list(STATUS_OF)
+    while waiting:
+        kind = waiting.pop()
+        codes[kind.code] = (status_of(kind), kind.title)
+        waiting.extend(kind.__subclasses__())
+    return dict(sorted(codes.items()))
+
+
+def problem(request: Request, refusal: Refusal, *, status: int | None = None) -> Response:
+    """A refusal as a problem document."""
+    status = status or status_of(type(refusal))
+    body: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "title": refusal.title,
+        "status": status,
+        "detail": refusal.detail,
+        "instance": request.url.path,
+        "code": refusal.code,
+        "request_id": request.scope.get("flowtrack.request_id", ""),
+    }
+    if refusal.faults:
+        body["errors"] = [
+            {name: value for name, value in fault._asdict().items() if value is not None} for fault in refusal.faults
+        ]
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(refusal, Stale):
+        headers["ETag"] = f'"{refusal.current}"'
+    elif isinstance(refusal, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="flowtrack"'
+    elif isinstance(refusal, Unavailable):
+        headers["Retry-After"] = str(refusal.retry_after)
+    elif isinstance(refusal, RequestRefused):
+        headers.update(refusal.headers)
+    return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> None:
+    """Answers refusals, and what the framework itself refuses, by problem documents.
+
+    `before_refusing` is awaited before a signed-in caller's request is refused for its form: a login session that has
+    ended comes first.
+    """
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        status = error.status if isinstance(error, RequestRefused) else None
+        if isinstance(error, Malformed) or (isinstance(error, RequestRefused) and "route" in request.scope):
+            try:
+                await before_refusing(request)
+            except Refusal as first:
+                return problem(request, first)
+        return problem(request, error, status=status)
+
+    async def not_valid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return await refused(request, refusal_of(error)) if _is_malformed(error) else await _invalid(request, error)
+
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        try:
+            await before_refusing(request)
+        except Refusal as first:
+            return problem(request, first)
+        return problem(request, refusal_of(error))
+
+    async def protocol(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 400:
+            return await refused(request, BodyMalformed())
+        if error.status_code not in _PROTOCOL:
+            return problem(request, RequestRefused(500))
+        return await refused(request, RequestRefused(error.status_code, headers=dict(error.headers or {})))
+
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, not_valid)
+    app.add_exception_handler(HTTPException, protocol)
+
+
+def _is_malformed(error: RequestValidationError) -> bool:
+    return any(each["type"] == "json_invalid" for each in error.errors())
+
+
+def refusal_of(error: RequestValidationError) -> Refusal:
+    """What pydantic found wrong, as a refusal with a pointer or parameter for each fault."""
+    if _is_malformed(error):
+        return BodyMalformed()
+    faults = []
+    for each in error.errors():
+        place, *rest = each["loc"]
+        words = str(each["msg"])
+        if place == "body":
+            faults.append(Fault(words, pointer="".join(f"/{_escaped(part)}" for part in rest)))
+        else:
+            faults.append(Fault(words, parameter=str(rest[0]) if rest else None))
+    return Invalid(faults=tuple(dict.fromkeys(faults)))
+
+
+def _escaped(part: object) -> str:
+    text = str(part).encode("utf-8", "replace").decode()
+    return text.replace("~", "~0").replace("/", "~1")[:200]
+
+
+def problem_responses(
+    *verbs: Callable[..., object], signed_in: bool = True, also: Iterable[type[Refusal]] = (), body: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer besides success, from what its use cases raise: for OpenAPI and the tests."""
+    kinds: list[type[Refusal]] = [*also, ParameterUnknown, Unavailable]
+    for verb in verbs:
+        kinds.extend(refusals_of(verb))
+    codes: dict[int, list[str]] = {}
+    for kind in kinds:
+        codes.setdefault(status_of(kind), []).append(kind.code)
+    codes.setdefault(406, []).append(_PROTOCOL[406][0])
+    codes.setdefault(422, []).append(Invalid.code)
+    if signed_in:
+        codes.setdefault(401, []).extend(["auth.token_invalid", "auth.session_ended"])
+    if body:
+        codes.setdefault(400, []).append(BodyMalformed.code)
+        codes.setdefault(413, []).append(_PROTOCOL[413][0])
+        codes.setdefault(415, []).append(_PROTOCOL[415][0])
+    return {
+        status: {
+            "description": f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{code}`" for code in sorted(set(found))),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {
+                        "allOf": [
+                            {"$ref": "#/components/schemas/Problem"},
+                            {"properties": {"code": {"enum": sorted(set(found))}}},
+                        ]
+                    }
+                }
+            },
+        }
+        for status, found in sorted(codes.items())
+    }

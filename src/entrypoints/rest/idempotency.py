@@ -1,0 +1,79 @@
+"""The Idempotency-Key: a POST that is sent twice happens once."""
+
+import re
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import TypeVar
+from uuid import UUID
+
+from fastapi import Request
+from starlette.responses import Response
+
+from core.kernel.actor import Actor
+from core.kernel.errors import Conflict, Fault, Invalid, NotFound, Refusal
+from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
+from core.kernel.paging import Answer
+from entrypoints.rest.caller import caller, container_of
+from entrypoints.rest.errors import MEDIA_TYPE, HeaderMalformed, problem
+
+HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+View = TypeVar("View")
+
+
+class ResultGone(Conflict):
+    code = "idempotency.result_gone"
+    title = "The request was carried out before, but what it made is gone, or no longer visible to you"
+
+
+async def answered_once(
+    request: Request,
+    *,
+    do: Callable[[Once | None], Awaitable[Answer[View]]],
+    again: Callable[[UUID], Awaitable[Answer[View]]],
+    respond: Callable[[Answer[View]], Response],
+) -> Response:
+    """Carries a request out, or answers it again if its key was used before.
+
+    `again` reads what the first request made, as the caller may see it now, by its id. Rule refusals (409 and 422) are
+    kept as well; others are not, since trying again may help.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return respond(await do(None))
+    if not _KEY.match(key):
+        raise HeaderMalformed(faults=(Fault("1 to 255 visible ASCII characters", parameter=HEADER),))
+    digest = sha256(await request.body() + b"\x00" + request.scope["query_string"]).digest()
+    once = Once(key=key, method=request.method, path=request.url.path, digest=digest)
+    try:
+        return respond(await do(once))
+    except AlreadyAnswered as before:
+        if isinstance(before.outcome, Made):
+            try:
+                answer = await again(before.outcome.id)
+            except NotFound as gone:
+                raise ResultGone from gone
+            response = respond(answer)
+        else:
+            response = _refused_again(before.outcome)
+        response.headers["Idempotency-Replayed"] = "true"
+        response.headers["X-Event-Seq"] = str(before.seq)
+        return response
+    except (InFlight, KeyReused):
+        raise
+    except (Conflict, Invalid) as refusal:
+        await _keep(request, once, refusal)
+        raise
+
+
+async def _keep(request: Request, once: Once, refusal: Refusal) -> None:
+    actor: Actor = caller(request)
+    written = problem(request, refusal)
+    refused = Refused(status=written.status_code, problem=bytes(written.body))
+    await container_of(request).once_ledger().refused(actor, once, refused)
+
+
+def _refused_again(outcome: Refused) -> Response:
+    return Response(outcome.problem, outcome.status, {"Cache-Control": "no-store"}, MEDIA_TYPE)
+
+

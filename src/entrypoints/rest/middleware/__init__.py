@@ -1,0 +1,1 @@
+"""Pure ASGI: what happens to every request, whatever it asks."""

@@ -1,0 +1,74 @@
+"""What every route says of itself in OpenAPI, from the use case that it calls."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from core.kernel.errors import Refusal
+from entrypoints.rest.errors import problem_responses
+
+_SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
+_ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
+_LINK = {
+    "Link": {"description": "The next page.", "schema": {"type": "string"}},
+    "X-Total-Count": {"description": "With `include_total=true`.", "schema": {"type": "integer"}},
+}
+_LOCATION = {"Location": {"description": "Where the new thing is.", "schema": {"type": "string"}}}
+
+
+def operation(
+    verb: Callable[..., object],
+    *,
+    id: str,
+    summary: str,
+    status: int = 200,
+    shows: Any = None,
+    example: Any = None,
+    body: bool = False,
+    signed_in: bool = True,
+    is_list: bool = False,
+    tagged: bool = False,
+    idempotent: bool = False,
+    also: Iterable[type[Refusal]] = (),
+) -> dict[str, Any]:
+    """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
+    becomes the description, and what it raises the other answers."""
+    headers: dict[str, Any] = dict(_SEQ) if signed_in else {}
+    headers |= _LINK if is_list else {}
+    headers |= _ETAG if tagged else {}
+    headers |= _LOCATION if status == 201 else {}
+    success: dict[str, Any] = {"description": summary, "headers": headers}
+    if shows is not None:
+        success["model"] = shows
+        if example is not None:
+            success["content"] = {"application/json": {"example": example}}
+    responses = {status: success, **problem_responses(verb, signed_in=signed_in, also=also, body=body)}
+    if tagged and status == 200 and not body:
+        responses[304] = {"description": "The copy that `If-None-Match` names is current."}
+    parameters: list[dict[str, Any]] = []
+    if idempotent:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "A key of your own; a second request with it, within 24 hours, changes nothing.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
+    return {
+        "operation_id": id,
+        "summary": summary,
+        "description": inspect.getdoc(verb),
+        "status_code": status,
+        "response_model": None,
+        "responses": responses,
+        "openapi_extra": {"parameters": parameters} if parameters else None,
+    }
+
+
+def example_of(model: type[BaseModel], **fields: Any) -> dict[str, Any]:
+    """An example of a model, which it has itself checked."""
+    return model.model_validate(fields).model_dump(mode="json")

@@ -1,0 +1,40 @@
+"""Path segments that name things: ids, or keys in any case. What is neither names nothing: 404."""
+
+import re
+from uuid import UUID
+
+from core.companies.errors import CompanyNotFound
+from core.kernel.errors import NotFound
+from core.projects.errors import ProjectNotFound
+from core.projects.ports import ProjectRef
+from core.tasks.errors import TaskNotFound
+from core.tasks.ports import TaskRef
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_PROJECT_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{1,9}\Z")
+_TASK_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{1,9}-[1-9][0-9]{0,8}\Z")
+
+
+def project_ref(segment: str) -> ProjectRef:
+    """Raises ProjectNotFound."""
+    return _ref(segment, _PROJECT_KEY, ProjectNotFound)
+
+
+def task_ref(segment: str) -> TaskRef:
+    """Raises TaskNotFound."""
+    return _ref(segment, _TASK_KEY, TaskNotFound)
+
+
+def company_id(segment: str) -> UUID:
+    """Raises CompanyNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise CompanyNotFound
+
+
+def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:
+    if _UUID.match(segment):
+        return UUID(segment)
+    if key.match(segment):
+        return segment
+    raise missing

@@ -1,0 +1,214 @@
+"""Projects over HTTP."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from core.kernel.paging import Answer
+from core.projects.model import ProjectChanges, ProjectStatus
+from core.projects.ports import ProjectFilter
+from core.projects.read_models import ProjectView
+from core.projects.use_cases import ProjectUseCases
+from entrypoints.rest import answers, paging
+from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
+from entrypoints.rest.idempotency import answered_once
+from entrypoints.rest.operations import operation
+from entrypoints.rest.refs import project_ref
+from entrypoints.rest.v1.fields import Description, Given, Name, Several, Shown, Version
+
+router = APIRouter(prefix="/api/v1/projects", route_class=SignedInRoute, tags=["Projects"])
+
+ProjectId = Annotated[str, Path(description="The project's id, or a key that it has or had, in any case.")]
+SORTS = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
+
+
+class ProjectShown(Shown):
+    id: UUID
+    key: str
+    name: str
+    description: str | None
+    deadline: date | None
+    status: ProjectStatus
+    is_active: bool
+    created_by: UUID | None
+    creator_name: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProgressShown(Shown):
+    total_tasks: int
+    completed_tasks: int
+    in_progress_tasks: int
+    todo_tasks: int
+    progress_percentage: float
+
+
+class ProjectGiven(Given):
+    name: Name
+    key: Annotated[str | None, Field(min_length=2, max_length=10)] = None
+    description: Description | None = None
+    deadline: date | None = None
+    status: ProjectStatus = ProjectStatus.PENDING
+
+
+class ProjectPatch(Given):
+    """A merge patch. Read-only fields may be sent back as they were read."""
+
+    name: Name = ""
+    description: Description | None = None
+    deadline: date | None = None
+    status: ProjectStatus = ProjectStatus.PENDING
+    is_active: bool = True
+    version: Version = 1
+
+    id: UUID | None = None
+    key: str | None = None
+    created_by: UUID | None = None
+    creator_name: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+PROJECT_EXAMPLE = {
+    "id": "01920000-0000-7000-8000-000000000001",
+    "key": "WEB",
+    "name": "Website",
+    "description": "The new one",
+    "deadline": "2026-12-31",
+    "status": "in_progress",
+    "is_active": True,
+    "created_by": "01920000-0000-7000-8000-000000000002",
+    "creator_name": "Ann Miller",
+    "version": 1,
+    "created_at": "2026-11-20T09:30:00.123456Z",
+    "updated_at": "2026-11-20T09:30:00.123456Z",
+}
+_WRITABLE = frozenset({"name", "description", "deadline", "status", "is_active"})
+
+
+def projects_of(request: Request) -> ProjectUseCases:
+    return container_of(request).project_use_cases()
+
+
+@router.get(
+    "",
+    **operation(
+        ProjectUseCases.list, id="listProjects", summary="List projects", shows=list[ProjectShown],
+        example=[PROJECT_EXAMPLE], is_list=True,
+    ),
+)  # fmt: skip
+async def list_projects(
+    request: Request,
+    status: Annotated[list[ProjectStatus], Several, Query()] = [],  # noqa: B006  (the framework copies it)
+    is_active: Literal["true", "false", "all"] = "true",
+    sort: SORTS = "name",
+    limit: paging.Limit = paging.USUAL_LIMIT,
+    cursor: paging.Cursor = None,
+    skip: paging.Skip = 0,
+    include_total: paging.IncludeTotal = False,
+) -> Response:
+    where = ProjectFilter(
+        status=tuple(status), is_active={"true": True, "false": False, "all": None}[is_active]
+    )
+    page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
+    answer = await projects_of(request).list(caller(request), where=where, sort=paging.sort_of(sort), page=page)
+    return paging.listed(request, answer)
+
+
+@router.post(
+    "",
+    **operation(
+        ProjectUseCases.open, id="openProject", summary="Open a project", status=201, shows=ProjectShown,
+        example=PROJECT_EXAMPLE, body=True, tagged=True, idempotent=True,
+    ),
+)  # fmt: skip
+async def open_project(request: Request, given: ProjectGiven) -> Response:
+    actor, projects = caller(request), projects_of(request)
+
+    def respond(answer: Answer[ProjectView]) -> Response:
+        return answers.one(answer, status=201, location=f"/api/v1/projects/{answer.value.id}")
+
+    return await answered_once(
+        request,
+        do=lambda once: projects.open(
+            actor,
+            name=given.name,
+            key=given.key,
+            description=given.description,
+            deadline=given.deadline,
+            status=given.status,
+            once=once,
+        ),
+        again=lambda project_id: projects.get(actor, project_id),
+        respond=respond,
+    )
+
+
+@router.get(
+    "/{project_id}",
+    **operation(
+        ProjectUseCases.get, id="getProject", summary="Get a project", shows=ProjectShown, example=PROJECT_EXAMPLE,
+        tagged=True,
+    ),
+)  # fmt: skip
+async def get_project(request: Request, project_id: ProjectId) -> Response:
+    answer = await projects_of(request).get(caller(request), project_ref(project_id))
+    etag = answers.etag_of(answer.value)
+    if answers.is_current(request, etag):
+        return answers.not_modified(etag, answer.seq)
+    return answers.one(answer)
+
+
+async def change_project(request: Request, project_id: ProjectId, given: ProjectPatch) -> Response:
+    sent = given.model_fields_set
+    changes = ProjectChanges(
+        given=frozenset(sent & _WRITABLE),
+        unchanged={name: getattr(given, name) for name in sent - _WRITABLE - {"version"}},
+        **{name: getattr(given, name) for name in sent & _WRITABLE},
+    )
+    expected = expected_version(request, in_body=given.version if "version" in sent else None)
+    ref = project_ref(project_id)
+    return answers.one(await projects_of(request).change(caller(request), ref, changes, expected=expected))
+
+
+_change = operation(
+    ProjectUseCases.change, id="changeProject", summary="Change a project", shows=ProjectShown,
+    example=PROJECT_EXAMPLE, body=True, tagged=True,
+)  # fmt: skip
+router.add_api_route("/{project_id}", change_project, methods=["PATCH"], **_change)
+router.add_api_route(
+    "/{project_id}", change_project, methods=["PUT"], include_in_schema=False,
+    **{**_change, "operation_id": "replaceProject"},
+)  # fmt: skip
+
+
+@router.delete(
+    "/{project_id}",
+    **operation(ProjectUseCases.delete, id="deleteProject", summary="Delete a project", status=204),
+)
+async def delete_project(request: Request, project_id: ProjectId) -> Response:
+    expected, ref = expected_version(request), project_ref(project_id)
+    return answers.no_content(await projects_of(request).delete(caller(request), ref, expected=expected))
+
+
+@router.get(
+    "/{project_id}/progress",
+    **operation(
+        ProjectUseCases.progress, id="getProjectProgress", summary="Get a project's progress", shows=ProgressShown,
+        example={
+            "total_tasks": 10, "completed_tasks": 3, "in_progress_tasks": 4, "todo_tasks": 3,
+            "progress_percentage": 30.0,
+        },
+    ),
+)  # fmt: skip
+async def get_progress(request: Request, project_id: ProjectId) -> Response:
+    progress, seq = await projects_of(request).progress(caller(request), project_ref(project_id))
+    return answers.JsonResponse(
+        answers.encoded(answers.as_written(progress)), headers=answers.read_headers(seq)
+    )

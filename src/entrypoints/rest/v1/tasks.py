@@ -1,0 +1,306 @@
+"""Tasks and boards over HTTP."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Path, Query, Request
+from starlette.responses import Response
+
+from core.kernel.paging import Answer
+from core.tasks.model import Priority, Status, TaskChanges
+from core.tasks.ports import TaskFilter
+from core.tasks.read_models import BoardView, TaskView
+from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
+from entrypoints.rest import answers, paging
+from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
+from entrypoints.rest.idempotency import answered_once
+from entrypoints.rest.operations import operation
+from entrypoints.rest.refs import project_ref, task_ref
+from entrypoints.rest.v1.fields import Description, Given, Several, Shown, Title, Version
+
+router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
+
+TaskId = Annotated[str, Path(description="The task's id, or its key such as `WEB-12` in any case.")]
+SORTS = Literal[
+    "created_at", "-created_at", "updated_at", "-updated_at", "deadline", "-deadline",
+    "priority", "-priority", "number", "-number", "position", "-position",
+]  # fmt: skip
+
+
+class TaskShown(Shown):
+    id: UUID
+    key: str
+    number: int
+    title: str
+    description: str | None
+    priority: Priority
+    status: Status
+    column_id: UUID
+    deadline: date | None
+    project_id: UUID
+    assigned_to: UUID | None
+    assigned_to_name: str | None
+    created_by: UUID | None
+    completed_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TaskGiven(Given):
+    project_id: UUID
+    title: Title
+    description: Description | None = None
+    priority: Priority = Priority.MEDIUM
+    status: Status | None = None
+    column_id: UUID | None = None
+    deadline: date | None = None
+    assigned_to: UUID | None = None
+
+
+class TaskPatch(Given):
+    """A merge patch. Read-only fields may be sent back as they were read."""
+
+    title: Title = ""
+    description: Description | None = None
+    priority: Priority = Priority.MEDIUM
+    status: Status = Status.TODO
+    column_id: UUID = UUID(int=0)
+    deadline: date | None = None
+    assigned_to: UUID | None = None
+    version: Version = 1
+
+    id: UUID | None = None
+    key: str | None = None
+    number: int | None = None
+    project_id: UUID | None = None
+    assigned_to_name: str | None = None
+    created_by: UUID | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class MoveGiven(Given):
+    new_status: Status | None = None
+    column_id: UUID | None = None
+    before: UUID | None = None
+    after: UUID | None = None
+    version: Version | None = None
+
+
+class CompleteGiven(Given):
+    completed: bool | None = None
+    version: Version | None = None
+
+
+class ColumnShown(Shown):
+    id: UUID
+    name: str
+    category: Status
+    position: int
+    wip_limit: int | None
+    over_limit: bool
+    task_count: int
+    tasks: list[TaskShown]
+
+
+class BoardShown(Shown):
+    project_id: UUID
+    columns: list[ColumnShown]
+
+
+TASK_EXAMPLE = {
+    "id": "01920000-0000-7000-8000-000000000012",
+    "key": "WEB-12",
+    "number": 12,
+    "title": "Draw the landing page",
+    "description": None,
+    "priority": "high",
+    "status": "in_progress",
+    "column_id": "01920000-0000-7000-8000-000000000003",
+    "deadline": "2026-12-24",
+    "project_id": "01920000-0000-7000-8000-000000000001",
+    "assigned_to": "01920000-0000-7000-8000-000000000002",
+    "assigned_to_name": "Ann Miller",
+    "created_by": "01920000-0000-7000-8000-000000000002",
+    "completed_at": None,
+    "version": 3,
+    "created_at": "2026-11-20T09:30:00.123456Z",
+    "updated_at": "2026-11-20T10:00:00.654321Z",
+}
+_WRITABLE = frozenset({"title", "description", "priority", "status", "column_id", "deadline", "assigned_to"})
+
+
+def tasks_of(request: Request) -> TaskUseCases:
+    return container_of(request).task_use_cases()
+
+
+@router.get(
+    "/tasks",
+    **operation(
+        TaskUseCases.list, id="listTasks", summary="List tasks", shows=list[TaskShown], example=[TASK_EXAMPLE],
+        is_list=True,
+    ),
+)  # fmt: skip
+async def list_tasks(
+    request: Request,
+    project_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006  (the framework copies it)
+    column_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006
+    status: Annotated[list[Status], Several, Query()] = [],  # noqa: B006
+    priority: Annotated[list[Priority], Several, Query()] = [],  # noqa: B006
+    assigned_to: Annotated[list[UUID | Literal["me", "none"]], Several, Query()] = [],  # noqa: B006
+    created_by: Annotated[list[UUID | Literal["me"]], Several, Query()] = [],  # noqa: B006
+    deadline_before: date | None = None,
+    deadline_after: date | None = None,
+    updated_after: datetime | None = None,
+    sort: SORTS = "-created_at",
+    limit: paging.Limit = paging.USUAL_LIMIT,
+    cursor: paging.Cursor = None,
+    skip: paging.Skip = 0,
+    include_total: paging.IncludeTotal = False,
+) -> Response:
+    actor = caller(request)
+    people: dict[Any, UUID | None] = {"me": actor.user_id, "none": None}
+    where = TaskFilter(
+        project_id=tuple(project_id),
+        column_id=tuple(column_id),
+        status=tuple(status),
+        priority=tuple(priority),
+        assigned_to=tuple(people.get(each, each) for each in assigned_to),
+        created_by=tuple(actor.user_id if each == "me" else each for each in created_by),
+        deadline_before=deadline_before,
+        deadline_after=deadline_after,
+        updated_after=updated_after,
+    )
+    page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
+    answer = await tasks_of(request).list(actor, where=where, sort=paging.sort_of(sort), page=page)
+    return paging.listed(request, answer)
+
+
+@router.post(
+    "/tasks",
+    **operation(
+        TaskUseCases.create, id="createTask", summary="Create a task", status=201, shows=TaskShown,
+        example=TASK_EXAMPLE, body=True, tagged=True, idempotent=True,
+    ),
+)  # fmt: skip
+async def create_task(request: Request, given: TaskGiven) -> Response:
+    actor, tasks = caller(request), tasks_of(request)
+    new = NewTask(**{name: getattr(given, name) for name in TaskGiven.model_fields})
+
+    def respond(answer: Answer[TaskView]) -> Response:
+        return answers.one(answer, status=201, location=f"/api/v1/tasks/{answer.value.id}")
+
+    return await answered_once(
+        request,
+        do=lambda once: tasks.create(actor, new, once=once),
+        again=lambda task_id: tasks.get(actor, task_id),
+        respond=respond,
+    )
+
+
+@router.get(
+    "/tasks/{task_id}",
+    **operation(
+        TaskUseCases.get, id="getTask", summary="Get a task", shows=TaskShown, example=TASK_EXAMPLE, tagged=True
+    ),
+)
+async def get_task(request: Request, task_id: TaskId) -> Response:
+    actor, tasks, ref = caller(request), tasks_of(request), task_ref(task_id)
+    if "if-none-match" in request.headers:
+        found, seq = await tasks.tag(actor, ref)
+        etag = answers.etag_of(found)
+        if answers.is_current(request, etag):
+            return answers.not_modified(etag, seq)
+    return answers.one(await tasks.get(actor, ref))
+
+
+async def change_task(request: Request, task_id: TaskId, given: TaskPatch) -> Response:
+    sent = given.model_fields_set
+    changes = TaskChanges(
+        given=frozenset(sent & _WRITABLE),
+        unchanged={name: getattr(given, name) for name in sent - _WRITABLE - {"version"}},
+        **{name: getattr(given, name) for name in sent & _WRITABLE},
+    )
+    expected = expected_version(request, in_body=given.version if "version" in sent else None)
+    return answers.one(await tasks_of(request).change(caller(request), task_ref(task_id), changes, expected=expected))
+
+
+_change = operation(
+    TaskUseCases.change, id="changeTask", summary="Change a task", shows=TaskShown, example=TASK_EXAMPLE, body=True,
+    tagged=True,
+)  # fmt: skip
+router.add_api_route("/tasks/{task_id}", change_task, methods=["PATCH"], **_change)
+router.add_api_route(
+    "/tasks/{task_id}", change_task, methods=["PUT"], include_in_schema=False,
+    **{**_change, "operation_id": "replaceTask"},
+)  # fmt: skip
+
+
+@router.delete(
+    "/tasks/{task_id}", **operation(TaskUseCases.delete, id="deleteTask", summary="Delete a task", status=204)
+)
+async def delete_task(request: Request, task_id: TaskId) -> Response:
+    expected = expected_version(request)
+    return answers.no_content(await tasks_of(request).delete(caller(request), task_ref(task_id), expected=expected))
+
+
+@router.patch(
+    "/tasks/{task_id}/move",
+    **operation(
+        TaskUseCases.move, id="moveTask", summary="Move a card", shows=TaskShown, example=TASK_EXAMPLE, body=True,
+        tagged=True,
+    ),
+)  # fmt: skip
+async def move_task(request: Request, task_id: TaskId, given: MoveGiven) -> Response:
+    to = Destination(
+        new_status=given.new_status, column_id=given.column_id, before=given.before, after=given.after
+    )
+    expected = expected_version(request, in_body=given.version)
+    return answers.one(await tasks_of(request).move(caller(request), task_ref(task_id), to, expected=expected))
+
+
+@router.post(
+    "/tasks/{task_id}/complete",
+    **operation(
+        TaskUseCases.complete, id="completeTask", summary="Complete a task, or undo that", shows=TaskShown,
+        example=TASK_EXAMPLE, body=True, tagged=True, idempotent=True,
+    ),
+)  # fmt: skip
+async def complete_task(
+    request: Request, task_id: TaskId, given: Annotated[CompleteGiven | None, Body()] = None
+) -> Response:
+    actor, tasks, ref = caller(request), tasks_of(request), task_ref(task_id)
+    given = given or CompleteGiven()
+    expected = expected_version(request, in_body=given.version)
+    return await answered_once(
+        request,
+        do=lambda once: tasks.complete(actor, ref, completed=given.completed, expected=expected, once=once),
+        again=lambda made: tasks.get(actor, made),
+        respond=answers.one,
+    )
+
+
+@router.get(
+    "/projects/{project_id}/board",
+    **operation(BoardUseCases.get, id="getBoard", summary="Get a project's board", shows=BoardShown),
+)
+async def get_board(
+    request: Request,
+    project_id: Annotated[str, Path(description="The project's id, or its key in any case.")],
+    tasks_per_column: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    boards = container_of(request).board_use_cases()
+    board, seq = await boards.get(caller(request), project_ref(project_id), tasks_per_column=tasks_per_column)
+    return answers.JsonResponse(_board_body(board), headers=answers.read_headers(seq))
+
+
+def _board_body(board: BoardView) -> bytes:
+    columns = [
+        answers.mirror(type(column))(*column[:-1], [answers.as_written(task) for task in column.tasks])
+        for column in board.columns
+    ]
+    return answers.encoded(answers.mirror(BoardView)(board.project_id, columns))
