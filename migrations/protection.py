@@ -1,8 +1,8 @@
 """The third and fourth brick of the tenant wall, for migrations: forced row-level security and grants.
 
-    protect("labels")                                   a tenant table that the application reads and writes
-    protect("companies", tenant_column="id")            the one whose own id is the company
-    open_door("users", verbs=("select",))               what the doors of `adapters.sql.system` need
+protect("labels")                                   a tenant table that the application reads and writes
+protect("companies", tenant_column="id")            the one whose own id is the company
+open_door("users", verbs=("select",))               what the doors of `adapters.sql.system` need
 """
 
 from alembic import context, op
@@ -31,7 +31,7 @@ def protect(table: str, *, tenant_column: str = "company_id", verbs: str = "sele
 
 
 def open_door(table: str, *, verbs: tuple[str, ...]) -> None:
-    """Lets the upkeep role do some things to a tenant table in all companies. Say in the migration which door needs it."""
+    """Lets the upkeep role do some things to a tenant table in all companies; say which door needs it."""
     for verb in verbs:
         checks = {"insert": "with check (true)", "update": "using (true) with check (true)"}.get(verb, "using (true)")
         op.execute(f"create policy upkeep_{verb} on {table} for {verb} to {upkeep_role()} {checks}")

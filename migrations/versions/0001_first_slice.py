@@ -1,7 +1,6 @@
 """Accounts, companies, users, projects, tasks, the event log, and the door that opens every request."""
 
 from alembic import op
-
 from migrations.protection import application_role, open_door, protect, upkeep_role
 
 revision = "0001"

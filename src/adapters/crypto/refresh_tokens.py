@@ -1,5 +1,6 @@
-"""Refresh tokens: `ftr_<session><generation><mac>`. They are derived, not stored, so that a browser which lost the answer
-can be given the same successor once more; forging one takes the installation's key and the session's nonce."""
+"""Refresh tokens: `ftr_<session><generation><mac>`. They are derived, not stored, so that a browser
+which lost the answer can be given the same successor again; forging one takes our key and the session's nonce.
+"""
 
 import base64
 import binascii

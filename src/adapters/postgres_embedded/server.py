@@ -192,9 +192,7 @@ def _launch(*, place: Place, account: Account | None, commands: Commands, deadli
     # After kill -9 of the postmaster, a backend that is busy with a statement lives on until its end.
     if "pre-existing shared memory block" in said and time.monotonic() < deadline:
         return
-    raise place.failed(
-        "The server did not start", advice="Mend what PostgreSQL names and start again.", said=said
-    )
+    raise place.failed("The server did not start", advice="Mend what PostgreSQL names and start again.", said=said)
 
 
 def _halt(*, place: Place, commands: Commands) -> None:

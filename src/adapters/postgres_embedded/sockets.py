@@ -61,7 +61,6 @@ def forget_dead_socket(folder: Path) -> None:
 
 def _refused(path: Path, *, place: Place) -> EmbeddedPostgresFailed:
     return place.failed(
-        f"{path} stands where the server's socket belongs, and is not a folder of the server's user "
-        "with mode 0700",
+        f"{path} stands where the server's socket belongs, and is not a folder of the server's user with mode 0700",
         advice="Somebody else may have made it. Look at it, remove it and start again.",
     )

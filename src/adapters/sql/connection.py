@@ -255,7 +255,20 @@ def _opened(actor: Actor, found: Row | None) -> Opened:
 
 
 # Deadlock, lock not available, serialisation, cancelled by a timeout, too many connections, shutting down, disk full.
-_PASSING = {"40P01", "55P03", "40001", "57014", "53300", "57P01", "57P02", "57P03", "53100", "25006", "08006", "08003"}
+_PASSING = {
+    "40P01",
+    "55P03",
+    "40001",
+    "57014",
+    "53300",
+    "57P01",
+    "57P02",
+    "57P03",
+    "53100",
+    "25006",
+    "08006",
+    "08003",
+}
 
 
 def _meaning(error: psycopg.Error) -> BaseException:
@@ -264,5 +277,3 @@ def _meaning(error: psycopg.Error) -> BaseException:
     if error.sqlstate in _PASSING or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None):
         return DatabaseAway()
     return error
-
-

@@ -33,16 +33,20 @@ _counter = (
     .returning(event_sequences.c.last_seq)
     .cte("counter")
 )
-_facts = func.unnest(
-    bindparam("ordinals", type_=ARRAY(BigInteger)),
-    bindparam("names", type_=ARRAY(Text)),
-    bindparam("channels", type_=ARRAY(Text)),
-    bindparam("projects", type_=ARRAY(Uuid)),
-    # An array of arrays would be flattened, so each list of users travels as the text of an array.
-    bindparam("named", type_=ARRAY(Text)),
-    bindparam("for_admins", type_=ARRAY(Boolean)),
-    bindparam("bodies", type_=ARRAY(JSONB)),
-).table_valued("ordinal", "event", "channel", "project_id", "named", "for_admins", "body", name="fact").render_derived()
+_facts = (
+    func.unnest(
+        bindparam("ordinals", type_=ARRAY(BigInteger)),
+        bindparam("names", type_=ARRAY(Text)),
+        bindparam("channels", type_=ARRAY(Text)),
+        bindparam("projects", type_=ARRAY(Uuid)),
+        # An array of arrays would be flattened, so each list of users travels as the text of an array.
+        bindparam("named", type_=ARRAY(Text)),
+        bindparam("for_admins", type_=ARRAY(Boolean)),
+        bindparam("bodies", type_=ARRAY(JSONB)),
+    )
+    .table_valued("ordinal", "event", "channel", "project_id", "named", "for_admins", "body", name="fact")
+    .render_derived()
+)
 
 # The counter's row stays locked until commit, so numbers are gap-free and in the order of commits. This statement comes
 # last in its transaction, so that the lock is held for one flush and no longer.

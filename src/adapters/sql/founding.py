@@ -53,9 +53,7 @@ _ADD_USER = Statement(
 _ADD_SEQUENCE = Statement(insert(event_sequences).values(last_seq=0))
 
 
-async def found(
-    connection: Connection, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime
-) -> int:
+async def found(connection: Connection, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
     """Writes a company, its first owner and the beginning of its log, as the application role; returns its sequence.
 
     The transaction's own company, if it has one, is in force again afterwards. A code that is taken gets a suffix.

@@ -3,7 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, Uuid, bindparam, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.sql.connection import Database, Row
@@ -12,7 +23,7 @@ from adapters.sql.tables.log import event_sequences, idempotency_keys
 from core.kernel.actor import Actor
 from core.kernel.once import AlreadyAnswered, KeyReused, Made, Once, Refused
 
-_KEPT = literal_column("interval '24 hours'")
+_KEPT: ColumnElement[Any] = literal_column("interval '24 hours'")
 _table = idempotency_keys.c
 
 # Whoever holds it is carrying the request out; a second one is told so instead of waiting.

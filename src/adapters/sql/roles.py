@@ -106,12 +106,15 @@ def refuse_wrong_role(
     """Raises WrongRole if row-level security would not bind the role that the runtime works under."""
     mend = None
     if is_superuser:
-        mend = f"it is a superuser: alter role \"{name}\" nosuperuser"
+        mend = f'it is a superuser: alter role "{name}" nosuperuser'
     elif bypasses:
-        mend = f"it has BYPASSRLS: alter role \"{name}\" nobypassrls"
+        mend = f'it has BYPASSRLS: alter role "{name}" nobypassrls'
     elif inherits_owner:
         mend = "it has the rights of the owner of the tables: use a role of its own in FLOWTRACK_DATABASE_URL"
     elif inherits_upkeep:
-        mend = f"it inherits the upkeep role: alter role \"{name}\" noinherit; revoke {UPKEEP} from \"{name}\"; then run `flowtrack migrate`"
+        mend = (
+            f'it inherits the upkeep role: alter role "{name}" noinherit; revoke {UPKEEP} from "{name}"; '
+            "then run `flowtrack migrate`"
+        )
     if mend is not None:
         raise WrongRole(f"The database role {name!r} would see through the tenant wall, since {mend}")

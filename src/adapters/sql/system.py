@@ -1,7 +1,7 @@
 """The doors across companies: signing in, and the keys that sign tokens. Only the container may import this.
 
-They work under the upkeep role, which exists inside one transaction at a time (`SET LOCAL ROLE`) and has policies only on
-the tables that these doors need. What belongs to a company is written as the application role, inside the tenant wall.
+They work under the upkeep role, for one transaction at a time (`SET LOCAL ROLE`); it has policies only on the tables
+that these doors need. What belongs to a company is written as the application role, inside the tenant wall.
 """
 
 from datetime import datetime
@@ -132,7 +132,9 @@ class SqlIdentityUnitOfWork:
         await self._run(_SAVE_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
 
     async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None:
-        statement = "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
+        statement = (
+            "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
+        )
         await self._run(statement, {"account": account_id, "at": at})
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:

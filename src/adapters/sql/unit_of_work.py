@@ -18,7 +18,7 @@ from core.kernel.ports import Clock
 
 
 class Write(NamedTuple):
-    """A statement that is sent when the unit of work commits; `rows` is how many rows it must change, if that counts."""
+    """A statement that is sent with the commit; `rows` is how many rows it must change, if that counts."""
 
     statement: Statement
     values: dict[str, Any]

@@ -1,2 +1,3 @@
 """Authentication: accounts, passwords, login sessions and the tokens that stand for them. Accounts are global; what a
-caller may do in a company is decided by that company's user, not here."""
+caller may do in a company is decided by that company's user, not here.
+"""

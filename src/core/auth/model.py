@@ -89,7 +89,8 @@ class LoginSession:
 
 def check_password(password: str, *, name: str, email: str, pointer: str = "/password") -> None:
     """Raises PasswordTooWeak unless it has 12 to 128 characters, or 8 or more of three classes, is none of the common
-    ones, and holds no part of four letters or more of the name or address."""
+    ones, and holds no part of four letters or more of the name or address.
+    """
     if len(password) > LONGEST_PASSWORD:
         raise PasswordTooWeak(f"has more than {LONGEST_PASSWORD} characters", pointer=pointer)
     classes = sum(bool(re.search(kind, password)) for kind in (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]"))

@@ -35,5 +35,3 @@ class CompanyReader(Protocol):
 
 class OpenCompanyUnitOfWork(Protocol):
     def __call__(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
-
-

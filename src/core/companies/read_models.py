@@ -20,3 +20,8 @@ class CompanyView:
     version: int
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """The role is the caller's user's, not the company's."""
+        return (self.role,)

@@ -1,6 +1,6 @@
 """Who calls. Every use case takes its caller first."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -20,7 +20,7 @@ class Via(StrEnum):
     """By which key a change came in."""
 
     SESSION = "session"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105  (a word, not a secret)
     SYSTEM = "system"
 
 
@@ -63,14 +63,13 @@ class ActorChanged(Exception):
 
 
 Given = ParamSpec("Given")
-Owner = TypeVar("Owner")
+Asker = TypeVar("Asker")
 Result = TypeVar("Result")
-Reading = Callable[Concatenate[Owner, Actor, Given], Awaitable[Result]]
 
 
-def reading(verb: "Callable[Concatenate[Any, Actor, Given], Awaitable[Result]]") -> (
-    "Callable[Concatenate[Any, Actor, Given], Awaitable[Result]]"
-):
+def reading(
+    verb: Callable[Concatenate[Asker, Actor, Given], Awaitable[Result]],
+) -> Callable[Concatenate[Asker, Actor, Given], Coroutine[Any, Any, Result]]:
     """Asks once more, as who the caller is now, when the role in the token proves outdated.
 
     A read sends its question together with the check of session and role, in one round trip, so what a caller may see
@@ -78,10 +77,10 @@ def reading(verb: "Callable[Concatenate[Any, Actor, Given], Awaitable[Result]]")
     """
 
     @wraps(verb)
-    async def as_of_now(self: Any, actor: Actor, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    async def as_of_now(self: Asker, actor: Actor, *args: Given.args, **kwargs: Given.kwargs) -> Result:
         try:
             return await verb(self, actor, *args, **kwargs)
         except ActorChanged as changed:
             return await verb(self, changed.actor, *args, **kwargs)
 
-    return as_of_now
+    return as_of_now  # type: ignore[return-value]  # wraps() forgets that it is still a function

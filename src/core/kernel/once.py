@@ -34,7 +34,7 @@ class Refused:
 
 
 class AlreadyAnswered(Exception):
-    """The request was carried out before; `outcome` says what came of it. Not a refusal: the transport answers again."""
+    """The request was carried out before; `outcome` says what came of it. No refusal: it is answered again."""
 
     def __init__(self, outcome: Made | Refused, *, seq: int) -> None:
         super().__init__("the request was answered before")

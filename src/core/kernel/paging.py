@@ -28,7 +28,8 @@ class Sort:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
     """Which part of a list: up to `limit` items after `position` (the sort value and id of the last one seen), or
-    after `skip` items."""
+    after `skip` items.
+    """
 
     limit: int = USUAL
     position: tuple[str | int | None, str] | None = None
@@ -46,7 +47,8 @@ class Page(NamedTuple, Generic[Item]):
 
 class Answer(NamedTuple, Generic[Item]):
     """What a use case found or made, and the company's event sequence in the same snapshot, so that a reader can go on
-    with the events after it."""
+    with the events after it.
+    """
 
     value: Item
     seq: int

@@ -1,2 +1,3 @@
 """A project holds tasks on one board and the people who may see them. It owns its fields, its key and its members, not
-its tasks or columns (tasks)."""
+its tasks or columns (tasks).
+"""

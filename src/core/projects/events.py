@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from core.kernel.events import Audience, Channel, Change, Fact
+from core.kernel.events import Audience, Change, Channel, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

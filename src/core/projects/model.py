@@ -24,7 +24,8 @@ class ProjectStatus(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectChanges:
     """Fields to change; what is not in `given` stays as it is. `unchanged` are read-only fields and the values that the
-    caller takes them to have."""
+    caller takes them to have.
+    """
 
     given: frozenset[str]
     unchanged: Mapping[str, object] = field(default_factory=dict)
@@ -114,9 +115,7 @@ class Project:
         self.deleted_at = at
         self.updated_at = at
         self.version += 1
-        return ProjectDeleted(
-            project_id=self.id, key=self.key, name=self.name, version=self.version, members=members
-        )
+        return ProjectDeleted(project_id=self.id, key=self.key, name=self.name, version=self.version, members=members)
 
 
 def checked_key(key: str) -> str:

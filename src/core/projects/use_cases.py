@@ -23,9 +23,7 @@ from core.projects.read_models import ProgressView, ProjectView
 class ProjectUseCases:
     """Opening, finding, changing and deleting projects."""
 
-    def __init__(
-        self, *, unit_of_work: OpenProjectUnitOfWork, reader: ProjectReader, clock: Clock, ids: Ids
-    ) -> None:
+    def __init__(self, *, unit_of_work: OpenProjectUnitOfWork, reader: ProjectReader, clock: Clock, ids: Ids) -> None:
         self._unit_of_work = unit_of_work
         self._reader = reader
         self._clock = clock
@@ -74,9 +72,7 @@ class ProjectUseCases:
         self, actor: Actor, *, where: ProjectFilter, sort: Sort, page: PageRequest
     ) -> Answer[Page[ProjectView]]:
         """The projects that the caller sees: all for owners and admins, their own for members."""
-        return await self._reader.page(
-            actor, visible=policy.visible_projects(actor), where=where, sort=sort, page=page
-        )
+        return await self._reader.page(actor, visible=policy.visible_projects(actor), where=where, sort=sort, page=page)
 
     @reading
     @answers(ProjectNotFound)

@@ -10,7 +10,8 @@ from core.kernel.events import Audience
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audible:
     """Which events a caller hears of: all that admins do if `everything`, else those of the projects that the user
-    belongs to, and in either case those that name the user."""
+    belongs to, and in either case those that name the user.
+    """
 
     user_id: UUID
     everything: bool = False

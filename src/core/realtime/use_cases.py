@@ -17,7 +17,8 @@ class EventUseCases:
     @answers(PositionInvalid)
     async def after(self, actor: Actor, *, position: int, types: tuple[str, ...], limit: int) -> Answer[Stretch]:
         """The events after a position that the caller may see, in order: everything that happened in their projects,
-        or in the whole company for owners and admins, and what names them."""
+        or in the whole company for owners and admins, and what names them.
+        """
         answer = await self._reader.after(
             actor, audible=audible_events(actor), position=position, types=types, limit=limit
         )

@@ -70,7 +70,8 @@ def end_of(column: Column) -> Place:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskChanges:
     """Fields to change; what is not in `given` stays as it is. `unchanged` are read-only fields and the values that the
-    caller takes them to have."""
+    caller takes them to have.
+    """
 
     given: frozenset[str]
     unchanged: Mapping[str, object] = field(default_factory=dict)

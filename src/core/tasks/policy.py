@@ -11,7 +11,8 @@ from core.tasks.model import Task, TaskChanges
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visible:
     """Which tasks a list holds: those of the projects that `member_id` belongs to, or of all projects if it is None;
-    of those, only the ones assigned to `assigned_to`, if it is given."""
+    of those, only the ones assigned to `assigned_to`, if it is given.
+    """
 
     member_id: UUID | None = None
     assigned_to: UUID | None = None
@@ -41,9 +42,7 @@ def lists_task(actor: Actor, task: Task, *, is_member: bool, names_container: bo
 
 def edits_task(actor: Actor, task: Task) -> bool:
     """Members edit tasks assigned to or created by them, or all of their projects where the company says so."""
-    return (
-        actor.administers or actor.edits_all_project_tasks or actor.user_id in (task.assigned_to, task.created_by)
-    )
+    return actor.administers or actor.edits_all_project_tasks or actor.user_id in (task.assigned_to, task.created_by)
 
 
 def authorise_edit(actor: Actor, task: Task) -> None:

@@ -1,2 +1,3 @@
 """A user is an account's membership of one company: an own copy of name, e-mail and username, a role, active or not.
-Logging in is not theirs but the account's (auth)."""
+Logging in is not theirs but the account's (auth).
+"""

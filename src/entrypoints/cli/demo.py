@@ -66,9 +66,7 @@ async def _make(container: Container, *, password: str) -> None:
     actor = auth.actor_of(signed_in.access_token)
     project, _ = await projects.open(actor, name="Website", key="WEB", description="The new one")
     for title, priority, status in _TASKS:
-        given = NewTask(
-            project_id=project.id, title=title, priority=priority, status=status, assigned_to=actor.user_id
-        )
+        given = NewTask(project_id=project.id, title=title, priority=priority, status=status, assigned_to=actor.user_id)
         await tasks.create(actor, given)
 
 

@@ -4,6 +4,7 @@ Each read model is mirrored by a msgspec structure made from its own fields, so 
 structure writes is compared with the documented model in the tests.
 """
 
+from collections.abc import Hashable
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
@@ -43,25 +44,22 @@ def read_headers(seq: int) -> list[tuple[bytes, bytes]]:
 
 
 @cache
-def mirror(view: type) -> Any:
+def mirror(view: Hashable) -> Any:
     """The structure that writes a NamedTuple read model as an object."""
-    names = view._fields  # type: ignore[attr-defined]
-    return msgspec.defstruct(view.__name__, [(name, Any) for name in names], frozen=True)
+    kind: Any = view
+    return msgspec.defstruct(kind.__name__, [(name, Any) for name in kind._fields], frozen=True)
 
 
 @cache
-def _instants(view: type) -> tuple[int, ...]:
-    annotations = view.__annotations__
-    return tuple(
-        place
-        for place, name in enumerate(view._fields)  # type: ignore[attr-defined]
-        if annotations[name] in (datetime, datetime | None)
-    )
+def _instants(view: Hashable) -> tuple[int, ...]:
+    kind: Any = view
+    annotations = kind.__annotations__
+    return tuple(place for place, name in enumerate(kind._fields) if annotations[name] in (datetime, datetime | None))
 
 
 def as_written(view: Any) -> Any:
     """A read model as the structure that is written. Instants always have six digits after the second."""
-    kind = type(view)
+    kind: Any = type(view)
     for place in _instants(kind):
         instant = view[place]
         if instant is not None and not instant.microsecond:
@@ -82,7 +80,7 @@ def encoded_list(views: list[Any]) -> bytes:
     """Many read models of one kind as a JSON array."""
     if not views:
         return b"[]"
-    kind = type(views[0])
+    kind: Any = type(views[0])
     write, places = mirror(kind), _instants(kind)
     pick = itemgetter(*places)
     for view in views:
@@ -119,7 +117,12 @@ def no_content(seq: int) -> Response:
 
 def not_modified(etag: str, seq: int) -> Response:
     """The caller's copy is current."""
-    headers = {"ETag": etag, "X-Event-Seq": str(seq), "Cache-Control": PRIVATE, "Vary": "Authorization, Accept-Encoding"}
+    headers = {
+        "ETag": etag,
+        "X-Event-Seq": str(seq),
+        "Cache-Control": PRIVATE,
+        "Vary": "Authorization, Accept-Encoding",
+    }
     return Response(status_code=304, headers=headers)
 
 

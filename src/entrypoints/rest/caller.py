@@ -1,7 +1,7 @@
 """Who calls, and in what form: checked before anything is parsed, in the order that docs/api.md promises.
 
-401 comes first, then 413 and 415, then unknown query names; bodies and values are looked at only after that. That the login
-session is still open is asked of the database by the use case itself, in the statement that opens its transaction.
+401 comes first, then 413 and 415, then unknown query names; bodies and values are looked at only after that. That the
+login session is still open is asked of the database by the use case, in the statement that opens its transaction.
 """
 
 from collections.abc import Awaitable, Callable
@@ -70,7 +70,10 @@ class PublicRoute(APIRoute):
             if takes_body and length:
                 if length > LARGEST_BODY:
                     raise RequestRefused(413)
-                if media_type is None or media_type.decode("latin-1").partition(";")[0].strip().lower() not in _BODY_TYPES:
+                if (
+                    media_type is None
+                    or media_type.decode("latin-1").partition(";")[0].strip().lower() not in _BODY_TYPES
+                ):
                     raise RequestRefused(415)
             if accept is not None and not _accepts_json(accept):
                 raise RequestRefused(406)

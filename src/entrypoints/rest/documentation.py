@@ -138,5 +138,3 @@ def add_documentation(app: FastAPI) -> None:
     app.router.routes.extend([*public.routes, *router.routes])
     assets = Path(fastapi_offline.__file__).parent / "static"
     app.mount(_ASSETS, StaticFiles(directory=assets), name="docs-assets")
-
-

@@ -75,5 +75,3 @@ async def _keep(request: Request, once: Once, refusal: Refusal) -> None:
 
 def _refused_again(outcome: Refused) -> Response:
     return Response(outcome.problem, outcome.status, {"Cache-Control": "no-store"}, MEDIA_TYPE)
-
-

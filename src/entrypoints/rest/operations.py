@@ -34,7 +34,8 @@ def operation(
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
-    becomes the description, and what it raises the other answers."""
+    becomes the description, and what it raises the other answers.
+    """
     headers: dict[str, Any] = dict(_SEQ) if signed_in else {}
     headers |= _LINK if is_list else {}
     headers |= _ETAG if tagged else {}

@@ -25,11 +25,10 @@ USUAL_LIMIT = USUAL
 _NOT_A_FILTER = frozenset({"cursor", "limit", "include_total", "skip"})
 
 
-def page_request(
-    request: Request, *, limit: int, cursor: str | None, skip: int, include_total: bool
-) -> PageRequest:
+def page_request(request: Request, *, limit: int, cursor: str | None, skip: int, include_total: bool) -> PageRequest:
     """The page that is asked for. Raises CursorInvalid for a cursor that was altered, made for another question or
-    another caller, or comes with `skip`."""
+    another caller, or comes with `skip`.
+    """
     position = None
     if cursor is not None:
         if "skip" in request.query_params:

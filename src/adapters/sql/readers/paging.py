@@ -8,7 +8,6 @@ from sqlalchemy.types import TypeEngine
 
 from core.kernel.paging import Page, PageRequest, Sort
 
-
 Item = TypeVar("Item")
 
 
@@ -29,7 +28,8 @@ def ordered(
     query: Select[Any], *, key: Key, id_column: ColumnElement[Any], sort: Sort, after: bool, after_null: bool
 ) -> Select[Any]:
     """The query in order, from after the position in `:at_value` and `:at_id` if `after`; `:most` rows, `:skip` left
-    out. `after_null`: the position's value is null."""
+    out. `after_null`: the position's value is null.
+    """
     column, descending = key.column, sort.descending
     value = column.desc() if descending else column.asc()
     if key.nullable:
@@ -40,9 +40,7 @@ def ordered(
     return query.limit(bindparam("most", type_=Integer)).offset(bindparam("skip", type_=Integer))
 
 
-def _beyond(
-    key: Key, id_column: ColumnElement[Any], *, descending: bool, after_null: bool
-) -> ColumnElement[bool]:
+def _beyond(key: Key, id_column: ColumnElement[Any], *, descending: bool, after_null: bool) -> ColumnElement[bool]:
     column = key.column
     at_id = cast(bindparam("at_id", type_=Text), Uuid)
     beyond_id = id_column < at_id if descending else id_column > at_id
@@ -66,7 +64,11 @@ def position_values(page: PageRequest) -> dict[str, Any]:
 
 
 def page_of(
-    items: list[Item], page: PageRequest, *, position: Callable[[Item], tuple[str | int | None, str]], total: int | None
+    items: list[Item],
+    page: PageRequest,
+    *,
+    position: Callable[[Item], tuple[str | int | None, str]],
+    total: int | None,
 ) -> Page[Item]:
     """A page of the first `limit` items; one more was asked for, to know whether there is a next one."""
     if len(items) <= page.limit:

@@ -85,9 +85,7 @@ def _page(filters: frozenset[str], member: bool, sort: Sort, after: bool, count:
     if "is_active" in filters:
         query = query.where(projects.c.is_active == bindparam("is_active", type_=Boolean))
     if not count:
-        query = ordered(
-            query, key=SORTS[sort.field], id_column=projects.c.id, sort=sort, after=after, after_null=False
-        )
+        query = ordered(query, key=SORTS[sort.field], id_column=projects.c.id, sort=sort, after=after, after_null=False)
     return Statement(query)
 
 

@@ -192,9 +192,7 @@ def _board(by_key: bool, member: bool) -> Statement:
         .limit(bindparam("most", type_=Integer))
         .lateral("cards")
     )
-    counted = (
-        select(func.count()).where(tasks.c.column_id == board_columns.c.id).select_from(tasks).scalar_subquery()
-    )
+    counted = select(func.count()).where(tasks.c.column_id == board_columns.c.id).select_from(tasks).scalar_subquery()
     query = (
         select(
             projects.c.id,
@@ -206,9 +204,7 @@ def _board(by_key: bool, member: bool) -> Statement:
             counted,
             *(column for column in cards.c if column.key != "rank"),
         )
-        .select_from(
-            projects.join(board_columns, board_columns.c.project_id == projects.c.id).outerjoin(cards, true())
-        )
+        .select_from(projects.join(board_columns, board_columns.c.project_id == projects.c.id).outerjoin(cards, true()))
         .where(named_project(by_key))
         .order_by(board_columns.c.position, board_columns.c.id, cards.c.rank, cards.c.id)
     )

@@ -86,12 +86,16 @@ _ADD_MEMBER = Statement(
         added_at=bindparam("added_at", type_=_instant),
     )
 )
-_columns = func.unnest(
-    bindparam("ids", type_=ARRAY(Uuid)),
-    bindparam("names", type_=ARRAY(Text)),
-    bindparam("categories", type_=ARRAY(Text)),
-    bindparam("positions", type_=ARRAY(Integer)),
-).table_valued("id", "name", "category", "position", name="given").render_derived()
+_columns = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(Uuid)),
+        bindparam("names", type_=ARRAY(Text)),
+        bindparam("categories", type_=ARRAY(Text)),
+        bindparam("positions", type_=ARRAY(Integer)),
+    )
+    .table_valued("id", "name", "category", "position", name="given")
+    .render_derived()
+)
 _ADD_COLUMNS = Statement(
     insert(board_columns).from_select(
         ["id", "project_id", "name", "category", "position", "version", "created_at", "updated_at"],
@@ -205,8 +209,6 @@ _FIELDS = ("id", "key", "name", "description", "deadline", "is_active", "created
 class SqlProjectUnitOfWork(SqlUnitOfWork):
     """A unit of work with projects."""
 
-    def __init__(
-        self, database: Database, clock: Clock, ids: Ids, actor: Actor, *, once: Once | None = None
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, actor: Actor, *, once: Once | None = None) -> None:
         super().__init__(database, clock, actor, once=once)
         self.projects = SqlProjects(self, ids)

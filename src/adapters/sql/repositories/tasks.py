@@ -152,9 +152,7 @@ def _beside(*, above: bool) -> Any:
         _others.c.id != bindparam("moved", type_=Uuid),
         pair < named if above else pair > named,
     )
-    order = (
-        (_others.c.rank.desc(), _others.c.id.desc()) if above else (_others.c.rank.asc(), _others.c.id.asc())
-    )
+    order = (_others.c.rank.desc(), _others.c.id.desc()) if above else (_others.c.rank.asc(), _others.c.id.asc())
     return query.order_by(*order).limit(1).lateral("above" if above else "below")
 
 
@@ -165,9 +163,7 @@ _NEIGHBOUR = Statement(
     .where(tasks.c.id == bindparam("named", type_=Uuid), tasks.c.project_id == bindparam("project", type_=Uuid))
 )
 _ORDER = Statement(
-    select(tasks.c.id)
-    .where(tasks.c.column_id == bindparam("column", type_=Uuid))
-    .order_by(tasks.c.rank, tasks.c.id)
+    select(tasks.c.id).where(tasks.c.column_id == bindparam("column", type_=Uuid)).order_by(tasks.c.rank, tasks.c.id)
 )
 _ranks = (
     func.unnest(bindparam("ids", type_=ARRAY(Uuid)), bindparam("ranks", type_=ARRAY(Text)))
@@ -176,7 +172,7 @@ _ranks = (
 )
 _RESPREAD = Statement(update(tasks).where(tasks.c.id == _ranks.c.id).values(rank=_ranks.c.rank))
 
-_WRITTEN = {
+_WRITTEN: dict[str, Any] = {
     "title": Text,
     "description": Text,
     "priority": Text,
@@ -190,7 +186,13 @@ _WRITTEN = {
     "version": Integer,
     "updated_at": _instant,
 }
-_FIXED = {"id": Uuid, "project_id": Uuid, "number": Integer, "created_by": Uuid, "created_at": _instant}
+_FIXED: dict[str, Any] = {
+    "id": Uuid,
+    "project_id": Uuid,
+    "number": Integer,
+    "created_by": Uuid,
+    "created_at": _instant,
+}
 _ADD = Statement(
     insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**_FIXED, **_WRITTEN}.items()})
 )
@@ -291,9 +293,7 @@ class SqlTasks:
 
 def _board(rows: list[Row]) -> Board:
     return Board(
-        columns=tuple(
-            Column(id=row[0], category=Status(row[1]), last_id=row[2], last_rank=row[3]) for row in rows
-        )
+        columns=tuple(Column(id=row[0], category=Status(row[1]), last_id=row[2], last_rank=row[3]) for row in rows)
     )
 
 

@@ -150,9 +150,7 @@ tasks = TenantTable(
     Column(
         "priority_rank",
         SmallInteger,
-        Computed(
-            "CASE priority WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 ELSE 3 END", persisted=True
-        ),
+        Computed("CASE priority WHEN 'low' THEN 0 WHEN 'medium' THEN 1 WHEN 'high' THEN 2 ELSE 3 END", persisted=True),
         nullable=False,
     ),
     Column("status", Text, nullable=False),

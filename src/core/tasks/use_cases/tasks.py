@@ -54,9 +54,7 @@ class Destination:
 class TaskUseCases:
     """Creating, finding, changing, moving, completing and deleting tasks."""
 
-    def __init__(
-        self, *, unit_of_work: OpenTaskUnitOfWork, reader: TaskReader, clock: Clock, ids: Ids
-    ) -> None:
+    def __init__(self, *, unit_of_work: OpenTaskUnitOfWork, reader: TaskReader, clock: Clock, ids: Ids) -> None:
         self._unit_of_work = unit_of_work
         self._reader = reader
         self._clock = clock
@@ -75,9 +73,7 @@ class TaskUseCases:
     async def create(self, actor: Actor, given: NewTask, *, once: Once | None = None) -> Answer[TaskView]:
         """Creates a task at the end of its column. Whoever sees the project may."""
         async with self._unit_of_work(actor, once=once) as uow:
-            opening = await uow.tasks.begin(
-                given.project_id, for_user=actor.user_id, assignee=given.assigned_to
-            )
+            opening = await uow.tasks.begin(given.project_id, for_user=actor.user_id, assignee=given.assigned_to)
             if opening is None or not sees_project(uow.actor, is_member=opening.is_member):
                 raise ReferenceNotFound(pointer="/project_id")
             if not opening.project_is_active:
@@ -106,9 +102,7 @@ class TaskUseCases:
 
     @reading
     @answers(CursorInvalid)
-    async def list(
-        self, actor: Actor, *, where: TaskFilter, sort: Sort, page: PageRequest
-    ) -> Answer[Page[TaskView]]:
+    async def list(self, actor: Actor, *, where: TaskFilter, sort: Sort, page: PageRequest) -> Answer[Page[TaskView]]:
         """The tasks that fit the filters.
 
         Owners and admins see all; members see their assigned tasks, or all in the project or column that they name.

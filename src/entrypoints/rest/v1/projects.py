@@ -113,9 +113,7 @@ async def list_projects(
     skip: paging.Skip = 0,
     include_total: paging.IncludeTotal = False,
 ) -> Response:
-    where = ProjectFilter(
-        status=tuple(status), is_active={"true": True, "false": False, "all": None}[is_active]
-    )
+    where = ProjectFilter(status=tuple(status), is_active={"true": True, "false": False, "all": None}[is_active])
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
     answer = await projects_of(request).list(caller(request), where=where, sort=paging.sort_of(sort), page=page)
     return paging.listed(request, answer)
@@ -209,6 +207,4 @@ async def delete_project(request: Request, project_id: ProjectId) -> Response:
 )  # fmt: skip
 async def get_progress(request: Request, project_id: ProjectId) -> Response:
     progress, seq = await projects_of(request).progress(caller(request), project_ref(project_id))
-    return answers.JsonResponse(
-        answers.encoded(answers.as_written(progress)), headers=answers.read_headers(seq)
-    )
+    return answers.JsonResponse(answers.encoded(answers.as_written(progress)), headers=answers.read_headers(seq))

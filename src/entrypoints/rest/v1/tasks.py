@@ -10,7 +10,7 @@ from starlette.responses import Response
 from core.kernel.paging import Answer
 from core.tasks.model import Priority, Status, TaskChanges
 from core.tasks.ports import TaskFilter
-from core.tasks.read_models import BoardView, TaskView
+from core.tasks.read_models import BoardView, ColumnView, TaskView
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
 from entrypoints.rest import answers, paging
@@ -163,14 +163,14 @@ async def list_tasks(
     include_total: paging.IncludeTotal = False,
 ) -> Response:
     actor = caller(request)
-    people: dict[Any, UUID | None] = {"me": actor.user_id, "none": None}
+    people: dict[object, UUID | None] = {"me": actor.user_id, "none": None}
     where = TaskFilter(
         project_id=tuple(project_id),
         column_id=tuple(column_id),
         status=tuple(status),
         priority=tuple(priority),
-        assigned_to=tuple(people.get(each, each) for each in assigned_to),
-        created_by=tuple(actor.user_id if each == "me" else each for each in created_by),
+        assigned_to=tuple(each if isinstance(each, UUID) else people[each] for each in assigned_to),
+        created_by=tuple(each if isinstance(each, UUID) else actor.user_id for each in created_by),
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
@@ -256,9 +256,7 @@ async def delete_task(request: Request, task_id: TaskId) -> Response:
     ),
 )  # fmt: skip
 async def move_task(request: Request, task_id: TaskId, given: MoveGiven) -> Response:
-    to = Destination(
-        new_status=given.new_status, column_id=given.column_id, before=given.before, after=given.after
-    )
+    to = Destination(new_status=given.new_status, column_id=given.column_id, before=given.before, after=given.after)
     expected = expected_version(request, in_body=given.version)
     return answers.one(await tasks_of(request).move(caller(request), task_ref(task_id), to, expected=expected))
 
@@ -299,8 +297,9 @@ async def get_board(
 
 
 def _board_body(board: BoardView) -> bytes:
+    shape: Any = ColumnView
     columns = [
-        answers.mirror(type(column))(*column[:-1], [answers.as_written(task) for task in column.tasks])
+        answers.mirror(shape)(*column[:-1], [answers.as_written(task) for task in column.tasks])
         for column in board.columns
     ]
     return answers.encoded(answers.mirror(BoardView)(board.project_id, columns))

@@ -107,9 +107,7 @@ def test_it_starts_and_answers(server: EmbeddedPostgres) -> None:
     assert server.is_running()
     assert ask(url, "select current_user") == "owner"
     assert ask(url, "select current_setting('server_version_num')::int / 10000") == 18
-    assert (
-        ask(url, "select pg_encoding_to_char(encoding) from pg_database where datname = 'postgres'") == "UTF8"
-    )
+    assert ask(url, "select pg_encoding_to_char(encoding) from pg_database where datname = 'postgres'") == "UTF8"
     assert ask(url, "select lower('ÄÖ') || upper('é')") == "äöÉ"
 
 
@@ -323,9 +321,7 @@ def test_another_major_is_refused_and_nothing_is_lost(server: EmbeddedPostgres) 
     version = server.folder / "PG_VERSION"
     try:
         version.write_text("17\n")
-        with pytest.raises(
-            EmbeddedPostgresFailed, match=r"made by PostgreSQL 17.*brings PostgreSQL 18"
-        ) as refusal:
+        with pytest.raises(EmbeddedPostgresFailed, match=r"made by PostgreSQL 17.*brings PostgreSQL 18") as refusal:
             server.start()
         assert str(server.folder) in str(refusal.value)
     finally:
