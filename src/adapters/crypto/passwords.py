@@ -11,8 +11,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 class Argon2Passwords:
     """Hashes with the library's defaults (RFC 9106, low memory): 64 MiB and about 0.1 s of a core."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         # More at once would only share the same cores, and take 64 MiB each.
         self._workers = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="argon2")
         # What an unknown address is compared with, so that it costs the same as a known one.

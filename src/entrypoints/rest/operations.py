@@ -4,8 +4,6 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pydantic import BaseModel
-
 from core.kernel.errors import Refusal
 from entrypoints.rest.errors import problem_responses
 
@@ -68,8 +66,3 @@ def operation(
         "responses": responses,
         "openapi_extra": {"parameters": parameters} if parameters else None,
     }
-
-
-def example_of(model: type[BaseModel], **fields: Any) -> dict[str, Any]:
-    """An example of a model, which it has itself checked."""
-    return model.model_validate(fields).model_dump(mode="json")

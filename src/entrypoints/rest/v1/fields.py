@@ -1,12 +1,10 @@
 """Kinds of fields that several features' bodies and queries share."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.kernel import text
-from entrypoints.rest.answers import written_instant
 
 
 class Given(BaseModel):
@@ -18,7 +16,7 @@ class Given(BaseModel):
 class Shown(BaseModel):
     """A body of an answer, for the documentation: read models write it themselves."""
 
-    model_config = ConfigDict(from_attributes=True, extra="forbid", json_encoders={datetime: written_instant})
+    model_config = ConfigDict(extra="forbid")
 
 
 def _split(value: Any) -> Any:

@@ -1,0 +1,129 @@
+"""The API as tests use it: people who are signed in, and what they send."""
+
+import itertools
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+
+PASSWORD = "Tr0ub4dor and three"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A signed-in user of one company."""
+
+    client: httpx.AsyncClient
+    token: str
+    email: str
+    user: dict[str, Any]
+    company: dict[str, Any]
+
+    @property
+    def user_id(self) -> str:
+        return str(self.user["id"])
+
+    @property
+    def company_id(self) -> str:
+        return str(self.company["id"])
+
+    async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Sends a request as this person; `path` is below /api/v1."""
+        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
+        return await self.client.request(method, f"/api/v1{path}", headers=headers, **more)
+
+    async def get(self, path: str, **more: Any) -> httpx.Response:
+        return await self.send("GET", path, **more)
+
+    async def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return await self.send("POST", path, json=body, **more) if body is not None else await self.send(
+            "POST", path, **more
+        )
+
+    async def patch(self, path: str, body: Any, **more: Any) -> httpx.Response:
+        return await self.send("PATCH", path, json=body, **more)
+
+    async def delete(self, path: str, **more: Any) -> httpx.Response:
+        return await self.send("DELETE", path, **more)
+
+    async def project(self, **fields: Any) -> dict[str, Any]:
+        """Opens a project."""
+        answer = await self.post("/projects", {"name": f"Project {next(_numbers)}", **fields})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def task(self, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """Creates a task in a project."""
+        answer = await self.post("/tasks", {"project_id": project["id"], "title": "A task", **fields})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def board(self, project: dict[str, Any]) -> dict[str, Any]:
+        """A project's board."""
+        return dict((await self.get(f"/projects/{project['id']}/board")).json())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The product's API, and the few things that it cannot yet be asked for."""
+
+    client: httpx.AsyncClient
+    superuser_url: str
+
+    async def register(self, **fields: Any) -> Person:
+        """A newcomer with a company of their own."""
+        number = next(_numbers)
+        given = {"email": f"person{number}@example.com", "name": f"Robin {number}", "password": PASSWORD, **fields}
+        answer = await self.client.post("/api/v1/auth/register", json=given)
+        assert answer.status_code == 201, answer.text
+        return self._person(answer, given["email"])
+
+    async def login(self, email: str, **fields: Any) -> Person:
+        """The same person on another device, or in another company."""
+        answer = await self.client.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD, **fields})
+        assert answer.status_code == 200, answer.text
+        return self._person(answer, email)
+
+    async def colleague(
+        self, of: Person, *, role: str = "member", projects: tuple[dict[str, Any], ...] = (), who: Person | None = None
+    ) -> Person:
+        """Somebody else in a company: a new person, or `who` with one more membership."""
+        who = who or await self.register()
+        user_id = uuid.uuid4()
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
+                " created_at, updated_at) select %s, %s, account_id, 'person', name, email, %s, %s, true, 1, now(), now()"
+                " from users where id = %s",
+                (of.company_id, user_id, f"u{next(_numbers)}", role, who.user_id),
+            )
+        for project in projects:
+            self.add_member(of.company_id, project["id"], user_id)
+        return await self.login(who.email, company_id=of.company_id)
+
+    def add_member(self, company_id: str, project_id: str, user_id: UUID | str) -> None:
+        """Makes a user a member of a project."""
+        self.sql(
+            "insert into project_members (company_id, project_id, user_id, added_at) values (%s, %s, %s, now())",
+            (company_id, project_id, user_id),
+        )
+
+    def sql(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """What the database says when nobody stands in the way: as the superuser."""
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def count(self, table: str, company_id: str) -> int:
+        """How many rows a company has in a table."""
+        return int(self.sql(f"select count(*) from {table} where company_id = %s", (company_id,))[0][0])
+
+    def _person(self, answer: httpx.Response, email: str) -> Person:
+        body = answer.json()
+        return Person(
+            client=self.client, token=body["access_token"], email=email, user=body["user"], company=body["company"]
+        )

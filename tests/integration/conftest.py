@@ -1,0 +1,148 @@
+"""One PostgreSQL server and one migrated database for the whole run, reached as the application role."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psycopg
+import pytest
+from argon2 import PasswordHasher
+from dependency_injector import providers
+from psycopg import sql
+
+from adapters.crypto.passwords import Argon2Passwords
+from adapters.sql.migrating import migrate
+from entrypoints.container import Container, make_container
+from entrypoints.rest.app import make_app
+from entrypoints.settings import Settings
+from tests import servers
+from tests.integration.api import Api
+
+OWNER, APPLICATION = "test_owner", "test_app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestDatabase:
+    """How to reach one migrated database: as the superuser (for controls and set-up), the owner, the application."""
+
+    __test__ = False
+
+    superuser: str
+    owner: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A PostgreSQL server with the two login roles of the product."""
+
+    superuser: str
+
+    def database(self, name: str, *, template: str = "template0") -> TestDatabase:
+        """A new database that the owner role owns."""
+        with psycopg.connect(self.superuser, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create database {} owner {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
+                )
+            )
+        return self.existing(name)
+
+    def existing(self, name: str) -> TestDatabase:
+        return TestDatabase(
+            superuser=_with(self.superuser, database=name),
+            owner=_with(self.superuser, user=OWNER, database=name),
+            application=_with(self.superuser, user=APPLICATION, database=name),
+        )
+
+
+PASSWORD = secrets.token_hex(8)
+
+
+def _with(url: str, *, database: str, user: str | None = None) -> str:
+    parts = urlsplit(url)
+    login, _, place = parts.netloc.rpartition("@")
+    if user is not None:
+        login = f"{user}:{PASSWORD}"
+    return urlunsplit(parts._replace(netloc=f"{login}@{place}", path=f"/{database}"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    with servers.postgres() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create role {} login createrole nosuperuser password {}").format(
+                    sql.Identifier(OWNER), sql.Literal(PASSWORD)
+                )
+            )
+        yield Server(superuser=url)
+
+
+@pytest.fixture(scope="session")
+def test_database(postgres_server: Server) -> TestDatabase:
+    """The database that most tests share: each makes companies of its own, and sees no other."""
+    database = postgres_server.database("flowtrack_test")
+    migrate(owner_url=database.owner, application_url=database.application)
+    return database
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        secret_key="a secret for tests that is long enough to be one",
+        database_url="postgresql://unused",
+        _env_file=None,
+    )
+
+
+@asynccontextmanager
+async def running(container: Container) -> AsyncIterator[httpx.AsyncClient]:
+    """The application of a container, started and stopped as a server would, and a client that talks to it."""
+    app = make_app(container)
+    inner = _fastapi(app)
+    async with inner.router.lifespan_context(inner):
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            yield client
+
+
+def _fastapi(app: object) -> object:
+    while not hasattr(app, "router"):
+        app = app._app if hasattr(app, "_app") else app.app  # type: ignore[attr-defined]
+    return app
+
+
+def quick_container(settings: Settings, *, database_url: str) -> Container:
+    """The product's container with a cheap password hash, which is what would take the time."""
+    container = make_container(settings, database_url=database_url)
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    container.passwords.override(providers.Singleton(Argon2Passwords, quick))
+    return container
+
+
+@pytest.fixture(scope="session")
+async def container(test_database: TestDatabase, settings: Settings) -> Container:
+    return quick_container(settings, database_url=test_database.application)
+
+
+@pytest.fixture(scope="session")
+async def client(container: Container) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(container) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def api(client: httpx.AsyncClient, test_database: TestDatabase) -> Api:
+    """Registers people and speaks for them."""
+    return Api(client=client, superuser_url=test_database.superuser)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
