@@ -5,7 +5,8 @@
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
 #   make bench     measure, and write the table that docs/performance.md shows
-#   make lock      requirements/ from pyproject.toml
+#   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
+#   make image     the container image flowtrack:local
 #   make migrate   bring the database to the present shape
 
 PYTHON ?= python3
@@ -43,11 +44,16 @@ test: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock" --python-version 3.11 $(UPGRADE)
+
 lock: $(STAMP)
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	  --python-version 3.11 --upgrade pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	  --python-version 3.11 --upgrade --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) --group build -o requirements/build.txt
+	$(LOCK) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+
+image:
+	docker build --tag $(or $(IMAGE),flowtrack:local) .
 
 migrate: $(STAMP)
 	$(BIN)/flowtrack migrate

@@ -1,0 +1,74 @@
+"""Round trips as the wire has them: a relay between a server and PostgreSQL that counts how often the server asks.
+
+A round trip begins where bytes travel to PostgreSQL after bytes came from it; a pipeline is therefore one.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+
+class Counter:
+    """How many round trips began since it was last reset."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.trips = 0
+
+    def reset(self) -> None:
+        self.trips = 0
+
+
+@contextmanager
+def counted(url: str) -> Iterator[Counter]:
+    """A counter, and a URL that leads through it to the socket of `url`."""
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    socket = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
+    counter = Counter(url)
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> asyncio.Server:
+        return await asyncio.start_server(lambda reader, writer: _relay(reader, writer, socket, counter), "127.0.0.1", 0)
+
+    server = loop.run_until_complete(begin())
+    port = server.sockets[0].getsockname()[1]
+    address = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+    counter.url = urlunsplit(parts._replace(netloc=address, query="sslmode=disable&gssencmode=disable"))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield counter
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+
+
+async def _relay(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket: str, counter: Counter
+) -> None:
+    from_database, to_database = await asyncio.open_unix_connection(socket)
+    answered = True
+
+    async def ask() -> None:
+        nonlocal answered
+        while chunk := await reader.read(65536):
+            if answered:
+                answered = False
+                counter.trips += 1
+            to_database.write(chunk)
+            await to_database.drain()
+        to_database.close()
+
+    async def answer() -> None:
+        nonlocal answered
+        while chunk := await from_database.read(65536):
+            answered = True
+            writer.write(chunk)
+            await writer.drain()
+        writer.close()
+
+    await asyncio.gather(ask(), answer(), return_exceptions=True)

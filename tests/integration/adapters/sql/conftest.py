@@ -1,0 +1,65 @@
+"""The product's Database on the shared, migrated database, as the application role."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from adapters.sql.connection import Database
+from adapters.system.clock import SystemClock
+from tests.integration.adapters.sql.firms import Firm, Firms
+from tests.integration.conftest import TestDatabase
+
+
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[Database]:
+    """A Database, connected and closed again."""
+    try:
+        await database.open()
+        yield database
+    finally:
+        await database.close()
+
+
+def with_parameters(url: str, **parameters: str) -> str:
+    """The URL with more of libpq's parameters."""
+    parts = urlsplit(url)
+    more = urlencode(parameters)
+    return urlunsplit(parts._replace(query=f"{parts.query}&{more}" if parts.query else more))
+
+
+@pytest.fixture(scope="session")
+async def database(test_database: TestDatabase) -> AsyncIterator[Database]:
+    async with opened(Database(url=test_database.application)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def superuser(test_database: TestDatabase) -> Iterator[psycopg.Connection[Any]]:
+    """Sees everything: for set-up, controls, and looking at what came of it."""
+    with psycopg.connect(test_database.superuser, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def firms(superuser: psycopg.Connection[Any]) -> Firms:
+    return Firms(connection=superuser)
+
+
+@pytest.fixture
+def firm(firms: Firms) -> Firm:
+    return firms.new()
+
+
+@pytest.fixture
+def other(firms: Firms) -> Firm:
+    """Another company, of which `firm` is to know nothing."""
+    return firms.new()
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    return SystemClock()
