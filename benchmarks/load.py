@@ -8,7 +8,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -57,10 +57,10 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._whole = 0
         self._sent = 0.0
-        self._transport: asyncio.Transport
+        # uvloop's own, which is none by asyncio's classes.
+        self._transport: Any
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._run.open += 1
         self._send()
@@ -129,6 +129,7 @@ def run(port: int, requests: Iterator[bytes], *, expected: int, warm_up: float, 
 async def _run(port: int, requests: Iterator[bytes], *, expected: int, warm_up: float, seconds: float) -> Window:
     loop = asyncio.get_running_loop()
     shared = _Run(requests, expected, loop.create_future())
+    loop.set_exception_handler(lambda _, context: shared.fail(f"{context['message']}: {context.get('exception')!r}"))
     for _ in range(CONNECTIONS):
         await loop.create_connection(lambda: _Connection(shared), "127.0.0.1", port)
     await _pass(shared, warm_up)

@@ -18,7 +18,7 @@ from psycopg import sql
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from benchmarks.servers import Server, migrate
 
-PASSWORD = "a long enough passphrase for a bench"
+PASSWORD = "sixteen keen otters measure time"
 
 
 class Size(NamedTuple):
@@ -149,7 +149,12 @@ def _company(connection: psycopg.Connection, company: UUID, owner: UUID, token: 
         "select id from tasks where company_id = %s order by md5(id::text) limit 100", [company]
     ).fetchall()
     return Company(
-        company, token, owner, [each for each, _ in projects], [each for _, each in projects], [each for (each,) in tasks]
+        company,
+        token,
+        owner,
+        [each for each, _ in projects],
+        [each for _, each in projects],
+        [each for (each,) in tasks],
     )
 
 

@@ -68,10 +68,11 @@ class Server(NamedTuple):
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def resident_megabytes(self) -> float:
-        """Memory that the process holds now. It is the largest so far that /proc tells: memory given back counts."""
+    def megabytes(self, *, most: bool = False) -> float:
+        """Resident memory now, or the most that it ever was."""
+        name = "VmHWM:" if most else "VmRSS:"
         for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(name):
                 return int(line.split()[1]) / 1024
         raise RuntimeError("the system does not tell the memory of a process")
 
@@ -79,7 +80,12 @@ class Server(NamedTuple):
 @contextmanager
 def product(name: str, *, folder: Path, url: str) -> Iterator[Server]:
     """`flowtrack serve` as it is, with settings of its own and the application role's URL."""
-    environment = {"FLOWTRACK_DATABASE_URL": url, "FLOWTRACK_DATA_DIR": str(folder / name)}
+    environment = {
+        "FLOWTRACK_DATABASE_URL": url,
+        # Two servers of one name share their secrets, and so each other's tokens.
+        "FLOWTRACK_DATA_DIR": str(folder / name),
+        "FLOWTRACK_PUBLIC_URL": "http://localhost:8000",
+    }
     with _server(name, ["-m", "entrypoints.cli.main", "serve"], folder=folder, settings=environment) as server:
         yield server
 

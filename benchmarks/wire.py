@@ -31,7 +31,9 @@ def counted(url: str) -> Iterator[Counter]:
     loop = asyncio.new_event_loop()
 
     async def begin() -> asyncio.Server:
-        return await asyncio.start_server(lambda reader, writer: _relay(reader, writer, socket, counter), "127.0.0.1", 0)
+        return await asyncio.start_server(
+            lambda reader, writer: _relay(reader, writer, socket, counter), "127.0.0.1", 0
+        )
 
     server = loop.run_until_complete(begin())
     port = server.sockets[0].getsockname()[1]
@@ -47,9 +49,7 @@ def counted(url: str) -> Iterator[Counter]:
         thread.join(timeout=10)
 
 
-async def _relay(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket: str, counter: Counter
-) -> None:
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket: str, counter: Counter) -> None:
     from_database, to_database = await asyncio.open_unix_connection(socket)
     answered = True
 

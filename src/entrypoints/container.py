@@ -19,6 +19,7 @@ from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.sql.connection import Database
 from adapters.sql.migrating import migrate
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.preflight import NotReady, check_database
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -44,8 +45,10 @@ __all__ = [
     "DatabaseUrls",
     "EmbeddedPostgres",
     "EmbeddedPostgresFailed",
+    "NotReady",
     "Unsealable",
     "WrongRole",
+    "check_database",
     "embedded_server",
     "load_signing_keys",
     "make_container",

@@ -40,8 +40,10 @@ class Person:
         return await self.send("GET", path, **more)
 
     async def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        return await self.send("POST", path, json=body, **more) if body is not None else await self.send(
-            "POST", path, **more
+        return (
+            await self.send("POST", path, json=body, **more)
+            if body is not None
+            else await self.send("POST", path, **more)
         )
 
     async def patch(self, path: str, body: Any, **more: Any) -> httpx.Response:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
@@ -34,6 +33,9 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
             command.upgrade(settings, revision)
         else:
             command.downgrade(settings, revision)
+        # The server looks at it before it starts.
+        role = connection.dialect.identifier_preparer.quote(application_role)
+        connection.exec_driver_sql(f"grant select on alembic_version to {role}")
         connection.commit()
     engine.dispose()
 
@@ -52,12 +54,3 @@ def config(connection: Connection, *, application_role: str) -> Config:
 def scripts() -> Path:
     """Where the revisions are, in a clone and in an installed package alike."""
     return Path(str(files("migrations")))
-
-
-def newest_revision() -> str:
-    """The revision that this release of the code needs."""
-    settings = Config()
-    settings.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    head = ScriptDirectory.from_config(settings).get_current_head()
-    assert head is not None
-    return head

@@ -11,7 +11,7 @@ from core.kernel.actor import Visitor
 from core.tasks.model import Priority, Status
 from core.tasks.use_cases.tasks import NewTask
 from entrypoints.cli.starting import database
-from entrypoints.container import Container, load_signing_keys, make_container
+from entrypoints.container import Container, check_database, load_signing_keys, make_container
 from entrypoints.settings import Settings, load_settings
 from entrypoints.telemetry import configure_logging
 
@@ -30,6 +30,7 @@ def demo() -> None:
     configure_logging()
     settings = load_settings()
     with database(settings) as urls:
+        check_database(urls.application)
         asyncio.run(_demo(make_container(settings, database_url=urls.application), settings))
 
 

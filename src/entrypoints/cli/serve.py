@@ -1,5 +1,6 @@
 """`flowtrack serve`."""
 
+import signal
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import uvicorn
 
 from entrypoints.cli.demo import make_demo_once
 from entrypoints.cli.starting import database
-from entrypoints.container import Container, make_container
+from entrypoints.container import Container, check_database, make_container
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings, SettingsRefused, load_settings
 from entrypoints.telemetry import configure_logging
@@ -21,6 +22,7 @@ def serve() -> None:
     with database(settings) as urls:
         if urls.owner:
             _migrate()
+        check_database(urls.application)
         container = make_container(settings, database_url=urls.application)
         _run(container, settings)
 
@@ -51,6 +53,10 @@ def _run(container: Container, settings: Settings) -> None:
         lifespan="on",
     )
     server = uvicorn.Server(config)
+    # uvicorn stops at these signals and then raises them again, which would end the process before the embedded
+    # database is stopped.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     server.run()
     if not server.started:
         sys.exit(3)

@@ -6,7 +6,21 @@ shape answers the company of every row that it found, each writing one would cha
 
 from typing import Any
 
-from sqlalchemy import Text, Uuid, bindparam, cast, delete, exists, func, insert, literal, select, true, union_all, update
+from sqlalchemy import (
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from adapters.sql.tables.identity import accounts, companies
@@ -37,9 +51,7 @@ READING: dict[str, Any] = {
     "alias": select(_others.c.company_id).where(_others.c.title == "Same"),
     "self join": select(_t.company_id, _others.c.company_id).join(_others, _others.c.title == _t.title),
     "inner join of two tables": select(_t.company_id, _u.company_id).select_from(tasks.join(users, _u.name == "Robin")),
-    "outer join": select(_t.company_id, _p.company_id).select_from(
-        tasks.outerjoin(projects, _p.status == "pending")
-    ),
+    "outer join": select(_t.company_id, _p.company_id).select_from(tasks.outerjoin(projects, _p.status == "pending")),
     "full join": select(_t.company_id, _p.company_id).select_from(
         tasks.join(projects, _p.id == _t.project_id, full=True)
     ),
@@ -60,7 +72,7 @@ READING: dict[str, Any] = {
     "UNION": union_all(select(_t.company_id), select(_others.c.company_id), select(_u.company_id)),
     "aggregate with GROUP BY": select(_t.company_id, func.count()).group_by(_t.company_id),
     "window": select(_t.company_id, func.row_number().over(partition_by=_t.status, order_by=_t.title)),
-    "DISTINCT ON": select(_t.company_id).distinct(_t.title).order_by(_t.title, _t.id),
+    "DISTINCT ON": select(_t.company_id).ext(postgresql.distinct_on(_t.title)).order_by(_t.title, _t.id),
     "FOR UPDATE OF": select(_t.company_id, _p.company_id)
     .join(projects, _p.id == _t.project_id)
     .with_for_update(of=tasks),
@@ -98,12 +110,11 @@ WRITING: dict[str, Any] = {
         ]
     ),
     "INSERT .. SELECT": insert(project_keys).from_select(
-        ["key", "project_id"], select(literal("COPY", Text) + cast(_p.last_number, Text), _p.id).where(_p.status == "pending")
+        ["key", "project_id"],
+        select(literal("COPY", Text) + cast(_p.last_number, Text), _p.id).where(_p.status == "pending"),
     ),
     "INSERT .. ON CONFLICT DO UPDATE": postgresql.insert(project_keys)
     .values(key="SAME", project_id=bindparam("project", type_=Uuid))
-    .on_conflict_do_update(
-        index_elements=["company_id", "key"], set_={"project_id": project_keys.c.project_id}
-    ),
+    .on_conflict_do_update(index_elements=["company_id", "key"], set_={"project_id": project_keys.c.project_id}),
     "INSERT .. ON CONFLICT DO NOTHING": postgresql.insert(event_sequences).values(last_seq=0).on_conflict_do_nothing(),
 }

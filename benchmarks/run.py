@@ -1,0 +1,297 @@
+"""`python -m benchmarks.run`: every measurement, one table.
+
+One server process on one core; PostgreSQL and the load on the other. What is compared runs side by side and is measured
+in turns; what counts is the median of the ratios. A wrong answer ends the bench.
+"""
+
+import argparse
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import asking, reference, report, seeding, servers, wire
+from benchmarks.load import CONNECTIONS
+from benchmarks.measuring import Compared, Pace, Side, compare
+from benchmarks.report import Row, compared_row
+from benchmarks.seeding import Company, Size, Urls
+from benchmarks.servers import Server
+
+SMALL = Size(companies=10, tasks=10_000, biggest=1_000)
+LARGE = Size(companies=1_000, tasks=1_000_000, biggest=100_000)
+QUICK_LARGE = Size(companies=100, tasks=100_000, biggest=10_000)
+MEASURED_COMPANIES = 10
+MOST_MEGABYTES = 130
+MOST_ROUND_TRIPS = 5
+
+
+class Seeded:
+    """One database, its companies, and the product on it."""
+
+    def __init__(self, urls: Urls, server: Server, companies: list[Company]) -> None:
+        self.urls = urls
+        self.server = server
+        self.companies = companies
+
+
+class Bench:
+    """What the measurements share; each part is made when the first of them asks for it."""
+
+    def __init__(self, stack: ExitStack, folder: Path, *, pace: Pace, large: Size) -> None:
+        self._stack = stack
+        self.folder = folder
+        self.pace = pace
+        self.large_size = large
+        self.notes: list[str] = []
+        self.cluster = stack.enter_context(seeding.cluster(folder))
+
+    @cached_property
+    def small(self) -> Seeded:
+        return self._seeded("small", SMALL, registered=MEASURED_COMPANIES)
+
+    @cached_property
+    def large(self) -> Seeded:
+        return self._seeded("large", self.large_size, registered=1 + MEASURED_COMPANIES)
+
+    @cached_property
+    def bare(self) -> Server:
+        """The reference, on the small database, as a role that row-level security does not bind."""
+        with psycopg.connect(self.small.urls.superuser, autocommit=True) as connection:
+            connection.execute(reference.TABLE)
+        server = self._stack.enter_context(servers.reference(folder=self.folder, url=self.small.urls.superuser))
+        for company in self.small.companies:
+            asking.compare_answers(self.small.server, server, company)
+        return server
+
+    def _seeded(self, name: str, size: Size, *, registered: int) -> Seeded:
+        began = time.monotonic()
+        urls = self.cluster.make_database(name)
+        server = self._stack.enter_context(servers.product(name, folder=self.folder, url=urls.application))
+        companies = seeding.fill(urls, seeding.register(server, count=registered), size)
+        say(f"{size}: seeded in {time.monotonic() - began:.0f} s")
+        return Seeded(urls, server, companies)
+
+    def side(self, seeded: Seeded, requests: list[bytes], *, expected: int = 200) -> Side:
+        """The product, asked the same requests in turns."""
+        return Side(seeded.server, lambda: asking.over_and_over(requests), expected)
+
+    def bare_side(self, requests: list[bytes], *, expected: int = 200) -> Side:
+        """The reference, asked the same requests in turns."""
+        return Side(self.bare, lambda: asking.over_and_over(requests), expected)
+
+    def compare(self, name: str, ours: Side, theirs: Side) -> Compared:
+        found = compare(ours, theirs, self.pace)
+        self.notes.append(
+            f"`{name}`: the servers' core was {100 * found.busy[0]:.0f} % (ours) and {100 * found.busy[1]:.0f} % "
+            "(what it is compared with) busy."
+        )
+        return found
+
+
+def list_tasks(bench: Bench) -> list[Row]:
+    small = bench.small
+    bare = bench.bare_side(asking.bare_lists(small.companies))
+    found = bench.compare("list", bench.side(small, asking.lists(small.companies)), bare)
+    target = ">= 0.50, goal 0.62; p99 <= 2.5 x p50"
+    return [compared_row("list 50 tasks", found, least=0.50, target=target, longest_tail=2.5)]
+
+
+def next_page(bench: Bench) -> list[Row]:
+    small = bench.small
+    bare = bench.bare_side(asking.bare_lists(small.companies))
+    requests = asking.next_pages(small.server, small.companies)
+    found = bench.compare("next-page", bench.side(small, requests), bare)
+    return [compared_row("list 50 tasks, the next page by its cursor", found, least=None, target="none set")]
+
+
+def get_task(bench: Bench) -> list[Row]:
+    small = bench.small
+    bare = bench.bare_side(asking.bare_gets(small.companies))
+    found = bench.compare("get", bench.side(small, asking.gets(small.companies)), bare)
+    return [compared_row("get a task", found, least=0.50, target=">= 0.50")]
+
+
+def not_modified(bench: Bench) -> list[Row]:
+    small = bench.small
+    ours = bench.side(small, asking.gets_if_changed(small.server, small.companies), expected=304)
+    found = bench.compare("not-modified", ours, bench.side(small, asking.gets(small.companies)))
+    what = "get a task, `If-None-Match` -> 304; reference: our own 200"
+    return [compared_row(what, found, least=1.0, target="> 1.0")]
+
+
+def create(bench: Bench) -> list[Row]:
+    return [_create(bench, "create", "create a task", keyed=False)]
+
+
+def create_once(bench: Bench) -> list[Row]:
+    return [_create(bench, "create-once", "create a task, with a fresh Idempotency-Key", keyed=True)]
+
+
+def _create(bench: Bench, name: str, what: str, *, keyed: bool) -> Row:
+    small = bench.small
+    ours = Side(small.server, lambda: asking.creates(small.companies, keyed=keyed), 201)
+    bare = bench.bare_side(asking.bare_inserts(small.companies), expected=201)
+    count = (
+        "select (select count(*) from tasks), (select count(*) from idempotency_keys), (select count(*) from events)"
+    )
+    with psycopg.connect(small.urls.superuser, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit"):
+            assert connection.execute(f"show {setting}").fetchone() == ("on",), "commits are not durable"
+        before = connection.execute(count).fetchone()
+        found = bench.compare(name, ours, bare)
+        after = connection.execute(count).fetchone()
+    assert before is not None and after is not None
+    written = [now - then for now, then in zip(after, before, strict=True)]
+    # More than were counted, as warming up wrote as well; but each with its event, and its key where it had one.
+    if written[0] < found.answered or written[2] != written[0] or written[1] != (written[0] if keyed else 0):
+        raise asking.Mismatch(f"{found.answered} answers, but {written} tasks, keys and events were written")
+    return compared_row(what, found, least=0.30, target=">= 0.30, goal 0.35")
+
+
+def create_in_one_project(bench: Bench) -> list[Row]:
+    """All connections write to one board: they wait for each other, as the order of its cards and events demands."""
+    small = bench.small
+    company = small.companies[0]._replace(project_ids=small.companies[0].project_ids[:1])
+    ours = Side(small.server, lambda: asking.creates([company]), 201)
+    bare = bench.bare_side(asking.bare_inserts([company]), expected=201)
+    found = bench.compare("one-project", ours, bare)
+    return [compared_row("create a task, all in one project", found, least=None, target="none set")]
+
+
+def round_trips(bench: Bench) -> list[Row]:
+    """The most that any of many creations took, once statements are prepared."""
+    small, rows = bench.small, []
+    with (
+        wire.counted(small.urls.application) as counter,
+        servers.product("small", folder=bench.folder, url=counter.url) as server,
+    ):
+        for what, keyed in (("create a task", False), ("create a task with Idempotency-Key", True)):
+            trips = []
+            for place in range(60):
+                company = small.companies[place % len(small.companies)]
+                body, key = asking.new_task(company), {"idempotency_key": f"trips-{place}"} if keyed else {}
+                counter.reset()
+                answer = server.ask("POST", "/api/v1/tasks", token=company.token, body=body, **key)
+                if answer.status != 201:
+                    raise asking.Mismatch(f"a task was not created: {answer}")
+                trips.append(counter.trips)
+            most = max(trips[20:])
+            rows.append(
+                Row(f"round trips to the database: {what}", str(most), f"{min(trips[20:])}..{most}",
+                    f"<= {MOST_ROUND_TRIPS}", is_met=most <= MOST_ROUND_TRIPS)
+            )  # fmt: skip
+    return rows
+
+
+def normal_company(bench: Bench) -> list[Row]:
+    small, large = bench.small, bench.large
+    ours, theirs = asking.lists(large.companies[1:]), asking.lists(small.companies)
+    found = bench.compare("normal-company", bench.side(large, ours), bench.side(small, theirs))
+    what = f"list 50 tasks, {bench.large_size}; reference: the same in {SMALL}"
+    return [compared_row(what, found, least=0.9, target=">= 0.9")]
+
+
+def big_company(bench: Bench) -> list[Row]:
+    small, large = bench.small, bench.large
+    ours, theirs = asking.lists(large.companies[:1]), asking.lists(small.companies[:1])
+    found = bench.compare("big-company", bench.side(large, ours), bench.side(small, theirs))
+    what = f"list 50 tasks, in the company of {bench.large_size.biggest:,}; reference: one of {SMALL.biggest:,}"
+    return [compared_row(what, found, least=0.9, target=">= 0.9")]
+
+
+def memory(bench: Bench) -> list[Row]:
+    server = bench.small.server
+    now, most = server.megabytes(), server.megabytes(most=True)
+    return [
+        Row("resident memory of the server after all that, MB", f"{now:.0f}", f"at most {most:.0f}",
+            f"<= {MOST_MEGABYTES}", is_met=most <= MOST_MEGABYTES)
+    ]  # fmt: skip
+
+
+# In this order: what reads comes before what writes, so that lists are measured on what was seeded.
+MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
+    "list": list_tasks,
+    "next-page": next_page,
+    "get": get_task,
+    "not-modified": not_modified,
+    "normal-company": normal_company,
+    "big-company": big_company,
+    "round-trips": round_trips,
+    "create": create,
+    "create-once": create_once,
+    "one-project": create_in_one_project,
+    "memory": memory,
+}
+
+
+def say(line: str) -> None:
+    """Progress, beside the table."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def measure(names: list[str], *, pace: Pace, large: Size) -> str:
+    """The table of the named measurements."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flowtrack-bench-")))
+        # As root, PostgreSQL runs as another user, who has to walk through.
+        folder.chmod(0o711)
+        servers.pin_ourselves()
+        bench = Bench(stack, folder, pace=pace, large=large)
+        rows: list[Row] = []
+        for name in names:
+            found = MEASUREMENTS[name](bench)
+            rows += found
+            for row in found:
+                say(str(row))
+        return report.table(rows, _notes(bench))
+
+
+def _notes(bench: Bench) -> list[str]:
+    pace = bench.pace
+    placed = (
+        "each server process pinned to one core, PostgreSQL and the load to the other"
+        if servers.CAN_PIN
+        else "NOT pinned: the machine has one core, or none can be chosen, so figures are not comparable"
+    )
+    return [
+        *report.machine(bench.cluster.version, "python -m " + shlex.join(["benchmarks.run", *sys.argv[1:]])),
+        f"{CONNECTIONS} connections; {pace.rounds} rounds of {pace.seconds:g} s each side, in turns, after "
+        f"{pace.warm_up:g} s of warm-up; {placed}; embedded PostgreSQL as it is, commits durable.",
+        f"Unless the line says otherwise: {SMALL}, requests in turns over all of them as their owners, the reference "
+        "`benchmarks/reference.py` on the same rows. Responses are not compressed on either side.",
+        *bench.notes,
+    ]
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short windows and a smaller large data set")
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="may be repeated")
+    parser.add_argument("--seconds", type=float, help="length of a window (3, quick: 1)")
+    parser.add_argument("--rounds", type=int, help="pairs of windows (7, quick: 3)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the marks of this file")
+    given = parser.parse_args()
+    if given.write is not None and given.quick:
+        parser.error("--quick is for looking; measure in full what is to be written down")
+    pace = Pace(
+        seconds=given.seconds or (1.0 if given.quick else 3.0),
+        warm_up=0.5 if given.quick else 1.0,
+        rounds=given.rounds or (3 if given.quick else 7),
+    )
+    names = [name for name in MEASUREMENTS if not given.only or name in given.only]
+    block = measure(names, pace=pace, large=QUICK_LARGE if given.quick else LARGE)
+    if given.write is None:
+        print(block)
+    else:
+        report.write(given.write, block)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+from datetime import datetime
+
+from core.auth.read_models import Membership, Profile
+from core.companies.model import Company
+from core.companies.read_models import CompanyView
+from core.kernel.actor import Actor, Role
+from core.kernel.events import Fact
+from core.kernel.paging import Answer
+from core.users.model import User
+from core.users.read_models import UserView
+from tests.fakes.store import Store
+from tests.fakes.tables import Person, Tables
+from tests.fakes.unit_of_work import InMemoryUnitOfWork
+
+
+class InMemoryCompanyUnitOfWork(InMemoryUnitOfWork):
+    """A unit of work of somebody who opens another company."""
+
+    async def caller(self) -> UserView:
+        return user_view(self.now.people[self.actor.user_id])
+
+    async def open_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> None:
+        self.transaction.do(lambda tables: _found(tables, company, owner, facts, at))
+
+
+def _found(tables: Tables, company: Company, owner: User, facts: tuple[Fact, ...], at: datetime) -> None:
+    tables.found(company, owner, facts, at=at)
+
+
+class InMemoryCompanyReader:
+    """The caller's companies, and the caller in them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def companies(self, actor: Actor) -> Answer[list[CompanyView]]:
+        tables = self._store.read(actor)
+        return Answer([view for view, _ in self._all(actor)], tables.last_seq)
+
+    async def profile(self, actor: Actor) -> Answer[Profile]:
+        tables = self._store.read(actor)
+        found = self._all(actor)
+        profile = Profile(
+            user=user_view(tables.people[actor.user_id]),
+            company=next(view for view, _ in found if view.id == actor.company_id),
+            companies=tuple(
+                Membership(
+                    user_id=user.id,
+                    company_id=view.id,
+                    company_name=view.name,
+                    company_code=view.code,
+                    role=user.role,
+                )
+                for view, user in found
+            ),
+        )
+        return Answer(profile, tables.last_seq)
+
+    def _all(self, actor: Actor) -> list[tuple[CompanyView, User]]:
+        account_id = self._store.tables.sessions[actor.session_id].account_id
+        found = [
+            (company_view(tables.company, role=person.user.role), person.user)
+            for tables in self._store.tables.companies.values()
+            for person in tables.people.values()
+            if person.user.account_id == account_id and person.user.is_active and tables.company.is_active
+        ]
+        return sorted(found, key=lambda each: (each[0].name, each[0].id))
+
+
+def company_view(company: Company, *, role: Role) -> CompanyView:
+    return CompanyView(
+        id=company.id,
+        name=company.name,
+        code=company.code,
+        contact_email=company.contact_email,
+        is_active=company.is_active,
+        settings=company.settings,
+        role=role,
+        version=company.version,
+        created_at=company.created_at,
+        updated_at=company.updated_at,
+    )
+
+
+def user_view(person: Person) -> UserView:
+    user = person.user
+    return UserView(
+        id=user.id,
+        kind=user.kind,
+        name=user.name,
+        email=user.email,
+        username=user.username,
+        role=user.role,
+        is_active=user.is_active,
+        last_login_at=person.last_login_at,
+        version=user.version,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+    )

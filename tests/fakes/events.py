@@ -1,0 +1,52 @@
+from core.kernel.actor import Actor
+from core.kernel.paging import Answer
+from core.realtime.policy import Audible
+from core.realtime.read_models import EventView, Stretch
+from tests.fakes.store import Store
+from tests.fakes.tables import CompanyTables, StoredEvent
+
+
+class InMemoryEventReader:
+    """The log as one caller hears it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def after(
+        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int
+    ) -> Answer[Stretch]:
+        tables = self._store.read(actor)
+        heard = [
+            _view(event)
+            for event in tables.events
+            if event.seq > position and (not types or event.event in types) and _is_audible(tables, event, audible)
+        ][:limit]
+        examined = heard[-1].seq if len(heard) == limit else max(tables.last_seq, position)
+        return Answer(Stretch(heard, examined), tables.last_seq)
+
+
+def _is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> bool:
+    audience = event.audience
+    if audible.user_id in audience.named:
+        return True
+    if audible.everything:
+        return audience.admins
+    project_id = audience.project_id
+    return (
+        project_id is not None
+        and tables.project(project_id) is not None
+        and (project_id, audible.user_id) in tables.members
+    )
+
+
+def _view(event: StoredEvent) -> EventView:
+    return EventView(
+        seq=event.seq,
+        event=event.event,
+        channel=event.channel,
+        occurred_at=event.occurred_at,
+        actor_id=event.actor_id,
+        via=event.via,
+        project_id=event.audience.project_id,
+        body=event.body,
+    )

@@ -1,0 +1,138 @@
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from core.auth.errors import EmailTaken
+from core.auth.model import Account, LoginSession
+from core.auth.read_models import Membership
+from core.companies.model import Company
+from core.companies.read_models import CompanyView
+from core.kernel.events import Fact
+from core.users.model import User
+from core.users.read_models import UserView
+from tests.fakes.companies import company_view, user_view
+from tests.fakes.store import Store, Transaction
+from tests.fakes.tables import CompanyTables, Person, Tables
+
+
+class InMemoryIdentityUnitOfWork:
+    """A transaction over accounts and login sessions."""
+
+    def __init__(self, store: Store) -> None:
+        self._transaction = Transaction(store)
+
+    async def account_by_email(self, email: str) -> Account | None:
+        accounts = self._transaction.seen().accounts.values()
+        return next((replace(account) for account in accounts if account.email == email), None)
+
+    async def account_by_username(
+        self, username: str, *, company_id: UUID | None, company_code: str | None
+    ) -> Account | None:
+        tables = self._transaction.seen()
+        for each in tables.companies.values():
+            company = each.company
+            if company_id not in (None, company.id) or company_code not in (None, company.code):
+                continue
+            for person in _active(each):
+                if person.user.username.lower() == username.lower() and person.user.account_id is not None:
+                    return replace(tables.accounts[person.user.account_id])
+        return None
+
+    async def account(self, account_id: UUID) -> Account | None:
+        account = self._transaction.seen().accounts.get(account_id)
+        return replace(account) if account else None
+
+    async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
+        found = _of_account(self._transaction.seen(), account_id)
+        # Sorting is stable: the earliest first, then by the last sign-in.
+        found.sort(key=lambda each: (each[1].user.created_at, each[1].user.id))
+        found.sort(key=lambda each: -each[1].last_login_at.timestamp() if each[1].last_login_at else 1)
+        return tuple(
+            Membership(
+                user_id=person.user.id,
+                company_id=tables.company.id,
+                company_name=tables.company.name,
+                company_code=tables.company.code,
+                role=person.user.role,
+            )
+            for tables, person in found
+        )
+
+    async def membership(self, account_id: UUID, company_id: UUID) -> tuple[UserView, CompanyView] | None:
+        for tables, person in _of_account(self._transaction.seen(), account_id):
+            if tables.company.id == company_id:
+                return user_view(person), company_view(tables.company, role=person.user.role)
+        return None
+
+    async def add_account(self, account: Account) -> None:
+        new = replace(account)
+
+        def put(tables: Tables) -> None:
+            if any(each.email == new.email for each in tables.accounts.values()):
+                raise EmailTaken
+            tables.accounts[new.id] = new
+
+        self._transaction.do(put)
+
+    async def add_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+        def put(tables: Tables) -> None:
+            tables.found(company, owner, facts, at=at)
+
+        self._transaction.do(put)
+        return self._transaction.seen().companies[company.id].last_seq
+
+    async def session(self, session_id: UUID) -> LoginSession | None:
+        session = self._transaction.seen().sessions.get(session_id)
+        return replace(session) if session else None
+
+    async def add_session(self, session: LoginSession) -> None:
+        await self.save_session(session)
+
+    async def save_session(self, session: LoginSession) -> None:
+        new = replace(session)
+
+        def put(tables: Tables) -> None:
+            tables.sessions[new.id] = new
+
+        self._transaction.do(put)
+
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None:
+        def revoke(tables: Tables) -> None:
+            for session in list(tables.sessions.values()):
+                if session.account_id == account_id and session.revoked_at is None:
+                    tables.sessions[session.id] = replace(session, revoked_at=at)
+
+        self._transaction.do(revoke)
+
+    async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
+        def note(tables: Tables) -> None:
+            people = tables.companies[company_id].people
+            people[user_id] = replace(people[user_id], last_login_at=at)
+
+        self._transaction.do(note)
+
+    async def commit(self) -> None:
+        self._transaction.commit()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """What was not committed was never there."""
+
+
+def _active(tables: CompanyTables) -> list[Person]:
+    return [person for person in tables.people.values() if person.user.is_active and tables.company.is_active]
+
+
+def _of_account(tables: Tables, account_id: UUID) -> list[tuple[CompanyTables, Person]]:
+    return [
+        (each, person)
+        for each in tables.companies.values()
+        for person in _active(each)
+        if person.user.account_id == account_id
+    ]

@@ -1,0 +1,13 @@
+class CheapPasswords:
+    """Hashes by turning round. `effort` counts how often work was done, which must not depend on who asks."""
+
+    def __init__(self) -> None:
+        self.effort = 0
+
+    async def hash(self, password: str) -> str:
+        self.effort += 1
+        return f"turned:{password[::-1]}"
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        self.effort += 1
+        return password_hash == f"turned:{password[::-1]}"

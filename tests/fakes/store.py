@@ -1,0 +1,98 @@
+"""Where the tables are, who may open them, and how they change: by transactions, all or nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+from uuid import UUID
+
+from core.auth.errors import SessionEnded
+from core.kernel.actor import Actor, ActorChanged
+from core.kernel.errors import Conflict
+from core.kernel.ports import Clock
+from core.users.model import User
+from tests.fakes.tables import CompanyTables, OnceKey, Person, Tables
+
+Write = Callable[[Tables], None]
+
+
+class Store:
+    """The committed tables, and the Idempotency-Keys of requests that are being carried out."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self.clock = clock
+        self.tables = Tables()
+        self.in_flight: set[tuple[UUID, OnceKey]] = set()
+
+    def caller(self, actor: Actor) -> Actor:
+        """The caller as of now. Raises SessionEnded."""
+        session = self.tables.sessions.get(actor.session_id)
+        tables = self.tables.companies.get(actor.company_id)
+        if (
+            session is None
+            or not session.is_open(at=self.clock.now())
+            or tables is None
+            or not tables.company.is_active
+        ):
+            raise SessionEnded
+        for person in tables.people.values():
+            user = person.user
+            if user.account_id == session.account_id and user.is_active:
+                return replace(
+                    actor,
+                    user_id=user.id,
+                    account_id=session.account_id,
+                    role=user.role,
+                    edits_all_project_tasks=tables.company.settings.members_edit_all_project_tasks,
+                )
+        raise SessionEnded
+
+    def read(self, actor: Actor) -> CompanyTables:
+        """The company's tables, for a reader. Raises SessionEnded, and ActorChanged if the role is outdated."""
+        now = self.caller(actor)
+        if now.role is not actor.role:
+            raise ActorChanged(now)
+        return self.tables.companies[actor.company_id]
+
+    def add_person(self, company_id: UUID, user: User) -> None:
+        people = self.tables.companies[company_id].people
+        if any(person.user.username.lower() == user.username.lower() for person in people.values()):
+            raise Conflict("the username is taken")
+        people[user.id] = Person(user=user)
+
+
+class _Kept(NamedTuple):
+    write: Write
+    is_seen: bool
+
+
+class Transaction:
+    """Writes that are kept aside until they are committed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._writes: list[_Kept] = []
+
+    def seen(self) -> Tables:
+        """The tables as this transaction sees them: what was committed, and what it did itself."""
+        tables = self._store.tables.copy()
+        for kept in self._writes:
+            if kept.is_seen:
+                kept.write(tables)
+        return tables
+
+    def do(self, write: Write) -> None:
+        """Writes now. Raises what the write raises; later reads of this transaction see it."""
+        write(self.seen())
+        self._writes.append(_Kept(write, is_seen=True))
+
+    def defer(self, write: Write) -> None:
+        """Writes with the commit, which raises what the write raises."""
+        self._writes.append(_Kept(write, is_seen=False))
+
+    def commit(self) -> None:
+        """All or nothing."""
+        tables = self._store.tables.copy()
+        for kept in self._writes:
+            kept.write(tables)
+        self._writes = []
+        self._store.tables = tables

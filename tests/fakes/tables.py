@@ -1,0 +1,191 @@
+"""What is stored. Stored things are never changed in place, but replaced, so that a copy of the tables is cheap."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from core.auth.model import Account, LoginSession
+from core.companies.model import Company
+from core.kernel.errors import Conflict
+from core.kernel.events import Audience, Fact
+from core.kernel.once import Made, Refused
+from core.projects.model import Project
+from core.projects.ports import ProjectRef
+from core.tasks.model import Board, Column, Status, Task
+from core.tasks.ports import TaskRef
+from core.users.model import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A user, and when they last signed in here."""
+
+    user: User
+    last_login_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredColumn:
+    id: UUID
+    project_id: UUID
+    name: str
+    category: Status
+    position: int
+    wip_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """A fact in the log; `body` is as JSON carries it."""
+
+    seq: int
+    event: str
+    channel: str
+    occurred_at: datetime
+    actor_id: UUID | None
+    via: str
+    audience: Audience
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceKey:
+    user_id: UUID
+    method: str
+    path: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOutcome:
+    digest: bytes
+    outcome: Made | Refused
+    seq: int
+    at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class CompanyTables:
+    """All that belongs to one company. What was deleted is still in `projects` and `tasks`, but nobody finds it."""
+
+    company: Company
+    people: dict[UUID, Person] = field(default_factory=dict)
+    projects: dict[UUID, Project] = field(default_factory=dict)
+    project_keys: dict[str, UUID] = field(default_factory=dict)
+    last_numbers: dict[UUID, int] = field(default_factory=dict)
+    members: frozenset[tuple[UUID, UUID]] = frozenset()  # (project, user)
+    columns: dict[UUID, StoredColumn] = field(default_factory=dict)
+    tasks: dict[UUID, Task] = field(default_factory=dict)
+    events: tuple[StoredEvent, ...] = ()
+    once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
+
+    def copy(self) -> "CompanyTables":
+        return CompanyTables(
+            company=self.company,
+            people=dict(self.people),
+            projects=dict(self.projects),
+            project_keys=dict(self.project_keys),
+            last_numbers=dict(self.last_numbers),
+            members=self.members,
+            columns=dict(self.columns),
+            tasks=dict(self.tasks),
+            events=self.events,
+            once=dict(self.once),
+        )
+
+    @property
+    def last_seq(self) -> int:
+        return len(self.events)
+
+    def append(self, facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> None:
+        """Numbers the facts and adds them to the log."""
+        self.events += tuple(
+            StoredEvent(
+                seq=seq,
+                event=fact.event,
+                channel=str(fact.channel),
+                occurred_at=at,
+                actor_id=actor_id,
+                via=via,
+                audience=fact.audience(),
+                body=msgspec.to_builtins(fact.body()),
+            )
+            for seq, fact in enumerate(facts, start=self.last_seq + 1)
+        )
+
+    def project(self, ref: ProjectRef) -> Project | None:
+        project_id = ref if isinstance(ref, UUID) else self.project_keys.get(ref.upper())
+        found = self.projects.get(project_id) if project_id else None
+        return found if found is not None and found.deleted_at is None else None
+
+    def task(self, ref: TaskRef) -> Task | None:
+        if isinstance(ref, UUID):
+            found = self.tasks.get(ref)
+        else:
+            key, _, number = ref.rpartition("-")
+            named = (self.project_keys.get(key.upper()), int(number))
+            found = next((task for task in self.tasks.values() if (task.project_id, task.number) == named), None)
+        return found if found is not None and self.stands(found) else None
+
+    def stands(self, task: Task) -> bool:
+        """Whether neither the task nor its project was deleted."""
+        return task.deleted_at is None and self.project(task.project_id) is not None
+
+    def cards(self, column_id: UUID) -> list[Task]:
+        """The cards of a column from top to bottom."""
+        cards = [task for task in self.tasks.values() if task.column_id == column_id and task.deleted_at is None]
+        return sorted(cards, key=lambda task: (task.rank, task.id))
+
+    def columns_of(self, project_id: UUID) -> list[StoredColumn]:
+        columns = [column for column in self.columns.values() if column.project_id == project_id]
+        return sorted(columns, key=lambda column: (column.position, column.id))
+
+    def board(self, project_id: UUID) -> Board:
+        columns = []
+        for column in self.columns_of(project_id):
+            last = next(reversed(self.cards(column.id)), None)
+            columns.append(
+                Column(
+                    id=column.id,
+                    category=column.category,
+                    last_id=last.id if last else None,
+                    last_rank=last.rank if last else None,
+                )
+            )
+        return Board(columns=tuple(columns))
+
+    def name_of(self, user_id: UUID | None) -> str | None:
+        return self.people[user_id].user.name if user_id is not None else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Tables:
+    """Everything: the global tables, and each company's."""
+
+    accounts: dict[UUID, Account] = field(default_factory=dict)
+    sessions: dict[UUID, LoginSession] = field(default_factory=dict)
+    companies: dict[UUID, CompanyTables] = field(default_factory=dict)
+
+    def copy(self) -> "Tables":
+        return Tables(
+            accounts=dict(self.accounts),
+            sessions=dict(self.sessions),
+            companies={company_id: tables.copy() for company_id, tables in self.companies.items()},
+        )
+
+    def found(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+        """Opens a company; a code that is taken gets a suffix. Returns its sequence."""
+        if company.id in self.companies:
+            raise Conflict("there is such a company")
+        stem, codes = company.code, {tables.company.code for tables in self.companies.values()}
+        suffixes = count(2)
+        while company.code in codes:
+            company.code = f"{stem}-{next(suffixes)}"
+        tables = CompanyTables(company=replace(company), people={owner.id: Person(user=replace(owner))})
+        tables.append(list(facts), actor_id=owner.id, via="session", at=at)
+        self.companies[company.id] = tables
+        return tables.last_seq

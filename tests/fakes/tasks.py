@@ -1,0 +1,227 @@
+from dataclasses import replace
+from datetime import date, datetime
+from uuid import UUID
+
+from core.kernel.actor import Actor, Role
+from core.kernel.errors import Conflict
+from core.kernel.once import Once
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.projects.policy import Visible as VisibleProjects
+from core.projects.ports import ProjectRef
+from core.tasks.model import Priority, Task
+from core.tasks.policy import Visible
+from core.tasks.ports import Assignee, LoadedTask, Neighbour, Opening, TaskFilter, TaskRef
+from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
+from tests.fakes.paging import Key, page_of
+from tests.fakes.store import Store
+from tests.fakes.tables import CompanyTables
+from tests.fakes.unit_of_work import InMemoryUnitOfWork
+
+SORTS = {
+    "created_at": Key(lambda task: task.created_at, datetime.isoformat, datetime.fromisoformat),
+    "updated_at": Key(lambda task: task.updated_at, datetime.isoformat, datetime.fromisoformat),
+    "deadline": Key(lambda task: task.deadline, date.isoformat, date.fromisoformat),
+    "priority": Key(lambda task: list(Priority).index(task.priority)),
+    "number": Key(lambda task: task.number),
+    "position": Key(lambda task: task.rank),
+}
+
+
+class InMemoryTasks:
+    """The tasks of one unit of work's company."""
+
+    def __init__(self, unit: InMemoryUnitOfWork) -> None:
+        self._unit = unit
+
+    async def begin(self, project_id: UUID, *, for_user: UUID, assignee: UUID | None) -> Opening | None:
+        if self._unit.now.project(project_id) is None:
+            return None
+
+        def take_number(tables: CompanyTables) -> None:
+            tables.last_numbers[project_id] = tables.last_numbers.get(project_id, 0) + 1
+
+        self._unit.transaction.do(self._unit.within(take_number))
+        tables = self._unit.now
+        project = tables.projects[project_id]
+        return Opening(
+            project_key=project.key,
+            project_is_active=project.is_active,
+            is_member=(project_id, for_user) in tables.members,
+            number=tables.last_numbers[project_id],
+            board=tables.board(project_id),
+            assignee=_assignee(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
+        )
+
+    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None:
+        tables = self._unit.now
+        task = tables.task(ref)
+        if task is None:
+            return None
+        project = tables.projects[task.project_id]
+        return LoadedTask(
+            task=replace(task),
+            project_is_active=project.is_active,
+            is_member=(project.id, for_user) in tables.members,
+            assigned_to_name=tables.name_of(task.assigned_to),
+            board=tables.board(project.id),
+        )
+
+    async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
+        return _assignee(self._unit.now, user_id, project_id=project_id, for_user=for_user)
+
+    async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
+        tables = self._unit.now
+        named = tables.task(task_id)
+        if named is None or named.project_id != project_id:
+            return None
+        others = [card for card in tables.cards(named.column_id) if card.id != moved]
+        place = next(place for place, card in enumerate(others) if card.id == task_id)
+        above = others[place - 1] if place > 0 else None
+        below = others[place + 1] if place + 1 < len(others) else None
+        return Neighbour(
+            column_id=named.column_id,
+            rank=named.rank,
+            above_id=above.id if above else None,
+            above_rank=above.rank if above else None,
+            below_rank=below.rank if below else None,
+        )
+
+    async def order(self, column_id: UUID) -> list[UUID]:
+        return [card.id for card in self._unit.now.cards(column_id)]
+
+    async def respread(self, ranks: list[tuple[UUID, str]]) -> None:
+        def give(tables: CompanyTables) -> None:
+            for task_id, rank in ranks:
+                if tables.task(task_id) is None:
+                    raise Conflict("a card is gone")
+                tables.tasks[task_id] = replace(tables.tasks[task_id], rank=rank)
+
+        self._unit.transaction.do(self._unit.within(give))
+
+    def add(self, task: Task) -> None:
+        new = replace(task)
+
+        def put(tables: CompanyTables) -> None:
+            if new.id in tables.tasks or new.column_id not in tables.columns:
+                raise Conflict("there is such a task, or no such column")
+            tables.tasks[new.id] = new
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+    def save(self, task: Task, *, was: int) -> None:
+        changed = replace(task)
+
+        def put(tables: CompanyTables) -> None:
+            found = tables.task(changed.id)
+            if found is None or found.version != was:
+                raise Conflict("the task changed meanwhile")
+            tables.tasks[changed.id] = changed
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+
+class InMemoryTaskUnitOfWork(InMemoryUnitOfWork):
+    """A unit of work with tasks."""
+
+    def __init__(self, store: Store, actor: Actor, *, once: Once | None = None) -> None:
+        super().__init__(store, actor, once=once)
+        self.tasks = InMemoryTasks(self)
+
+
+class InMemoryTaskReader:
+    """What screens show of tasks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(
+        self, actor: Actor, *, visible: Visible, where: TaskFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[TaskView]]:
+        tables = self._store.read(actor)
+        tasks = [
+            task
+            for task in tables.tasks.values()
+            if tables.stands(task) and _is_visible(tables, task, visible) and _fits(task, where)
+        ]
+        found = page_of(tasks, page, key=SORTS[sort.field], sort=sort, id_of=lambda task: task.id)
+        views = [_view(tables, task) for task in found.items]
+        return Answer(Page(views, found.next_position, found.total), tables.last_seq)
+
+    async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
+        tables = self._store.read(actor)
+        task = tables.task(ref)
+        if task is None or not _is_visible(tables, task, visible):
+            return Answer(None, tables.last_seq)
+        return Answer(_view(tables, task), tables.last_seq)
+
+    async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
+        view, seq = await self.one(actor, ref, visible=visible)
+        return Answer(TaskTag(view.version, view.key, view.assigned_to_name) if view else None, seq)
+
+    async def board(
+        self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
+    ) -> Answer[BoardView | None]:
+        tables = self._store.read(actor)
+        project = tables.project(ref)
+        if project is None or visible.member_id and (project.id, visible.member_id) not in tables.members:
+            return Answer(None, tables.last_seq)
+        columns = []
+        for column in tables.columns_of(project.id):
+            cards = tables.cards(column.id)
+            columns.append(
+                ColumnView(
+                    id=column.id,
+                    name=column.name,
+                    category=column.category,
+                    position=column.position,
+                    wip_limit=column.wip_limit,
+                    over_limit=column.wip_limit is not None and len(cards) > column.wip_limit,
+                    task_count=len(cards),
+                    tasks=[_view(tables, card) for card in cards[:tasks_per_column]],
+                )
+            )
+        return Answer(BoardView(project.id, columns), tables.last_seq)
+
+
+def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
+    person = tables.people.get(user_id)
+    if person is None:
+        return None
+    user = person.user
+    mine = {project for project, member in tables.members if member == for_user}
+    theirs = {project for project, member in tables.members if member == user_id}
+    return Assignee(
+        id=user.id,
+        name=user.name,
+        is_active=user.is_active,
+        sees_project=user.role is not Role.MEMBER or project_id in theirs,
+        known_to_caller=bool(mine & theirs),
+    )
+
+
+def _view(tables: CompanyTables, task: Task) -> TaskView:
+    return TaskView.of(task, assigned_to_name=tables.name_of(task.assigned_to))
+
+
+def _is_visible(tables: CompanyTables, task: Task, visible: Visible) -> bool:
+    if visible.member_id is not None and (task.project_id, visible.member_id) not in tables.members:
+        return False
+    return visible.assigned_to is None or task.assigned_to == visible.assigned_to
+
+
+def _fits(task: Task, where: TaskFilter) -> bool:
+    any_of = (
+        (where.project_id, task.project_id),
+        (where.column_id, task.column_id),
+        (where.status, task.status),
+        (where.priority, task.priority),
+        (where.assigned_to, task.assigned_to),
+        (where.created_by, task.created_by),
+    )
+    if not all(not wanted or value in wanted for wanted, value in any_of):
+        return False
+    if where.deadline_before is not None and not (task.deadline and task.deadline < where.deadline_before):
+        return False
+    if where.deadline_after is not None and not (task.deadline and task.deadline > where.deadline_after):
+        return False
+    return where.updated_after is None or task.updated_at > where.updated_after

@@ -1,0 +1,48 @@
+from datetime import datetime
+from uuid import UUID
+
+from core.auth.errors import RefreshInvalid, TokenInvalid
+from core.auth.model import ACCESS_LIFE
+from core.auth.read_models import Claims
+
+
+class RememberedAccessTokens:
+    """Numbers its tokens and remembers what they stand for; what it did not make is none."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Claims, datetime]] = {}
+
+    def sign(self, claims: Claims, *, at: datetime) -> str:
+        token = f"access-{len(self._made) + 1}"
+        self._made[token] = (claims, at + ACCESS_LIFE)
+        return token
+
+    def verify(self, token: str, *, at: datetime) -> Claims:
+        claims, expires = self._made.get(token, (None, at))
+        if claims is None or at >= expires:
+            raise TokenInvalid
+        return claims
+
+
+class ReadableRefreshTokens:
+    """`<session>.<generation>.<nonce>`: as derivable as the real ones, and no secret at all."""
+
+    def __init__(self) -> None:
+        self._nonces = 0
+
+    def new_nonce(self) -> bytes:
+        self._nonces += 1
+        return f"nonce{self._nonces}".encode()
+
+    def derive(self, *, session_id: UUID, nonce: bytes, generation: int) -> str:
+        return f"{session_id}.{generation}.{nonce.decode()}"
+
+    def read(self, token: str) -> tuple[UUID, int]:
+        try:
+            session_id, generation, _ = token.split(".")
+            return UUID(session_id), int(generation)
+        except ValueError as error:
+            raise RefreshInvalid from error
+
+    def matches(self, token: str, *, session_id: UUID, nonce: bytes, generation: int) -> bool:
+        return token == self.derive(session_id=session_id, nonce=nonce, generation=generation)

@@ -1,0 +1,266 @@
+"""The third and fourth brick of the wall, asked of the database's catalogue: a new table is covered by being there."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+import adapters.sql.tables.log
+import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
+from adapters.sql.roles import UPKEEP
+from adapters.sql.tables.identity import GLOBAL_TABLES
+from adapters.sql.tenancy import metadata
+from tests.integration.conftest import APPLICATION, OWNER
+
+MIGRATION_TABLES = {"alembic_version"}
+# Uniques and indexes that do not start with the company, each with its reason.
+NOT_BY_COMPANY = {
+    "users_of_account": "sign-in asks for all memberships of an account, whatever the company",
+}
+# What the doors across companies may do to tenant tables, each verb with the door that needs it.
+UPKEEP_DOORS = {
+    ("users", "SELECT"): "sign-in looks a person up in all companies",
+    ("users", "UPDATE"): "sign-in notes when they came",
+    ("companies", "SELECT"): "sign-in lists the companies of an account",
+    ("event_sequences", "SELECT"): "the opening statement says where the log stands",
+}
+SECRETS = ("accounts", "login_sessions", "signing_keys")
+OWN = "({column} = (NULLIF(current_setting('app.company_id'::text, true), ''::text))::uuid)"
+
+
+class Catalogue:
+    """Questions to PostgreSQL about its own tables."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self.tables = {
+            name: oid
+            for name, oid in self.ask(
+                "select relname, oid from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+            )
+        }
+        self.of_company = {
+            name
+            for (name,) in self.ask(
+                "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'company_id'"
+                " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
+            )
+        }
+
+    @property
+    def walled(self) -> dict[str, str]:
+        """The tables behind the wall, each with the column that holds the company."""
+        return {**dict.fromkeys(sorted(self.of_company), "company_id"), "companies": "id"}
+
+    def ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, values).fetchall()
+
+
+@pytest.fixture(scope="module")
+def catalogue(superuser: psycopg.Connection[Any]) -> Catalogue:
+    return Catalogue(superuser)
+
+
+def test_every_table_is_on_the_global_list_or_belongs_to_a_company(catalogue: Catalogue) -> None:
+    unplaced = set(catalogue.tables) - catalogue.of_company - GLOBAL_TABLES - MIGRATION_TABLES
+    assert unplaced == set()
+    assert catalogue.of_company & GLOBAL_TABLES == set()
+    assert len(catalogue.of_company) >= 9
+
+
+def test_there_is_nothing_else_that_shows_rows(catalogue: Catalogue) -> None:
+    """A view works as its owner unless told otherwise, and a materialised one has no policies at all."""
+    found = catalogue.ask(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm', 'f')"
+    )
+    assert found == []
+
+
+def test_the_tables_that_the_code_knows_are_those_of_the_database(catalogue: Catalogue) -> None:
+    assert set(metadata.tables) == set(catalogue.tables) - MIGRATION_TABLES
+
+
+def test_row_level_security_is_forced_on_every_table_behind_the_wall(catalogue: Catalogue) -> None:
+    found = {
+        name: (enabled, forced)
+        for name, enabled, forced in catalogue.ask(
+            "select relname, relrowsecurity, relforcerowsecurity from pg_class where relname = any(%s)"
+            " and relnamespace = 'public'::regnamespace",
+            list(catalogue.walled),
+        )
+    }
+    assert found == dict.fromkeys(catalogue.walled, (True, True))
+
+
+def test_every_table_behind_the_wall_has_the_one_policy_for_its_own_company(catalogue: Catalogue) -> None:
+    found = {
+        row[0]: row[1:]
+        for row in catalogue.ask(
+            "select tablename, permissive, roles::text[], cmd, qual, with_check from pg_policies"
+            " where schemaname = 'public' and policyname = 'own'"
+        )
+    }
+    expected = {}
+    for name, column in catalogue.walled.items():
+        own = OWN.format(column=column)
+        expected[name] = ("PERMISSIVE", ["public"], "ALL", own, own)
+    assert found == expected
+
+
+def test_no_other_policy_opens_a_table_but_the_listed_doors_of_upkeep(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select tablename, cmd, roles::text[], qual, with_check from pg_policies"
+        " where schemaname = 'public' and policyname <> 'own'"
+    )
+    assert {(table, verb) for table, verb, *_ in found} == set(UPKEEP_DOORS)
+    for table, verb, roles, using, check in found:
+        assert roles == [UPKEEP], table
+        assert using == "true", table
+        assert check == ("true" if verb == "UPDATE" else None), table
+
+
+def test_every_primary_key_behind_the_wall_starts_with_the_company(catalogue: Catalogue) -> None:
+    found = dict(
+        catalogue.ask(
+            "select c.relname, a.attname from pg_index i join pg_class c on c.oid = i.indrelid"
+            " join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]"
+            " where i.indisprimary and c.relname = any(%s) and c.relnamespace = 'public'::regnamespace",
+            list(catalogue.walled),
+        )
+    )
+    assert found == catalogue.walled
+
+
+def test_every_index_of_a_tenant_table_starts_with_the_company(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select i.indexrelid::regclass::text, a.attname from pg_index i join pg_class c on c.oid = i.indrelid"
+        " left join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]"
+        " where c.relname = any(%s) and c.relnamespace = 'public'::regnamespace",
+        list(catalogue.of_company),
+    )
+    others = {index for index, first in found if first != "company_id"}
+    assert others == set(NOT_BY_COMPANY), "an index of its own order needs a reason in NOT_BY_COMPANY"
+
+
+def test_every_foreign_key_between_tenant_tables_holds_both_ends_in_one_company(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select k.conname, f.relname, t.relname,"
+        "       array(select a.attname::text from unnest(k.conkey) with ordinality n(num, i)"
+        "               join pg_attribute a on a.attrelid = k.conrelid and a.attnum = n.num order by i),"
+        "       array(select a.attname::text from unnest(k.confkey) with ordinality n(num, i)"
+        "               join pg_attribute a on a.attrelid = k.confrelid and a.attnum = n.num order by i)"
+        "  from pg_constraint k join pg_class f on f.oid = k.conrelid join pg_class t on t.oid = k.confrelid"
+        " where k.contype = 'f' and f.relname = any(%s)",
+        list(catalogue.of_company),
+    )
+    between = [row for row in found if row[2] in catalogue.walled]
+    assert len(between) >= 15
+    for name, _, to, here, there in between:
+        pairs = list(zip(here, there, strict=True))
+        assert ("company_id", catalogue.walled[to]) in pairs, name
+    # Out of the wall there is one way only: to the account that a user is of.
+    assert {(row[1], row[2]) for row in found if row[2] not in catalogue.walled} == {("users", "accounts")}
+
+
+def test_setting_a_reference_to_null_never_touches_the_company(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select k.conname, array(select a.attname::text from pg_attribute a where a.attrelid = k.conrelid"
+        "                          and a.attnum = any(k.confdelsetcols))"
+        "  from pg_constraint k join pg_class f on f.oid = k.conrelid"
+        " where k.contype = 'f' and k.confdeltype in ('n', 'd') and f.relname = any(%s)",
+        list(catalogue.of_company),
+    )
+    assert found
+    for name, columns in found:
+        assert columns, f"{name} would set every column to null, the company included"
+        assert "company_id" not in columns, name
+
+
+def test_the_company_of_every_row_is_filled_in_by_the_database(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select c.relname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid), format_type(a.atttypid, a.atttypmod)"
+        "  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'company_id'"
+        "  left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum"
+        " where c.relname = any(%s) and c.relnamespace = 'public'::regnamespace",
+        list(catalogue.of_company),
+    )
+    default = "(current_setting('app.company_id'::text))::uuid"
+    assert {row[0]: row[1:] for row in found} == dict.fromkeys(catalogue.of_company, (True, default, "uuid"))
+
+
+def test_the_application_can_do_nothing_at_all_with_tables_of_secrets(catalogue: Catalogue) -> None:
+    for table in SECRETS:
+        for verb in ("select", "insert", "update", "references"):
+            assert catalogue.ask("select has_any_column_privilege(%s, %s, %s)", APPLICATION, table, verb) == [(False,)]
+        for verb in ("delete", "truncate", "trigger"):
+            assert catalogue.ask("select has_table_privilege(%s, %s, %s)", APPLICATION, table, verb) == [(False,)]
+
+
+def test_the_application_reads_and_writes_rows_and_nothing_more(catalogue: Catalogue) -> None:
+    for table in catalogue.tables:
+        held = {
+            verb
+            for verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+            if catalogue.ask("select has_table_privilege(%s, %s, %s)", APPLICATION, table, verb) == [(True,)]
+        }
+        if table in MIGRATION_TABLES:
+            assert held <= {"SELECT"}, "start-up may look whether the database is of this release"
+        else:
+            assert held == ({"SELECT", "INSERT", "UPDATE", "DELETE"} if table in catalogue.walled else set()), table
+
+
+def test_upkeep_holds_what_its_doors_need_and_nothing_more(catalogue: Catalogue) -> None:
+    held = {
+        (table, verb)
+        for table in catalogue.tables
+        for verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+        if catalogue.ask("select has_table_privilege(%s, %s, %s)", UPKEEP, table, verb) == [(True,)]
+    }
+    of_secrets = {(table, verb) for table in SECRETS for verb in ("SELECT", "INSERT", "UPDATE")}
+    assert held == set(UPKEEP_DOORS) | of_secrets
+
+
+def test_nothing_is_granted_to_everybody(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select c.relname, a.privilege_type from pg_class c, aclexplode(c.relacl) a"
+        " where c.relnamespace = 'public'::regnamespace and a.grantee = 0"
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize("role", [APPLICATION, UPKEEP])
+def test_the_roles_of_the_runtime_can_make_nothing(catalogue: Catalogue, role: str) -> None:
+    can = catalogue.ask(
+        "select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, has_schema_privilege(oid, 'public', 'create')"
+        "  from pg_roles where rolname = %s",
+        role,
+    )
+    assert can == [(False,) * 5]
+
+
+def test_upkeep_cannot_sign_in_and_the_application_inherits_nothing_of_it(catalogue: Catalogue) -> None:
+    assert catalogue.ask("select rolcanlogin from pg_roles where rolname = %s", UPKEEP) == [(False,)]
+    assert catalogue.ask(
+        "select pg_has_role(%s, %s, 'member'), pg_has_role(%s, %s, 'usage'), pg_has_role(%s, %s, 'member')",
+        *(APPLICATION, UPKEEP, APPLICATION, UPKEEP, APPLICATION, OWNER),
+    ) == [(True, False, False)]
+
+
+def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_everybody(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select p.oid::regprocedure::text, p.prosecdef, pg_get_userbyid(p.proowner), p.proconfig,"
+        "       has_function_privilege(%s, p.oid, 'execute'),"
+        "       exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee = 0)"
+        "  from pg_proc p where p.pronamespace = 'public'::regnamespace order by 1",
+        APPLICATION,
+    )
+    pinned = ["search_path=public, pg_temp"]
+    assert found == [
+        ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
+        ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
+    ]
+
+
+def test_no_trigger_or_rule_works_behind_the_back_of_a_statement(catalogue: Catalogue) -> None:
+    assert catalogue.ask("select tgname from pg_trigger where not tgisinternal") == []
+    assert catalogue.ask("select rulename from pg_rules where schemaname = 'public'") == []

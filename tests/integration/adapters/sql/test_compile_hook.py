@@ -1,0 +1,355 @@
+"""The second brick of the wall: what SQLAlchemy renders for a tenant table, pinned, and every statement of the product."""
+
+import ast
+import functools
+import inspect
+import itertools
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import MetaData, Table, select
+
+import adapters.sql
+from adapters.sql.readers import projects as project_reader
+from adapters.sql.readers import tasks as task_reader
+from adapters.sql.statement import Statement
+from adapters.sql.tables.identity import GLOBAL_TABLES
+from adapters.sql.tables.work import tasks
+from adapters.sql.tenancy import TenantTable, metadata
+from core.kernel.paging import Sort
+from tests.integration.adapters.sql.shapes import READING, WRITING
+
+OWN = "current_setting('app.company_id')::uuid"
+TASKS = f"(SELECT * FROM tasks WHERE company_id = {OWN} AND deleted_at IS NULL)"
+PROJECTS = f"(SELECT * FROM projects WHERE company_id = {OWN} AND deleted_at IS NULL)"
+USERS = f"(SELECT * FROM users WHERE company_id = {OWN})"
+EVENT_SEQUENCES = f"(SELECT * FROM event_sequences WHERE company_id = {OWN})"
+
+PINNED = {
+    "plain select": (f"SELECT tasks.company_id FROM {TASKS} AS tasks WHERE tasks.title = %(title_1)s::VARCHAR"),
+    "select of all columns of a small table": (
+        f"SELECT event_sequences.company_id, event_sequences.last_seq FROM {EVENT_SEQUENCES} AS event_sequences"
+    ),
+    "alias": (f"SELECT others.company_id FROM {TASKS} AS others WHERE others.title = %(title_1)s::VARCHAR"),
+    "self join": (
+        f"SELECT tasks.company_id, others.company_id AS company_id_1 FROM {TASKS} AS tasks JOIN {TASKS} AS others ON "
+        "others.title = tasks.title"
+    ),
+    "inner join of two tables": (
+        f"SELECT tasks.company_id, users.company_id AS company_id_1 FROM {TASKS} AS tasks JOIN {USERS} AS users ON "
+        "users.name = %(name_1)s::VARCHAR"
+    ),
+    "outer join": (
+        f"SELECT tasks.company_id, projects.company_id AS company_id_1 FROM {TASKS} AS tasks LEFT OUTER JOIN "
+        f"{PROJECTS} AS projects ON projects.status = %(status_1)s::VARCHAR"
+    ),
+    "full join": (
+        f"SELECT tasks.company_id, projects.company_id AS company_id_1 FROM {TASKS} AS tasks FULL OUTER JOIN "
+        f"{PROJECTS} AS projects ON projects.id = tasks.project_id"
+    ),
+    "several tables without a join": (
+        f"SELECT tasks.company_id, users.company_id AS company_id_1 FROM {TASKS} AS tasks, {USERS} AS users WHERE "
+        "users.name = %(name_1)s::VARCHAR"
+    ),
+    "subquery in FROM": (
+        f"SELECT derived.company_id FROM (SELECT tasks.company_id AS company_id, tasks.title AS title FROM {TASKS} AS "
+        "tasks) AS derived WHERE derived.title = %(title_1)s::VARCHAR"
+    ),
+    "IN with a subquery": (
+        f"SELECT projects.company_id FROM {PROJECTS} AS projects WHERE projects.id IN (SELECT others.project_id FROM "
+        f"{TASKS} AS others WHERE others.title = %(title_1)s::VARCHAR)"
+    ),
+    "EXISTS": (
+        f"SELECT projects.company_id FROM {PROJECTS} AS projects WHERE EXISTS (SELECT * FROM {TASKS} AS tasks WHERE "
+        "tasks.title = %(title_1)s::VARCHAR AND tasks.project_id = projects.id)"
+    ),
+    "NOT EXISTS": (
+        f"SELECT projects.company_id FROM {PROJECTS} AS projects WHERE NOT (EXISTS (SELECT * FROM {TASKS} AS tasks "
+        "WHERE tasks.title = %(title_1)s::VARCHAR AND tasks.project_id = projects.id))"
+    ),
+    "correlated scalar subquery": (
+        f"SELECT projects.company_id, (SELECT others.company_id FROM {TASKS} AS others WHERE others.project_id = "
+        f"projects.id LIMIT %(param_1)s::INTEGER) AS anon_1 FROM {PROJECTS} AS projects"
+    ),
+    "LATERAL": (
+        f"SELECT tasks.company_id, doubles.company FROM {TASKS} AS tasks JOIN LATERAL (SELECT others.company_id AS "
+        f"company, others.title AS title FROM {TASKS} AS others WHERE others.title = tasks.title LIMIT "
+        "%(param_1)s::INTEGER) AS doubles ON true"
+    ),
+    "CTE": (
+        f"WITH named AS (SELECT tasks.company_id AS company_id, tasks.title AS title FROM {TASKS} AS tasks WHERE "
+        "tasks.title = %(title_1)s::VARCHAR) SELECT named.company_id, tasks.company_id AS company_id_1 FROM named "
+        f"JOIN {TASKS} AS tasks ON tasks.title = named.title"
+    ),
+    "recursive CTE": (
+        "WITH RECURSIVE chain(company_id, title, depth) AS (SELECT tasks.company_id AS company_id, tasks.title AS "
+        f"title, %(param_1)s::INTEGER AS depth FROM {TASKS} AS tasks UNION ALL SELECT others.company_id AS company_id, "
+        f"others.title AS title, chain.depth + %(depth_1)s::INTEGER AS anon_1 FROM {TASKS} AS others, chain WHERE "
+        "others.title = chain.title AND chain.depth < %(depth_2)s::INTEGER) SELECT chain.company_id FROM chain"
+    ),
+    "UNION": (
+        f"SELECT tasks.company_id FROM {TASKS} AS tasks UNION ALL SELECT others.company_id FROM {TASKS} AS others "
+        f"UNION ALL SELECT users.company_id FROM {USERS} AS users"
+    ),
+    "aggregate with GROUP BY": (
+        f"SELECT tasks.company_id, count(*) AS count_1 FROM {TASKS} AS tasks GROUP BY tasks.company_id"
+    ),
+    "window": (
+        "SELECT tasks.company_id, row_number() OVER (PARTITION BY tasks.status ORDER BY tasks.title) AS anon_1 FROM "
+        f"{TASKS} AS tasks"
+    ),
+    "DISTINCT ON": (
+        f"SELECT DISTINCT ON (tasks.title) tasks.company_id FROM {TASKS} AS tasks ORDER BY tasks.title, tasks.id"
+    ),
+    "FOR UPDATE OF": (
+        f"SELECT tasks.company_id, projects.company_id AS company_id_1 FROM {TASKS} AS tasks JOIN {PROJECTS} AS "
+        "projects ON projects.id = tasks.project_id FOR UPDATE OF tasks"
+    ),
+    "FOR UPDATE OF an alias": (f"SELECT others.company_id FROM {TASKS} AS others FOR NO KEY UPDATE OF others"),
+    "companies, whose own id is the company": (
+        f"SELECT companies.id FROM (SELECT * FROM companies WHERE id = {OWN}) AS companies"
+    ),
+    "companies joined with their users": (
+        f"SELECT companies.id, users.company_id FROM (SELECT * FROM companies WHERE id = {OWN}) AS companies JOIN "
+        f"{USERS} AS users ON users.name = %(name_1)s::VARCHAR"
+    ),
+    "beside a global table": (
+        f"SELECT users.company_id FROM {USERS} AS users JOIN accounts ON accounts.id = users.account_id"
+    ),
+    "UPDATE": (
+        "UPDATE tasks SET title=%(title)s::VARCHAR WHERE tasks.title = %(title_1)s::VARCHAR AND tasks.company_id = "
+        f"{OWN} AND tasks.deleted_at IS NULL"
+    ),
+    "UPDATE of everything": (f"UPDATE users SET name=%(name)s::VARCHAR WHERE users.company_id = {OWN}"),
+    "UPDATE .. FROM": (
+        f"UPDATE tasks SET title=projects.name FROM {PROJECTS} AS projects WHERE projects.status = "
+        f"%(status_1)s::VARCHAR AND tasks.title = %(title_1)s::VARCHAR AND tasks.company_id = {OWN} AND "
+        "tasks.deleted_at IS NULL"
+    ),
+    "UPDATE .. FROM itself": (
+        f"UPDATE tasks SET title=(others.title || %(title_1)s::VARCHAR) FROM {TASKS} AS others WHERE others.title = "
+        f"tasks.title AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
+    ),
+    "UPDATE with a subquery as value": (
+        f"UPDATE tasks SET title=(SELECT users.name FROM {USERS} AS users WHERE users.name = %(name_1)s::VARCHAR LIMIT "
+        f"%(param_1)s::INTEGER) WHERE tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
+    ),
+    "UPDATE .. RETURNING in a CTE": (
+        f"WITH changed AS (UPDATE projects SET name=%(param_1)s::VARCHAR WHERE projects.company_id = {OWN} AND "
+        "projects.deleted_at IS NULL RETURNING projects.company_id, projects.id) UPDATE tasks SET "
+        f"title=%(title)s::VARCHAR FROM changed WHERE tasks.project_id = changed.id AND tasks.company_id = {OWN} AND "
+        "tasks.deleted_at IS NULL"
+    ),
+    "UPDATE of companies": (f"UPDATE companies SET name=%(name)s::VARCHAR WHERE companies.id = {OWN}"),
+    "UPDATE of a counter": (
+        "UPDATE event_sequences SET last_seq=(event_sequences.last_seq + %(last_seq_1)s::BIGINT) WHERE "
+        f"event_sequences.company_id = {OWN}"
+    ),
+    "DELETE": (
+        f"DELETE FROM tasks WHERE tasks.title = %(title_1)s::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at "
+        "IS NULL"
+    ),
+    "DELETE of everything": (f"DELETE FROM project_members WHERE project_members.company_id = {OWN}"),
+    "DELETE .. USING": (
+        f"DELETE FROM tasks USING {PROJECTS} AS projects WHERE tasks.title = %(title_1)s::VARCHAR AND projects.status "
+        f"= %(status_1)s::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
+    ),
+    "DELETE .. WHERE EXISTS": (
+        f"DELETE FROM project_keys WHERE (EXISTS (SELECT * FROM {PROJECTS} AS projects WHERE projects.status = "
+        f"%(status_1)s::VARCHAR)) AND project_keys.company_id = {OWN}"
+    ),
+    "INSERT": (
+        "INSERT INTO project_keys (key, project_id) VALUES (%(key)s::VARCHAR, %(project)s::UUID) RETURNING "
+        "project_keys.company_id"
+    ),
+    "INSERT of several rows": (
+        "INSERT INTO project_keys (key, project_id) VALUES (%(key_m0)s::VARCHAR, %(project)s::UUID), "
+        "(%(key_m1)s::VARCHAR, %(project)s::UUID)"
+    ),
+    "INSERT .. SELECT": (
+        "INSERT INTO project_keys (key, project_id) SELECT %(param_1)s::VARCHAR || CAST(projects.last_number AS TEXT) "
+        f"AS anon_1, projects.id FROM {PROJECTS} AS projects WHERE projects.status = %(status_1)s::VARCHAR"
+    ),
+    "INSERT .. ON CONFLICT DO UPDATE": (
+        "INSERT INTO project_keys (key, project_id) VALUES (%(key)s::VARCHAR, %(project)s::UUID) ON CONFLICT "
+        "(company_id, key) DO UPDATE SET project_id = project_keys.project_id RETURNING project_keys.company_id"
+    ),
+    "INSERT .. ON CONFLICT DO NOTHING": (
+        "INSERT INTO event_sequences (last_seq) VALUES (%(last_seq)s::BIGINT) ON CONFLICT DO NOTHING RETURNING "
+        "event_sequences.company_id"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*READING, *WRITING])
+def test_a_shape_is_rendered_as_it_always_was(name: str) -> None:
+    text = Statement({**READING, **WRITING}[name]).text
+    assert " ".join(text.split()) == PINNED[name]
+
+
+def test_every_shape_is_pinned() -> None:
+    assert set(PINNED) == {*READING, *WRITING}
+
+
+def test_a_plain_copy_of_a_table_has_no_wall_so_that_these_tests_prove_something() -> None:
+    plain = tasks.to_metadata(MetaData())
+    assert not isinstance(plain, TenantTable)
+    assert holes(Statement(select(plain.c.title)).text)
+    assert not holes(Statement(select(tasks.c.title)).text)
+
+
+# The product's own statements
+
+TENANT_TABLES = {table.name: table for table in metadata.tables.values() if isinstance(table, TenantTable)}
+
+
+def own_rows(table: Table) -> str:
+    """What stands for a tenant table in a FROM."""
+    column = "id" if table.name == "companies" else "company_id"
+    alive = " AND deleted_at IS NULL" if "deleted_at" in table.c else ""
+    return f"(SELECT * FROM {table.name} WHERE {column} = {OWN}{alive})"
+
+
+def holes(text: str) -> list[str]:
+    """Where a statement names a tenant table without its predicate."""
+    text = re.sub(r"%\(\w+\)s", "%s", " ".join(text.split()))
+    found = []
+    for table in TENANT_TABLES.values():
+        name = table.name
+        if name not in text:
+            continue
+        column = "id" if name == "companies" else "company_id"
+        rest = text.replace(own_rows(table), "(its own rows)")
+        for write in (f"UPDATE {name} SET", f"DELETE FROM {name}"):
+            if write in rest and f"{name}.{column} = {OWN}" in rest:
+                rest = rest.replace(write, "(its own rows)", 1)
+        # The database fills in the company; a statement that names the column could name another.
+        for columns in re.findall(rf"INSERT INTO {name} \(([^)]*)\)", rest):
+            if name == "companies" or "company_id" not in columns.split(", "):
+                rest = rest.replace(f"INSERT INTO {name} ({columns})", "(its own rows)", 1)
+        rest = re.sub(rf"(FOR \w+(?: KEY)?(?: \w+)? OF|AS) {name}\b", "", rest)
+        found += re.findall(rf".{{0,40}}(?<![.\w]){name}\b(?!\.|_).{{0,20}}", rest)
+    return found
+
+
+def modules() -> list[Any]:
+    return [import_module(module.name) for module in pkgutil.walk_packages(adapters.sql.__path__, "adapters.sql.")]
+
+
+FILTERS = (
+    "project_id", "column_id", "created_by", "assigned_to", "status", "priority",
+)  # fmt: skip
+GIVEN: dict[str, tuple[Any, ...]] = {
+    "by_key": (False, True),
+    "member": (False, True),
+    "everything": (False, True),
+    "typed": (False, True),
+    "after": (False, True),
+    "count": (False, True),
+}
+MADE_BY_HAND = {
+    "adapters.sql.readers.projects._page": [
+        (frozenset(filters), member, Sort(field=field, descending=descending), after, count)
+        for filters in ((), ("status",), ("status", "is_active"))
+        for member in (False, True)
+        for field in project_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for count in (False, True)
+    ],
+    "adapters.sql.readers.tasks.page_statement": [
+        (task_reader.Shape(frozenset(filters), Sort(field=field, descending=descending), after, after and null),)
+        for filters in ((), ("mine", "member_id"))
+        for field in task_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for null in (False, task_reader.SORTS[field].nullable)
+    ]
+    + [
+        (task_reader.Shape(frozenset(filters), Sort(field="created_at"), False, False),)
+        for filters in (
+            *((f"{name} {how}",) for name in FILTERS for how in ("is", "among", "none")),
+            ("deadline_before", "deadline_after", "updated_after", "project_id among", "member_id"),
+        )
+    ],
+    "adapters.sql.readers.tasks.count_statement": [
+        (frozenset(),), (frozenset({"mine", "member_id"}),), (frozenset({"project_id is", "status among"}),)
+    ],
+}  # fmt: skip
+
+
+@functools.cache
+def statements() -> list[tuple[str, Statement]]:
+    """Every statement that the product can send: those made at import, and those made for each shape."""
+    found = []
+    for module in modules():
+        for name, value in vars(module).items():
+            place = f"{module.__name__}.{name}"
+            if isinstance(value, Statement):
+                found.append((place, value))
+            if isinstance(value, functools._lru_cache_wrapper) and value.__module__ == module.__name__:
+                signature = inspect.signature(value)
+                assert signature.return_annotation is Statement, f"{place} caches something else; teach this test"
+                if place in MADE_BY_HAND:
+                    shapes = MADE_BY_HAND[place]
+                else:
+                    unknown = set(signature.parameters) - set(GIVEN)
+                    assert not unknown, f"{place} has a new parameter {unknown}; teach this test its values"
+                    shapes = list(itertools.product(*(GIVEN[name] for name in signature.parameters)))
+                found += [(f"{place}{shape}", value(*shape)) for shape in shapes]
+    return found
+
+
+def test_every_statement_of_the_product_is_seen_here() -> None:
+    names = {name for name, _ in statements()}
+    assert len(names) > 200
+    assert {"adapters.sql.event_log.APPEND", "adapters.sql.repositories.tasks._SAVE"} <= names
+
+
+def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
+    assert {name: found for name, statement in statements() if (found := holes(statement.text))} == {}
+
+
+def test_a_write_to_companies_is_an_insert_and_nothing_else() -> None:
+    """The company itself is founded here and changed nowhere yet: whoever adds that looks at ON CONFLICT too."""
+    for name, statement in statements():
+        text = " ".join(statement.text.split())
+        if "ON CONFLICT" in text:
+            assert "DO NOTHING" in text or "idempotency_keys" in text, name
+
+
+RAW = re.compile(
+    rf"\b(from|join|update|into)\s+({'|'.join(sorted(TENANT_TABLES, key=len, reverse=True))})\b", re.IGNORECASE
+)
+DOORS = {"system.py"}  # the doors across companies; import-linter says who may use them
+
+
+def test_no_string_of_sql_names_a_tenant_table_outside_of_the_doors_across_companies() -> None:
+    found = []
+    for path in Path(adapters.sql.__path__[0]).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        described = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
+                if path.name not in DOORS and RAW.search(node.value):
+                    found.append(f"{path.name}:{node.lineno}")
+    assert found == []
+
+
+def test_every_table_with_a_company_is_a_tenant_table_and_the_others_are_global() -> None:
+    for table in metadata.tables.values():
+        if "company_id" in table.c:
+            assert isinstance(table, TenantTable), table.name
+        else:
+            assert table.name in GLOBAL_TABLES, table.name
+    assert isinstance(metadata.tables["companies"], TenantTable)

@@ -1,0 +1,293 @@
+"""The server as a user starts it: real processes, the embedded PostgreSQL, kill -9 and all."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.postgres_embedded.server import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[4]
+PASSWORD = "correct horse 7 battery"
+
+
+@dataclass
+class Serving:
+    """A `flowtrack serve` of its own, below one data folder; it can be killed and started again."""
+
+    data: Path
+    port: int = field(default_factory=lambda: _free_port())
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *, within: float = 60.0) -> float:
+        """Starts and waits until it is ready; returns how many seconds that took."""
+        began = time.monotonic()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWTRACK_")}
+        environment |= {"FLOWTRACK_DATA_DIR": str(self.data), "PORT": str(self.port)}
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "entrypoints.cli.main", "serve"],
+                env=environment,
+                cwd=self.data,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        while time.monotonic() - began < within:
+            if self.process.poll() is not None:
+                raise AssertionError(self.log())
+            with contextlib.suppress(OSError):
+                if self.ask("GET", "/health/ready")[0] == 200:
+                    return time.monotonic() - began
+            time.sleep(0.05)
+        raise AssertionError(f"not ready within {within} s:\n{self.log()}")
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Status, body and headers of an answer."""
+        request = urllib.request.Request(self.url + path, method=method)
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.loads(answer.read() or b"null"), dict(answer.headers)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.loads(refused.read() or b"null"), dict(refused.headers)
+
+    def register(self, email: str) -> str:
+        body = {"email": email, "name": "Ann", "password": PASSWORD}
+        return str(self.ask("POST", "/api/v1/auth/register", body)[1]["access_token"])
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def log(self) -> str:
+        return (self.data / "server.log").read_text()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Serving]:
+    server = Serving(data=folder / "data")
+    try:
+        yield server
+    finally:
+        if server.process is not None and server.process.poll() is None:
+            server.kill()
+        EmbeddedPostgres(folder=server.data / "postgres").stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("serve")) as found:
+        found.start()
+        yield found
+
+
+def test_the_first_start_makes_a_demo_company_whose_login_only_its_owner_can_read(server: Serving) -> None:
+    kept = server.data / "demo-login"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    email, password = kept.read_text().split()
+    assert f"demo login: {email}   password: {password}" in server.log()
+    status, body, _ = server.ask("POST", "/api/v1/auth/login", {"email": email, "password": password})
+    assert status == 200
+    _, tasks, _ = server.ask("GET", "/api/v1/tasks", token=body["access_token"])
+    assert len(tasks) == 5
+
+
+def test_generated_secrets_are_readable_by_their_owner_alone(server: Serving) -> None:
+    for name in ("secret-key", "database-owner-password", "database-app-password", "postgres-password"):
+        assert (server.data / name).stat().st_mode & 0o777 == 0o600, name
+
+
+def test_the_walk_of_the_readme_prints_what_it_says(server: Serving) -> None:
+    text = (ROOT / "README.md").read_text()
+    walk = re.search(r"<!-- walk -->\n```bash\n(.*?)```", text, re.DOTALL)
+    prints = re.search(r"<!-- prints -->\n```\n(.*?)```", text, re.DOTALL)
+    assert walk is not None
+    assert prints is not None
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", walk[1]],
+        env={**os.environ, "API": server.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, prints[1]), done.stderr
+
+
+def test_log_lines_are_json_and_hold_no_secret(server: Serving) -> None:
+    token = server.register("log@example.com")
+    server.ask("GET", "/api/v1/auth/me", token=token, X_Request_ID="look-for-me")
+    lines = [line for line in server.log().splitlines() if not line.startswith("flowtrack: ")]
+    found = [json.loads(line) for line in lines]
+    assert any(line.get("request_id") == "look-for-me" for line in found)
+    everything = "\n".join(lines)
+    for secret in (token, PASSWORD, (server.data / "secret-key").read_text(), "log@example.com"):
+        assert secret not in everything
+
+
+def test_the_server_stays_small(server: Serving) -> None:
+    assert server.process is not None
+    status = Path(f"/proc/{server.process.pid}/status")
+    if not status.exists():
+        pytest.skip("resident memory is read from /proc, which this system does not have")
+    resident = int(re.search(r"VmRSS:\s+(\d+) kB", status.read_text())[1]) / 1024  # type: ignore[index]
+    assert resident <= 130, f"{resident:.0f} MB"
+
+
+def test_no_acknowledged_write_is_lost_by_kill_9_under_load(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.start()
+        token = server.register("ann@example.com")
+        _, project, _ = server.ask("POST", "/api/v1/projects", {"name": "Load"}, token=token)
+        acknowledged: list[str] = []
+        stopped = threading.Event()
+
+        def write(number: int) -> None:
+            for each in range(2000):
+                if stopped.is_set():
+                    return
+                body = {"project_id": project["id"], "title": f"Task {number}-{each}"}
+                with contextlib.suppress(OSError, ValueError):
+                    status, task, _ = server.ask("POST", "/api/v1/tasks", body, token=token)
+                    if status == 201:
+                        acknowledged.append(task["id"])
+
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        time.sleep(1.0)
+        # The server and its database both die without a word.
+        postmaster = int((server.data / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        server.kill()
+        os.kill(postmaster, signal.SIGKILL)
+        stopped.set()
+        for writer in writers:
+            writer.join()
+        assert len(acknowledged) > 20
+
+        assert server.start(within=10) < 10
+        survived = set()
+        path = f"/api/v1/tasks?project_id={project['id']}&limit=200&sort=number"
+        while path:
+            _, page, headers = server.ask("GET", path, token=token)
+            survived.update(task["id"] for task in page)
+            link = re.match(r"<(.+?)>", headers.get("link", ""))
+            path = link[1] if link else ""
+        assert set(acknowledged) <= survived
+
+        # Each task that stands has its event, and the log has no gap.
+        seen, after = [], "0"
+        while True:
+            _, events, headers = server.ask("GET", f"/api/v1/events?after={after}&limit=200", token=token)
+            seen.extend(events)
+            if not events:
+                break
+            after = headers["x-last-seq"]
+        assert [int(event["seq"]) for event in seen] == list(range(1, len(seen) + 1))
+        assert {event["task_id"] for event in seen if event["event"] == "task_created"} == survived
+        assert server.stop() == 0
+
+
+def test_while_postgresql_is_away_the_answer_is_503_and_it_recovers_by_itself(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.start()
+        token = server.register("ann@example.com")
+        database = EmbeddedPostgres(folder=server.data / "postgres")
+        database.stop()
+        began = time.monotonic()
+        for method, path, body in (
+            ("GET", "/api/v1/tasks", None),
+            ("POST", "/api/v1/projects", {"name": "Away"}),
+            ("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": PASSWORD}),
+        ):
+            status, problem, headers = server.ask(method, path, body, token=token)
+            assert (status, problem["code"]) == (503, "service.database_away"), (path, problem)
+            assert int(headers["retry-after"]) >= 1
+        assert server.ask("GET", "/health/live")[0] == 200
+        assert server.ask("GET", "/health/ready")[0] == 503
+        assert time.monotonic() - began < 40
+        database.start()
+        deadline = time.monotonic() + 10
+        while (status := server.ask("GET", "/api/v1/tasks", token=token)[0]) == 503:
+            assert time.monotonic() < deadline
+        assert status == 200
+        assert server.ask("POST", "/api/v1/projects", {"name": "Back"}, token=token)[0] == 201
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"FLOWTRACK_ENVIRONMENT": "production"}, "FLOWTRACK_SECRET_KEY"),
+        ({"FLOWTRACK_ENVIRONMENT": "production", "FLOWTRACK_SECRET_KEY": "short"}, "FLOWTRACK_SECRET_KEY"),
+        ({"FLOWTRACK_ENVIRONMENT": "production", "FLOWTRACK_SECRET_KEY": "x" * 40}, "FLOWTRACK_DATABASE_URL"),
+        (
+            {
+                "FLOWTRACK_ENVIRONMENT": "production",
+                "FLOWTRACK_SECRET_KEY": "x" * 40,
+                "FLOWTRACK_ALLOW_EMBEDDED": "true",
+            },
+            "FLOWTRACK_PUBLIC_URL",
+        ),
+        ({"FLOWTRACK_REGISTRATION": "perhaps"}, "registration"),
+        ({"PORT": "0"}, "PORT"),
+        ({"FLOWTRACK_SECRET_KEY_FILE": "/nowhere/at/all"}, "/nowhere/at/all"),
+        ({"FLOWTRACK_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "database"),
+    ],
+)
+def test_what_is_unsafe_or_wrong_is_refused_by_name_without_a_traceback(
+    tmp_path: Path, given: dict[str, str], named: str
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWTRACK_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.cli.main", "serve"],
+        env={**environment, "FLOWTRACK_DATA_DIR": str(tmp_path / "data"), **given},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert named in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
