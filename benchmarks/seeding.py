@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.types.numeric import Int8
 
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from benchmarks.servers import Server, migrate
@@ -121,9 +122,9 @@ def fill(urls: Urls, opened: list[tuple[UUID, UUID, str]], size: Size) -> list[C
             connection.execute(f"set {setting}")
         values = {
             "opened": [company for company, _, _ in opened],
-            "companies": size.companies,
-            "tasks": size.tasks,
-            "biggest": size.biggest,
+            "companies": Int8(size.companies),
+            "tasks": Int8(size.tasks),
+            "biggest": Int8(size.biggest),
             "projects": 4,
             "big_projects": 20 if size.biggest > size.tasks // size.companies else 4,
         }

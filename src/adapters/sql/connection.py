@@ -125,6 +125,7 @@ class Database:
         given = statement.values(values)
         for last in (False, True):
             connection = await self._take()
+            door = None
             try:
                 async with connection.pipeline():
                     door = await connection.execute(OPEN, opening)
@@ -141,13 +142,14 @@ class Database:
                 if last or not connection.broken:
                     raise _meaning(error) from error
             except psycopg.Error as error:
-                raise _meaning(error) from error
+                raise _refused_door(door) or _meaning(error) from error
             else:
                 if opened.actor.role is not actor.role:
                     raise ActorChanged(opened.actor)
                 return Rows(rows, opened.seq, more)
             finally:
                 await self._pool.putconn(connection)
+            await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     async def begin(
@@ -160,6 +162,7 @@ class Database:
         opening = {"session": actor.session_id, "company": actor.company_id}
         for last in (False, True):
             connection = await self._take()
+            door = None
             try:
                 async with connection.pipeline():
                     await connection.execute(BEGIN)
@@ -172,9 +175,10 @@ class Database:
                 await self.end(connection)
                 if last or not stale:
                     raise _meaning(error) from error
+                await self._pool.check()
             except psycopg.Error as error:
                 await self.end(connection)
-                raise _meaning(error) from error
+                raise _refused_door(door) or _meaning(error) from error
             except BaseException:
                 await self.end(connection)
                 raise
@@ -194,6 +198,7 @@ class Database:
                 await self.end(connection)
                 if last or not stale:
                     raise _meaning(error) from error
+                await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
     async def end(self, connection: Connection) -> None:
@@ -252,6 +257,13 @@ def _opened(actor: Actor, found: Row | None) -> Opened:
         via=actor.via,
     )
     return Opened(now, seq)
+
+
+def _refused_door(door: AsyncCursor[Row] | None) -> SessionEnded | None:
+    """The refusal, if the opening statement found no session: what followed it in the pipeline failed for want of a
+    company, on the wall's own predicate, and that is not what is to be said.
+    """
+    return SessionEnded() if door is not None and door.rowcount == 0 else None
 
 
 # Deadlock, lock not available, serialisation, cancelled by a timeout, too many connections, shutting down, disk full.

@@ -19,6 +19,7 @@ _SETTINGS = {
     "statement_timeout": "30s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
+    "timezone": "UTC",
 }
 
 

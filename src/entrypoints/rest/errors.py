@@ -94,9 +94,9 @@ def all_codes() -> dict[str, tuple[int, str]]:
     return dict(sorted(codes.items()))
 
 
-def problem(request: Request, refusal: Refusal, *, status: int | None = None) -> Response:
+def problem(request: Request, refusal: Refusal) -> Response:
     """A refusal as a problem document."""
-    status = status or status_of(type(refusal))
+    status = refusal.status if isinstance(refusal, RequestRefused) else status_of(type(refusal))
     body: dict[str, Any] = {
         "type": f"/problems/{refusal.code}",
         "title": refusal.title,
@@ -131,13 +131,12 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        status = error.status if isinstance(error, RequestRefused) else None
         if isinstance(error, Malformed) or (isinstance(error, RequestRefused) and "route" in request.scope):
             try:
                 await before_refusing(request)
             except Refusal as first:
                 return problem(request, first)
-        return problem(request, error, status=status)
+        return problem(request, error)
 
     async def not_valid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

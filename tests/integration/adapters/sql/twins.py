@@ -1,0 +1,43 @@
+"""Two companies that hold the same words in every tenant table, so that a hole in the wall would be seen."""
+
+import uuid
+from dataclasses import dataclass
+
+from tests.integration.adapters.sql.firms import Firm, Firms, Ground
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """`ours` asks; `theirs` is what it must not see. Each has one project."""
+
+    ours: Firm
+    theirs: Firm
+    our_project: Ground
+    their_project: Ground
+
+
+def make_twins(firms: Firms) -> Twins:
+    ours, theirs = firms.new(), firms.new()
+    return Twins(ours=ours, theirs=theirs, our_project=_fill(ours), their_project=_fill(theirs))
+
+
+def _fill(firm: Firm) -> Ground:
+    project = firm.project(key="SAME")
+    member = firm.user(projects=[project])
+    for _ in range(2):
+        firm.task(project, title="Same", assigned_to=member)
+    gone = firm.task(project, title="Same")
+    firm.sql("update tasks set deleted_at = now() where company_id = %s and id = %s", (firm.id, gone))
+    firm.sql("update users set name = 'Robin' where company_id = %s", (firm.id,))
+    firm.sql(
+        "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body)"
+        " values (%s, 1, 'noted', 'task_updates', now(), 'session', true, '{}')",
+        (firm.id,),
+    )
+    firm.sql("update event_sequences set last_seq = 1 where company_id = %s", (firm.id,))
+    firm.sql(
+        "insert into idempotency_keys (company_id, user_id, method, path, key, digest, kind, resource_id, seq,"
+        " created_at) values (%s, %s, 'POST', '/tasks', 'same', 'digest', 'task', %s, 1, now())",
+        (firm.id, firm.owner.user_id, uuid.uuid4()),
+    )
+    return project
