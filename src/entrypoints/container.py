@@ -31,6 +31,7 @@ from adapters.sql.roles import WrongRole
 from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
+from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import kept_secret
 from core.auth.use_cases import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
@@ -41,6 +42,7 @@ from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.settings import Settings
 
 __all__ = [
+    "AlreadyHeld",
     "Container",
     "DatabaseUrls",
     "EmbeddedPostgres",
@@ -50,6 +52,7 @@ __all__ = [
     "WrongRole",
     "check_database",
     "embedded_server",
+    "exclusive",
     "load_signing_keys",
     "make_container",
     "migrate_database",

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from entrypoints.cli import demo, migrate, serve
-from entrypoints.container import EmbeddedPostgresFailed, NotReady, Unsealable, WrongRole
+from entrypoints.container import AlreadyHeld, EmbeddedPostgresFailed, NotReady, Unsealable, WrongRole
 from entrypoints.settings import SettingsRefused
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ def main() -> None:
     """Runs the command. What the operator can mend is said in a sentence, with exit code 2, and not as a traceback."""
     try:
         app()
-    except (SettingsRefused, WrongRole, EmbeddedPostgresFailed, NotReady, Unsealable) as refused:
+    except (SettingsRefused, AlreadyHeld, WrongRole, EmbeddedPostgresFailed, NotReady, Unsealable) as refused:
         print(f"flowtrack: {refused}", file=sys.stderr)
         sys.exit(2)
 

@@ -19,7 +19,7 @@ def serve() -> None:
     configure_logging()
     settings = load_settings()
     settings.refuse_unsafe()
-    with database(settings) as urls:
+    with database(settings, serving=True) as urls:
         if urls.owner:
             _migrate()
         check_database(urls.application)

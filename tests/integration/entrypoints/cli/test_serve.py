@@ -154,6 +154,20 @@ def test_the_walk_of_the_readme_prints_what_it_says(server: Serving) -> None:
     assert (done.returncode, done.stdout) == (0, prints[1]), done.stderr
 
 
+def test_a_second_server_in_the_same_data_folder_is_refused(server: Serving) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWTRACK_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.cli.main", "serve"],
+        env={**environment, "FLOWTRACK_DATA_DIR": str(server.data), "PORT": str(_free_port())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "stop that one first" in done.stderr) == (2, True), done.stderr
+    assert server.ask("GET", "/health/ready")[0] == 200
+
+
 def test_log_lines_are_json_and_hold_no_secret(server: Serving) -> None:
     token = server.register("log@example.com")
     server.ask("GET", "/api/v1/auth/me", token=token, X_Request_ID="look-for-me")
@@ -226,6 +240,7 @@ def test_no_acknowledged_write_is_lost_by_kill_9_under_load(tmp_path: Path) -> N
         assert [int(event["seq"]) for event in seen] == list(range(1, len(seen) + 1))
         assert {event["task_id"] for event in seen if event["event"] == "task_created"} == survived
         assert server.stop() == 0
+        assert not EmbeddedPostgres(folder=server.data / "postgres").is_running()
 
 
 def test_while_postgresql_is_away_the_answer_is_503_and_it_recovers_by_itself(tmp_path: Path) -> None:
