@@ -17,7 +17,7 @@ from adapters.postgres_embedded.database import DatabaseUrls, make_database, url
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.sql.connection import Database
-from adapters.sql.migrating import migrate
+from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.preflight import NotReady, check_database
 from adapters.sql.readers.companies import SqlCompanyReader
@@ -47,6 +47,7 @@ __all__ = [
     "DatabaseUrls",
     "EmbeddedPostgres",
     "EmbeddedPostgresFailed",
+    "MigrationFailed",
     "NotReady",
     "Unsealable",
     "WrongRole",
@@ -148,8 +149,8 @@ def prepare_embedded(settings: Settings, *, superuser_url: str) -> DatabaseUrls:
 
 
 def migrate_database(found: DatabaseUrls) -> None:
-    """Makes roles and runs migrations."""
-    migrate(owner_url=found.owner, application_url=found.application)
+    """Makes roles and runs migrations. Raises WrongRole and MigrationFailed."""
+    migrate_in_child(owner_url=found.owner, application_url=found.application)
 
 
 async def load_signing_keys(container: Container) -> None:

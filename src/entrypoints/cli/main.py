@@ -5,7 +5,7 @@ import sys
 import typer
 
 from entrypoints.cli import demo, migrate, serve
-from entrypoints.container import AlreadyHeld, EmbeddedPostgresFailed, NotReady, Unsealable, WrongRole
+from entrypoints.container import AlreadyHeld, EmbeddedPostgresFailed, MigrationFailed, NotReady, Unsealable, WrongRole
 from entrypoints.settings import SettingsRefused
 
 app = typer.Typer(
@@ -18,12 +18,22 @@ app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("demo")(demo.demo)
 
+_MENDABLE = (
+    AlreadyHeld,
+    EmbeddedPostgresFailed,
+    MigrationFailed,
+    NotReady,
+    SettingsRefused,
+    Unsealable,
+    WrongRole,
+)
+
 
 def main() -> None:
     """Runs the command. What the operator can mend is said in a sentence, with exit code 2, and not as a traceback."""
     try:
         app()
-    except (SettingsRefused, AlreadyHeld, WrongRole, EmbeddedPostgresFailed, NotReady, Unsealable) as refused:
+    except _MENDABLE as refused:
         print(f"flowtrack: {refused}", file=sys.stderr)
         sys.exit(2)
 

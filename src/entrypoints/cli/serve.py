@@ -1,16 +1,15 @@
 """`flowtrack serve`."""
 
 import signal
-import subprocess
 import sys
 
 import uvicorn
 
 from entrypoints.cli.demo import make_demo_once
 from entrypoints.cli.starting import database
-from entrypoints.container import Container, check_database, make_container
+from entrypoints.container import Container, check_database, make_container, migrate_database
 from entrypoints.rest.app import make_app
-from entrypoints.settings import Settings, SettingsRefused, load_settings
+from entrypoints.settings import Settings, load_settings
 from entrypoints.telemetry import configure_logging
 
 
@@ -21,17 +20,10 @@ def serve() -> None:
     settings.refuse_unsafe()
     with database(settings, serving=True) as urls:
         if urls.owner:
-            _migrate()
+            migrate_database(urls)
         check_database(urls.application)
         container = make_container(settings, database_url=urls.application)
         _run(container, settings)
-
-
-def _migrate() -> None:
-    """In a process of its own: Alembic's memory would stay in the server's."""
-    command = [sys.executable, "-m", "entrypoints.cli.main", "migrate"]
-    if subprocess.run(command, check=False).returncode != 0:
-        raise SettingsRefused("The database could not be migrated; the lines above say why.")
 
 
 def _run(container: Container, settings: Settings) -> None:
