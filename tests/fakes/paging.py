@@ -36,6 +36,8 @@ def page_of(items: list[Item], page: PageRequest, *, key: Key, sort: Sort, id_of
 def _is_beyond(
     item: Item, position: tuple[str | int | None, str], *, key: Key, sort: Sort, id_of: Callable[[Item], Any]
 ) -> bool:
+    mine: tuple[Any, ...]
+    theirs: tuple[Any, ...]
     value, at_id = key.value(item), type(id_of(item))(position[1])
     if value is None or position[0] is None:
         if (value is None) is not (position[0] is None):

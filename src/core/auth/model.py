@@ -100,6 +100,9 @@ def check_password(password: str, *, name: str, email: str, pointer: str = "/pas
     lower = password.lower()
     if lower in COMMON:
         raise PasswordTooWeak("is among the most common passwords", pointer=pointer)
-    for part in (*plain_words(name), *plain_words(email)):
-        if len(part) >= 4 and part.lower() in lower:
+    # As they are written, and with their accents folded: both come to a guesser's mind.
+    parts = {*re.findall(r"\w+", f"{name} {email}".casefold()), *plain_words(name), *plain_words(email)}
+    folded = "".join(plain_words(password)).lower()
+    for part in parts:
+        if len(part) >= 4 and (part.lower() in lower or part.lower() in folded):
             raise PasswordTooWeak("must not hold your name or e-mail address", pointer=pointer)

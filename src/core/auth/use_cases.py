@@ -11,6 +11,7 @@ from core.auth.errors import (
     RefreshInvalid,
     RegistrationClosed,
     SessionEnded,
+    TokenInvalid,
 )
 from core.auth.model import ACCESS_LIFE, Account, LoginSession, check_password
 from core.auth.ports import (
@@ -232,8 +233,9 @@ class AuthUseCases:
             await uow.commit()
         return self._signed_in(session, membership, with_refresh_token=False)
 
+    @answers(TokenInvalid)
     def actor_of(self, token: str) -> Actor:
-        """The caller that an access token stands for, as far as the token can say. Raises TokenInvalid."""
+        """The caller that an access token stands for, as far as the token can say."""
         claims = self._access_tokens.verify(token, at=self._clock.now())
         return Actor(
             company_id=claims.company_id,

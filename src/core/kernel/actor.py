@@ -7,6 +7,8 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
+from core.kernel.errors import Unavailable
+
 
 class Role(StrEnum):
     """A user's role in one company; each may do all that the next may."""
@@ -78,9 +80,11 @@ def reading(
 
     @wraps(verb)
     async def as_of_now(self: Asker, actor: Actor, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        try:
-            return await verb(self, actor, *args, **kwargs)
-        except ActorChanged as changed:
-            return await verb(self, changed.actor, *args, **kwargs)
+        for _ in range(3):
+            try:
+                return await verb(self, actor, *args, **kwargs)
+            except ActorChanged as changed:
+                actor = changed.actor
+        raise Unavailable("The caller's role changes faster than it can be read.")
 
     return as_of_now  # type: ignore[return-value]  # wraps() forgets that it is still a function

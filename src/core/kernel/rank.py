@@ -26,11 +26,14 @@ def between(low: str | None, high: str | None) -> str:
     """
     if low is not None and high is not None and low >= high:
         raise ValueError("the lower rank must be the lower one")
+    if high is None:
+        # However long the last rank is, its first digits tell where the next step leads.
+        step = _number((low or "")[:SHORTEST], SHORTEST) + _STEP
+        if step < 62**SHORTEST:
+            return _digits(step, SHORTEST)
     for width in range(max(SHORTEST, len(low or ""), len(high or "")), LONGEST + 1):
         floor = _number(low, width) if low is not None else 0
         ceiling = _number(high, width) if high is not None else 62**width
-        if high is None and width == SHORTEST and floor + _STEP < ceiling:
-            return _digits(floor + _STEP, width)
         if ceiling - floor >= 2:
             return _digits((floor + ceiling) // 2, width)
     raise RanksExhausted

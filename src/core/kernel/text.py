@@ -18,9 +18,11 @@ def cleaned(text: str, *, pointer: str, most: int, least: int = 0) -> str:
     Carriage returns before newlines are dropped, as browsers add them. Raises Invalid, naming `pointer`, for control
     characters, lone surrogates, and for fewer than `least` or more than `most` characters.
     """
-    text = text.replace("\r\n", "\n").strip()
+    text = text.replace("\r\n", "\n")
+    # Before trimming, which would take some control characters away unseen.
     if _FORBIDDEN.search(text):
         raise Invalid(faults=(Fault("holds a control character or a lone surrogate", pointer=pointer),))
+    text = text.strip()
     if len(text) < least:
         raise Invalid(faults=(Fault("must not be empty", pointer=pointer),))
     if len(text) > most:

@@ -1,8 +1,9 @@
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import chain
 from uuid import UUID
 
 from core.kernel import text
@@ -34,6 +35,13 @@ class ProjectChanges:
     deadline: date | None = None
     status: ProjectStatus = ProjectStatus.PENDING
     is_active: bool = True
+
+    def __post_init__(self) -> None:
+        # Bad values are refused before anything is looked up.
+        if "name" in self.given:
+            text.name(self.name)
+        if self.description is not None:
+            text.description(self.description)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,10 +96,13 @@ class Project:
         if not self.is_active:
             raise ProjectArchived
 
+    def differing(self, changes: ProjectChanges) -> frozenset[str]:
+        """The fields that would be different after the changes."""
+        return frozenset(name for name in changes.given if getattr(self, name) != getattr(changes, name))
+
     def change(self, changes: ProjectChanges, *, at: datetime) -> ProjectUpdated | None:
         """Changes fields; None if nothing is different. Raises ProjectArchived unless it returns from the archive."""
-        returns = "is_active" in changes.given and changes.is_active
-        if changes.given and not returns:
+        if self.differing(changes) and not ("is_active" in changes.given and changes.is_active):
             self.ensure_open()
         new: dict[str, object] = {name: getattr(changes, name) for name in changes.given}
         if "name" in new:
@@ -126,12 +137,12 @@ def checked_key(key: str) -> str:
     return key
 
 
-def keys_from(name: str) -> list[str]:
-    """The keys that a name suggests, best first: initials of several words or the first letters of one."""
+def keys_from(name: str) -> Iterator[str]:
+    """The keys that a name suggests, best first: initials of several words, or first letters; then with numbers."""
     words = [word.upper() for word in plain_words(name)]
     initials = "".join(word[0] for word in words)
     joined = "".join(words)
     found = [initials[:5], joined[:3], joined[:4], joined[:5]] if len(words) > 1 else [joined[:n] for n in (3, 4, 5)]
     fitting = [key for key in found if _KEY.match(key)] or ["PRJ"]
     stem = fitting[0][:6]
-    return [*dict.fromkeys(fitting), *(f"{stem}{number}" for number in range(2, 100))]
+    return chain(dict.fromkeys(fitting), (f"{stem}{number}" for number in range(2, 10_000)))

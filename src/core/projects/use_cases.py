@@ -1,5 +1,7 @@
 from datetime import date
+from itertools import islice
 
+from core.kernel import text
 from core.kernel.actor import Actor, reading
 from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
@@ -45,11 +47,18 @@ class ProjectUseCases:
 
         Owners and admins may. The creator is its first member. Without a `key`, one is made from the name.
         """
+        name = text.name(name)
+        if description is not None:
+            description = text.description(description)
+        wanted = iter([checked_key(key)]) if key is not None else keys_from(name)
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_open(uow.actor)
-            free = await uow.projects.free_key([checked_key(key)] if key is not None else keys_from(name))
-            if free is None:
-                raise ProjectKeyTaken
+            free = None
+            while free is None:
+                candidates = list(islice(wanted, 100))
+                if not candidates:
+                    raise ProjectKeyTaken
+                free = await uow.projects.free_key(candidates)
             project, created = Project.open(
                 id=self._ids.new(),
                 key=free,
@@ -99,7 +108,7 @@ class ProjectUseCases:
         """Changes fields of a project. Its members may; only owners and admins move it to or from the archive."""
         async with self._unit_of_work(actor) as uow:
             project, _, creator_name = await self._load(uow, ref)
-            policy.authorise_change(uow.actor, fields=changes.given)
+            policy.authorise_change(uow.actor, fields=project.differing(changes))
             present = ProjectView.of(project, creator_name=creator_name)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)

@@ -83,6 +83,13 @@ class TaskChanges:
     status: Status | None = None
     column_id: UUID | None = None
 
+    def __post_init__(self) -> None:
+        # Bad values are refused before anything is looked up.
+        if "title" in self.given:
+            text.title(self.title)
+        if self.description is not None:
+            text.description(self.description)
+
     @property
     def fields(self) -> frozenset[str]:
         """What is given, but for the place on the board."""
@@ -164,6 +171,10 @@ class Task:
             created_by=created_by,
             version=task.version,
         )
+
+    def differing(self, changes: TaskChanges) -> frozenset[str]:
+        """The fields that would be different after the changes."""
+        return frozenset(name for name in changes.given if getattr(self, name) != getattr(changes, name))
 
     def change(self, changes: TaskChanges, *, at: datetime) -> TaskUpdated | None:
         """Changes fields, but for the place; None if nothing is different. Raises Invalid."""

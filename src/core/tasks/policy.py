@@ -53,6 +53,6 @@ def authorise_edit(actor: Actor, task: Task) -> None:
 
 def authorise_change(actor: Actor, task: Task, changes: TaskChanges) -> None:
     """As `authorise_edit`, but anybody who sees an unassigned task may take it."""
-    takes = changes.given == {"assigned_to"} and changes.assigned_to == actor.user_id
+    takes = task.differing(changes) == {"assigned_to"} and changes.assigned_to == actor.user_id
     if not (takes and task.assigned_to is None):
         authorise_edit(actor, task)

@@ -60,6 +60,12 @@ class Neighbour(NamedTuple):
     above_rank: str | None
     below_rank: str | None
 
+    def has_beside(self, rank: str, *, above: bool) -> bool:
+        """Whether a card of that rank already stands right above it, or right below."""
+        if above:
+            return rank < self.rank and (self.above_rank is None or self.above_rank < rank)
+        return self.rank < rank and (self.below_rank is None or rank < self.below_rank)
+
 
 class Tasks(Protocol):
     """The tasks of the company that the unit of work was opened for."""

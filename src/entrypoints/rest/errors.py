@@ -131,7 +131,7 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        if isinstance(error, Malformed) or (isinstance(error, RequestRefused) and "route" in request.scope):
+        if isinstance(error, Malformed | Invalid) or (isinstance(error, RequestRefused) and "route" in request.scope):
             try:
                 await before_refusing(request)
             except Refusal as first:
@@ -140,14 +140,7 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
 
     async def not_valid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return await refused(request, refusal_of(error)) if _is_malformed(error) else await _invalid(request, error)
-
-    async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        try:
-            await before_refusing(request)
-        except Refusal as first:
-            return problem(request, first)
-        return problem(request, refusal_of(error))
+        return await refused(request, refusal_of(error))
 
     async def protocol(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

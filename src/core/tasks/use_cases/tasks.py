@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from core.kernel import rank
+from core.kernel import rank, text
 from core.kernel.actor import Actor, reading
 from core.kernel.errors import Fault, FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
@@ -39,6 +39,12 @@ class NewTask:
     column_id: UUID | None = None
     deadline: date | None = None
     assigned_to: UUID | None = None
+
+    def __post_init__(self) -> None:
+        # Bad values are refused before anything is looked up.
+        text.title(self.title)
+        if self.description is not None:
+            text.description(self.description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +161,7 @@ class TaskUseCases:
             present = TaskView.of(task, assigned_to_name=name)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
+            _ensure_open(loaded)
             if "assigned_to" in changes.given and changes.assigned_to != task.assigned_to:
                 assignee = None
                 if changes.assigned_to is not None:
@@ -188,6 +195,7 @@ class TaskUseCases:
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
+            _ensure_open(loaded)
             place = await self._destination(uow, loaded, to)
             was = task.version
             if place is not None:
@@ -215,6 +223,7 @@ class TaskUseCases:
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
+            _ensure_open(loaded)
             wanted = task.status is not Status.DONE if completed is None else completed
             column = task.column_for(loaded.board, completed=wanted)
             was = task.version
@@ -232,6 +241,7 @@ class TaskUseCases:
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
+            _ensure_open(loaded)
             was = task.version
             uow.record(task.delete(by=actor.user_id, at=self._clock.now()))
             uow.tasks.save(task, was=was)
@@ -243,8 +253,6 @@ class TaskUseCases:
         loaded = await uow.tasks.load(ref, for_user=uow.actor.user_id)
         if loaded is None or not policy.sees_task(uow.actor, is_member=loaded.is_member):
             raise TaskNotFound
-        if not loaded.project_is_active:
-            raise ProjectArchived
         return loaded
 
     def _check_assignee(self, actor: Actor, wanted: UUID | None, found: Assignee | None) -> None:
@@ -277,7 +285,7 @@ class TaskUseCases:
 
     async def _next_to(
         self, uow: TaskUnitOfWork, loaded: LoadedTask, to: Destination, named: UUID, column: Column | None
-    ) -> Place:
+    ) -> Place | None:
         task, pointer = loaded.task, "/before" if to.before is not None else "/after"
         for attempt in ("as it is", "spread"):
             neighbour = await uow.tasks.neighbour(named, project_id=task.project_id, moved=task.id)
@@ -291,6 +299,9 @@ class TaskUseCases:
                 raise MoveContradicts(faults=(Fault("stands in another column", pointer=pointer),))
             if to.new_status is not None and stands_in.category is not to.new_status:
                 raise MoveContradicts(faults=(Fault("has another status", pointer=pointer),))
+            stands_there = neighbour.has_beside(task.rank, above=to.before is not None)
+            if attempt == "as it is" and stands_in.id == task.column_id and stands_there:
+                return None
             try:
                 if to.before is not None:
                     found = rank.between(neighbour.above_rank, neighbour.rank)
@@ -315,6 +326,11 @@ class TaskUseCases:
         ranks = rank.spread(len(cards))
         await uow.tasks.respread(list(zip(cards, ranks, strict=True)))
         return ranks[-1] if ranks else None
+
+
+def _ensure_open(loaded: LoadedTask) -> None:
+    if not loaded.project_is_active:
+        raise ProjectArchived
 
 
 def _column(board: Board, *, status: Status | None, column_id: UUID | None) -> Column | None:

@@ -1,0 +1,131 @@
+"""A company at work, for use cases: people, projects, and the use cases over the in-memory adapters."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from core.auth.read_models import SignedIn
+from core.auth.use_cases import AuthUseCases, Registration
+from core.companies.use_cases import CompanyUseCases
+from core.kernel.actor import Actor, Role, Visitor
+from core.projects.read_models import ProjectView
+from core.projects.use_cases import ProjectUseCases
+from core.realtime.use_cases import EventUseCases
+from core.tasks.model import Status, Task
+from core.tasks.read_models import TaskView
+from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.passwords import CheapPasswords
+from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
+from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.world import World
+
+PASSWORD = "a long enough secret"
+
+
+class Office:
+    """Olga owns the company, Adam is an admin, Mia and Max are members of the project WEB, Nora of none."""
+
+    olga: Actor
+    adam: Actor
+    mia: Actor
+    max: Actor
+    nora: Actor
+    web: ProjectView
+
+    def __init__(self, *, registration: str = "open") -> None:
+        self.world = World()
+        self.clock = self.world.clock
+        self.passwords = CheapPasswords()
+        both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
+        self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
+        self.boards = BoardUseCases(reader=self.world.task_reader)
+        self.events = EventUseCases(reader=self.world.event_reader)
+        self.projects = ProjectUseCases(
+            unit_of_work=self.world.project_unit_of_work, reader=self.world.project_reader, **both
+        )
+        self.companies = CompanyUseCases(
+            unit_of_work=self.world.company_unit_of_work,
+            reader=self.world.company_reader,
+            registration=registration,
+            **both,
+        )
+        self.auth = AuthUseCases(
+            identity=self.world.identity_unit_of_work,
+            profiles=self.world.company_reader,
+            passwords=self.passwords,
+            addresses=PlainEmailAddresses(),
+            access_tokens=RememberedAccessTokens(),
+            refresh_tokens=ReadableRefreshTokens(),
+            registration=registration,
+            **both,
+        )
+
+    @staticmethod
+    async def open(*, registration: str = "open") -> "Office":
+        office = Office(registration=registration)
+        world = office.world
+        office.olga = await world.company("Acme")
+        company_id = office.olga.company_id
+        office.adam = await world.person(company_id, name="Adam", role=Role.ADMIN)
+        office.mia = await world.person(company_id, name="Mia")
+        office.max = await world.person(company_id, name="Max")
+        office.nora = await world.person(company_id, name="Nora")
+        office.web, _ = await office.projects.open(office.adam, name="Website", key="WEB")
+        await office.joins_web(office.mia)
+        await office.joins_web(office.max)
+        return office
+
+    async def joins_web(self, actor: Actor) -> None:
+        await self.world.add_to_project(self.web.id, actor)
+
+    async def task(self, title: str = "Draw", *, by: Actor | None = None, **fields: Any) -> TaskView:
+        """A task in WEB, by Adam unless somebody else is named."""
+        given: dict[str, Any] = {"project_id": self.web.id, "title": title, **fields}
+        view, _ = await self.tasks.create(by or self.adam, NewTask(**given))
+        return view
+
+    async def archive_web(self) -> None:
+        project = self.stored.projects[self.web.id]
+        self.stored.projects[project.id] = replace(project, is_active=False, version=project.version + 1)
+
+    async def register(self, email: str = "ann@example.com", **given: Any) -> SignedIn:
+        fields: dict[str, Any] = {"name": "Ann Miller", "password": PASSWORD, **given}
+        return await self.auth.register(Visitor(), Registration(email=email, **fields))
+
+    @property
+    def stored(self) -> CompanyTables:
+        return self.world.tables.companies[self.olga.company_id]
+
+    @property
+    def head(self) -> int:
+        return self.stored.last_seq
+
+    def stored_task(self, task_id: UUID) -> Task:
+        return self.stored.tasks[task_id]
+
+    def columns(self, category: Status) -> list[StoredColumn]:
+        """The columns of WEB of that category, from left to right."""
+        return [column for column in self.stored.columns_of(self.web.id) if column.category is category]
+
+    def column(self, category: Status) -> UUID:
+        return self.columns(category)[0].id
+
+    def add_column(self, category: Status, name: str = "Another", *, position: int = 9) -> UUID:
+        column = StoredColumn(
+            id=self.world.ids.new(), project_id=self.web.id, name=name, category=category, position=position
+        )
+        self.stored.columns[column.id] = column
+        return column.id
+
+    def drop_columns(self, category: Status) -> None:
+        for column in self.columns(category):
+            del self.stored.columns[column.id]
+
+    def order(self, category: Status = Status.TODO) -> list[str]:
+        """The titles of the cards in the first column of that category, from top to bottom."""
+        return [card.title for card in self.stored.cards(self.column(category))]
+
+    def facts(self, *, after: int) -> list[StoredEvent]:
+        return list(self.stored.events[after:])

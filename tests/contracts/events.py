@@ -1,0 +1,192 @@
+"""The contract of EventReader, over facts that units of work wrote.
+
+The subclass provides the fixture `world`; see `tests.contracts.world`. Of it this contract uses `company`, `person`,
+`add_to_project`, the task and project units of work, the event reader, the clock and the ids.
+"""
+
+from core.kernel.actor import Actor, Role
+from core.kernel.events import Audience, Change
+from core.realtime.policy import audible_events
+from core.realtime.read_models import EventView, Stretch
+from core.tasks.events import TaskUpdated
+from core.tasks.model import Priority
+from tests.contracts.steps import Noted, Rung, add_task, delete_project, note, open_project
+from tests.contracts.world import ContractWorld
+
+ADMINS = Audience()
+
+
+class EventContract:
+    """Of the log as one caller hears it."""
+
+    async def test_a_log_begins_with_the_company_and_has_no_gap(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        for text in "abc":
+            await note(world, owner, Noted(text=text), Noted(text=text))
+        heard = (await self._after(world, owner)).events
+        assert [event.seq for event in heard] == list(range(1, len(heard) + 1))
+        assert [event.event for event in heard][:2] == ["company_created", "user_created"]
+        assert [event.body["text"] for event in heard[2:]] == list("aabbcc")
+
+    async def test_an_event_says_what_when_by_whom_and_how(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        before = world.clock.now()
+        project = await open_project(world, owner)
+        event = (await self._after(world, owner)).events[-1]
+        assert (event.event, event.channel, event.via) == ("project_created", "project_updates", "session")
+        assert (event.actor_id, event.project_id) == (owner.user_id, project.id)
+        assert before <= event.occurred_at <= world.clock.now()
+        assert event.body == {
+            "project_id": str(project.id),
+            "key": "WEB",
+            "name": "Website",
+            "created_by": str(owner.user_id),
+            "version": 1,
+        }
+
+    async def test_changes_of_fields_are_told_as_old_and_new(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        task = await add_task(world, owner, project)
+        changes = {
+            "priority": Change(old=Priority.LOW, new=Priority.HIGH),
+            "assigned_to": Change(old=None, new=owner.user_id),
+        }
+        await note(world, owner, TaskUpdated(task_id=task.id, project_id=project.id, version=2, changes=changes))
+        event = (await self._after(world, owner)).events[-1]
+        assert event.body == {
+            "task_id": str(task.id),
+            "project_id": str(project.id),
+            "version": 2,
+            "changes": {
+                "priority": {"old": "low", "new": "high"},
+                "assigned_to": {"old": None, "new": str(owner.user_id)},
+            },
+        }
+
+    async def test_reading_goes_on_after_a_position(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        head = await note(world, owner)
+        await note(world, owner, *(Noted(text=text) for text in "abcde"))
+        first = await self._after(world, owner, position=head, limit=2)
+        assert (_texts(first), first.examined) == ("ab", head + 2)
+        second = await self._after(world, owner, position=first.examined, limit=3)
+        assert (_texts(second), second.examined) == ("cde", head + 5)
+        third = await self._after(world, owner, position=second.examined, limit=3)
+        assert (_texts(third), third.examined) == ("", head + 5)
+
+    async def test_what_was_examined_reaches_the_head_though_little_of_it_is_heard(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        head = await note(world, owner, Noted(text="for ann", to=Audience(named=(ann.user_id,))), Noted(text="not"))
+        heard = await self._after(world, ann, limit=5)
+        assert (_texts(heard), heard.examined) == ("for ann", head)
+
+    async def test_nothing_is_skipped_however_short_the_stretches(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        project = await open_project(world, owner)
+        await world.add_to_project(project.id, ann)
+        audiences = [Audience(project_id=project.id), ADMINS, Audience(named=(ann.user_id,), admins=False)]
+        facts = [Noted(text=str(place), to=audiences[place % 3]) for place in range(9)]
+        await note(world, owner, *facts)
+        whole = (await self._after(world, ann)).events
+        joined: list[EventView] = []
+        position = 0
+        for _ in range(len(whole) + 1):
+            stretch = await self._after(world, ann, position=position, limit=1)
+            joined += stretch.events
+            position = stretch.examined
+        assert joined == whole
+        assert [event.body.get("text") for event in whole] == [None, "0", "2", "3", "5", "6", "8"]
+
+    async def test_only_the_asked_types_are_answered(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await note(world, owner, Noted(text="a"), Rung(text="b"), Noted(text="c"))
+        assert _texts(await self._after(world, owner, types=("noted",))) == "ac"
+        assert _texts(await self._after(world, owner, types=("rung", "noted"))) == "abc"
+        assert _texts(await self._after(world, owner, types=("unheard_of",))) == ""
+
+    async def test_members_hear_of_their_projects_alone(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        web, app = await open_project(world, owner), await open_project(world, owner, key="APP")
+        await world.add_to_project(web.id, ann)
+        await note(
+            world,
+            owner,
+            Noted(text="w", to=Audience(project_id=web.id)),
+            Noted(text="a", to=Audience(project_id=app.id)),
+            Noted(text="n"),
+        )
+        assert _texts(await self._after(world, ann)) == "w"
+        assert _texts(await self._after(world, owner)) == "wan"
+
+    async def test_whoever_is_new_in_a_project_reads_its_past(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann, project = await world.person(owner.company_id), await open_project(world, owner)
+        assert (await self._after(world, ann)).events == []
+        await world.add_to_project(project.id, ann)
+        assert [event.event for event in (await self._after(world, ann)).events] == ["project_created"]
+
+    async def test_what_names_others_alone_is_not_for_admins(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann, adam = await world.person(owner.company_id), await world.person(owner.company_id, role=Role.ADMIN)
+        private = Audience(named=(ann.user_id,), admins=False)
+        await note(world, owner, Noted(text="p", to=private), Noted(text="s", to=Audience(named=(ann.user_id,))))
+        assert _texts(await self._after(world, ann)) == "ps"
+        assert _texts(await self._after(world, adam)) == "s"
+        assert _texts(await self._after(world, owner)) == "s"
+
+    async def test_an_admin_who_is_named_hears_of_it(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await note(world, owner, Noted(text="mine", to=Audience(named=(owner.user_id,), admins=False)))
+        assert _texts(await self._after(world, owner)) == "mine"
+
+    async def test_a_deleted_project_is_heard_of_no_more_but_for_its_end(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann, bob = await world.person(owner.company_id), await world.person(owner.company_id, name="Bob")
+        project = await open_project(world, owner)
+        await world.add_to_project(project.id, ann)
+        await add_task(world, owner, project)
+        await delete_project(world, owner, project)
+        assert [event.event for event in (await self._after(world, ann)).events] == ["project_deleted"]
+        assert (await self._after(world, bob)).events == []
+        assert [event.event for event in (await self._after(world, owner)).events][-3:] == [
+            "project_created",
+            "task_created",
+            "project_deleted",
+        ]
+
+    async def test_nobody_hears_of_another_company(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        await note(world, there, Noted(text="secret", to=Audience(named=(here.user_id,))))
+        answer = await world.event_reader.after(here, audible=audible_events(here), position=0, types=(), limit=100)
+        assert [event.event for event in answer.value.events] == ["company_created", "user_created"]
+        assert answer.seq == 2
+
+    async def test_a_position_beyond_the_head_is_told_by_the_heads_position(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        head = await note(world, owner)
+        answer = await world.event_reader.after(
+            owner, audible=audible_events(owner), position=head + 9, types=(), limit=5
+        )
+        assert (answer.value.events, answer.seq) == ([], head)
+
+    async def _after(
+        self,
+        world: ContractWorld,
+        actor: Actor,
+        *,
+        position: int = 0,
+        types: tuple[str, ...] = (),
+        limit: int = 100,
+    ) -> Stretch:
+        answer = await world.event_reader.after(
+            actor, audible=audible_events(actor), position=position, types=types, limit=limit
+        )
+        return answer.value
+
+
+def _texts(stretch: Stretch) -> str:
+    return "".join(event.body["text"] for event in stretch.events if "text" in event.body)

@@ -1,0 +1,290 @@
+"""The contract of IdentityUnitOfWork: accounts, login sessions, and opening companies from outside of any.
+
+The subclass provides the fixture `world`; see `tests.contracts.world`. Of it this contract uses `company`, `person`,
+`joins`, `change_role`, `deactivate`, the identity unit of work, the event reader, the clock and the ids.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.auth.errors import EmailTaken
+from core.auth.model import IDLE, Account, LoginSession
+from core.companies.model import Company
+from core.kernel.actor import Actor, Role
+from core.realtime.policy import audible_events
+from core.users.model import User
+from tests.contracts.world import ContractWorld
+
+
+class AccountContract:
+    """Of accounts and what they belong to."""
+
+    async def test_an_account_is_found_by_its_address_and_its_id(self, world: ContractWorld) -> None:
+        account = await self._added(world)
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.account_by_email(account.email) == account
+            assert await uow.account(account.id) == account
+            assert await uow.account_by_email("nobody." + account.email) is None
+            assert await uow.account(world.ids.new()) is None
+
+    async def test_an_address_belongs_to_one_account(self, world: ContractWorld) -> None:
+        account = await self._added(world)
+        with pytest.raises(EmailTaken):
+            async with world.identity_unit_of_work() as uow:
+                await uow.add_account(replace(account, id=world.ids.new()))
+                await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.account_by_email(account.email) == account
+
+    async def test_an_account_that_was_not_committed_was_never_there(self, world: ContractWorld) -> None:
+        account = _account(world)
+        async with world.identity_unit_of_work() as uow:
+            await uow.add_account(account)
+            assert await uow.account_by_email(account.email) == account
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.account_by_email(account.email) is None
+
+    async def test_a_username_names_an_account_within_a_company(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        ann = await world.person(here.company_id)
+        user, company = await self._membership(world, ann)
+        async with world.identity_unit_of_work() as uow:
+            for username in (user.username, user.username.upper()):
+                by_id = await uow.account_by_username(username, company_id=here.company_id, company_code=None)
+                by_code = await uow.account_by_username(username, company_id=None, company_code=company.code)
+                assert by_id is not None and by_id.id == ann.account_id
+                assert by_code == by_id
+            assert await uow.account_by_username(user.username, company_id=there.company_id, company_code=None) is None
+            assert await uow.account_by_username("nobody", company_id=here.company_id, company_code=None) is None
+            assert (
+                await uow.account_by_username(user.username, company_id=there.company_id, company_code=company.code)
+                is None
+            )
+
+    async def test_the_username_of_an_inactive_user_names_nobody(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        user, _ = await self._membership(world, ann)
+        await world.deactivate(ann)
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.account_by_username(user.username, company_id=owner.company_id, company_code=None) is None
+
+    async def test_memberships_begin_with_the_company_signed_in_to_last(self, world: ContractWorld) -> None:
+        one, two, three = [await world.company(name) for name in ("One", "Two", "Three")]
+        ann = await world.person(one.company_id)
+        in_two = await world.joins(ann, two.company_id, role=Role.ADMIN)
+        in_three = await world.joins(ann, three.company_id)
+        at = world.clock.now()
+        async with world.identity_unit_of_work() as uow:
+            await uow.note_login(in_two.user_id, two.company_id, at=at)
+            await uow.note_login(in_three.user_id, three.company_id, at=at + timedelta(seconds=1))
+            await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            found = await uow.memberships(ann.account_id)
+        assert [each.company_id for each in found] == [three.company_id, two.company_id, one.company_id]
+        assert [each.user_id for each in found] == [in_three.user_id, in_two.user_id, ann.user_id]
+        assert [each.role for each in found] == [Role.MEMBER, Role.ADMIN, Role.MEMBER]
+        assert [each.company_name for each in found] == ["Three", "Two", "One"]
+
+    async def test_an_inactive_membership_is_none(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        await world.deactivate(ann)
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.memberships(ann.account_id) == ()
+            assert await uow.membership(ann.account_id, owner.company_id) is None
+
+    async def test_a_membership_shows_the_user_and_the_company(self, world: ContractWorld) -> None:
+        owner, other = await world.company("Acme"), await world.company("Other")
+        ann = await world.person(owner.company_id, name="Ann Miller")
+        await world.change_role(ann, Role.ADMIN)
+        at = world.clock.now()
+        async with world.identity_unit_of_work() as uow:
+            await uow.note_login(ann.user_id, owner.company_id, at=at)
+            await uow.commit()
+        user, company = await self._membership(world, ann)
+        assert (user.id, user.name, user.role, user.is_active) == (ann.user_id, "Ann Miller", Role.ADMIN, True)
+        assert user.last_login_at == at
+        assert (company.id, company.name, company.role) == (owner.company_id, "Acme", Role.ADMIN)
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.membership(ann.account_id, other.company_id) is None
+            assert await uow.membership(world.ids.new(), owner.company_id) is None
+
+    async def _added(self, world: ContractWorld) -> Account:
+        account = _account(world)
+        async with world.identity_unit_of_work() as uow:
+            await uow.add_account(account)
+            await uow.commit()
+        return account
+
+    async def _membership(self, world: ContractWorld, actor: Actor) -> tuple[object, object]:
+        async with world.identity_unit_of_work() as uow:
+            found = await uow.membership(actor.account_id, actor.company_id)
+        assert found is not None
+        return found
+
+
+class LoginSessionContract:
+    """Of login sessions."""
+
+    async def test_a_session_is_found_as_it_was_added(self, world: ContractWorld) -> None:
+        session = await self._begun(world)
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.session(session.id) == session
+            assert await uow.session(world.ids.new()) is None
+
+    async def test_what_was_loaded_is_nobody_elses_until_it_is_saved(self, world: ContractWorld) -> None:
+        session = await self._begun(world)
+        async with world.identity_unit_of_work() as uow:
+            loaded = await uow.session(session.id)
+            assert loaded is not None
+            loaded.rotate(at=world.clock.now())
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.session(session.id) == session
+
+    async def test_a_change_is_kept(self, world: ContractWorld) -> None:
+        session = await self._begun(world)
+        session.rotate(at=session.created_at + timedelta(hours=1))
+        session.revoke(at=session.created_at + timedelta(hours=2))
+        async with world.identity_unit_of_work() as uow:
+            await uow.save_session(session)
+            await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.session(session.id) == session
+
+    async def test_revoking_all_ends_the_open_sessions_of_one_account(self, world: ContractWorld) -> None:
+        one = await self._begun(world)
+        two = await self._begun(world, account=one)
+        ended = await self._begun(world, account=one)
+        stranger = await self._begun(world)
+        ended.revoke(at=ended.created_at)
+        at = world.clock.now() + timedelta(seconds=1)
+        async with world.identity_unit_of_work() as uow:
+            await uow.save_session(ended)
+            await uow.revoke_sessions(one.account_id, at=at)
+            await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            revoked = [await uow.session(each.id) for each in (one, two, ended, stranger)]
+        assert [session.revoked_at for session in revoked if session] == [at, at, ended.created_at, None]
+
+    async def _begun(self, world: ContractWorld, *, account: LoginSession | None = None) -> LoginSession:
+        async with world.identity_unit_of_work() as uow:
+            if account is None:
+                new = _account(world)
+                await uow.add_account(new)
+            session = LoginSession.begin(
+                id=world.ids.new(),
+                account_id=account.account_id if account else new.id,
+                nonce=b"\x00nonce\xff",
+                agent="Firefox",
+                address="192.0.2.1",
+                at=world.clock.now(),
+            )
+            await uow.add_session(session)
+            await uow.commit()
+        assert session.expires_at == session.created_at + IDLE
+        return session
+
+
+class FoundingContract:
+    """Of opening companies."""
+
+    async def test_a_company_opens_with_its_owner_and_a_log_of_its_own(self, world: ContractWorld) -> None:
+        actor, seq = await self._founded(world, "Acme Works")
+        assert seq == 2
+        log, head = await world.event_reader.after(actor, audible=audible_events(actor), position=0, types=(), limit=10)
+        assert [event.event for event in log.events] == ["company_created", "user_created"]
+        assert {event.actor_id for event in log.events} == {actor.user_id}
+        assert head == 2
+        async with world.identity_unit_of_work() as uow:
+            (membership,) = await uow.memberships(actor.account_id)
+        assert (membership.company_name, membership.role) == ("Acme Works", Role.OWNER)
+
+    async def test_a_code_that_is_taken_gets_a_suffix(self, world: ContractWorld) -> None:
+        name = f"Twin {world.ids.new().hex[-20:]}{world.ids.new().hex[:12]}"
+        codes = []
+        for _ in range(3):
+            actor, _ = await self._founded(world, name)
+            async with world.identity_unit_of_work() as uow:
+                (membership,) = await uow.memberships(actor.account_id)
+            codes.append(membership.company_code)
+        assert len(set(codes)) == 3
+        assert all(code.startswith(codes[0]) for code in codes)
+
+    async def test_the_company_is_told_the_code_that_it_got(self, world: ContractWorld) -> None:
+        await self._founded(world, "Same name")
+        account = _account(world)
+        company, owner, facts = _company(world, account, "Same name")
+        async with world.identity_unit_of_work() as uow:
+            await uow.add_account(account)
+            await uow.add_company(company, owner, facts, at=company.created_at)
+            found = await uow.membership(account.id, company.id)
+        assert found is not None
+        assert found[1].code == company.code
+
+    async def test_a_company_that_was_not_committed_was_never_there(self, world: ContractWorld) -> None:
+        account = _account(world)
+        company, owner, facts = _company(world, account, "Never")
+        async with world.identity_unit_of_work() as uow:
+            await uow.add_account(account)
+            await uow.add_company(company, owner, facts, at=company.created_at)
+            assert await uow.membership(account.id, company.id) is not None
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.membership(account.id, company.id) is None
+
+    async def _founded(self, world: ContractWorld, name: str) -> tuple[Actor, int]:
+        account = _account(world)
+        company, owner, facts = _company(world, account, name)
+        at = world.clock.now()
+        session = LoginSession.begin(
+            id=world.ids.new(), account_id=account.id, nonce=b"n", agent=None, address=None, at=at
+        )
+        async with world.identity_unit_of_work() as uow:
+            await uow.add_account(account)
+            await uow.add_session(session)
+            seq = await uow.add_company(company, owner, facts, at=at)
+            await uow.note_login(owner.id, company.id, at=at)
+            await uow.commit()
+        actor = Actor(
+            company_id=company.id,
+            user_id=owner.id,
+            account_id=account.id,
+            session_id=session.id,
+            role=Role.OWNER,
+        )
+        return actor, seq
+
+
+class IdentityContract(AccountContract, LoginSessionContract, FoundingContract):
+    """Of IdentityUnitOfWork as a whole."""
+
+
+def _account(world: ContractWorld) -> Account:
+    account_id, at = world.ids.new(), world.clock.now()
+    return Account(
+        id=account_id,
+        email=f"{account_id}@example.com",
+        name="Ann Miller",
+        password_hash="a hash",
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _company(world: ContractWorld, account: Account, name: str) -> tuple[Company, User, tuple[object, ...]]:
+    at, owner_id = world.clock.now(), world.ids.new()
+    company, company_created = Company.found(
+        id=world.ids.new(), name=name, contact_email=account.email, founder_id=owner_id, at=at
+    )
+    owner, user_created = User.join(
+        id=owner_id,
+        account_id=account.id,
+        name=account.name,
+        email=account.email,
+        username="ann",
+        role=Role.OWNER,
+        at=at,
+    )
+    return company, owner, (company_created, user_created)

@@ -1,0 +1,83 @@
+"""What a subclass of a contract must provide: an async fixture `world` that gives a `ContractWorld`.
+
+    class TestSqlTasks(TaskContract):
+        @pytest.fixture
+        async def world(self, database) -> ContractWorld:
+            return SqlWorld(database)
+
+The world may hold other tests' companies: contracts open their own, and look only at those. Time must not stand still
+on purpose between two of its `clock.now()`, but may. Everything that the ports can do themselves (projects, tasks,
+events) the contracts do through the ports; a world adds only what no port of this slice offers.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from core.auth.ports import IdentityUnitOfWork
+from core.kernel.actor import Actor, Role
+from core.kernel.once import Once, Refused
+from core.kernel.ports import Clock, Ids
+from core.projects.ports import ProjectReader, ProjectUnitOfWork
+from core.realtime.ports import EventReader
+from core.tasks.ports import TaskReader, TaskUnitOfWork
+
+
+class ContractWorld(Protocol):
+    """Adapters that share a store, and a way to set the stage in it."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def ids(self) -> Ids: ...
+
+    @property
+    def task_reader(self) -> TaskReader: ...
+
+    @property
+    def project_reader(self) -> ProjectReader: ...
+
+    @property
+    def event_reader(self) -> EventReader: ...
+
+    def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
+
+    def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
+
+    def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
+
+    async def company(self, name: str = "Acme") -> Actor:
+        """Opens a company with two facts in its log; answers its owner, signed in by an open login session."""
+        ...
+
+    async def person(self, company_id: UUID, *, name: str = "Ann", role: Role = Role.MEMBER) -> Actor:
+        """A new account with a user of that name in the company, signed in. Addresses and usernames are its own."""
+        ...
+
+    async def joins(self, actor: Actor, company_id: UUID, *, role: Role = Role.MEMBER) -> Actor:
+        """Makes the actor's account a user of another company too; answers them there, in the same login session."""
+        ...
+
+    async def add_to_project(self, project_id: UUID, actor: Actor) -> None:
+        """Makes the actor's user a member of the project."""
+        ...
+
+    async def change_role(self, actor: Actor, role: Role) -> None:
+        """Gives the actor's user another role; the actor, a hint, stays as it was."""
+        ...
+
+    async def let_members_edit_all(self, company_id: UUID) -> None:
+        """Sets `members_edit_all_project_tasks` of the company."""
+        ...
+
+    async def deactivate(self, actor: Actor) -> None:
+        """Makes the actor's user inactive."""
+        ...
+
+    async def sign_out(self, actor: Actor) -> None:
+        """Revokes the actor's login session."""
+        ...
+
+    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused) -> None:
+        """Remembers the refusal under the key, as `SqlOnceLedger.refused` does."""
+        ...

@@ -1,0 +1,44 @@
+"""The in-memory adapters keep the contracts that the real ones keep."""
+
+import pytest
+
+from tests.contracts.events import EventContract
+from tests.contracts.identity import IdentityContract
+from tests.contracts.projects import ProjectContract
+from tests.contracts.tasks import TaskContract
+from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
+from tests.fakes.world import World
+
+
+class InMemory:
+    @pytest.fixture
+    async def world(self) -> World:
+        return World()
+
+
+class TestInMemoryTransactions(InMemory, TransactionContract):
+    pass
+
+
+class TestInMemoryOnce(InMemory, OnceContract):
+    pass
+
+
+class TestInMemoryReads(InMemory, ConcurrentReadContract):
+    pass
+
+
+class TestInMemoryTasks(InMemory, TaskContract):
+    pass
+
+
+class TestInMemoryProjects(InMemory, ProjectContract):
+    pass
+
+
+class TestInMemoryEvents(InMemory, EventContract):
+    pass
+
+
+class TestInMemoryIdentity(InMemory, IdentityContract):
+    pass

@@ -1,0 +1,69 @@
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.auth.model import IDLE, LONGEST, REPLAY_GRACE, LoginSession
+from tests.builders import NOW, a_login_session, an_id
+
+SECOND = timedelta(seconds=1)
+
+
+class TestLoginSession:
+    def test_it_is_open_for_seven_days(self) -> None:
+        session = a_login_session()
+        assert session.is_open(at=NOW)
+        assert session.is_open(at=NOW + timedelta(days=7) - SECOND)
+        assert not session.is_open(at=NOW + timedelta(days=7))
+
+    def test_use_keeps_it_open_but_no_longer_than_ninety_days_in_all(self) -> None:
+        session = a_login_session()
+        for day in range(6, 90, 6):
+            session.rotate(at=NOW + timedelta(days=day))
+        assert session.is_open(at=NOW + timedelta(days=90) - SECOND)
+        assert not session.is_open(at=NOW + timedelta(days=90))
+
+    @given(st.lists(st.integers(0, 8 * 24), max_size=30))
+    def test_it_never_outlives_its_bounds(self, hours: list[int]) -> None:
+        session, at = a_login_session(), NOW
+        for each in hours:
+            at += timedelta(hours=each)
+            if not session.is_open(at=at):
+                break
+            session.rotate(at=at)
+            assert session.expires_at <= min(at + IDLE, NOW + LONGEST)
+            assert (session.last_used_at, session.replaced_at) == (at, at)
+
+    def test_rotating_makes_the_next_generation(self) -> None:
+        session = a_login_session()
+        session.rotate(at=NOW + SECOND)
+        assert session.generation == 2
+
+    def test_the_token_just_replaced_is_a_repeat_for_ten_seconds(self) -> None:
+        session = a_login_session()
+        assert not session.is_repeat(0, at=NOW)
+        session.rotate(at=NOW)
+        assert session.is_repeat(1, at=NOW + REPLAY_GRACE)
+        assert not session.is_repeat(1, at=NOW + REPLAY_GRACE + SECOND)
+
+    def test_an_older_or_the_present_token_is_no_repeat(self) -> None:
+        session = a_login_session()
+        session.rotate(at=NOW)
+        session.rotate(at=NOW + SECOND)
+        assert not session.is_repeat(1, at=NOW + SECOND)
+        assert not session.is_repeat(3, at=NOW + SECOND)
+        assert session.is_repeat(2, at=NOW + SECOND)
+
+    def test_once_revoked_it_stays_so_since_then(self) -> None:
+        session = a_login_session()
+        session.revoke(at=NOW + SECOND)
+        session.revoke(at=NOW + 2 * SECOND)
+        assert session.revoked_at == NOW + SECOND
+        assert not session.is_open(at=NOW)
+
+    def test_an_agent_of_any_length_is_kept_in_part(self) -> None:
+        begun = [
+            LoginSession.begin(id=an_id(), account_id=an_id(), nonce=b"", agent=agent, address=None, at=NOW).agent
+            for agent in ("x" * 9000, "", None)
+        ]
+        assert begun == ["x" * 500, None, None]

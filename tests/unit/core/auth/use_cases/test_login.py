@@ -1,0 +1,97 @@
+from datetime import timedelta
+
+import pytest
+
+from core.auth.errors import InvalidCredentials, NoActiveMembership
+from core.auth.use_cases import Credentials
+from core.kernel.actor import Actor, Visitor
+from tests.builders.office import PASSWORD, Office
+
+VISITOR = Visitor(agent="Firefox", address="192.0.2.1")
+
+
+async def login(office: Office, **given: object) -> object:
+    return await office.auth.login(VISITOR, Credentials(**{"password": PASSWORD, **given}))
+
+
+async def registered(office: Office) -> Actor:
+    signed_in = await office.register("ann@example.com", company_name="First")
+    return office.auth.actor_of(signed_in.access_token)
+
+
+class TestLoggingIn:
+    async def test_an_address_in_any_case_and_a_password_sign_in(self, office: Office) -> None:
+        ann = await registered(office)
+        office.clock.advance(timedelta(hours=1))
+        signed_in = await login(office, email=" ANN@example.com")
+        actor = office.auth.actor_of(signed_in.access_token)
+        assert (actor.user_id, actor.company_id) == (ann.user_id, ann.company_id)
+        assert actor.session_id != ann.session_id
+        assert signed_in.user.last_login_at is not None
+        profile, _ = await office.auth.me(actor)
+        assert profile.user.last_login_at == office.clock.now()
+
+    async def test_the_session_remembers_the_device(self, office: Office) -> None:
+        await registered(office)
+        signed_in = await login(office, email="ann@example.com")
+        session = office.world.tables.sessions[office.auth.actor_of(signed_in.access_token).session_id]
+        assert (session.agent, session.address) == ("Firefox", "192.0.2.1")
+
+    @pytest.mark.parametrize("by", ["company", "company_id"])
+    async def test_a_username_signs_in_with_its_company(self, office: Office, by: str) -> None:
+        ann = await registered(office)
+        company = {"company": "first"} if by == "company" else {"company_id": ann.company_id}
+        signed_in = await login(office, username="ANN", **company)
+        assert signed_in.user.id == ann.user_id
+
+    async def test_a_company_may_be_named_else_it_is_the_one_used_last(self, office: Office) -> None:
+        ann = await registered(office)
+        office.clock.advance(timedelta(minutes=1))
+        there = await office.world.joins(ann, office.olga.company_id)
+        assert (await login(office, email="ann@example.com")).company.id == ann.company_id
+        office.clock.advance(timedelta(minutes=1))
+        for named in ({"company": "acme"}, {"company_id": there.company_id}):
+            assert (await login(office, email="ann@example.com", **named)).company.id == there.company_id
+        assert (await login(office, email="ann@example.com")).company.id == there.company_id
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"email": "ann@example.com", "password": "another secret"},
+            {"email": "ann@example.com", "password": ""},
+            {"email": "nobody@example.com"},
+            {"email": "no address"},
+            {"username": "ann", "company": "acme"},
+            {"username": "nobody", "company": "first"},
+        ],
+    )
+    async def test_whatever_is_wrong_is_refused_alike_at_the_same_effort(
+        self, office: Office, given: dict[str, str]
+    ) -> None:
+        await registered(office)
+        before, effort = office.world.snapshot(), office.passwords.effort
+        with pytest.raises(InvalidCredentials) as refused:
+            await login(office, **given)
+        assert refused.value.detail == InvalidCredentials.title
+        assert office.passwords.effort == effort + 1
+        assert office.world.tables == before
+
+    async def test_an_account_without_password_is_not_opened_by_any(self, office: Office) -> None:
+        account = office.world.tables.accounts[office.mia.account_id]
+        assert account.password_hash is None
+        with pytest.raises(InvalidCredentials):
+            await login(office, email=account.email, password="")
+
+    @pytest.mark.parametrize("named", [{}, {"company": "acme"}, {"company": "first"}])
+    async def test_who_belongs_nowhere_signs_in_nowhere(self, office: Office, named: dict[str, str]) -> None:
+        ann = await registered(office)
+        await office.world.deactivate(ann)
+        before = office.world.snapshot()
+        with pytest.raises(NoActiveMembership):
+            await login(office, email="ann@example.com", **named)
+        assert office.world.tables == before
+
+    async def test_no_membership_is_told_to_who_does_not_know_the_password(self, office: Office) -> None:
+        await office.world.deactivate(await registered(office))
+        with pytest.raises(InvalidCredentials):
+            await login(office, email="ann@example.com", password="a wrong guess")
