@@ -47,7 +47,8 @@ create table login_sessions (
   last_used_at timestamptz not null,
   expires_at timestamptz not null,
   authenticated_at timestamptz not null,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  current_company_id uuid references companies (id) on delete set null
 );
 create index login_sessions_of_account on login_sessions (account_id);
 
@@ -294,9 +295,10 @@ def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     for statements in (GLOBAL, WORK, LOG):
         op.execute(statements)
-    protect("companies", tenant_column="id")
+    protect("companies", tenant_column="id", verbs="select, insert, update")
     for table in TENANT_TABLES:
-        protect(table)
+        # The log is only ever added to.
+        protect(table, verbs="select, insert" if table == "events" else "select, insert, update, delete")
     # Signing in looks a person up in all companies, and notes when they came.
     open_door("users", verbs=("select", "update"))
     open_door("companies", verbs=("select",))

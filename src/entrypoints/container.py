@@ -32,7 +32,7 @@ from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
-from adapters.system.secret_files import kept_secret
+from adapters.system.secret_files import keep_secret, kept_secret
 from core.auth.use_cases import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.projects.use_cases import ProjectUseCases
@@ -54,6 +54,7 @@ __all__ = [
     "check_database",
     "embedded_server",
     "exclusive",
+    "keep_secret",
     "load_signing_keys",
     "make_container",
     "migrate_database",
@@ -108,6 +109,7 @@ class Container(containers.DeclarativeContainer):
         CompanyUseCases,
         unit_of_work=company_unit_of_work.provider,
         reader=company_reader,
+        addresses=addresses,
         clock=clock,
         ids=ids,
         registration=settings.provided.registration.value,

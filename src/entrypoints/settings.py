@@ -1,13 +1,19 @@
 """The only reader of the environment: every setting, its default, and what is refused."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class Environment(StrEnum):
@@ -25,16 +31,20 @@ class Registration(StrEnum):
 
 
 class SettingsRefused(Exception):
-    """A setting is missing or wrong. The message names it and says how to mend it."""
+    """A setting is missing or wrong. The message names it and says how to mend it, and never holds its value."""
 
 
+_PREFIX = "FLOWTRACK_"
+_OF_TESTS = "FLOWTRACK_TEST_"
 _SECRETS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS")
 
 
 class Settings(BaseSettings):
     """The settings, read from variables that begin with FLOWTRACK_, and from PORT."""
 
-    model_config = SettingsConfigDict(env_prefix="FLOWTRACK_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Environment.DEVELOPMENT
     data_dir: Path = Path("data")
@@ -50,15 +60,17 @@ class Settings(BaseSettings):
     registration: Registration = Registration.OPEN
     allow_embedded: bool = False
 
-    @model_validator(mode="before")
     @classmethod
-    def _read_files(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """`FLOWTRACK_X_FILE` names a file that holds the secret FLOWTRACK_X."""
-        for name in _SECRETS:
-            path = os.environ.get(f"FLOWTRACK_{name}_FILE")
-            if path and not given.get(name.lower()):
-                given[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
-        return given
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the name is pydantic's)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code goes before the environment, and that before `.env`."""
+        return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
     @field_validator("database_url", "migration_database_url", "secret_key", "secret_key_previous", mode="before")
     @classmethod
@@ -69,7 +81,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+            value = tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        if isinstance(value, tuple) and any("*" in origin for origin in value):
+            raise SettingsRefused(
+                "FLOWTRACK_CORS_ORIGINS must name each origin in full, without *: cookies are sent along with requests."
+            )
         return value
 
     @model_validator(mode="after")
@@ -77,6 +93,11 @@ class Settings(BaseSettings):
         if not self.public_url:
             self.public_url = f"http://localhost:{self.port}"
         self.public_url = self.public_url.rstrip("/")
+        if self.migration_database_url is not None and self.database_url is None:
+            raise SettingsRefused(
+                "FLOWTRACK_MIGRATION_DATABASE_URL is set, and FLOWTRACK_DATABASE_URL is not: name the same database "
+                "there, with the role that the server works under, for example postgresql://flowtrack_app:...@host/flowtrack"
+            )
         return self
 
     @property
@@ -116,9 +137,68 @@ class Settings(BaseSettings):
             )
 
 
+class _Variables(PydanticBaseSettingsSource):
+    """The variables of one place, the environment or `.env`.
+
+    `FLOWTRACK_X_FILE` names a file that holds the secret FLOWTRACK_X. A name that is none of ours is refused: it is
+    a setting misspelt, or one that this release does not have.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], found: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        assert isinstance(found, EnvSettingsSource)
+        self._found = found
+        self._known = {_variable(field.validation_alias or name) for name, field in settings_cls.model_fields.items()}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._found.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        given = {name.upper(): value for name, value in self._found.env_vars.items()}
+        files = {f"{_PREFIX}{secret}_FILE": secret for secret in _SECRETS}
+        unknown = sorted(
+            name
+            for name in given
+            if name.startswith(_PREFIX) and not name.startswith(_OF_TESTS) and name not in self._known | files.keys()
+        )
+        if unknown:
+            raise SettingsRefused(f"{', '.join(unknown)}: no setting of that name; .env.example lists them all.")
+        values = dict(self._found())
+        for name, secret in files.items():
+            if not (path := given.get(name)):
+                continue
+            if given.get(f"{_PREFIX}{secret}"):
+                raise SettingsRefused(f"{_PREFIX}{secret} and {name} are both set; leave one of them out.")
+            values[secret.lower()] = _content(name, Path(path))
+        return values
+
+
+def _content(variable: str, path: Path) -> str:
+    """What a secret's file holds. The messages leave the path out too: it may be a secret in the wrong place."""
+    try:
+        content = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsRefused(f"{variable} names a file that cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise SettingsRefused(f"{variable} names a file that is not UTF-8 text") from None
+    if not content:
+        raise SettingsRefused(f"{variable} names a file that is empty")
+    return content
+
+
+def _variable(name: object) -> str:
+    """The variable of a field: PORT has no prefix, since hosting platforms set it."""
+    return "PORT" if name in ("port", "PORT") else f"{_PREFIX}{name}".upper()
+
+
 def load_settings() -> Settings:
-    """Reads the environment. Raises SettingsRefused, naming the variable."""
+    """Reads the environment and `.env`. Raises SettingsRefused, naming the variable."""
     try:
         return Settings()
-    except (ValueError, OSError) as error:
-        raise SettingsRefused(f"A setting cannot be read: {error}") from error
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise SettingsRefused("; ".join(f"{_variable(each['loc'][0])}: {each['msg']}" for each in faults)) from None
+    except OSError as error:
+        raise SettingsRefused(f".env cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsRefused(".env is not UTF-8 text") from None

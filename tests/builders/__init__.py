@@ -93,7 +93,7 @@ def a_project(by: Actor | None = None, **fields: Any) -> Project:
 
 
 def a_company(**fields: Any) -> Company:
-    company, _ = Company.found(id=an_id(), name="Acme", contact_email=None, founder_id=an_id(), at=NOW)
+    company = Company.found(id=an_id(), name="Acme", contact_email=None, at=NOW)
     return replace(company, **fields)
 
 

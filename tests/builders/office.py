@@ -48,6 +48,7 @@ class Office:
         self.companies = CompanyUseCases(
             unit_of_work=self.world.company_unit_of_work,
             reader=self.world.company_reader,
+            addresses=PlainEmailAddresses(),
             registration=registration,
             **both,
         )

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 
 from core.auth.read_models import Membership, Profile
@@ -19,11 +20,13 @@ class InMemoryCompanyUnitOfWork(InMemoryUnitOfWork):
     async def caller(self) -> UserView:
         return user_view(self.now.people[self.actor.user_id])
 
-    async def open_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> None:
+    async def open_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> None:
         self.transaction.do(lambda tables: _found(tables, company, owner, facts, at))
 
 
-def _found(tables: Tables, company: Company, owner: User, facts: tuple[Fact, ...], at: datetime) -> None:
+def _found(tables: Tables, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], at: datetime) -> None:
     tables.found(company, owner, facts, at=at)
 
 

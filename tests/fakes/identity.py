@@ -1,4 +1,5 @@
 from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -40,10 +41,6 @@ class InMemoryIdentityUnitOfWork:
                     return replace(tables.accounts[person.user.account_id])
         return None
 
-    async def account(self, account_id: UUID) -> Account | None:
-        account = self._transaction.seen().accounts.get(account_id)
-        return replace(account) if account else None
-
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         found = _of_account(self._transaction.seen(), account_id)
         # Sorting is stable: the earliest first, then by the last sign-in.
@@ -76,14 +73,16 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(put)
 
-    async def add_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+    async def add_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> int:
         def put(tables: Tables) -> None:
             tables.found(company, owner, facts, at=at)
 
         self._transaction.do(put)
         return self._transaction.seen().companies[company.id].last_seq
 
-    async def session(self, session_id: UUID) -> LoginSession | None:
+    async def session(self, session_id: UUID, *, and_others: bool = False) -> LoginSession | None:
         session = self._transaction.seen().sessions.get(session_id)
         return replace(session) if session else None
 

@@ -1,5 +1,6 @@
 """What is stored. Stored things are never changed in place, but replaced, so that a copy of the tables is cheap."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -177,7 +178,7 @@ class Tables:
             companies={company_id: tables.copy() for company_id, tables in self.companies.items()},
         )
 
-    def found(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+    def found(self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime) -> int:
         """Opens a company; a code that is taken gets a suffix. Returns its sequence."""
         if company.id in self.companies:
             raise Conflict("there is such a company")
@@ -186,6 +187,6 @@ class Tables:
         while company.code in codes:
             company.code = f"{stem}-{next(suffixes)}"
         tables = CompanyTables(company=replace(company), people={owner.id: Person(user=replace(owner))})
-        tables.append(list(facts), actor_id=owner.id, via="session", at=at)
+        tables.append(list(facts()), actor_id=owner.id, via="session", at=at)
         self.companies[company.id] = tables
         return tables.last_seq

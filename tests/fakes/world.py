@@ -66,11 +66,9 @@ class World:
         """Opens a company, and answers its owner, signed in."""
         account, at = self._account(name=f"Owner of {name}"), self.clock.now()
         owner_id = self.ids.new()
-        company, company_created = Company.found(
-            id=self.ids.new(), name=name, contact_email=account.email, founder_id=owner_id, at=at
-        )
+        company = Company.found(id=self.ids.new(), name=name, contact_email=account.email, at=at)
         owner, user_created = self._user(owner_id, account, role=Role.OWNER)
-        self.tables.found(company, owner, (company_created, user_created), at=at)
+        self.tables.found(company, owner, lambda: (company.founded(by=owner.id), user_created), at=at)
         return self._signed_in(account, company.id, owner)
 
     async def person(self, company_id: UUID, *, name: str = "Ann", role: Role = Role.MEMBER) -> Actor:

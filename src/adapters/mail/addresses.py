@@ -3,10 +3,17 @@
 from email_validator import EmailNotValidError, validate_email
 
 from core.auth.errors import EmailInvalid
+from core.kernel.errors import Fault, Invalid
 
 
 class ValidatedEmailAddresses:
     """Syntax and IDNA only: whether mail arrives is proved by a link, not by asking the DNS."""
+
+    def contact(self, address: str) -> str:
+        try:
+            return self.canonical(address)
+        except EmailInvalid as error:
+            raise Invalid(faults=(Fault("must be an e-mail address", pointer="/contact_email"),)) from error
 
     def canonical(self, address: str) -> str:
         try:

@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from adapters.sql.pipeline import Asked, PipelineFailed, Result, Row, send
 from adapters.sql.roles import INSPECT, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
 from core.auth.errors import SessionEnded
 from core.kernel.actor import Actor, ActorChanged, Role
-from core.kernel.errors import Unavailable
+from core.kernel.errors import Contended, DatabaseAway, Unavailable
 
 log = logging.getLogger("flowtrack.sql")
 
@@ -31,15 +32,14 @@ set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
 Connection = AsyncConnection[Any]
-Row = tuple[Any, ...]
 
-OPEN = "select user_id, account_id, role, edits_all, last_seq from open_company(%(session)s, %(company)s)"
-BEGIN = "begin isolation level read committed"
-
-
-class DatabaseAway(Unavailable):
-    code = "service.database_away"
-    title = "The database cannot be reached at the moment"
+OPEN = Statement.plain(
+    "select user_id, account_id, role, edits_all, last_seq from open_company(%(session)s, %(company)s)"
+)
+BEGIN = Statement.plain("begin isolation level read committed")
+COMMIT = Statement.plain("commit")
+_AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
+_ALIVE = Statement.plain("select 1")
 
 
 class Opened(NamedTuple):
@@ -121,90 +121,65 @@ class Database:
         Raises SessionEnded, ActorChanged if the caller's role is no longer the one the query was made for, and
         DatabaseAway.
         """
-        opening = {"session": actor.session_id, "company": actor.company_id}
-        given = statement.values(values)
+        asked = [_opening(actor), Asked(statement, values)]
+        if also is not None:
+            asked.append(Asked(*also))
         for last in (False, True):
             connection = await self._take()
-            door = None
             try:
-                async with connection.pipeline():
-                    door = await connection.execute(OPEN, opening)
-                    cursor = connection.cursor(binary=True)
-                    await cursor.execute(statement.text, given)
-                    beside = connection.cursor(binary=True) if also is not None else None
-                    if beside is not None and also is not None:
-                        await beside.execute(also[0].text, also[0].values(also[1]))
-                opened = _opened(actor, await door.fetchone())
-                rows = await cursor.fetchall()
-                more = await beside.fetchall() if beside is not None else []
-            except psycopg.OperationalError as error:
-                # A connection that died unnoticed, as after a restart of the server: nothing was answered, ask again.
-                if last or not connection.broken:
-                    raise _meaning(error) from error
-            except psycopg.Error as error:
-                raise _refused_door(door) or _meaning(error) from error
+                door, found, *beside = await send(connection, asked)
+                opened = _opened(actor, door)
+                answer = Rows(found.rows(), opened.seq, beside[0].rows() if beside else [])
+            except (PipelineFailed, psycopg.Error) as error:
+                if last or not connection.closed:
+                    raise _meaning(error, door=0) from error
+                # It had died unnoticed, as after a restart of the server: nothing was answered, ask again.
             else:
                 if opened.actor.role is not actor.role:
                     raise ActorChanged(opened.actor)
-                return Rows(rows, opened.seq, more)
+                return answer
             finally:
                 await self._pool.putconn(connection)
             await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    async def begin(
-        self, actor: Actor, also: Sequence[tuple[str, dict[str, Any]]] = ()
-    ) -> "tuple[Connection, Opened, list[Row | None]]":
+    async def begin(self, actor: Actor, also: Sequence[Asked] = ()) -> tuple[Connection, Opened, list[Row | None]]:
         """Opens a transaction, and answers the first row of each of the `also` statements. One round trip.
 
         The connection must be given back by `end`. Retries once, and only if the connection proved dead on opening.
         """
-        opening = {"session": actor.session_id, "company": actor.company_id}
+        connection, (_, door, *more) = await self._begin([Asked(BEGIN, {}), _opening(actor), *also], door=1)
+        try:
+            return connection, _opened(actor, door), [each.first() for each in more]
+        except BaseException:
+            await self.end(connection)
+            raise
+
+    async def begin_upkeep(self) -> Connection:
+        """Opens a transaction across companies, for the doors in `system` alone. It ends by `end`, as any other."""
+        connection, _ = await self._begin([Asked(BEGIN, {}), Asked(_AS_UPKEEP, {})])
+        return connection
+
+    async def _begin(self, asked: list[Asked], *, door: int | None = None) -> tuple[Connection, list[Result]]:
         for last in (False, True):
             connection = await self._take()
-            door = None
             try:
-                async with connection.pipeline():
-                    await connection.execute(BEGIN)
-                    door = await connection.execute(OPEN, opening)
-                    cursors = [await connection.execute(text, values) for text, values in also]
-                opened = _opened(actor, await door.fetchone())
-                return connection, opened, [await cursor.fetchone() for cursor in cursors]
-            except psycopg.OperationalError as error:
-                stale = connection.broken
+                return connection, await send(connection, asked)
+            except (PipelineFailed, psycopg.Error) as error:
+                stale = connection.closed
                 await self.end(connection)
                 if last or not stale:
-                    raise _meaning(error) from error
+                    raise _meaning(error, door=door) from error
                 await self._pool.check()
-            except psycopg.Error as error:
-                await self.end(connection)
-                raise _refused_door(door) or _meaning(error) from error
             except BaseException:
                 await self.end(connection)
                 raise
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    async def begin_upkeep(self) -> Connection:
-        """Opens a transaction across companies, for the doors in `system` alone. It ends by `end`, as any other."""
-        for last in (False, True):
-            connection = await self._take()
-            try:
-                async with connection.pipeline():
-                    await connection.execute(BEGIN)
-                    await connection.execute(f"set local role {UPKEEP}")
-                return connection
-            except psycopg.OperationalError as error:
-                stale = connection.broken
-                await self.end(connection)
-                if last or not stale:
-                    raise _meaning(error) from error
-                await self._pool.check()
-        raise AssertionError("unreachable: the second attempt returns or raises")
-
     async def end(self, connection: Connection) -> None:
         """Takes back what was not committed, and gives the connection back."""
         try:
-            if not connection.broken and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 await connection.execute("rollback")
         except psycopg.Error:
             log.warning("a transaction could not be rolled back; its connection is dropped")
@@ -216,8 +191,8 @@ class Database:
         """Whether a query is answered."""
         try:
             async with self.connection() as connection:
-                await connection.execute("select 1")
-        except Unavailable:
+                await send(connection, [Asked(_ALIVE, {})])
+        except (Unavailable, PipelineFailed):
             return False
         return True
 
@@ -228,22 +203,25 @@ class Database:
             raise DatabaseAway from error
 
 
-async def execute(connection: Connection, statement: Statement, values: dict[str, Any]) -> AsyncCursor[Row]:
-    """Runs a compiled statement inside a transaction, and says in the product's words what the database refuses."""
-    cursor: AsyncCursor[Row] = connection.cursor(binary=True)
+async def execute(connection: Connection, *asked: Asked) -> list[Result]:
+    """Runs statements inside a transaction, in one round trip, and says in the product's words what is refused."""
     try:
-        await cursor.execute(statement.text, statement.values(values))
-    except psycopg.Error as error:
+        return await send(connection, asked)
+    except (PipelineFailed, psycopg.Error) as error:
         raise _meaning(error) from error
-    return cursor
 
 
-def translated(error: psycopg.Error) -> BaseException:
+def translated(error: psycopg.Error) -> Exception:
     """The refusal that an error of the driver stands for, or the error itself where it is a defect."""
     return _meaning(error)
 
 
-def _opened(actor: Actor, found: Row | None) -> Opened:
+def _opening(actor: Actor) -> Asked:
+    return Asked(OPEN, {"session": actor.session_id, "company": actor.company_id})
+
+
+def _opened(actor: Actor, door: Result) -> Opened:
+    found = door.first()
     if found is None:
         raise SessionEnded
     user_id, account_id, role, edits_all, seq = found
@@ -259,33 +237,28 @@ def _opened(actor: Actor, found: Row | None) -> Opened:
     return Opened(now, seq)
 
 
-def _refused_door(door: AsyncCursor[Row] | None) -> SessionEnded | None:
-    """The refusal, if the opening statement found no session: what followed it in the pipeline failed for want of a
-    company, on the wall's own predicate, and that is not what is to be said.
+_AWAY = {"57P01", "57P02", "57P03", "53300", "53100", "25006", "08006", "08003", "08001"}
+# Deadlock, lock not available, serialisation, cancelled by a timeout.
+_CONTENDED = {"40P01", "55P03", "40001", "57014"}
+
+
+def _meaning(error: PipelineFailed | psycopg.Error, *, door: int | None = None) -> Exception:
+    """The refusal that an error stands for, or the driver's error where it is a defect of ours.
+
+    `door` is the place of the opening statement in the pipeline. If it found no session, what followed it failed on the
+    wall's own predicate, for want of a company, and that is not what is to be said.
     """
-    return SessionEnded() if door is not None and door.rowcount == 0 else None
-
-
-# Deadlock, lock not available, serialisation, cancelled by a timeout, too many connections, shutting down, disk full.
-_PASSING = {
-    "40P01",
-    "55P03",
-    "40001",
-    "57014",
-    "53300",
-    "57P01",
-    "57P02",
-    "57P03",
-    "53100",
-    "25006",
-    "08006",
-    "08003",
-}
-
-
-def _meaning(error: psycopg.Error) -> BaseException:
-    if isinstance(error, psycopg.errors.IntegrityError):
-        return refusal(error)
-    if error.sqlstate in _PASSING or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None):
+    cause: psycopg.Error
+    if isinstance(error, PipelineFailed):
+        if door is not None and len(error.done) > door and error.done[door].count == 0:
+            return SessionEnded()
+        cause = error.cause
+    else:
+        cause = error
+    if isinstance(cause, psycopg.errors.IntegrityError):
+        return refusal(cause)
+    if cause.sqlstate in _CONTENDED:
+        return Contended()
+    if cause.sqlstate in _AWAY or (isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None):
         return DatabaseAway()
-    return error
+    return cause

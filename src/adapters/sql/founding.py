@@ -1,26 +1,28 @@
 """Writing a new company, from inside a transaction that may be another company's."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from sqlalchemy import Boolean, DateTime, Integer, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.sql import event_log
-from adapters.sql.connection import Connection, translated
+from adapters.sql.connection import Connection, execute
+from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.log import event_sequences
 from adapters.sql.tables.work import users
 from core.companies.model import Company
+from core.kernel.actor import Via
 from core.kernel.events import Fact
 from core.users.model import User
 
 _instant = DateTime(timezone=True)
-_ENTER = "select set_config('app.company_id', %(company)s, true)"
-_LEAVE = "select current_setting('app.company_id', true)"
+_ENTER = Statement.plain("select set_config('app.company_id', %(company)s, true)")
+_PRESENT = Statement.plain("select current_setting('app.company_id', true)")
 
 _ADD_COMPANY = Statement(
     insert(companies)
@@ -53,25 +55,28 @@ _ADD_USER = Statement(
 _ADD_SEQUENCE = Statement(insert(event_sequences).values(last_seq=0))
 
 
-async def found(connection: Connection, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+async def found(
+    connection: Connection, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+) -> int:
     """Writes a company, its first owner and the beginning of its log, as the application role; returns its sequence.
 
-    The transaction's own company, if it has one, is in force again afterwards. A code that is taken gets a suffix.
+    The transaction's own company, if it has one, is in force again afterwards. A code that is taken gets a
+    suffix; `facts` is called once the code is settled.
     """
-    try:
-        before = await (await connection.execute(_LEAVE)).fetchone()
-        await connection.execute(_ENTER, {"company": str(company.id)})
-        stem = company.code
-        while not await _added(connection, company):
-            company.code = f"{stem}-{secrets.token_hex(3)}"
-        await _run(connection, _ADD_USER, _user_values(owner))
-        await _run(connection, _ADD_SEQUENCE, {})
-        values = event_log.append_values(list(facts), actor_id=owner.id, via="session", at=at)
-        await _run(connection, event_log.APPEND, values)
-        await connection.execute(_ENTER, {"company": before[0] if before and before[0] else ""})
-    except psycopg.Error as error:
-        raise translated(error) from error
-    return len(facts)
+    (present, _) = await execute(connection, Asked(_PRESENT, {}), Asked(_ENTER, {"company": str(company.id)}))
+    before = present.first()
+    stem = company.code
+    while not await _added(connection, company):
+        company.code = f"{stem}-{secrets.token_hex(3)}"
+    happened = list(facts())
+    await execute(
+        connection,
+        Asked(_ADD_USER, _user_values(owner)),
+        Asked(_ADD_SEQUENCE, {}),
+        Asked(event_log.APPEND, event_log.append_values(happened, actor_id=owner.id, via=str(Via.SESSION), at=at)),
+        Asked(_ENTER, {"company": before[0] if before and before[0] else ""}),
+    )
+    return len(happened)
 
 
 async def _added(connection: Connection, company: Company) -> bool:
@@ -79,12 +84,8 @@ async def _added(connection: Connection, company: Company) -> bool:
         name: getattr(company, name)
         for name in ("id", "name", "code", "contact_email", "version", "created_at", "updated_at")
     }
-    cursor = await connection.execute(_ADD_COMPANY.text, _ADD_COMPANY.values(values))
-    return cursor.rowcount == 1
-
-
-async def _run(connection: Connection, statement: Statement, values: dict[str, Any]) -> None:
-    await connection.execute(statement.text, statement.values(values))
+    (added,) = await execute(connection, Asked(_ADD_COMPANY, values))
+    return added.count == 1
 
 
 def _user_values(user: User) -> dict[str, Any]:

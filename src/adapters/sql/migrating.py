@@ -3,15 +3,17 @@
 from importlib.resources import files
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 import adapters.sql.tables.identity
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
+from adapters.sql.preflight import newest_revision
 from adapters.sql.roles import UPKEEP, make_roles
 from adapters.sql.tenancy import metadata
 
@@ -23,21 +25,29 @@ def migrate(*, owner_url: str, application_url: str, revision: str = "head") -> 
 
 
 def run(*, owner_url: str, application_role: str, revision: str) -> None:
-    """Moves the database up or down to a revision."""
-    engine = create_engine(make_url(owner_url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    """Moves the database up or down to a revision. `head` leaves a database alone that a newer release migrated."""
+    # Whatever the driver's own library reads, the runtime works with; nothing else takes the URL apart.
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql("select pg_advisory_lock(7163298415)")
         connection.commit()
         settings = config(connection, application_role=application_role)
-        if revision == "head" or revision.startswith("+"):
-            command.upgrade(settings, revision)
-        else:
+        if revision != "head" and not revision.startswith("+"):
             command.downgrade(settings, revision)
+        elif revision != "head" or not _is_newer(connection):
+            command.upgrade(settings, revision)
         # The server looks at it before it starts.
         role = connection.dialect.identifier_preparer.quote(application_role)
         connection.exec_driver_sql(f"grant select on alembic_version to {role}")
         connection.commit()
     engine.dispose()
+
+
+def _is_newer(connection: Connection) -> bool:
+    """Whether a later release has migrated the database: this one does not know its revision."""
+    present = MigrationContext.configure(connection).get_current_revision()
+    connection.commit()
+    return present is not None and present > newest_revision()
 
 
 def config(connection: Connection, *, application_role: str) -> Config:

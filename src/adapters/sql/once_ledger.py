@@ -1,5 +1,6 @@
 """What requests with an Idempotency-Key resulted in, kept for 24 hours."""
 
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from adapters.sql.connection import Database, Row
+from adapters.sql.connection import COMMIT, Database, execute
+from adapters.sql.pipeline import Asked, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import event_sequences, idempotency_keys
 from core.kernel.actor import Actor
@@ -27,7 +29,7 @@ _KEPT: ColumnElement[Any] = literal_column("interval '24 hours'")
 _table = idempotency_keys.c
 
 # Whoever holds it is carrying the request out; a second one is told so instead of waiting.
-LOCK = "select pg_try_advisory_xact_lock(%(lock)s)"
+LOCK = Statement.plain("select pg_try_advisory_xact_lock(%(lock)s::bigint)")
 
 FIND = Statement(
     select(
@@ -132,10 +134,18 @@ class SqlOnceLedger:
             "status": refused.status,
             "problem": refused.problem,
         }
-        keep = (KEEP.text, KEEP.values(values))
-        connection, _, _ = await self._database.begin(actor, [])
+        lock = Asked(LOCK, {"lock": lock_number(actor, once)})
+        connection, _, (locked,) = await self._database.begin(actor, [lock])
         try:
-            await connection.execute(*keep)
-            await connection.execute("commit")
+            # Whoever has the lock is carrying the same request out again: what comes of that is what counts.
+            if locked is not None and locked[0]:
+                await execute(connection, Asked(KEEP, values), Asked(COMMIT, {}))
         finally:
             await self._database.end(connection)
+
+
+def lock_number(actor: Actor, once: Once) -> int:
+    """The number that stands for a caller's key among the advisory locks."""
+    parts = (str(actor.company_id), str(actor.user_id), once.method, once.path, once.key)
+    digest = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)

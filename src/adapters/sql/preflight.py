@@ -2,20 +2,46 @@
 enough.
 """
 
+import logging
 from importlib.resources import files
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
-from adapters.sql.roles import INSPECT, UPKEEP, refuse_wrong_role
+from adapters.sql.roles import INSPECT, ISOLATION, UPKEEP, refuse_wrong_role
+
+log = logging.getLogger("flowtrack.sql")
 
 
 class NotReady(Exception):
     """The database cannot be worked with yet. The message says why, and how to mend it."""
 
 
+def refuse_malformed(url: str, *, variable: str) -> None:
+    """Raises NotReady for a URL that PostgreSQL's library would take apart otherwise than it was meant.
+
+    The library's own words would quote it, and the password with it.
+    """
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.Error:
+        given = {"port": "?"}
+    host, port, name = (str(given.get(part) or "") for part in ("host", "port", "dbname"))
+    # A sign of a password that is not percent-encoded: its rest was taken for the host, the port or the database.
+    if "@" in host[1:] + name or (not port.replace(",", "0").isdigit() and port):
+        raise NotReady(
+            f"{variable} cannot be read as the URL of a PostgreSQL, postgresql://role:password@host:5432/database; "
+            "in the password, percent-encode what is no letter or digit (@ is %40, / is %2F)."
+        )
+
+
 def check_database(url: str) -> None:
-    """Raises NotReady, or WrongRole for a role that would see through the tenant wall."""
+    """Raises NotReady, or WrongRole for a role that would see through the tenant wall.
+
+    A database that is newer than this release is worked with: while a new one is rolled out, the old one goes on.
+    """
+    refuse_malformed(url, variable="FLOWTRACK_DATABASE_URL")
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
             found = connection.execute(INSPECT, {"upkeep": UPKEEP}).fetchone()
@@ -30,12 +56,25 @@ def check_database(url: str) -> None:
             if connection.info.server_version < 150000:
                 raise NotReady("The database is PostgreSQL older than 15; FlowTrack works with 15 to 18.")
             present = _revision(connection)
+            isolation = connection.execute("show default_transaction_isolation").fetchone()
     except psycopg.Error as error:
         raise NotReady(f"The database that FLOWTRACK_DATABASE_URL names cannot be worked with: {error}") from error
-    if present != newest_revision():
+    needed = newest_revision()
+    # Revisions are numbers of four digits.
+    if present is None or present < needed:
         raise NotReady(
-            f"The database is at revision {present or 'none'}, and this release needs {newest_revision()}: "
-            "run `flowtrack migrate`"
+            f"The database is at revision {present or 'none'}, and this release needs {needed}: run `flowtrack migrate`"
+        )
+    if present > needed:
+        log.warning(
+            "the database is at revision %s, newer than this release's %s; it is worked with all the same",
+            present,
+            needed,
+        )
+    if isolation is None or isolation[0] != ISOLATION:
+        raise NotReady(
+            f"The role {found[0]!r} does not start with default_transaction_isolation = '{ISOLATION}', which reads "
+            "rely on: run `flowtrack migrate`"
         )
 
 

@@ -5,7 +5,7 @@ policies only on the tables that the doors across companies need; the applicatio
 but inherits nothing of it: a plain GRANT would open the whole wall.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
@@ -13,9 +13,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 UPKEEP: Final = "flowtrack_upkeep"
 
-# What the application's sessions start with. In one statement's pipeline, all that is read is of one snapshot.
+# In one statement's pipeline, all that is read is of one snapshot.
+ISOLATION: Final = "repeatable read"
+# What the application's sessions start with.
 _SETTINGS = {
-    "default_transaction_isolation": "repeatable read",
+    "default_transaction_isolation": ISOLATION,
     "statement_timeout": "30s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
@@ -27,12 +29,28 @@ class WrongRole(Exception):
     """The database role would see through the tenant wall. The message says how to mend it."""
 
 
+# What the second of two installations on one server hears when both make or change the same role at once: advisory
+# locks are a database's own, and roles are the server's.
+_AT_ONCE = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation, psycopg.errors.InternalError_)
+_ATTEMPTS = 10
+
+
 def make_roles(*, owner_url: str, application_url: str) -> str:
     """Makes the application's and the upkeep role as the owner, and returns the application role's name.
 
-    The owner needs CREATEROLE. A password in `application_url` becomes the application role's. Raises WrongRole where
-    both URLs name the same role, and psycopg.Error.
+    The owner needs CREATEROLE. The password in `application_url` becomes the application role's: of a new role, and
+    of an existing one that cannot sign in with it, so that a changed URL changes the password. It is sent as a SCRAM
+    secret and never in clear. Raises WrongRole where both URLs name the same role, and psycopg.Error.
     """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _make_roles(owner_url, application_url)
+        except _AT_ONCE:
+            continue
+    return _make_roles(owner_url, application_url)
+
+
+def _make_roles(owner_url: str, application_url: str) -> str:
     given = conninfo_to_dict(application_url)
     application = str(given.get("user") or "")
     with psycopg.connect(owner_url, autocommit=True) as connection:
@@ -43,7 +61,7 @@ def make_roles(*, owner_url: str, application_url: str) -> str:
                 "Put another user name into it, for example flowtrack_app; `flowtrack migrate` makes the role."
             )
         modern = connection.info.server_version >= 160000
-        # Two installations on one server may make the shared role at once.
+        # Several processes of one installation may start at once.
         connection.execute("select pg_advisory_lock(7163298414)")
         existing = {
             name
@@ -53,13 +71,12 @@ def make_roles(*, owner_url: str, application_url: str) -> str:
         }
         if UPKEEP not in existing:
             connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(UPKEEP)))
+        password = _secret(connection, application, str(given.get("password") or ""))
         if application not in existing:
-            statement = sql.SQL("create role {} login noinherit nosuperuser nobypassrls").format(
-                sql.Identifier(application)
-            )
-            if given.get("password"):
-                statement += sql.SQL(" password {}").format(sql.Literal(given["password"]))
-            connection.execute(statement)
+            statement = sql.SQL("create role {} login noinherit nosuperuser nobypassrls")
+            connection.execute(statement.format(sql.Identifier(application)) + password)
+        elif given.get("password") and not _lets_in(application_url):
+            connection.execute(sql.SQL("alter role {}").format(sql.Identifier(application)) + password)
         granted = connection.execute(
             "select pg_has_role(%s, %s, 'member'), pg_has_role(current_user, %s, 'member')",
             (application, UPKEEP, UPKEEP),
@@ -89,6 +106,22 @@ def make_roles(*, owner_url: str, application_url: str) -> str:
         )
         connection.execute("select pg_advisory_unlock(7163298414)")
     return application
+
+
+def _secret(connection: psycopg.Connection[Any], role: str, password: str) -> sql.Composable:
+    """What sets a role's password, as the server stores it: logs and lists of statements never hold it in clear."""
+    if not password:
+        return sql.SQL("")
+    secret = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    return sql.SQL(" password {}").format(sql.Literal(secret.decode()))
+
+
+def _lets_in(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 INSPECT = """

@@ -4,16 +4,18 @@ They work under the upkeep role, for one transaction at a time (`SET LOCAL ROLE`
 that these doors need. What belongs to a company is written as the application role, inside the tenant wall.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import psycopg
-
-from adapters.sql.connection import Connection, Database, Row, translated
+from adapters.sql.connection import COMMIT, Connection, Database, execute
 from adapters.sql.founding import found
+from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.readers.companies import company_view, user_view
+from adapters.sql.roles import UPKEEP
+from adapters.sql.statement import Statement
 from core.auth.model import Account, LoginSession
 from core.auth.read_models import Membership
 from core.companies.model import Company
@@ -23,11 +25,12 @@ from core.kernel.events import Fact
 from core.users.model import User
 from core.users.read_models import UserView
 
-_AS_UPKEEP = "set local role flowtrack_upkeep"
-_AS_APPLICATION = "set local role none"
+_AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
+_AS_APPLICATION = Statement.plain("set local role none")
 
 _ACCOUNT = "select id, email, name, password_hash, created_at, updated_at, email_verified_at, version from accounts"
-_BY_USERNAME = """
+_ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where email = %(email)s")
+_BY_USERNAME = Statement.plain("""
 select a.id, a.email, a.name, a.password_hash, a.created_at, a.updated_at, a.email_verified_at, a.version
   from accounts a
   join users u on u.account_id = a.id and u.is_active
@@ -35,21 +38,21 @@ select a.id, a.email, a.name, a.password_hash, a.created_at, a.updated_at, a.ema
  where lower(u.username) = lower(%(username)s)
    and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
-"""
-_MEMBERSHIPS = """
+""")
+_MEMBERSHIPS = Statement.plain("""
 select u.id, c.id, c.name, c.code, u.role
   from users u join companies c on c.id = u.company_id
  where u.account_id = %(account)s and u.is_active and c.is_active
  order by u.last_login_at desc nulls last, u.created_at, u.id
-"""
-_MEMBERSHIP = """
+""")
+_MEMBERSHIP = Statement.plain("""
 select u.id, u.role, c.id, c.name, c.code, c.contact_email, c.is_active, c.members_edit_all_project_tasks, c.time_zone,
        c.version, c.created_at, c.updated_at,
        u.id, u.kind, u.name, u.email, u.username, u.role, u.is_active, u.last_login_at, u.version, u.created_at,
        u.updated_at
   from users u join companies c on c.id = u.company_id
  where u.account_id = %(account)s and u.company_id = %(company)s and u.is_active and c.is_active
-"""
+""")
 _SESSION_FIELDS = (
     "id",
     "account_id",
@@ -63,22 +66,45 @@ _SESSION_FIELDS = (
     "generation",
     "replaced_at",
     "revoked_at",
+    "current_company_id",
 )
-_SESSION = f"select {', '.join(_SESSION_FIELDS)} from login_sessions where id = %(id)s for update"
-_ADD_SESSION = (
+_SESSION = Statement.plain(f"select {', '.join(_SESSION_FIELDS)} from login_sessions where id = %(id)s for update")
+_ADD_SESSION = Statement.plain(
     f"insert into login_sessions ({', '.join(_SESSION_FIELDS)}) "
     f"values ({', '.join(f'%({field})s' for field in _SESSION_FIELDS)})"
 )
-_SAVE_SESSION = """
+_SAVE_SESSION = Statement.plain("""
 update login_sessions set last_used_at = %(last_used_at)s, expires_at = %(expires_at)s, generation = %(generation)s,
-       replaced_at = %(replaced_at)s, revoked_at = %(revoked_at)s, authenticated_at = %(authenticated_at)s
+       replaced_at = %(replaced_at)s, revoked_at = %(revoked_at)s, authenticated_at = %(authenticated_at)s,
+       current_company_id = %(current_company_id)s
  where id = %(id)s
-"""
-_ADD_ACCOUNT = """
+""")
+_ADD_ACCOUNT = Statement.plain("""
 insert into accounts (id, email, name, password_hash, email_verified_at, version, created_at, updated_at)
 values (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(email_verified_at)s, %(version)s, %(created_at)s,
         %(updated_at)s)
-"""
+""")
+
+# In one order, whoever asks: two devices that sign all others out must not wait for each other.
+_LOCK_ALL = Statement.plain("""
+select id from login_sessions where account_id = (select account_id from login_sessions where id = %(id)s)
+ order by id for update
+""")
+_REVOKE_ALL = Statement.plain(
+    "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
+)
+_NOTE_LOGIN = Statement.plain(
+    "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
+)
+_KEYS = Statement.plain(
+    "select kid, public_jwk, sealed_private_jwk, retired_at from signing_keys order by created_at desc"
+)
+_LOCK_KEYS = Statement.plain("select pg_advisory_xact_lock(7163298416)")
+_ADD_KEY = Statement.plain("""
+insert into signing_keys (kid, public_jwk, sealed_private_jwk, created_at)
+select %(kid)s::text, %(public)s::text, %(private)s::bytea, %(at)s::timestamptz
+ where not exists (select from signing_keys)
+""")
 
 
 class SqlIdentityUnitOfWork:
@@ -89,7 +115,7 @@ class SqlIdentityUnitOfWork:
         self._connection: Connection | None = None
 
     async def account_by_email(self, email: str) -> Account | None:
-        return _account(await self._first(f"{_ACCOUNT} where email = %(email)s", {"email": email}))
+        return _account(await self._first(_ACCOUNT_BY_EMAIL, {"email": email}))
 
     async def account_by_username(
         self, username: str, *, company_id: UUID | None, company_code: str | None
@@ -97,11 +123,8 @@ class SqlIdentityUnitOfWork:
         values = {"username": username, "company_id": company_id, "company_code": company_code}
         return _account(await self._first(_BY_USERNAME, values))
 
-    async def account(self, account_id: UUID) -> Account | None:
-        return _account(await self._first(f"{_ACCOUNT} where id = %(id)s", {"id": account_id}))
-
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
-        rows = await (await self._run(_MEMBERSHIPS, {"account": account_id})).fetchall()
+        rows = (await self._run(_MEMBERSHIPS, {"account": account_id})).rows()
         return tuple(
             Membership(user_id=row[0], company_id=row[1], company_name=row[2], company_code=row[3], role=Role(row[4]))
             for row in rows
@@ -115,13 +138,17 @@ class SqlIdentityUnitOfWork:
         names = ("id", "email", "name", "password_hash", "email_verified_at", "version", "created_at", "updated_at")
         await self._run(_ADD_ACCOUNT, {name: getattr(account, name) for name in names})
 
-    async def add_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+    async def add_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> int:
         await self._run(_AS_APPLICATION)
         seq = await found(self._open_connection, company, owner, facts, at=at)
         await self._run(_AS_UPKEEP)
         return seq
 
-    async def session(self, session_id: UUID) -> LoginSession | None:
+    async def session(self, session_id: UUID, *, and_others: bool = False) -> LoginSession | None:
+        if and_others:
+            await self._run(_LOCK_ALL, {"id": session_id})
         row = await self._first(_SESSION, {"id": session_id})
         return LoginSession(**dict(zip(_SESSION_FIELDS, row, strict=True))) if row is not None else None
 
@@ -132,17 +159,13 @@ class SqlIdentityUnitOfWork:
         await self._run(_SAVE_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
 
     async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None:
-        statement = (
-            "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
-        )
-        await self._run(statement, {"account": account_id, "at": at})
+        await self._run(_REVOKE_ALL, {"account": account_id, "at": at})
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
-        statement = "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
-        await self._run(statement, {"user": user_id, "company": company_id, "at": at})
+        await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})
 
     async def commit(self) -> None:
-        await self._run("commit")
+        await self._run(COMMIT)
 
     async def __aenter__(self) -> Self:
         self._connection = await self._database.begin_upkeep()
@@ -160,14 +183,12 @@ class SqlIdentityUnitOfWork:
         assert self._connection is not None, "the unit of work is not open"
         return self._connection
 
-    async def _run(self, statement: str, values: dict[str, Any] | None = None) -> psycopg.AsyncCursor[Row]:
-        try:
-            return await self._open_connection.execute(statement, values)
-        except psycopg.Error as error:
-            raise translated(error) from error
+    async def _run(self, statement: Statement, values: dict[str, Any] | None = None) -> Result:
+        (found,) = await execute(self._open_connection, Asked(statement, values or {}))
+        return found
 
-    async def _first(self, statement: str, values: dict[str, Any]) -> Row | None:
-        return await (await self._run(statement, values)).fetchone()
+    async def _first(self, statement: Statement, values: dict[str, Any]) -> Row | None:
+        return (await self._run(statement, values)).first()
 
 
 class SqlSigningKeys:
@@ -180,10 +201,8 @@ class SqlSigningKeys:
         """kid, public JWK, sealed private JWK, and when it was retired; the newest first."""
         connection = await self._database.begin_upkeep()
         try:
-            cursor = await connection.execute(
-                "select kid, public_jwk, sealed_private_jwk, retired_at from signing_keys order by created_at desc"
-            )
-            return [(row[0], row[1], bytes(row[2]), row[3]) for row in await cursor.fetchall()]
+            (found,) = await execute(connection, Asked(_KEYS, {}))
+            return [(row[0], row[1], bytes(row[2]), row[3]) for row in found.rows()]
         finally:
             await self._database.end(connection)
 
@@ -191,13 +210,10 @@ class SqlSigningKeys:
         """Adds a key unless there is one: of several processes that start at once, one wins."""
         connection = await self._database.begin_upkeep()
         try:
-            await connection.execute("select pg_advisory_xact_lock(7163298416)")
-            await connection.execute(
-                "insert into signing_keys (kid, public_jwk, sealed_private_jwk, created_at) "
-                "select %(kid)s, %(public)s, %(private)s, %(at)s where not exists (select from signing_keys)",
-                {"kid": kid, "public": public_jwk, "private": sealed_private_jwk, "at": at},
-            )
-            await connection.execute("commit")
+            values = {"kid": kid, "public": public_jwk, "private": sealed_private_jwk, "at": at}
+            # Alone first, so that what follows sees the key of whoever was quicker.
+            await execute(connection, Asked(_LOCK_KEYS, {}))
+            await execute(connection, Asked(_ADD_KEY, values), Asked(COMMIT, {}))
         finally:
             await self._database.end(connection)
 

@@ -1,17 +1,14 @@
 """One transaction of one actor in one company: repositories exist only on it."""
 
-from hashlib import blake2b
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import psycopg
-from psycopg import AsyncCursor
-
 from adapters.sql import event_log, once_ledger
-from adapters.sql.connection import Connection, Database, Opened, Row, translated
+from adapters.sql.connection import COMMIT, Connection, Database, Opened, execute
+from adapters.sql.pipeline import Asked, Row
 from adapters.sql.statement import Statement
-from adapters.sql.violations import ChangedMeanwhile
 from core.kernel.actor import Actor
+from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
 from core.kernel.once import InFlight, Made, Once
 from core.kernel.ports import Clock
@@ -58,31 +55,16 @@ class SqlUnitOfWork:
 
     async def fetch(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
         """The rows of each statement. One round trip for all of them."""
-        cursors: list[AsyncCursor[Row]] = []
-        connection = self._open_connection
-        try:
-            if len(asked) == 1:
-                cursors.append(await _send(connection, *asked[0]))
-            else:
-                async with connection.pipeline():
-                    cursors.extend([await _send(connection, *each) for each in asked])
-            return [await cursor.fetchall() for cursor in cursors]
-        except psycopg.Error as error:
-            raise translated(error) from error
+        return [found.rows() for found in await execute(self._open_connection, *(Asked(*each) for each in asked))]
 
     async def flush(self) -> None:
         """Sends the collected writes. Raises ChangedMeanwhile where one did not change the rows that it must."""
         writes, self._writes = self._writes, []
         if not writes:
             return
-        connection = self._open_connection
-        try:
-            async with connection.pipeline():
-                cursors = [await _send(connection, write.statement, write.values) for write in writes]
-        except psycopg.Error as error:
-            raise translated(error) from error
-        for write, cursor in zip(writes, cursors, strict=True):
-            if write.rows is not None and cursor.rowcount != write.rows:
+        done = await execute(self._open_connection, *(Asked(write.statement, write.values) for write in writes))
+        for write, result in zip(writes, done, strict=True):
+            if write.rows is not None and result.count != write.rows:
                 raise ChangedMeanwhile
 
     async def commit(self, *, made: Made | None = None) -> int:
@@ -90,23 +72,15 @@ class SqlUnitOfWork:
         assert self._opened is not None, "the unit of work is not open"
         if any(write.rows is not None for write in self._writes):
             await self.flush()
-        connection, seq = self._open_connection, self._opened.seq
-        appended: AsyncCursor[Row] | None = None
-        try:
-            async with connection.pipeline():
-                for write in self._writes:
-                    await _send(connection, write.statement, write.values)
-                if self._facts:
-                    values = event_log.of_actor(self._facts, self.actor, at=self._clock.now())
-                    appended = await _send(connection, event_log.APPEND, values)
-                if self._once is not None and made is not None:
-                    values = once_ledger.made_values(self._once, made, user_id=self.actor.user_id)
-                    await _send(connection, once_ledger.KEEP, values)
-                await connection.execute("commit")
-            if appended is not None:
-                seq = max(row[0] for row in await appended.fetchall())
-        except psycopg.Error as error:
-            raise translated(error) from error
+        asked = [Asked(write.statement, write.values) for write in self._writes]
+        place = len(asked)
+        if self._facts:
+            asked.append(Asked(event_log.APPEND, event_log.of_actor(self._facts, self.actor, at=self._clock.now())))
+        if self._once is not None and made is not None:
+            values = once_ledger.made_values(self._once, made, user_id=self.actor.user_id)
+            asked.append(Asked(once_ledger.KEEP, values))
+        done = await execute(self._open_connection, *asked, Asked(COMMIT, {}))
+        seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
         self._writes, self._facts = [], []
         return seq
 
@@ -115,9 +89,9 @@ class SqlUnitOfWork:
             self._connection, self._opened, _ = await self._database.begin(self._caller)
             return self
         key = once_ledger.key_values(self._once, user_id=self._caller.user_id)
-        lock = (once_ledger.LOCK, {"lock": _lock_number(self._caller, self._once)})
+        lock = Asked(once_ledger.LOCK, {"lock": once_ledger.lock_number(self._caller, self._once)})
         self._connection, self._opened, (locked, found) = await self._database.begin(
-            self._caller, [lock, (once_ledger.FIND.text, once_ledger.FIND.values(key))]
+            self._caller, [lock, Asked(once_ledger.FIND, key)]
         )
         try:
             if locked is None or not locked[0]:
@@ -139,14 +113,3 @@ class SqlUnitOfWork:
     def _open_connection(self) -> Connection:
         assert self._connection is not None, "the unit of work is not open"
         return self._connection
-
-
-async def _send(connection: Connection, statement: Statement, values: dict[str, Any]) -> AsyncCursor[Row]:
-    cursor: AsyncCursor[Row] = connection.cursor(binary=True)
-    return await cursor.execute(statement.text, statement.values(values))
-
-
-def _lock_number(actor: Actor, once: Once) -> int:
-    parts = (str(actor.company_id), str(actor.user_id), once.method, once.path, once.key)
-    digest = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)

@@ -3,7 +3,7 @@
 from psycopg.errors import IntegrityError
 
 from core.auth.errors import EmailTaken
-from core.kernel.errors import Conflict, Refusal
+from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
 from core.projects.errors import ProjectKeyTaken
 from core.users.errors import UsernameTaken
@@ -14,11 +14,6 @@ _MEANING: dict[str, type[Refusal]] = {
     "project_keys_pkey": ProjectKeyTaken,
     "idempotency_keys_pkey": InFlight,
 }
-
-
-class ChangedMeanwhile(Conflict):
-    code = "conflict.changed_meanwhile"
-    title = "Something that this request refers to changed at the same moment; try again"
 
 
 def refusal(error: IntegrityError) -> Refusal:

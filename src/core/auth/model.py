@@ -33,7 +33,7 @@ class LoginSession:
     """One signed-in device of an account: 7 days since its last use, 90 in all.
 
     Its refresh tokens are numbered by `generation`; each is derived from `nonce` and the number, and only the newest
-    works.
+    works. `current_company_id` is where the device last worked, and goes on working after a refresh.
     """
 
     id: UUID
@@ -48,6 +48,7 @@ class LoginSession:
     generation: int = 1
     replaced_at: datetime | None = None
     revoked_at: datetime | None = None
+    current_company_id: UUID | None = None
 
     @staticmethod
     def begin(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -67,8 +68,6 @@ class IdentityUnitOfWork(Protocol):
         self, username: str, *, company_id: UUID | None, company_code: str | None
     ) -> Account | None: ...
 
-    async def account(self, account_id: UUID) -> Account | None: ...
-
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         """The active memberships in active companies, the one signed in to last first."""
         ...
@@ -79,15 +78,19 @@ class IdentityUnitOfWork(Protocol):
         """Raises EmailTaken."""
         ...
 
-    async def add_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> int:
+    async def add_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> int:
         """Opens a company with its first owner and writes the facts to its log; returns its event sequence.
 
-        A code that is taken gets a suffix, and the company is changed accordingly.
+        A code that is taken gets a suffix, and the company is changed accordingly, before `facts` is called.
         """
         ...
 
-    async def session(self, session_id: UUID) -> LoginSession | None:
-        """The login session, locked until the transaction ends."""
+    async def session(self, session_id: UUID, *, and_others: bool = False) -> LoginSession | None:
+        """The login session, locked until the transaction ends; with all others of its account, in one order, if
+        `and_others`.
+        """
         ...
 
     async def add_session(self, session: LoginSession) -> None: ...

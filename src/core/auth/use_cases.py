@@ -27,7 +27,7 @@ from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel import text
 from core.kernel.actor import Actor, Role, Visitor, reading
-from core.kernel.errors import Fault, Invalid, answers
+from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
 from core.users.model import User, username_from
@@ -102,11 +102,10 @@ class AuthUseCases:
             id=self._ids.new(), email=email, name=name, password_hash=password_hash, created_at=at, updated_at=at
         )
         owner_id = self._ids.new()
-        company, company_created = Company.found(
+        company = Company.found(
             id=self._ids.new(),
             name=given.company_name or f"{name[:190]}'s company",
             contact_email=email,
-            founder_id=owner_id,
             at=at,
             pointer="/company_name",
         )
@@ -122,8 +121,9 @@ class AuthUseCases:
         session = self._new_session(account.id, visitor)
         async with self._identity() as uow:
             await uow.add_account(account)
+            await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            session.current_company_id = company.id
             await uow.add_session(session)
-            await uow.add_company(company, owner, (company_created, user_created), at=at)
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
@@ -149,6 +149,7 @@ class AuthUseCases:
                     break
             if membership is None:
                 raise NoActiveMembership
+            session.current_company_id = membership[1].id
             await uow.add_session(session)
             await uow.note_login(membership[0].id, membership[1].id, at=session.created_at)
             await uow.commit()
@@ -181,7 +182,8 @@ class AuthUseCases:
                 await uow.save_session(session)
                 await uow.commit()
                 raise RefreshInvalid
-            membership = await self._membership(uow, session.account_id, company_id)
+            membership = await self._membership(uow, session, company_id)
+            session.current_company_id = membership[1].id
             await uow.save_session(session)
             await uow.commit()
         return self._signed_in(session, membership)
@@ -200,7 +202,7 @@ class AuthUseCases:
             return
         at = self._clock.now()
         async with self._identity() as uow:
-            session = await uow.session(session_id)
+            session = await uow.session(session_id, and_others=everywhere)
             if session is None or not session.is_open(at=at):
                 return
             genuine = genuine or self._refresh_tokens.matches(
@@ -220,7 +222,7 @@ class AuthUseCases:
         """Who the caller is: their user in this company, the company, and all companies of their account."""
         return await self._profiles.profile(actor)
 
-    @answers(SessionEnded, NoActiveMembership)
+    @answers(SessionEnded, ReferenceNotFound)
     async def switch_company(self, actor: Actor, company_id: UUID) -> SignedIn:
         """Gives an access token for another company of the same account, within the same login session."""
         at = self._clock.now()
@@ -228,7 +230,11 @@ class AuthUseCases:
             session = await uow.session(actor.session_id)
             if session is None or not session.is_open(at=at):
                 raise SessionEnded
-            membership = await self._membership(uow, session.account_id, company_id)
+            membership = await uow.membership(session.account_id, company_id)
+            if membership is None:
+                raise ReferenceNotFound(pointer="/company_id")
+            session.current_company_id = membership[1].id
+            await uow.save_session(session)
             await uow.note_login(membership[0].id, membership[1].id, at=at)
             await uow.commit()
         return self._signed_in(session, membership, with_refresh_token=False)
@@ -259,12 +265,15 @@ class AuthUseCases:
         raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
 
     async def _membership(
-        self, uow: IdentityUnitOfWork, account_id: UUID, company_id: UUID | None
+        self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None
     ) -> tuple[UserView, CompanyView]:
-        if company_id is None:
-            memberships = await uow.memberships(account_id)
-            company_id = memberships[0].company_id if memberships else None
-        found = await uow.membership(account_id, company_id) if company_id else None
+        """The company that is wanted; else the one that the device last worked in, if it still may, else another."""
+        if wanted is not None:
+            candidates = [wanted]
+        else:
+            others = [membership.company_id for membership in await uow.memberships(session.account_id)]
+            candidates = [each for each in [session.current_company_id] if each in others] + others
+        found = await uow.membership(session.account_id, candidates[0]) if candidates else None
         if found is None:
             raise NoActiveMembership
         return found

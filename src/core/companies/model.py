@@ -30,11 +30,9 @@ class Company:
     version: int = 1
 
     @staticmethod
-    def found(
-        *, id: UUID, name: str, contact_email: str | None, founder_id: UUID, at: datetime, pointer: str = "/name"
-    ) -> "tuple[Company, CompanyCreated]":
+    def found(*, id: UUID, name: str, contact_email: str | None, at: datetime, pointer: str = "/name") -> "Company":
         """Opens a company. Raises Invalid for a name that is none."""
-        company = Company(
+        return Company(
             id=id,
             name=text.name(name, pointer=pointer),
             code=code_from(name),
@@ -42,8 +40,10 @@ class Company:
             created_at=at,
             updated_at=at,
         )
-        created = CompanyCreated(company_id=id, name=company.name, code=company.code, version=1, created_by=founder_id)
-        return company, created
+
+    def founded(self, *, by: UUID) -> CompanyCreated:
+        """That it was opened; to be said once its code is settled."""
+        return CompanyCreated(company_id=self.id, name=self.name, code=self.code, version=self.version, created_by=by)
 
 
 def code_from(name: str) -> str:

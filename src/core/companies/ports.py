@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -19,11 +20,21 @@ class CompanyUnitOfWork(UnitOfWork, Protocol):
         """The caller's user in the company they act in."""
         ...
 
-    async def open_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> None:
+    async def open_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> None:
         """Writes a company, its first owner, and the facts into its own log.
 
-        A code that is taken gets a suffix, and `company` is changed accordingly.
+        A code that is taken gets a suffix, and `company` is changed accordingly, before `facts` is called.
         """
+        ...
+
+
+class ContactAddresses(Protocol):
+    """Knows what an e-mail address is."""
+
+    def contact(self, address: str) -> str:
+        """The address in its canonical form. Raises Invalid, naming `/contact_email`."""
         ...
 
 

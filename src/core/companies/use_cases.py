@@ -2,7 +2,7 @@ from uuid import UUID
 
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.model import Company
-from core.companies.ports import CompanyReader, OpenCompanyUnitOfWork
+from core.companies.ports import CompanyReader, ContactAddresses, OpenCompanyUnitOfWork
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor, Role, reading
 from core.kernel.errors import Invalid, answers
@@ -22,12 +22,14 @@ class CompanyUseCases:
         reader: CompanyReader,
         clock: Clock,
         ids: Ids,
+        addresses: ContactAddresses,
         registration: str,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._reader = reader
         self._clock = clock
         self._ids = ids
+        self._addresses = addresses
         self._registration = registration
 
     @answers(CompaniesClosed, Invalid, KeyReused, InFlight)
@@ -41,13 +43,13 @@ class CompanyUseCases:
         """
         if self._registration != "open":
             raise CompaniesClosed
+        if contact_email is not None:
+            contact_email = self._addresses.contact(contact_email)
         at = self._clock.now()
         async with self._unit_of_work(actor, once=once) as uow:
             caller = await uow.caller()
             owner_id = self._ids.new()
-            company, company_created = Company.found(
-                id=self._ids.new(), name=name, contact_email=contact_email, founder_id=owner_id, at=at
-            )
+            company = Company.found(id=self._ids.new(), name=name, contact_email=contact_email, at=at)
             owner, user_created = User.join(
                 id=owner_id,
                 account_id=actor.account_id,
@@ -57,7 +59,7 @@ class CompanyUseCases:
                 role=Role.OWNER,
                 at=at,
             )
-            await uow.open_company(company, owner, (company_created, user_created), at=at)
+            await uow.open_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
             seq = await uow.commit(made=Made(kind="company", id=company.id, version=company.version))
         view = CompanyView(
             id=company.id,

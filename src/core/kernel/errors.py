@@ -95,6 +95,23 @@ class Unavailable(Refusal):
     retry_after: ClassVar[int] = 2
 
 
+class DatabaseAway(Unavailable):
+    code = "service.database_away"
+    title = "The database cannot be reached at the moment"
+
+
+class Contended(Unavailable):
+    code = "service.contended"
+    title = "Others were changing the same things; try again"
+
+
+class ChangedMeanwhile(Conflict):
+    """Passing: the same request may well succeed when it is sent again."""
+
+    code = "conflict.changed_meanwhile"
+    title = "Something that this request refers to changed at the same moment; try again"
+
+
 class ReferenceNotFound(Invalid):
     """A reference inside a body names something that is missing or that the caller may not see."""
 

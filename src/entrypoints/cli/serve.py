@@ -41,7 +41,8 @@ def _run(container: Container, settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=20,
+        # Docker kills 10 seconds after its SIGTERM, and the embedded database has to be stopped after this.
+        timeout_graceful_shutdown=8,
         lifespan="on",
     )
     server = uvicorn.Server(config)

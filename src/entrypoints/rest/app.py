@@ -1,6 +1,7 @@
 """The REST application: routes, handlers and middleware put together."""
 
 import gc
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -23,6 +24,7 @@ EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
+_REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 Started = Callable[[Container], Awaitable[None]]
 
@@ -40,7 +42,10 @@ class Compression:
 
 
 def _takes_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+    for name, value in scope["headers"]:
+        if name == b"accept-encoding" and b"gzip" in value:
+            return not _REFUSES_GZIP.search(value)
+    return False
 
 
 def make_app(container: Container, *, on_start: Started | None = None) -> ASGIApp:

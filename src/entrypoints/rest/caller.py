@@ -1,25 +1,30 @@
-"""Who calls, and in what form: checked before anything is parsed, in the order that docs/api.md promises.
+"""Who calls, and in what form: read and checked in the order that docs/api.md promises.
 
-401 comes first, then 413 and 415, then unknown query names; bodies and values are looked at only after that. That the
-login session is still open is asked of the database by the use case, in the statement that opens its transaction.
+401 comes first, then 413 and 415, then unknown query names, then bad values. That the login session is still open is
+asked of the database by the use case, in the statement that opens its transaction.
+
+FastAPI describes these routes; what it would do for each request, they do themselves: its solving of dependencies and
+its exit stacks cost a third of a list's time (docs/performance.md), and none of it is used here.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import json
+from typing import Any, get_args, get_origin
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Visitor
-from core.kernel.errors import Fault
+from core.kernel.errors import Fault, Invalid
 from entrypoints.container import Container
-from entrypoints.rest.errors import HeaderMalformed, ParameterUnknown, RequestRefused
+from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
 from entrypoints.rest.middleware.form import LARGEST_BODY
 
-Handler = Callable[[Request], Awaitable[Response]]
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -42,46 +47,87 @@ def visitor(request: Request) -> Visitor:
 
 
 class PublicRoute(APIRoute):
-    """A route that anybody may call; it still knows its query names and its bodies' form."""
+    """A route that anybody may call. Its endpoint takes the request, path segments as text, query parameters, and at
+    most one model as body; nothing is injected.
+    """
 
     needs_caller = False
 
-    def get_route_handler(self) -> Any:
-        handle: Handler = super().get_route_handler()
-        repeatable = {field.alias: _is_list(field) for field in self.dependant.query_params}
-        takes_body = self.body_field is not None
-        signed_in = self.needs_caller
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        described = self.dependant
+        unknown = described.dependencies or described.header_params or described.cookie_params
+        if unknown or len(described.body_params) > 1:
+            raise TypeError(f"{self.path}: an endpoint takes the request, path, query and one body, no more")
+        self._path_names = {field.alias: field.name for field in described.path_params}
+        self._query = {field.alias: _Parameter(field) for field in described.query_params}
+        self._body = _Body(described.body_params[0]) if described.body_params else None
+        self._request_name = described.request_param_name
 
-        async def checked(request: Request) -> Response:
-            if signed_in:
-                request.scope["flowtrack.actor"] = authenticated(request)
-            headers = request.scope["headers"]
-            accept = None
-            length, media_type = 0, None
-            for name, value in headers:
-                if name == b"accept":
-                    accept = value
-                elif name == b"content-length":
-                    length = _length(value)
-                elif name == b"content-type":
-                    media_type = value
-                elif name == b"transfer-encoding":
-                    length = length or 1
-            if takes_body and length:
-                if length > LARGEST_BODY:
-                    raise RequestRefused(413)
-                if (
-                    media_type is None
-                    or media_type.decode("latin-1").partition(";")[0].strip().lower() not in _BODY_TYPES
-                ):
-                    raise RequestRefused(415)
-            if accept is not None and not _accepts_json(accept):
-                raise RequestRefused(406)
-            if request.scope["query_string"]:
-                _check_names(request, repeatable)
-            return await handle(request)
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request whose path is this route's."""
+        assert self.methods is not None
+        if scope["method"] not in self.methods:
+            raise HTTPException(405)
+        request = Request(scope, receive, send)
+        response = await self._answer(request)
+        await response(scope, receive, send)
 
-        return checked
+    async def _answer(self, request: Request) -> Response:
+        scope = request.scope
+        if self.needs_caller:
+            scope["flowtrack.actor"] = authenticated(request)
+        length, media_type, accepts = 0, "", []
+        for name, value in scope["headers"]:
+            if name == b"accept":
+                accepts.append(value.lower())
+            elif name == b"content-length":
+                length = _length(value)
+            elif name == b"content-type":
+                media_type = value.decode("latin-1").partition(";")[0].strip().lower()
+            elif name == b"transfer-encoding":
+                length = length or 1
+        if self._body is not None and length:
+            if length > LARGEST_BODY:
+                raise RequestRefused(413)
+            if media_type not in _BODY_TYPES:
+                raise RequestRefused(415)
+        if accepts and not any(b"*/*" in each or b"json" in each or b"application/*" in each for each in accepts):
+            raise RequestRefused(406)
+        values: dict[str, Any] = {}
+        if self._request_name is not None:
+            values[self._request_name] = request
+        for alias, name in self._path_names.items():
+            values[name] = scope["path_params"][alias]
+        faults: list[Any] = []
+        if scope["query_string"]:
+            self._read_query(request, values, faults)
+        if self._body is not None:
+            await self._body.read(request, values, faults)
+        if faults:
+            raise RequestValidationError(faults)
+        response: Response = await self.endpoint(**values)
+        return response
+
+    def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
+        given = request.query_params
+        seen: set[str] = set()
+        for name, _ in given.multi_items():
+            parameter = self._query.get(name)
+            if parameter is None:
+                raise ParameterUnknown(faults=(Fault("unknown here", parameter=name[:100]),))
+            if name in seen and not parameter.repeats:
+                raise ParameterUnknown(faults=(Fault("given twice", parameter=name),))
+            seen.add(name)
+        for name in seen:
+            parameter = self._query[name]
+            value, errors = parameter.field.validate(
+                given.getlist(name) if parameter.repeats else given[name], values, loc=("query", name)
+            )
+            if errors:
+                faults.extend(errors)
+            else:
+                values[parameter.field.name] = value
 
 
 class SignedInRoute(PublicRoute):
@@ -92,6 +138,48 @@ class SignedInRoute(PublicRoute):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["openapi_extra"] = {"security": [{"bearer": []}], **(kwargs.get("openapi_extra") or {})}
         super().__init__(*args, **kwargs)
+
+
+class _Parameter:
+    """A query parameter; `repeats` if it may be given several times."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+        self.repeats = get_origin(field.field_info.annotation) is list
+
+
+class _Body:
+    """The one body of an endpoint: a model, or a model or nothing."""
+
+    def __init__(self, field: Any) -> None:
+        self._name: str = field.name
+        annotation = field.field_info.annotation
+        models = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
+        self._is_optional = not field.field_info.is_required()
+        self._adapter: TypeAdapter[Any] = TypeAdapter(models[0])
+
+    async def read(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
+        raw = await request.body()
+        if not raw:
+            if not self._is_optional:
+                faults.append({"type": "missing", "loc": ("body",), "msg": "Field required"})
+            return
+        try:
+            values[self._name] = self._adapter.validate_json(raw)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            if found[0]["type"] == "json_invalid":
+                raise _unreadable(raw) from error
+            faults.extend({**each, "loc": ("body", *each["loc"])} for each in found)
+
+
+def _unreadable(raw: bytes) -> Invalid | BodyMalformed:
+    """Well-formed JSON may still hold text that no encoding can carry: that is a bad value."""
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return BodyMalformed()
+    return Invalid(faults=(Fault("holds a lone surrogate, or is nested too deeply", pointer=""),))
 
 
 def authenticated(request: Request) -> Actor:
@@ -108,40 +196,29 @@ def authenticated(request: Request) -> Actor:
 def expected_version(request: Request, *, in_body: int | None = None) -> int | None:
     """The version that the caller believes to be current, by If-Match or by the body's `version`.
 
-    Raises HeaderMalformed for an If-Match that is no list of one of our tags. `*` matches whatever there is.
+    Raises HeaderMalformed for an If-Match that is not one of our tags, or says otherwise than the body. `*` matches
+    whatever there is.
     """
     header = request.headers.get("if-match")
-    if header is None:
+    if header is None or header.strip() == "*":
         return in_body
     given = header.strip()
-    if given == "*":
-        return in_body
     version = given.removeprefix("W/").strip('"').partition(".")[0]
-    if not (given.startswith(('"', 'W/"')) and given.endswith('"') and version.isascii() and version.isdigit()):
-        raise HeaderMalformed(faults=(Fault('must be an ETag such as "3"', parameter="If-Match"),))
-    return int(version[:18])
-
-
-def _is_list(field: Any) -> bool:
-    return "list[" in str(field.field_info.annotation) or "tuple[" in str(field.field_info.annotation)
-
-
-def _check_names(request: Request, repeatable: dict[str, bool]) -> None:
-    seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
-        if name not in repeatable:
-            raise ParameterUnknown(faults=(Fault("unknown here", parameter=name[:100]),))
-        if name in seen and not repeatable[name]:
-            raise ParameterUnknown(faults=(Fault("given twice", parameter=name),))
-        seen.add(name)
+    if not (
+        given.startswith(('"', 'W/"'))
+        and given.endswith('"')
+        and given.count('"') == 2
+        and version.isascii()
+        and version.isdigit()
+        and len(version) < 19
+    ):
+        raise HeaderMalformed(faults=(Fault('must be one ETag such as "3"', parameter="If-Match"),))
+    if in_body is not None and in_body != int(version):
+        raise HeaderMalformed(faults=(Fault("names another version than the body", parameter="If-Match"),))
+    return int(version)
 
 
 def _length(value: bytes) -> int:
     if not value.isdigit():
         raise HTTPException(400)
     return int(value[:18])
-
-
-def _accepts_json(accept: bytes) -> bool:
-    lower = accept.lower()
-    return b"*/*" in lower or b"json" in lower or b"application/*" in lower

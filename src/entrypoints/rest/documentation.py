@@ -9,6 +9,7 @@ import fastapi_offline
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 
@@ -69,8 +70,25 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."}
         }
+        _complete(app, document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _complete(app: FastAPI, document: dict[str, Any]) -> None:
+    """What FastAPI leaves out: nulls in examples, and that a merge patch has a media type of its own."""
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format][method.lower()]
+            for status, response in route.responses.items():
+                example = response.get("content", {}).get("application/json", {}).get("example")
+                if example is not None:
+                    operation["responses"][str(status)]["content"]["application/json"]["example"] = example
+            if method == "PATCH" and not route.path.endswith("/move"):
+                content = operation["requestBody"]["content"]
+                content["application/merge-patch+json"] = content["application/json"]
 
 
 @public.get("/openapi.json")

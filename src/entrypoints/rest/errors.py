@@ -10,9 +10,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from core.kernel.errors import (
     Conflict,
+    Contended,
+    DatabaseAway,
     Fault,
     Forbidden,
     Invalid,
@@ -55,6 +58,11 @@ class ParameterUnknown(Malformed):
 class HeaderMalformed(Malformed):
     code = "header.malformed"
     title = "A header cannot be read"
+
+
+class ResultGone(Conflict):
+    code = "idempotency.result_gone"
+    title = "The request was carried out before, but what it made is gone, or no longer visible to you"
 
 
 class RequestRefused(Refusal):
@@ -131,7 +139,7 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        if isinstance(error, Malformed | Invalid) or (isinstance(error, RequestRefused) and "route" in request.scope):
+        if isinstance(error, Malformed | Invalid | NotFound | RequestRefused):
             try:
                 await before_refusing(request)
             except Refusal as first:
@@ -148,11 +156,22 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
             return await refused(request, BodyMalformed())
         if error.status_code not in _PROTOCOL:
             return problem(request, RequestRefused(500))
-        return await refused(request, RequestRefused(error.status_code, headers=dict(error.headers or {})))
+        headers = {"Allow": ", ".join(_methods_at(request))} if error.status_code == 405 else None
+        return await refused(request, RequestRefused(error.status_code, headers=headers))
 
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, protocol)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods that are known at the request's path, on whatever routes."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
 def _is_malformed(error: RequestValidationError) -> bool:
@@ -183,7 +202,7 @@ def problem_responses(
     *verbs: Callable[..., object], signed_in: bool = True, also: Iterable[type[Refusal]] = (), body: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, from what its use cases raise: for OpenAPI and the tests."""
-    kinds: list[type[Refusal]] = [*also, ParameterUnknown, Unavailable]
+    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, Contended]
     for verb in verbs:
         kinds.extend(refusals_of(verb))
     codes: dict[int, list[str]] = {}

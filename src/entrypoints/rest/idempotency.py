@@ -10,20 +10,15 @@ from fastapi import Request
 from starlette.responses import Response
 
 from core.kernel.actor import Actor
-from core.kernel.errors import Conflict, Fault, Invalid, NotFound, Refusal
+from core.kernel.errors import ChangedMeanwhile, Conflict, Fault, Invalid, NotFound, Refusal
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
 from core.kernel.paging import Answer
 from entrypoints.rest.caller import caller, container_of
-from entrypoints.rest.errors import MEDIA_TYPE, HeaderMalformed, problem
+from entrypoints.rest.errors import MEDIA_TYPE, HeaderMalformed, ResultGone, problem
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 View = TypeVar("View")
-
-
-class ResultGone(Conflict):
-    code = "idempotency.result_gone"
-    title = "The request was carried out before, but what it made is gone, or no longer visible to you"
 
 
 async def answered_once(
@@ -59,7 +54,8 @@ async def answered_once(
         response.headers["Idempotency-Replayed"] = "true"
         response.headers["X-Event-Seq"] = str(before.seq)
         return response
-    except (InFlight, KeyReused):
+    except (InFlight, KeyReused, ChangedMeanwhile):
+        # These pass: the same request may succeed later.
         raise
     except (Conflict, Invalid) as refusal:
         await _keep(request, once, refusal)

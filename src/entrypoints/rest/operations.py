@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from core.kernel.errors import Refusal
-from entrypoints.rest.errors import problem_responses
+from core.kernel.errors import ChangedMeanwhile, Refusal
+from entrypoints.rest.errors import HeaderMalformed, ResultGone, problem_responses
 
 _SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
 _ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
@@ -29,12 +29,15 @@ def operation(
     is_list: bool = False,
     tagged: bool = False,
     idempotent: bool = False,
+    changes: bool = False,
+    positioned: bool = True,
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
-    becomes the description, and what it raises the other answers.
+    becomes the description, and what it raises the other answers. `changes`: If-Match counts; `positioned`: the answer
+    carries the event sequence.
     """
-    headers: dict[str, Any] = dict(_SEQ) if signed_in else {}
+    headers: dict[str, Any] = dict(_SEQ) if signed_in and positioned else {}
     headers |= _LINK if is_list else {}
     headers |= _ETAG if tagged else {}
     headers |= _LOCATION if status == 201 else {}
@@ -43,20 +46,21 @@ def operation(
         success["model"] = shows
         if example is not None:
             success["content"] = {"application/json": {"example": example}}
-    responses = {status: success, **problem_responses(verb, signed_in=signed_in, also=also, body=body)}
-    if tagged and status == 200 and not body:
-        responses[304] = {"description": "The copy that `If-None-Match` names is current."}
+    kinds = [*also]
     parameters: list[dict[str, Any]] = []
+    if signed_in and (body or status == 204):
+        kinds.append(ChangedMeanwhile)
+    if changes:
+        kinds.append(HeaderMalformed)
+        parameters.append(_header("If-Match", "The tag that you believe to be current; 412 if it is not."))
     if idempotent:
-        parameters.append(
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "A key of your own; a second request with it, within 24 hours, changes nothing.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            }
-        )
+        kinds.extend([HeaderMalformed, ResultGone])
+        wording = "A key of your own; a second request with it, within 24 hours, changes nothing."
+        parameters.append(_header("Idempotency-Key", wording))
+    responses = {status: success, **problem_responses(verb, signed_in=signed_in, also=kinds, body=body)}
+    if tagged and status == 200 and not body:
+        responses[304] = {"description": "The copy that `If-None-Match` names is current.", "headers": dict(_ETAG)}
+        parameters.append(_header("If-None-Match", "The tag of the copy that you have."))
     return {
         "operation_id": id,
         "summary": summary,
@@ -65,4 +69,14 @@ def operation(
         "response_model": None,
         "responses": responses,
         "openapi_extra": {"parameters": parameters} if parameters else None,
+    }
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     }

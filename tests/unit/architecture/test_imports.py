@@ -64,7 +64,7 @@ class TestImports:
             )
             or any(name in ("os.environ", "os.getenv") for name in module.imports())
         }
-        assert readers == MAY_READ_ENVIRONMENT.keys()
+        assert readers <= MAY_READ_ENVIRONMENT.keys()
 
     def test_the_core_asks_its_ports_for_time_ids_and_randomness(self) -> None:
         forbidden = {"now", "utcnow", "today", "uuid1", "uuid4", "uuid7", "token_bytes", "token_hex", "random", "time"}

@@ -45,6 +45,7 @@ ADAPTERS = [
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
     (auth.ProfileReader, SqlCompanyReader, InMemoryCompanyReader),
+    (companies.ContactAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (companies.CompanyReader, SqlCompanyReader, InMemoryCompanyReader),
     (companies.CompanyUnitOfWork, SqlCompanyUnitOfWork, InMemoryCompanyUnitOfWork),
     (projects.Projects, SqlProjects, InMemoryProjects),

@@ -162,7 +162,7 @@ async def _(office: Office) -> Awaitable[object]:
     return office.auth.switch_company(office.mia, office.mia.company_id)
 
 
-@refuses(AuthUseCases.switch_company, NoActiveMembership)
+@refuses(AuthUseCases.switch_company, ReferenceNotFound)
 async def _(office: Office) -> Awaitable[object]:
     stranger = await office.world.company("Elsewhere")
     return office.auth.switch_company(office.mia, stranger.company_id)

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Uuid, bindparam, func, select
 
-from adapters.sql.connection import Database, Row
+from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import users
 from core.auth.read_models import Membership, Profile

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, Uuid, and_, bindparam, cast, func, or_
+from sqlalchemy import ColumnElement, Integer, Select, Text, Uuid, and_, bindparam, cast, func, literal_column, or_
 from sqlalchemy.types import TypeEngine
 
 from core.kernel.paging import Page, PageRequest, Sort
@@ -24,20 +24,33 @@ class Key(NamedTuple):
     nullable: bool = False
 
 
+def in_order(
+    value: ColumnElement[Any], id_column: ColumnElement[Any], *, sort: Sort, nullable: bool
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """What to order by: the value, nulls last, then the id."""
+    first = value.desc() if sort.descending else value.asc()
+    return first.nulls_last() if nullable else first, id_column.desc() if sort.descending else id_column.asc()
+
+
 def ordered(
-    query: Select[Any], *, key: Key, id_column: ColumnElement[Any], sort: Sort, after: bool, after_null: bool
+    query: Select[Any],
+    *,
+    key: Key,
+    id_column: ColumnElement[Any],
+    sort: Sort,
+    after: bool,
+    after_null: bool,
+    most: int,
+    skips: bool,
 ) -> Select[Any]:
-    """The query in order, from after the position in `:at_value` and `:at_id` if `after`; `:most` rows, `:skip` left
-    out. `after_null`: the position's value is null.
+    """The query in order, at most `most` rows, from after the position in `:at_value` and `:at_id` if `after`, whose
+    value is null if `after_null`; without the first `:skip` if `skips`.
     """
-    column, descending = key.column, sort.descending
-    value = column.desc() if descending else column.asc()
-    if key.nullable:
-        value = value.nulls_last()
-    query = query.order_by(value, id_column.desc() if descending else id_column.asc())
+    query = query.order_by(*in_order(key.column, id_column, sort=sort, nullable=key.nullable))
     if after:
-        query = query.where(_beyond(key, id_column, descending=descending, after_null=after_null))
-    return query.limit(bindparam("most", type_=Integer)).offset(bindparam("skip", type_=Integer))
+        query = query.where(_beyond(key, id_column, descending=sort.descending, after_null=after_null))
+    query = query.limit(literal_column(str(most)))
+    return query.offset(bindparam("skip", type_=Integer)) if skips else query
 
 
 def _beyond(key: Key, id_column: ColumnElement[Any], *, descending: bool, after_null: bool) -> ColumnElement[bool]:
@@ -54,7 +67,7 @@ def _beyond(key: Key, id_column: ColumnElement[Any], *, descending: bool, after_
 
 def position_values(page: PageRequest) -> dict[str, Any]:
     """The parameters of `ordered`."""
-    values: dict[str, Any] = {"most": page.limit + 1, "skip": page.skip}
+    values: dict[str, Any] = {"skip": page.skip} if page.skip else {}
     if page.position is not None:
         value, at_id = page.position
         values["at_id"] = at_id

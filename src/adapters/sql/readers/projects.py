@@ -1,7 +1,7 @@
 """Reading projects and their progress."""
 
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -75,18 +75,46 @@ def _views() -> Select[Any]:
     ).select_from(projects.outerjoin(_creators, _creators.c.id == projects.c.created_by))
 
 
-@cache
-def _page(filters: frozenset[str], member: bool, sort: Sort, after: bool, count: bool) -> Statement:
-    query = select(func.count()).select_from(projects) if count else _views()
+class Shape(NamedTuple):
+    """What the statement of a list depends on; all else are parameters."""
+
+    filters: frozenset[str]
+    member: bool
+    sort: Sort
+    after: bool
+    most: int
+    skips: bool
+
+
+def _filtered(query: Select[Any], filters: frozenset[str], *, member: bool) -> Select[Any]:
     if member:
         query = query.where(is_member_of(projects.c.id))
     if "status" in filters:
         query = query.where(projects.c.status == func.any(bindparam("status", type_=ARRAY(Text))))
     if "is_active" in filters:
         query = query.where(projects.c.is_active == bindparam("is_active", type_=Boolean))
-    if not count:
-        query = ordered(query, key=SORTS[sort.field], id_column=projects.c.id, sort=sort, after=after, after_null=False)
-    return Statement(query)
+    return query
+
+
+@lru_cache(maxsize=500)
+def _page(shape: Shape) -> Statement:
+    return Statement(
+        ordered(
+            _filtered(_views(), shape.filters, member=shape.member),
+            key=SORTS[shape.sort.field],
+            id_column=projects.c.id,
+            sort=shape.sort,
+            after=shape.after,
+            after_null=False,
+            most=shape.most,
+            skips=shape.skips,
+        )
+    )
+
+
+@cache
+def _count(filters: frozenset[str], member: bool) -> Statement:
+    return Statement(_filtered(select(func.count()).select_from(projects), filters, member=member))
 
 
 @cache
@@ -127,9 +155,9 @@ class SqlProjectReader:
         filters, member = frozenset(values), visible.member_id is not None
         if member:
             values["member_id"] = visible.member_id
-        statement = _page(filters, member, sort, page.position is not None, False)
-        count = (_page(filters, member, Sort(field="name"), False, True), values) if page.include_total else None
-        found = await self._database.rows(actor, statement, {**values, **position_values(page)}, also=count)
+        shape = Shape(filters, member, sort, page.position is not None, page.limit + 1, page.skip > 0)
+        count = (_count(filters, member), values) if page.include_total else None
+        found = await self._database.rows(actor, _page(shape), {**values, **position_values(page)}, also=count)
         read = SORTS[sort.field].read
         views = [ProjectView._make(row) for row in found.rows]
         total = found.also[0][0] if page.include_total else None

@@ -1,6 +1,6 @@
 """Reading tasks and boards."""
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    FromClause,
     Integer,
     Select,
     SmallInteger,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
-from adapters.sql.readers.paging import Key, ordered, page_of, position_values
+from adapters.sql.readers.paging import Key, in_order, ordered, page_of, position_values
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import board_columns, project_keys, projects, tasks, users
@@ -36,7 +37,6 @@ from core.tasks.ports import TaskFilter, TaskRef
 from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
 
 _assignees = users.alias("assignees")
-_key = projects.c.key + "-" + cast(tasks.c.number, Text)
 _WIDTH = len(TaskView._fields)
 _PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
 
@@ -52,43 +52,33 @@ SORTS = {
 
 
 class Shape(NamedTuple):
-    """What the statement of a list depends on; all else are parameters."""
+    """What the statement of a list depends on; all else are parameters.
+
+    The limit is one of them: PostgreSQL plans for a tenth of all rows where it is a parameter, so it would plan each
+    request again, or sort a whole company.
+    """
 
     filters: frozenset[str]
     sort: Sort
     after: bool
     after_null: bool
+    most: int
+    skips: bool
 
 
-def task_columns() -> list[ColumnElement[Any]]:
-    """The columns of a TaskView, in its order."""
-    columns: list[ColumnElement[Any]] = [
-        tasks.c.id,
-        _key.label("key"),
-        tasks.c.number,
-        tasks.c.title,
-        tasks.c.description,
-        tasks.c.priority,
-        tasks.c.status,
-        tasks.c.column_id,
-        tasks.c.deadline,
-        tasks.c.project_id,
-        tasks.c.assigned_to,
-        _assignees.c.name.label("assigned_to_name"),
-        tasks.c.created_by,
-        tasks.c.completed_at,
-        tasks.c.version,
-        tasks.c.created_at,
-        tasks.c.updated_at,
-    ]
-    assert [column.key for column in columns] == list(TaskView._fields)
-    return columns
+def task_columns(rows: FromClause = tasks) -> list[ColumnElement[Any]]:
+    """The columns of a TaskView, in its order, from rows that have the columns of tasks."""
+    elsewhere: dict[str, ColumnElement[Any]] = {
+        "key": (projects.c.key + "-" + cast(rows.c.number, Text)).label("key"),
+        "assigned_to_name": _assignees.c.name.label("assigned_to_name"),
+    }
+    return [elsewhere[name] if name in elsewhere else rows.c[name] for name in TaskView._fields]
 
 
-def _from_tasks() -> Any:
+def _with_names(rows: FromClause = tasks) -> FromClause:
     # The inner join with projects is what hides the tasks of a deleted one.
-    return tasks.join(projects, projects.c.id == tasks.c.project_id).outerjoin(
-        _assignees, _assignees.c.id == tasks.c.assigned_to
+    return rows.join(projects, projects.c.id == rows.c.project_id).outerjoin(
+        _assignees, _assignees.c.id == rows.c.assigned_to
     )
 
 
@@ -127,26 +117,33 @@ def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
     return query
 
 
-@cache
+@lru_cache(maxsize=500)
 def page_statement(shape: Shape) -> Statement:
-    """The statement of a list; the cache is bounded by the number of shapes that the API can ask for."""
-    columns = task_columns()
+    """The statement of a list: a page of tasks alone, in order, and then the names that go with it.
+
+    The planner does not know that a project belongs to one company; given a join to page over, it would sort all tasks
+    of a big one. That the project still stands is therefore asked in a scalar sub-query, which is not made a join.
+    """
+    standing = select(projects.c.id.is_not(None)).where(projects.c.id == tasks.c.project_id).scalar_subquery()
+    key = SORTS[shape.sort.field]
+    page = ordered(
+        _filtered(select(tasks).where(standing), shape.filters),
+        key=key,
+        id_column=tasks.c.id,
+        sort=shape.sort,
+        after=shape.after,
+        after_null=shape.after_null,
+        most=shape.most,
+        skips=shape.skips,
+    ).subquery("page")
+    columns = task_columns(page)
     if shape.sort.field == "position":
-        columns.append(tasks.c.rank)
-    query = _filtered(select(*columns).select_from(_from_tasks()), shape.filters)
-    return Statement(
-        ordered(
-            query,
-            key=SORTS[shape.sort.field],
-            id_column=tasks.c.id,
-            sort=shape.sort,
-            after=shape.after,
-            after_null=shape.after_null,
-        )
-    )
+        columns.append(page.c.rank)
+    again = in_order(page.c[str(key.column.key)], page.c.id, sort=shape.sort, nullable=key.nullable)
+    return Statement(select(*columns).select_from(_with_names(page)).order_by(*again))
 
 
-@cache
+@lru_cache(maxsize=500)
 def count_statement(filters: frozenset[str]) -> Statement:
     """How many tasks a list has in all."""
     counted = tasks.join(projects, projects.c.id == tasks.c.project_id)
@@ -172,13 +169,17 @@ def ref_values(ref: TaskRef) -> dict[str, Any]:
 
 @cache
 def _one(by_key: bool, member: bool) -> Statement:
-    query = select(*task_columns()).select_from(_from_tasks()).where(named_task(by_key))
+    query = select(*task_columns()).select_from(_with_names()).where(named_task(by_key))
     return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
 
 
 @cache
 def _tag(by_key: bool, member: bool) -> Statement:
-    query = select(tasks.c.version, _key, _assignees.c.name).select_from(_from_tasks()).where(named_task(by_key))
+    query = (
+        select(tasks.c.version, projects.c.key + "-" + cast(tasks.c.number, Text), _assignees.c.name)
+        .select_from(_with_names())
+        .where(named_task(by_key))
+    )
     return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
 
 
@@ -186,7 +187,7 @@ def _tag(by_key: bool, member: bool) -> Statement:
 def _board(by_key: bool, member: bool) -> Statement:
     cards = (
         select(*task_columns(), tasks.c.rank)
-        .select_from(_from_tasks())
+        .select_from(_with_names())
         .where(tasks.c.column_id == board_columns.c.id)
         .order_by(tasks.c.rank, tasks.c.id)
         .limit(bindparam("most", type_=Integer))
@@ -222,7 +223,14 @@ class SqlTaskReader:
     ) -> Answer[Page[TaskView]]:
         filters, values = filter_values(where, visible)
         position = page.position
-        shape = Shape(filters, sort, position is not None, position is not None and position[0] is None)
+        shape = Shape(
+            filters,
+            sort,
+            after=position is not None,
+            after_null=position is not None and position[0] is None,
+            most=page.limit + 1,
+            skips=page.skip > 0,
+        )
         count = (count_statement(filters), values) if page.include_total else None
         asked = {**values, **position_values(page)}
         found = await self._database.rows(actor, page_statement(shape), asked, also=count)

@@ -1,5 +1,6 @@
 """Opening companies from within another one."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from adapters.sql.founding import found
@@ -18,5 +19,7 @@ class SqlCompanyUnitOfWork(SqlUnitOfWork):
         (rows,) = await self.fetch((USER, {"user_id": self.actor.user_id}))
         return user_view(rows[0])
 
-    async def open_company(self, company: Company, owner: User, facts: tuple[Fact, ...], *, at: datetime) -> None:
+    async def open_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> None:
         await found(self._open_connection, company, owner, facts, at=at)

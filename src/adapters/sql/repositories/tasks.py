@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.connection import Database, Row
+from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
 from adapters.sql.readers.tasks import named_task, ref_values
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import board_columns, project_members, projects, tasks, users

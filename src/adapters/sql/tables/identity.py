@@ -65,6 +65,7 @@ login_sessions = Table(
     instant("expires_at"),
     instant("authenticated_at"),
     instant("revoked_at", nullable=True),
+    Column("current_company_id", Uuid, ForeignKey("companies.id", ondelete="SET NULL")),
 )
 Index("login_sessions_of_account", login_sessions.c.account_id)
 

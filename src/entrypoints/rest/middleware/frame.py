@@ -59,7 +59,7 @@ class Frame:
         try:
             await self._app(scope, receive, framed)
         except Exception:
-            log.exception("a request failed", extra={"request_id": request_id, "path": scope["path"]})
+            log.exception("a request failed", extra={"request_id": request_id})
             if not status:
                 await _answer_defect(scope, request_id, framed)
             elif not complete:

@@ -19,13 +19,13 @@ from entrypoints.rest import answers
 from entrypoints.rest.caller import PublicRoute, SignedInRoute, authenticated, caller, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
-from entrypoints.rest.v1.fields import Given, Name, Shown
+from entrypoints.rest.v1.fields import Given, Name, Shown, Text
 
 public = APIRouter(prefix="/api/v1/auth", route_class=PublicRoute, tags=["Authentication"])
 signed_in = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Authentication"])
 
 _NO_STORE = [(b"cache-control", b"no-store")]
-Email = Annotated[str, Field(min_length=3, max_length=254)]
+Email = Annotated[Text, Field(min_length=3, max_length=254)]
 # Longer than any that is accepted, so that the rule of the product refuses it, and short enough to be no burden.
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -69,21 +69,21 @@ class RegisterGiven(Given):
     email: Email
     password: Password
     name: Name | None = None
-    username: Annotated[str | None, Field(max_length=50)] = None
+    username: Annotated[Text, Field(max_length=50)] | None = None
     company_name: Name | None = None
 
 
 class LoginGiven(Given):
     password: Password
     email: Email | None = None
-    username: Annotated[str | None, Field(max_length=50)] = None
-    company: Annotated[str | None, Field(max_length=100)] = None
+    username: Annotated[Text, Field(max_length=50)] | None = None
+    company: Annotated[Text, Field(max_length=100)] | None = None
     company_id: UUID | None = None
     return_refresh_token: bool = False
 
 
 class RefreshGiven(Given):
-    refresh_token: Annotated[str | None, Field(max_length=500)] = None
+    refresh_token: Annotated[Text, Field(max_length=500)] | None = None
     company_id: UUID | None = None
 
 
@@ -107,6 +107,11 @@ USER_EXAMPLE = {
     "version": 1,
     "created_at": "2026-11-20T09:30:00.123456Z",
     "updated_at": "2026-11-20T09:30:00.123456Z",
+}
+PROFILE_EXAMPLE = {
+    **USER_EXAMPLE,
+    "company": COMPANY_EXAMPLE,
+    "companies": [{name: COMPANY_EXAMPLE[name] for name in ("id", "name", "code", "role")}],
 }
 SIGNED_IN_EXAMPLE = {
     "access_token": "eyJhbGciOiJFZERTQSJ9...",
@@ -141,10 +146,16 @@ def auth_of(request: Request) -> AuthUseCases:
 @public.post(
     "/register",
     **operation(
-        AuthUseCases.register, id="register", summary="Register", status=201, shows=SignedInShown,
-        example=SIGNED_IN_EXAMPLE, body=True, signed_in=False,
+        AuthUseCases.register,
+        id="register",
+        summary="Register",
+        status=201,
+        shows=SignedInShown,
+        example=SIGNED_IN_EXAMPLE,
+        body=True,
+        signed_in=False,
     ),
-)  # fmt: skip
+)
 async def register(request: Request, given: RegisterGiven) -> Response:
     registration = Registration(
         email=given.email,
@@ -160,10 +171,15 @@ async def register(request: Request, given: RegisterGiven) -> Response:
 @public.post(
     "/login",
     **operation(
-        AuthUseCases.login, id="login", summary="Sign in", shows=SignedInShown, example=SIGNED_IN_EXAMPLE, body=True,
+        AuthUseCases.login,
+        id="login",
+        summary="Sign in",
+        shows=SignedInShown,
+        example=SIGNED_IN_EXAMPLE,
+        body=True,
         signed_in=False,
     ),
-)  # fmt: skip
+)
 async def login(request: Request, given: LoginGiven) -> Response:
     credentials = Credentials(
         password=given.password,
@@ -179,10 +195,16 @@ async def login(request: Request, given: LoginGiven) -> Response:
 @public.post(
     "/refresh",
     **operation(
-        AuthUseCases.refresh, id="refresh", summary="Renew the access token", shows=SignedInShown,
-        example=SIGNED_IN_EXAMPLE, body=True, signed_in=False, also=(OriginRefused,),
+        AuthUseCases.refresh,
+        id="refresh",
+        summary="Renew the access token",
+        shows=SignedInShown,
+        example=SIGNED_IN_EXAMPLE,
+        body=True,
+        signed_in=False,
+        also=(OriginRefused,),
     ),
-)  # fmt: skip
+)
 async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()] = None) -> Response:
     given = given or RefreshGiven()
     from_cookie = given.refresh_token is None
@@ -194,10 +216,15 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
 @public.post(
     "/logout",
     **operation(
-        AuthUseCases.logout, id="logout", summary="Sign out", status=204, body=True, signed_in=False,
+        AuthUseCases.logout,
+        id="logout",
+        summary="Sign out",
+        status=204,
+        body=True,
+        signed_in=False,
         also=(OriginRefused,),
     ),
-)  # fmt: skip
+)
 async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] = None) -> Response:
     try:
         actor = authenticated(request)
@@ -222,7 +249,7 @@ async def me(request: Request) -> Response:
     return answers.JsonResponse(answers.encoded(body), headers=[*_NO_STORE, (b"x-event-seq", str(seq).encode())])
 
 
-_me = operation(AuthUseCases.me, id="getMe", summary="Who I am", shows=ProfileShown)
+_me = operation(AuthUseCases.me, id="getMe", summary="Who I am", shows=ProfileShown, example=PROFILE_EXAMPLE)
 signed_in.add_api_route("/auth/me", me, methods=["GET"], **_me)
 for _alias in ("/users/me", "/users/profile"):
     signed_in.add_api_route(
@@ -233,10 +260,15 @@ for _alias in ("/users/me", "/users/profile"):
 @signed_in.post(
     "/auth/switch-company",
     **operation(
-        AuthUseCases.switch_company, id="switchCompany", summary="Act in another of my companies",
-        shows=SignedInShown, example=SIGNED_IN_EXAMPLE, body=True,
+        AuthUseCases.switch_company,
+        id="switchCompany",
+        positioned=False,
+        summary="Act in another of my companies",
+        shows=SignedInShown,
+        example=SIGNED_IN_EXAMPLE,
+        body=True,
     ),
-)  # fmt: skip
+)
 async def switch_company(request: Request, given: SwitchGiven) -> Response:
     done = await auth_of(request).switch_company(caller(request), given.company_id)
     return _signed_in(request, done, status=200, show_refresh_token=False)

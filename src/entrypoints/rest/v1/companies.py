@@ -17,7 +17,7 @@ from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import company_id as parsed_company_id
-from entrypoints.rest.v1.fields import Given, Name, Shown
+from entrypoints.rest.v1.fields import Given, Name, Shown, Text
 
 router = APIRouter(prefix="/api/v1/companies", route_class=SignedInRoute, tags=["Companies"])
 
@@ -42,7 +42,7 @@ class CompanyShown(Shown):
 
 class CompanyGiven(Given):
     name: Name
-    contact_email: Annotated[str | None, Field(max_length=254)] = None
+    contact_email: Annotated[Text, Field(max_length=254)] | None = None
 
 
 COMPANY_EXAMPLE = {
@@ -85,10 +85,13 @@ def companies_of(request: Request) -> CompanyUseCases:
 @router.get(
     "",
     **operation(
-        CompanyUseCases.list, id="listCompanies", summary="List my companies", shows=list[CompanyShown],
+        CompanyUseCases.list,
+        id="listCompanies",
+        summary="List my companies",
+        shows=list[CompanyShown],
         example=[COMPANY_EXAMPLE],
     ),
-)  # fmt: skip
+)
 async def list_companies(request: Request) -> Response:
     companies, seq = await companies_of(request).list(caller(request))
     body = answers.encoded([company_body(company) for company in companies])
@@ -102,10 +105,17 @@ def _one(answer: Answer[CompanyView], *, status: int, location: str | None = Non
 @router.post(
     "",
     **operation(
-        CompanyUseCases.open, id="openCompany", summary="Open a company", status=201, shows=CompanyShown,
-        example=COMPANY_EXAMPLE, body=True, tagged=True, idempotent=True,
+        CompanyUseCases.open,
+        id="openCompany",
+        summary="Open a company",
+        status=201,
+        shows=CompanyShown,
+        example=COMPANY_EXAMPLE,
+        body=True,
+        tagged=True,
+        idempotent=True,
     ),
-)  # fmt: skip
+)
 async def open_company(request: Request, given: CompanyGiven) -> Response:
     actor, companies = caller(request), companies_of(request)
 
@@ -123,10 +133,14 @@ async def open_company(request: Request, given: CompanyGiven) -> Response:
 @router.get(
     "/{company_id}",
     **operation(
-        CompanyUseCases.get, id="getCompany", summary="Get one of my companies", shows=CompanyShown,
-        example=COMPANY_EXAMPLE, tagged=True,
+        CompanyUseCases.get,
+        id="getCompany",
+        summary="Get one of my companies",
+        shows=CompanyShown,
+        example=COMPANY_EXAMPLE,
+        tagged=True,
     ),
-)  # fmt: skip
+)
 async def get_company(request: Request, company_id: Annotated[str, Path()]) -> Response:
     answer = await companies_of(request).get(caller(request), parsed_company_id(company_id))
     etag = answers.etag_of(answer.value)

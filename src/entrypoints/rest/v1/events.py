@@ -13,7 +13,7 @@ from core.realtime.use_cases import EventUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.operations import operation
-from entrypoints.rest.v1.fields import Several
+from entrypoints.rest.v1.fields import Several, Text
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Events"])
 
@@ -68,16 +68,19 @@ def event_body(event: EventView) -> dict[str, Any]:
 @router.get(
     "/events",
     **operation(
-        EventUseCases.after, id="listEvents", summary="Read the event log", shows=list[EventShown],
+        EventUseCases.after,
+        id="listEvents",
+        summary="Read the event log",
+        shows=list[EventShown],
         example=[EVENT_EXAMPLE],
     ),
-)  # fmt: skip
+)
 async def list_events(
     request: Request,
     after: Annotated[
         str, Query(pattern=r"^[0-9]{1,18}$", description="The position to go on from: an `X-Event-Seq` or `seq`.")
     ] = "0",
-    types: Annotated[list[Annotated[str, Field(max_length=100)]], Several, Query(max_length=50)] = [],  # noqa: B006
+    types: Annotated[list[Annotated[Text, Field(max_length=100)]], Several, Query(max_length=50)] = [],  # noqa: B006
     limit: paging.Limit = paging.USUAL_LIMIT,
 ) -> Response:
     events = container_of(request).event_use_cases()

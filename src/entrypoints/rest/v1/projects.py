@@ -18,7 +18,7 @@ from entrypoints.rest.caller import SignedInRoute, caller, container_of, expecte
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import project_ref
-from entrypoints.rest.v1.fields import Description, Given, Name, Several, Shown, Version
+from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Name, Several, Shown, Text, Version
 
 router = APIRouter(prefix="/api/v1/projects", route_class=SignedInRoute, tags=["Projects"])
 
@@ -51,9 +51,9 @@ class ProgressShown(Shown):
 
 class ProjectGiven(Given):
     name: Name
-    key: Annotated[str | None, Field(min_length=2, max_length=10)] = None
+    key: Annotated[Text, Field(min_length=2, max_length=10)] | None = None
     description: Description | None = None
-    deadline: date | None = None
+    deadline: Day | None = None
     status: ProjectStatus = ProjectStatus.PENDING
 
 
@@ -62,17 +62,17 @@ class ProjectPatch(Given):
 
     name: Name = ""
     description: Description | None = None
-    deadline: date | None = None
+    deadline: Day | None = None
     status: ProjectStatus = ProjectStatus.PENDING
     is_active: bool = True
     version: Version = 1
 
     id: UUID | None = None
-    key: str | None = None
+    key: Text | None = None
     created_by: UUID | None = None
-    creator_name: str | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    creator_name: Text | None = None
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
 
 
 PROJECT_EXAMPLE = {
@@ -99,10 +99,14 @@ def projects_of(request: Request) -> ProjectUseCases:
 @router.get(
     "",
     **operation(
-        ProjectUseCases.list, id="listProjects", summary="List projects", shows=list[ProjectShown],
-        example=[PROJECT_EXAMPLE], is_list=True,
+        ProjectUseCases.list,
+        id="listProjects",
+        summary="List projects",
+        shows=list[ProjectShown],
+        example=[PROJECT_EXAMPLE],
+        is_list=True,
     ),
-)  # fmt: skip
+)
 async def list_projects(
     request: Request,
     status: Annotated[list[ProjectStatus], Several, Query()] = [],  # noqa: B006  (the framework copies it)
@@ -122,10 +126,17 @@ async def list_projects(
 @router.post(
     "",
     **operation(
-        ProjectUseCases.open, id="openProject", summary="Open a project", status=201, shows=ProjectShown,
-        example=PROJECT_EXAMPLE, body=True, tagged=True, idempotent=True,
+        ProjectUseCases.open,
+        id="openProject",
+        summary="Open a project",
+        status=201,
+        shows=ProjectShown,
+        example=PROJECT_EXAMPLE,
+        body=True,
+        tagged=True,
+        idempotent=True,
     ),
-)  # fmt: skip
+)
 async def open_project(request: Request, given: ProjectGiven) -> Response:
     actor, projects = caller(request), projects_of(request)
 
@@ -151,10 +162,14 @@ async def open_project(request: Request, given: ProjectGiven) -> Response:
 @router.get(
     "/{project_id}",
     **operation(
-        ProjectUseCases.get, id="getProject", summary="Get a project", shows=ProjectShown, example=PROJECT_EXAMPLE,
+        ProjectUseCases.get,
+        id="getProject",
+        summary="Get a project",
+        shows=ProjectShown,
+        example=PROJECT_EXAMPLE,
         tagged=True,
     ),
-)  # fmt: skip
+)
 async def get_project(request: Request, project_id: ProjectId) -> Response:
     answer = await projects_of(request).get(caller(request), project_ref(project_id))
     etag = answers.etag_of(answer.value)
@@ -176,19 +191,28 @@ async def change_project(request: Request, project_id: ProjectId, given: Project
 
 
 _change = operation(
-    ProjectUseCases.change, id="changeProject", summary="Change a project", shows=ProjectShown,
-    example=PROJECT_EXAMPLE, body=True, tagged=True,
-)  # fmt: skip
+    ProjectUseCases.change,
+    id="changeProject",
+    changes=True,
+    summary="Change a project",
+    shows=ProjectShown,
+    example=PROJECT_EXAMPLE,
+    body=True,
+    tagged=True,
+)
 router.add_api_route("/{project_id}", change_project, methods=["PATCH"], **_change)
 router.add_api_route(
-    "/{project_id}", change_project, methods=["PUT"], include_in_schema=False,
+    "/{project_id}",
+    change_project,
+    methods=["PUT"],
+    include_in_schema=False,
     **{**_change, "operation_id": "replaceProject"},
-)  # fmt: skip
+)
 
 
 @router.delete(
     "/{project_id}",
-    **operation(ProjectUseCases.delete, id="deleteProject", summary="Delete a project", status=204),
+    **operation(ProjectUseCases.delete, id="deleteProject", changes=True, summary="Delete a project", status=204),
 )
 async def delete_project(request: Request, project_id: ProjectId) -> Response:
     expected, ref = expected_version(request), project_ref(project_id)
@@ -198,13 +222,19 @@ async def delete_project(request: Request, project_id: ProjectId) -> Response:
 @router.get(
     "/{project_id}/progress",
     **operation(
-        ProjectUseCases.progress, id="getProjectProgress", summary="Get a project's progress", shows=ProgressShown,
+        ProjectUseCases.progress,
+        id="getProjectProgress",
+        summary="Get a project's progress",
+        shows=ProgressShown,
         example={
-            "total_tasks": 10, "completed_tasks": 3, "in_progress_tasks": 4, "todo_tasks": 3,
+            "total_tasks": 10,
+            "completed_tasks": 3,
+            "in_progress_tasks": 4,
+            "todo_tasks": 3,
             "progress_percentage": 30.0,
         },
     ),
-)  # fmt: skip
+)
 async def get_progress(request: Request, project_id: ProjectId) -> Response:
     progress, seq = await projects_of(request).progress(caller(request), project_ref(project_id))
     return answers.JsonResponse(answers.encoded(answers.as_written(progress)), headers=answers.read_headers(seq))

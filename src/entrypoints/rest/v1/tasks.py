@@ -18,15 +18,25 @@ from entrypoints.rest.caller import SignedInRoute, caller, container_of, expecte
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import project_ref, task_ref
-from entrypoints.rest.v1.fields import Description, Given, Several, Shown, Title, Version
+from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Several, Shown, Text, Title, Version
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 
 TaskId = Annotated[str, Path(description="The task's id, or its key such as `WEB-12` in any case.")]
 SORTS = Literal[
-    "created_at", "-created_at", "updated_at", "-updated_at", "deadline", "-deadline",
-    "priority", "-priority", "number", "-number", "position", "-position",
-]  # fmt: skip
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "deadline",
+    "-deadline",
+    "priority",
+    "-priority",
+    "number",
+    "-number",
+    "position",
+    "-position",
+]
 
 
 class TaskShown(Shown):
@@ -56,7 +66,7 @@ class TaskGiven(Given):
     priority: Priority = Priority.MEDIUM
     status: Status | None = None
     column_id: UUID | None = None
-    deadline: date | None = None
+    deadline: Day | None = None
     assigned_to: UUID | None = None
 
 
@@ -68,19 +78,19 @@ class TaskPatch(Given):
     priority: Priority = Priority.MEDIUM
     status: Status = Status.TODO
     column_id: UUID = UUID(int=0)
-    deadline: date | None = None
+    deadline: Day | None = None
     assigned_to: UUID | None = None
     version: Version = 1
 
     id: UUID | None = None
-    key: str | None = None
+    key: Text | None = None
     number: int | None = None
     project_id: UUID | None = None
-    assigned_to_name: str | None = None
+    assigned_to_name: Text | None = None
     created_by: UUID | None = None
-    completed_at: datetime | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    completed_at: Instant | None = None
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
 
 
 class MoveGiven(Given):
@@ -131,6 +141,21 @@ TASK_EXAMPLE = {
     "created_at": "2026-11-20T09:30:00.123456Z",
     "updated_at": "2026-11-20T10:00:00.654321Z",
 }
+BOARD_EXAMPLE = {
+    "project_id": "01920000-0000-7000-8000-000000000001",
+    "columns": [
+        {
+            "id": "01920000-0000-7000-8000-000000000003",
+            "name": "In progress",
+            "category": "in_progress",
+            "position": 1,
+            "wip_limit": None,
+            "over_limit": False,
+            "task_count": 1,
+            "tasks": [TASK_EXAMPLE],
+        }
+    ],
+}
 _WRITABLE = frozenset({"title", "description", "priority", "status", "column_id", "deadline", "assigned_to"})
 
 
@@ -141,10 +166,14 @@ def tasks_of(request: Request) -> TaskUseCases:
 @router.get(
     "/tasks",
     **operation(
-        TaskUseCases.list, id="listTasks", summary="List tasks", shows=list[TaskShown], example=[TASK_EXAMPLE],
+        TaskUseCases.list,
+        id="listTasks",
+        summary="List tasks",
+        shows=list[TaskShown],
+        example=[TASK_EXAMPLE],
         is_list=True,
     ),
-)  # fmt: skip
+)
 async def list_tasks(
     request: Request,
     project_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006  (the framework copies it)
@@ -153,9 +182,9 @@ async def list_tasks(
     priority: Annotated[list[Priority], Several, Query()] = [],  # noqa: B006
     assigned_to: Annotated[list[UUID | Literal["me", "none"]], Several, Query()] = [],  # noqa: B006
     created_by: Annotated[list[UUID | Literal["me"]], Several, Query()] = [],  # noqa: B006
-    deadline_before: date | None = None,
-    deadline_after: date | None = None,
-    updated_after: datetime | None = None,
+    deadline_before: Day | None = None,
+    deadline_after: Day | None = None,
+    updated_after: Instant | None = None,
     sort: SORTS = "-created_at",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
@@ -183,10 +212,17 @@ async def list_tasks(
 @router.post(
     "/tasks",
     **operation(
-        TaskUseCases.create, id="createTask", summary="Create a task", status=201, shows=TaskShown,
-        example=TASK_EXAMPLE, body=True, tagged=True, idempotent=True,
+        TaskUseCases.create,
+        id="createTask",
+        summary="Create a task",
+        status=201,
+        shows=TaskShown,
+        example=TASK_EXAMPLE,
+        body=True,
+        tagged=True,
+        idempotent=True,
     ),
-)  # fmt: skip
+)
 async def create_task(request: Request, given: TaskGiven) -> Response:
     actor, tasks = caller(request), tasks_of(request)
     new = NewTask(**{name: getattr(given, name) for name in TaskGiven.model_fields})
@@ -230,18 +266,28 @@ async def change_task(request: Request, task_id: TaskId, given: TaskPatch) -> Re
 
 
 _change = operation(
-    TaskUseCases.change, id="changeTask", summary="Change a task", shows=TaskShown, example=TASK_EXAMPLE, body=True,
+    TaskUseCases.change,
+    id="changeTask",
+    changes=True,
+    summary="Change a task",
+    shows=TaskShown,
+    example=TASK_EXAMPLE,
+    body=True,
     tagged=True,
-)  # fmt: skip
+)
 router.add_api_route("/tasks/{task_id}", change_task, methods=["PATCH"], **_change)
 router.add_api_route(
-    "/tasks/{task_id}", change_task, methods=["PUT"], include_in_schema=False,
+    "/tasks/{task_id}",
+    change_task,
+    methods=["PUT"],
+    include_in_schema=False,
     **{**_change, "operation_id": "replaceTask"},
-)  # fmt: skip
+)
 
 
 @router.delete(
-    "/tasks/{task_id}", **operation(TaskUseCases.delete, id="deleteTask", summary="Delete a task", status=204)
+    "/tasks/{task_id}",
+    **operation(TaskUseCases.delete, id="deleteTask", changes=True, summary="Delete a task", status=204),
 )
 async def delete_task(request: Request, task_id: TaskId) -> Response:
     expected = expected_version(request)
@@ -251,10 +297,16 @@ async def delete_task(request: Request, task_id: TaskId) -> Response:
 @router.patch(
     "/tasks/{task_id}/move",
     **operation(
-        TaskUseCases.move, id="moveTask", summary="Move a card", shows=TaskShown, example=TASK_EXAMPLE, body=True,
+        TaskUseCases.move,
+        id="moveTask",
+        changes=True,
+        summary="Move a card",
+        shows=TaskShown,
+        example=TASK_EXAMPLE,
+        body=True,
         tagged=True,
     ),
-)  # fmt: skip
+)
 async def move_task(request: Request, task_id: TaskId, given: MoveGiven) -> Response:
     to = Destination(new_status=given.new_status, column_id=given.column_id, before=given.before, after=given.after)
     expected = expected_version(request, in_body=given.version)
@@ -264,10 +316,17 @@ async def move_task(request: Request, task_id: TaskId, given: MoveGiven) -> Resp
 @router.post(
     "/tasks/{task_id}/complete",
     **operation(
-        TaskUseCases.complete, id="completeTask", summary="Complete a task, or undo that", shows=TaskShown,
-        example=TASK_EXAMPLE, body=True, tagged=True, idempotent=True,
+        TaskUseCases.complete,
+        id="completeTask",
+        changes=True,
+        summary="Complete a task, or undo that",
+        shows=TaskShown,
+        example=TASK_EXAMPLE,
+        body=True,
+        tagged=True,
+        idempotent=True,
     ),
-)  # fmt: skip
+)
 async def complete_task(
     request: Request, task_id: TaskId, given: Annotated[CompleteGiven | None, Body()] = None
 ) -> Response:
@@ -284,7 +343,9 @@ async def complete_task(
 
 @router.get(
     "/projects/{project_id}/board",
-    **operation(BoardUseCases.get, id="getBoard", summary="Get a project's board", shows=BoardShown),
+    **operation(
+        BoardUseCases.get, id="getBoard", summary="Get a project's board", shows=BoardShown, example=BOARD_EXAMPLE
+    ),
 )
 async def get_board(
     request: Request,

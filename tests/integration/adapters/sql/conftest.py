@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -27,8 +27,21 @@ async def opened(database: Database) -> AsyncIterator[Database]:
 def with_parameters(url: str, **parameters: str) -> str:
     """The URL with more of libpq's parameters."""
     parts = urlsplit(url)
-    more = urlencode(parameters)
+    more = urlencode(parameters, quote_via=quote)
     return urlunsplit(parts._replace(query=f"{parts.query}&{more}" if parts.query else more))
+
+
+@asynccontextmanager
+async def narrow_database(url: str) -> AsyncIterator[Database]:
+    """A Database with one single connection to give, so that whatever is left on it meets the next caller."""
+    async with opened(Database(url=url, largest=2)) as database, database.connection():
+        yield database
+
+
+@pytest.fixture
+async def narrow(test_database: TestDatabase) -> AsyncIterator[Database]:
+    async with narrow_database(test_database.application) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,14 @@
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from adapters.sql.connection import Database, execute
 from adapters.sql.readers.tasks import SqlTaskReader
@@ -25,7 +25,7 @@ from core.kernel.once import Once
 from core.kernel.paging import PageRequest, Sort
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.tasks import TaskUseCases
-from tests.integration.adapters.sql.conftest import opened
+from tests.integration.adapters.sql.conftest import narrow_database, opened
 from tests.integration.adapters.sql.firms import Firm, Firms, also_in
 from tests.integration.adapters.sql.shapes import READING, WRITING
 from tests.integration.adapters.sql.twins import Twins, make_twins
@@ -38,6 +38,7 @@ WALLED = {
 }
 ENTER = "select set_config('app.company_id', %s, true)"
 COMPANY_OF_TASKS = Statement(select(tasks.c.company_id))
+TASKS_COUNTED = Statement(select(func.count()).select_from(tasks))
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +59,6 @@ def superuser_transaction(test_database: TestDatabase) -> Iterator[psycopg.Conne
     with psycopg.connect(test_database.superuser) as connection:
         yield connection
         connection.rollback()
-
-
-@pytest.fixture
-async def narrow(test_database: TestDatabase) -> AsyncIterator[Database]:
-    """A Database with one single connection, so that whatever is left on it meets the next caller."""
-    async with opened(Database(url=test_database.application, largest=2)) as database:
-        await database._pool.resize(1, 1)
-        async with database.connection(), database.connection() as second:
-            await second.close()
-        yield database
 
 
 def companies_in(connection: psycopg.Connection[Any], table: str) -> set[uuid.UUID]:
@@ -92,7 +83,9 @@ def only_ours_is_visible(connection: psycopg.Connection[Any], twins: Twins, tabl
 def their_rows_cannot_be_changed(connection: psycopg.Connection[Any], twins: Twins, table: str) -> None:
     connection.execute(ENTER, (str(twins.ours.id),))
     column = sql.Identifier(WALLED[table])
-    query = sql.SQL("update {} set {column} = {column} where {column} = %s").format(sql.Identifier(table), column=column)
+    query = sql.SQL("update {} set {column} = {column} where {column} = %s").format(
+        sql.Identifier(table), column=column
+    )
     assert connection.execute(query, (twins.theirs.id,)).rowcount == 0
 
 
@@ -221,11 +214,7 @@ def test_a_reference_into_another_company_cannot_be_stored(
             target = key.referred_table
             if table.name not in WALLED or target.name not in WALLED or not here:
                 continue
-            there = [
-                element.column.name
-                for element in key.elements
-                if element.parent.name != "company_id"
-            ]
+            there = [element.column.name for element in key.elements if element.parent.name != "company_id"]
             found = superuser_transaction.execute(
                 sql.SQL("select {} from {} where company_id = %s limit 1").format(
                     sql.SQL(", ").join(map(sql.Identifier, there)), sql.Identifier(target.name)
@@ -350,9 +339,7 @@ async def test_many_callers_of_two_companies_at_once_on_few_connections_leak_not
 async def test_a_connection_pooler_without_prepared_statements_leaks_nothing_either(
     test_database: TestDatabase, twins: Twins
 ) -> None:
-    async with opened(
-        Database(url=test_database.application, prepared_statements=False, largest=2)
-    ) as database:
+    async with opened(Database(url=test_database.application, prepared_statements=False, largest=2)) as database:
         for turn in range(100):
             actor = (twins.ours.owner, twins.theirs.owner)[turn % 2]
             assert await seen_by_rows(database, actor) == {actor.company_id}
@@ -511,6 +498,26 @@ async def test_a_caller_whose_session_has_ended_opens_no_transaction_with_an_ide
         async with SqlUnitOfWork(narrow, SystemClock(), ending(firm, caller), once=once):
             pytest.fail("it was opened")
     await no_context_is_left(narrow)
+
+
+@pytest.mark.parametrize("reads", range(5))
+async def test_a_refused_read_does_not_spoil_the_connection_for_the_next_caller(
+    test_database: TestDatabase, firm: Firm, caller: Actor, reads: int
+) -> None:
+    """Whatever the driver was about to prepare when the pipeline broke off."""
+    ended = revoked(firm, firm.user())
+
+    async def read(actor: Actor) -> tuple[Any, Any]:
+        found = await database.rows(actor, COMPANY_OF_TASKS, {}, also=(TASKS_COUNTED, {}))
+        return found.rows, found.also
+
+    async with narrow_database(test_database.application) as database:
+        for _ in range(reads):
+            await read(caller)
+        with pytest.raises(SessionEnded):
+            await read(ended)
+        for _ in range(4):
+            assert await read(caller) == ([(firm.id,)], [(1,)])
 
 
 async def test_a_session_opens_the_companies_of_its_account_and_no_other(

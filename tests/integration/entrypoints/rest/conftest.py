@@ -46,7 +46,8 @@ def watch(client: httpx.AsyncClient, conformance: Conformance) -> Iterator[Watch
     watch.over(client)
     yield watch
     client.event_hooks["response"].remove(watch.look)
-    assert not watch.wrong, "\n".join(watch.wrong)
+    if watch.wrong:
+        pytest.fail("\n".join(watch.wrong), pytrace=False)
 
 
 @pytest.fixture
@@ -67,7 +68,8 @@ def another_app(settings: Settings, test_database: TestDatabase, watch: Watch) -
 
     @asynccontextmanager
     async def start(*, prepare: Callable[[Container], Any] | None = None, **changes: Any) -> AsyncIterator[Api]:
-        container = quick_container(settings.model_copy(update=changes), database_url=test_database.application)
+        changed = Settings(**{**settings.model_dump(), **changes}, _env_file=None)
+        container = quick_container(changed, database_url=test_database.application)
         if prepare is not None:
             prepare(container)
         async with running(container) as client:

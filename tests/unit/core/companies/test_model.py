@@ -9,19 +9,20 @@ from core.kernel.errors import Invalid
 from tests.builders import NOW, an_id
 
 
-def found(name: str, **fields: object) -> tuple[Company, object]:
-    return Company.found(id=an_id(), name=name, contact_email=None, founder_id=an_id(), at=NOW, **fields)
+def found(name: str, **fields: object) -> Company:
+    return Company.found(id=an_id(), name=name, contact_email=None, at=NOW, **fields)
 
 
 class TestCompany:
     def test_it_opens_active_at_its_first_version_and_says_so(self) -> None:
-        company, created = found("  Acme Works  ")
+        company = found("  Acme Works  ")
+        created = company.founded(by=an_id())
         assert (company.name, company.code, company.version, company.is_active) == ("Acme Works", "acme-works", 1, True)
         assert company.created_at == company.updated_at == NOW
         assert (created.company_id, created.name, created.code) == (company.id, "Acme Works", "acme-works")
 
     def test_members_do_not_edit_everything_unless_the_company_says_so(self) -> None:
-        company, _ = found("Acme")
+        company = found("Acme")
         assert not company.settings.members_edit_all_project_tasks
 
     @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "two\nlines", "nul\x00"])

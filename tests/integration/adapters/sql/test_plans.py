@@ -1,0 +1,430 @@
+"""How PostgreSQL finds rows under row-level security: asked as the application role, by EXPLAIN, over 20,000 tasks.
+
+Under row-level security only leakproof operators may become conditions of an index; any other one means that every row
+of the company is read.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import ClientCursor
+from sqlalchemy import BinaryExpression, UnaryExpression
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import operators, visitors
+
+from adapters.sql.migrating import migrate
+from adapters.sql.readers import events as event_reader
+from adapters.sql.readers import projects as project_reader
+from adapters.sql.readers import tasks as task_reader
+from adapters.sql.readers.paging import ordered
+from adapters.sql.readers.tasks import Shape, count_statement, page_statement
+from adapters.sql.statement import Statement
+from core.kernel.paging import Sort
+from tests.integration.adapters.sql.firms import Firm, Firms, Ground
+from tests.integration.conftest import Server, TestDatabase
+
+COMPANIES, BIG = 4, 11_000  # of 20,000 tasks, one company has more than half
+DIALECT = postgresql.dialect()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeded:
+    """A company among others with 20,000 tasks in all, and a connection as the application role in it."""
+
+    connection: psycopg.Connection[Any]
+    firm: Firm
+    project: Ground
+    values: dict[str, Any]
+
+    def plan(self, statement: Statement, **values: Any) -> dict[str, Any]:
+        """The plan of the statement with these values."""
+        with self.entered() as connection:
+            return explained(connection, statement.text, statement.values({**self.values, **values}))
+
+    @contextmanager
+    def entered(self) -> Iterator[psycopg.Connection[Any]]:
+        """A transaction in the company."""
+        with self.connection.transaction():
+            self.connection.execute("select from open_company(%s, %s)", (self.firm.owner.session_id, self.firm.id))
+            yield self.connection
+
+    def settled_plan(self, statement: Statement, **values: Any) -> dict[str, Any]:
+        """The plan that PostgreSQL settles for once the statement was prepared and executed several times."""
+        given = statement.values({**self.values, **values})
+        names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement.text)))
+        text = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", statement.text)
+        execute = "execute asked" + (f" ({', '.join(f'%({name})s' for name in names)})" if names else "")
+        with self.entered() as connection:
+            connection.execute(f"prepare asked as {text}")
+            for _ in range(7):
+                connection.execute(execute, given)
+            plan = explained(connection, execute, given)
+            connection.execute("deallocate asked")
+            return plan
+
+
+def explained(connection: psycopg.Connection[Any], text: str, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    row = connection.execute(f"explain (format json) {text}", values).fetchone()
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+@pytest.fixture(scope="module")
+def both(postgres_server: Server) -> Iterator[tuple[Seeded, Seeded]]:
+    database = postgres_server.database("plans")
+    migrate(owner_url=database.owner, application_url=database.application)
+    with psycopg.connect(database.superuser, autocommit=True) as superuser:
+        firms = [Firms(connection=superuser).new() for _ in range(COMPANIES)]
+        grounds = [_fill(firm, BIG if firm is firms[0] else 3_000) for firm in firms]
+        superuser.execute("vacuum analyze")
+        big, small = (_as_application(database, firms[number], grounds[number]) for number in (0, 1))
+        with big as seeded, small as other:
+            yield seeded, other
+
+
+@pytest.fixture
+def seeded(both: tuple[Seeded, Seeded]) -> Seeded:
+    """The company that has more than half of the tasks."""
+    return both[0]
+
+
+@pytest.fixture
+def small(both: tuple[Seeded, Seeded]) -> Seeded:
+    """One of the others."""
+    return both[1]
+
+
+@contextmanager
+def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iterator[Seeded]:
+    with psycopg.connect(database.application, autocommit=True, cursor_factory=ClientCursor) as connection:
+        assert connection.execute("select current_user").fetchone() == ("test_app",)
+        assert connection.execute("show enable_seqscan").fetchone() == ("on",)
+        member = firm.sql("select user_id from project_members where company_id = %s limit 1", (firm.id,))[0][0]
+        task = firm.sql("select id from tasks where company_id = %s limit 1", (firm.id,))[0][0]
+        values = {
+            "most": 51,
+            "skip": 0,
+            "project_id": project.id,
+            "column_id": project.columns[1],
+            "created_by": firm.owner.user_id,
+            "assigned_to": member,
+            "status": "todo",
+            "priority": "high",
+            "mine": member,
+            "member_id": member,
+            "deadline_before": date(2026, 3, 1),
+            "deadline_after": date(2026, 2, 1),
+            "updated_after": datetime(2026, 1, 5, tzinfo=UTC),
+            "ref": task,
+            "number": 7,
+            "at_id": str(uuid.UUID(int=1)),
+        }
+        yield Seeded(connection=connection, firm=firm, project=project, values=values)
+
+
+def _fill(firm: Firm, count: int) -> Ground:
+    grounds = [firm.project() for _ in range(10)]
+    members = [firm.user(projects=grounds[:5]) for _ in range(10)]
+    firm.sql(
+        "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, deadline,"
+        "  assigned_to, created_by, completed_at, version, created_at, updated_at, deleted_at)"
+        " select %(company)s, gen_random_uuid(), c.project_id, n, 'Task ' || n,"
+        "        (array['low', 'medium', 'high', 'urgent'])[1 + n %% 4], c.category, c.id, lpad(n::text, 8, '0'),"
+        "        case when n %% 3 = 0 then date '2026-01-01' + n %% 300 end,"
+        "        case when n %% 5 > 0 then (%(members)s::uuid[])[1 + (n * 7) %% 10] end, %(owner)s,"
+        "        case when c.category = 'done' then timestamptz '2026-01-01' end, 1,"
+        "        timestamptz '2026-01-01' + n * interval '1 minute', timestamptz '2026-01-01' + n * interval '1 minute',"
+        "        case when n %% 50 = 0 then now() end"
+        "   from generate_series(1, %(count)s) n"
+        "   join lateral (select * from board_columns where company_id = %(company)s order by project_id, position"
+        "                  offset (n * 11) %% 30 limit 1) c on true",
+        {
+            "company": firm.id,
+            "members": [member.user_id for member in members],
+            "owner": firm.owner.user_id,
+            "count": count,
+        },
+    )
+    return grounds[0]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+def reads_of(plan: dict[str, Any], table: str = "tasks") -> list[dict[str, Any]]:
+    """The nodes that read a table: scans of it, and of its indexes for a bitmap."""
+    return [
+        node
+        for node in nodes(plan)
+        if node.get("Relation Name") == table or (node.get("Index Name") or "").startswith(f"{table}_")
+    ]
+
+
+def conditions(plan: dict[str, Any], table: str = "tasks") -> dict[str, str]:
+    """Each index of a table that is read, with its condition."""
+    return {node["Index Name"]: node.get("Index Cond", "") for node in reads_of(plan, table) if "Index Name" in node}
+
+
+def newest(*filters: str, after: bool = False, field: str = "created_at", descending: bool = True) -> Statement:
+    return page_statement(Shape(frozenset(filters), Sort(field=field, descending=descending), after, False))
+
+
+AT_DATE = {"at_value": "2026-01-03T00:00:00+00:00"}
+# Each list that a screen opens with: its statement, the index, the columns in its condition, values.
+NAMED: dict[str, tuple[Statement, str, set[str], dict[str, Any]]] = {
+    "all, newest first": (newest(), "tasks_newest", {"company_id"}, {}),
+    "all, oldest first": (newest(descending=False), "tasks_newest", {"company_id"}, {}),
+    "all, the next page": (newest(after=True), "tasks_newest", {"company_id", "created_at"}, AT_DATE),
+    "a project, newest first": (newest("project_id is"), "tasks_of_project", {"company_id", "project_id"}, {}),
+    "a project, the next page": (
+        newest("project_id is", after=True), "tasks_of_project", {"company_id", "project_id", "created_at"}, AT_DATE,
+    ),
+    "a member's project, newest first": (
+        newest("project_id is", "member_id"), "tasks_of_project", {"company_id", "project_id"}, {},
+    ),
+    "an assignee, newest first": (newest("assigned_to is"), "tasks_of_assignee", {"company_id", "assigned_to"}, {}),
+    "an assignee, the next page": (
+        newest("assigned_to is", after=True), "tasks_of_assignee", {"company_id", "assigned_to", "created_at"}, AT_DATE,
+    ),
+    "a member's own, newest first": (
+        newest("mine", "member_id"), "tasks_of_assignee", {"company_id", "assigned_to"}, {},
+    ),
+    "a board column, from the top": (
+        newest("column_id is", field="position", descending=False), "tasks_on_board", {"company_id", "column_id"}, {},
+    ),
+    "a board column, the next page": (
+        newest("column_id is", field="position", descending=False, after=True),
+        "tasks_on_board",
+        {"company_id", "column_id", "rank"},
+        {"at_value": "00000700"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["first", "settled"])
+@pytest.mark.parametrize("name", NAMED)
+def test_a_list_that_a_screen_opens_with_reads_an_index_in_its_own_order(
+    seeded: Seeded, name: str, settled: bool
+) -> None:
+    statement, index, columns, values = NAMED[name]
+    plan = (seeded.settled_plan if settled else seeded.plan)(statement, **values)
+    found = conditions(plan)
+    assert set(found) == {index}, plan
+    assert columns <= set(re.findall(r"\w+", found[index])), found
+    assert {node["Node Type"] for node in reads_of(plan)} <= {"Index Scan", "Index Only Scan"}, plan
+    # Rows come out of the index in the list's order, so that no company has too many of them.
+    assert "Sort" not in {node["Node Type"] for node in nodes(plan)}, plan
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+@pytest.mark.parametrize("member", [False, True])
+@pytest.mark.parametrize("asked", ["_one", "_tag"])
+def test_a_task_is_found_by_its_id_or_key_in_one_index(seeded: Seeded, by_key: bool, member: bool, asked: str) -> None:
+    statement = getattr(task_reader, asked)(by_key, member)
+    values = {"ref": seeded.project.key} if by_key else {}
+    found = conditions(seeded.plan(statement, **values))
+    expected = {"company_id", "project_id", "number"} if by_key else {"company_id", "id"}
+    assert set(found) == {"tasks_number_unique" if by_key else "tasks_pkey"}
+    (condition,) = found.values()
+    assert expected <= set(re.findall(r"\w+", condition))
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_a_board_reads_each_column_in_its_order(seeded: Seeded, by_key: bool) -> None:
+    plan = seeded.plan(task_reader._board(by_key, False), ref=seeded.project.key if by_key else seeded.project.id)
+    assert not [node for node in reads_of(plan) if node["Node Type"] == "Seq Scan"], plan
+    assert "tasks_on_board" in conditions(plan)
+
+
+FILTERS = [
+    *(f"{name} {how}" for name in (*task_reader._BY_ID, *task_reader._BY_WORD) for how in ("is", "among")),
+    "assigned_to none",
+    "deadline_before",
+    "deadline_after",
+    "updated_after",
+    "mine",
+    "member_id",
+]
+CURSORS = {
+    "created_at": "2026-01-03T00:00:00+00:00",
+    "updated_at": "2026-01-03T00:00:00+00:00",
+    "deadline": "2026-02-01",
+    "priority": 1,
+    "number": 100,
+    "position": "00000700",
+}
+
+
+def several(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """The value of a filter that takes several, as the several that it is."""
+    return {name: [values[name], values[name]]}
+
+
+def read_by_company(plan: dict[str, Any]) -> bool:
+    """Whether every way to the tasks is by an index, within the company."""
+    found = conditions(plan)
+    return (
+        bool(found)
+        and all("company_id" in condition for condition in found.values())
+        and not [node for node in reads_of(plan) if node["Node Type"] == "Seq Scan"]
+    )
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_stays_within_the_company_by_an_index(small: Seeded, name: str) -> None:
+    """A filter without an index of its own is checked on the company's rows, never on those of others.
+
+    A small company is asked: of one that has most of the table, PostgreSQL may rightly read the table.
+    """
+    given = several(small.values, name.partition(" ")[0]) if name.endswith("among") else {}
+    for statement in (newest(name), count_statement(frozenset({name}))):
+        plan = small.plan(statement, **given)
+        assert read_by_company(plan), plan
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("field", task_reader.SORTS)
+def test_every_sort_stays_within_the_company_by_an_index(
+    small: Seeded, field: str, descending: bool, after: bool
+) -> None:
+    values = {"at_value": CURSORS[field]} if after else {}
+    for null in (False, True) if task_reader.SORTS[field].nullable and after else (False,):
+        shape = Shape(frozenset(), Sort(field=field, descending=descending), after, null)
+        plan = small.plan(page_statement(shape), **values)
+        assert read_by_company(plan), plan
+
+
+# Leakproof operators
+
+SYMBOLS = {operators.eq: "=", operators.ne: "<>", operators.lt: "<", operators.gt: ">", operators.le: "<=",
+           operators.ge: ">="}  # fmt: skip
+
+
+def compared(core: Any) -> set[tuple[str, str, str]]:
+    """Left type, operator and right type of every comparison with a column in a statement."""
+    found: set[tuple[str, str, str]] = set()
+
+    def name_of(side: Any) -> str:
+        return side.type.compile(DIALECT).partition(" COLLATE")[0].lower()
+
+    def one(left: Any, operator: Any, right: Any) -> None:
+        any_of = getattr(right, "name", None) == "any"
+        found.add((name_of(left), SYMBOLS[operator], name_of(left if any_of else right)))
+
+    for element in visitors.iterate(core):
+        if not isinstance(element, BinaryExpression) or element.operator not in SYMBOLS:
+            if isinstance(element, BinaryExpression):
+                assert element.operator in (operators.is_, operators.is_not, operators.concat_op, operators.add,
+                                            operators.sub), f"teach this test about {element.operator}"  # fmt: skip
+            assert not isinstance(element, UnaryExpression) or element.operator is not operators.inv
+            continue
+        left, right = element.left, element.right
+        if getattr(left, "name", None) == "row":
+            for here, there in zip(left.clauses, right.clauses, strict=True):
+                one(here, element.operator, there)
+        else:
+            one(left, element.operator, right)
+    return found
+
+
+def task_statements() -> Iterator[Any]:
+    base = task_reader.select(task_reader.tasks.c.id)
+    yield task_reader._filtered(base, frozenset(FILTERS))
+    for by_key in (False, True):
+        yield base.where(task_reader.named_task(by_key))
+    for key in task_reader.SORTS.values():
+        for null in (False, True):
+            yield ordered(
+                base,
+                key=key,
+                id_column=task_reader.tasks.c.id,
+                sort=Sort(field="any", descending=null),
+                after=True,
+                after_null=null and key.nullable,
+            )
+
+
+def project_statements() -> Iterator[Any]:
+    base = task_reader.select(project_reader.projects.c.id)
+    for by_key in (False, True):
+        yield base.where(project_reader.named_project(by_key))
+    yield base.where(project_reader.is_member_of(project_reader.projects.c.id))
+    for key in project_reader.SORTS.values():
+        yield ordered(
+            base,
+            key=key,
+            id_column=project_reader.projects.c.id,
+            sort=Sort(field="any"),
+            after=True,
+            after_null=False,
+        )
+
+
+def operator_of(connection: psycopg.Connection[Any], left: str, symbol: str, right: str) -> tuple[Any, ...] | None:
+    types = {"timestamp with time zone": "timestamptz"}
+    return connection.execute(
+        "select p.proleakproof from pg_operator o join pg_proc p on p.oid = o.oprcode"
+        " where o.oprname = %s and o.oprleft = %s::regtype and o.oprright = %s::regtype",
+        (symbol, types.get(left, left), types.get(right, right)),
+    ).fetchone()
+
+
+def test_every_operator_of_a_filter_or_cursor_is_leakproof(superuser: psycopg.Connection[Any]) -> None:
+    found = set().union(*(compared(core) for core in (*task_statements(), *project_statements())))
+    assert {left for left, _, _ in found} >= {"uuid", "text", "date", "smallint", "integer"}
+    leaking = {each for each in found if operator_of(superuser, *each) != (True,)}
+    assert leaking == set()
+
+
+def test_the_control_operators_that_leak_are_known_as_such(superuser: psycopg.Connection[Any]) -> None:
+    for symbol, left in (("~~*", "text"), ("~", "text"), ("&&", "anyarray"), ("@>", "jsonb")):
+        assert operator_of(superuser, left, symbol, left) == (False,), symbol
+
+
+def test_the_control_an_operator_that_leaks_is_no_condition_of_an_index(seeded: Seeded) -> None:
+    """So that a plan with an index condition proves that its operators may be one."""
+    seeded.firm.sql(
+        "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body, named)"
+        " select %s, n, 'noted', 'task_updates', now(), 'session', true, '{}', array[gen_random_uuid()]"
+        "   from generate_series(1, 3000) n",
+        (seeded.firm.id,),
+    )
+    seeded.firm.sql("create index events_by_named on events (company_id, named)")
+    try:
+        seeded.firm.sql("analyze events")
+        own = f"company_id = '{seeded.firm.id}'"
+        asked = f"select seq from events where named = array['{uuid.uuid4()}'::uuid] and {own}"
+        as_superuser = conditions(explained(seeded.firm.connection, asked), "events")
+        assert "named" in as_superuser["events_by_named"]
+        with seeded.entered() as connection:
+            as_application = conditions(explained(connection, asked), "events")
+        assert "named" not in " ".join(as_application.values())
+    finally:
+        seeded.firm.sql("drop index events_by_named")
+        seeded.firm.sql("delete from events where company_id = %s", (seeded.firm.id,))
+
+
+def test_events_are_read_in_the_order_of_the_log(seeded: Seeded) -> None:
+    seeded.firm.sql(
+        "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body, project_id)"
+        " select %s, n, 'noted', 'task_updates', now(), 'session', true, '{}', %s from generate_series(1, 5000) n",
+        (seeded.firm.id, seeded.project.id),
+    )
+    seeded.firm.sql("analyze events")
+    for everything in (False, True):
+        plan = seeded.plan(event_reader._after(everything, False), position=2500, most=100)
+        (condition,) = conditions(plan, "events").values()
+        assert {"company_id", "seq"} <= set(re.findall(r"\w+", condition)), plan
+        assert not [node for node in nodes(plan) if node["Node Type"] == "Sort"], plan

@@ -1,0 +1,184 @@
+"""The SQL adapters keep the contracts that the in-memory ones keep, on real PostgreSQL, as the application role."""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from adapters.sql.connection import Database
+from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.projects import SqlProjectUnitOfWork
+from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
+from adapters.sql.system import SqlIdentityUnitOfWork
+from adapters.system.clock import SystemClock
+from adapters.system.ids import UuidV7Ids
+from core.auth.model import Account, LoginSession
+from core.companies.model import Company
+from core.kernel.actor import Actor, Role
+from core.kernel.once import Once, Refused
+from core.users.model import User
+from tests.contracts.events import EventContract
+from tests.contracts.identity import IdentityContract
+from tests.contracts.projects import ProjectContract
+from tests.contracts.tasks import TaskContract
+from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
+from tests.integration.conftest import TestDatabase
+
+
+class SqlWorld:
+    """The real adapters; what no port offers yet is done by the superuser."""
+
+    def __init__(self, database: Database, superuser: psycopg.Connection[Any]) -> None:
+        self.clock, self.ids = SystemClock(), UuidV7Ids()
+        self.task_reader = SqlTaskReader(database)
+        self.project_reader = SqlProjectReader(database)
+        self.event_reader = SqlEventReader(database)
+        self._database = database
+        self._superuser = superuser
+
+    def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlTaskUnitOfWork:
+        return SqlTaskUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlProjectUnitOfWork:
+        return SqlProjectUnitOfWork(self._database, self.clock, self.ids, actor, once=once)
+
+    def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
+        return SqlIdentityUnitOfWork(self._database)
+
+    async def company(self, name: str = "Acme") -> Actor:
+        account, session = await self._signed_in(name=f"Owner of {name}")
+        owner_id, at = self.ids.new(), self.clock.now()
+        company = Company.found(id=self.ids.new(), name=name, contact_email=account.email, at=at)
+        owner, user_created = User.join(
+            id=owner_id,
+            account_id=account.id,
+            name=account.name,
+            email=account.email,
+            username=f"u{owner_id}",
+            role=Role.OWNER,
+            at=at,
+        )
+        async with self.identity_unit_of_work() as uow:
+            await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            await uow.commit()
+        return Actor(
+            company_id=company.id, user_id=owner.id, account_id=account.id, session_id=session.id, role=Role.OWNER
+        )
+
+    async def person(self, company_id: UUID, *, name: str = "Ann", role: Role = Role.MEMBER) -> Actor:
+        account, session = await self._signed_in(name=name)
+        actor = Actor(
+            company_id=company_id, user_id=self.ids.new(), account_id=account.id, session_id=session.id, role=role
+        )
+        self._join(actor)
+        return actor
+
+    async def joins(self, actor: Actor, company_id: UUID, *, role: Role = Role.MEMBER) -> Actor:
+        there = replace(actor, company_id=company_id, user_id=self.ids.new(), role=role)
+        self._join(there)
+        return there
+
+    async def add_to_project(self, project_id: UUID, actor: Actor) -> None:
+        self._sql(
+            "insert into project_members (company_id, project_id, user_id, added_at) values (%s, %s, %s, now())",
+            (actor.company_id, project_id, actor.user_id),
+        )
+
+    async def change_role(self, actor: Actor, role: Role) -> None:
+        self._sql("update users set role = %s where id = %s", (str(role), actor.user_id))
+
+    async def let_members_edit_all(self, company_id: UUID) -> None:
+        self._sql("update companies set members_edit_all_project_tasks = true where id = %s", (company_id,))
+
+    async def deactivate(self, actor: Actor) -> None:
+        self._sql("update users set is_active = false where id = %s", (actor.user_id,))
+
+    async def sign_out(self, actor: Actor) -> None:
+        self._sql("update login_sessions set revoked_at = now() where id = %s", (actor.session_id,))
+
+    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused) -> None:
+        await SqlOnceLedger(self._database).refused(actor, once, refused)
+
+    # Private parts
+
+    async def _signed_in(self, *, name: str) -> tuple[Account, LoginSession]:
+        at = self.clock.now()
+        account = Account(
+            id=self.ids.new(),
+            email=f"{uuid.uuid4()}@example.com",
+            name=name,
+            password_hash=None,
+            created_at=at,
+            updated_at=at,
+        )
+        session = LoginSession.begin(
+            id=self.ids.new(), account_id=account.id, nonce=b"n", agent=None, address=None, at=at
+        )
+        async with self.identity_unit_of_work() as uow:
+            await uow.add_account(account)
+            await uow.add_session(session)
+            await uow.commit()
+        return account, session
+
+    def _join(self, actor: Actor) -> None:
+        self._sql(
+            "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
+            " created_at, updated_at) select %s, %s, id, 'person', name, email, %s, %s, true, 1, now(), now()"
+            " from accounts where id = %s",
+            (actor.company_id, actor.user_id, f"u{actor.user_id}", str(actor.role), actor.account_id),
+        )
+
+    def _sql(self, statement: str, values: tuple[Any, ...]) -> None:
+        assert self._superuser.execute(statement, values).rowcount == 1
+
+
+@pytest.fixture(scope="module")
+async def sql_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
+    database = Database(url=test_database.application)
+    try:
+        await database.open()
+        with psycopg.connect(test_database.superuser, autocommit=True) as superuser:
+            yield SqlWorld(database, superuser)
+    finally:
+        await database.close()
+
+
+class Sql:
+    @pytest.fixture
+    async def world(self, sql_world: SqlWorld) -> SqlWorld:
+        return sql_world
+
+
+class TestSqlTransactions(Sql, TransactionContract):
+    pass
+
+
+class TestSqlOnce(Sql, OnceContract):
+    pass
+
+
+class TestSqlReads(Sql, ConcurrentReadContract):
+    pass
+
+
+class TestSqlTasks(Sql, TaskContract):
+    pass
+
+
+class TestSqlProjects(Sql, ProjectContract):
+    pass
+
+
+class TestSqlEvents(Sql, EventContract):
+    pass
+
+
+class TestSqlIdentity(Sql, IdentityContract):
+    pass

@@ -1,0 +1,216 @@
+"""The revisions: up, down and up again, and what they make is what the code knows."""
+
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from adapters.sql.migrating import migrate, run, scripts
+from adapters.sql.roles import make_roles
+from adapters.sql.tenancy import metadata
+from tests.integration.conftest import APPLICATION, Server, TestDatabase
+
+_numbers = itertools.count(1)
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def revisions() -> list[str]:
+    """All revisions, the oldest first."""
+    settings = Config()
+    settings.set_main_option("script_location", str(scripts()))
+    return [script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()][::-1]
+
+
+@pytest.fixture
+def fresh(postgres_server: Server) -> TestDatabase:
+    """A database with roles and without tables."""
+    database = postgres_server.database(f"migrations_{next(_numbers)}")
+    make_roles(owner_url=database.owner, application_url=database.application)
+    return database
+
+
+SCHEMA = {
+    "columns": """
+        select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated::text,
+               pg_get_expr(d.adbin, d.adrelid), l.collname
+          from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p', 'v', 'm')
+          left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+          left join pg_collation l on l.oid = a.attcollation
+         where c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped""",
+    "constraints": """
+        select conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid) from pg_constraint
+         where connamespace = 'public'::regnamespace and contype <> 'n'""",
+    "indexes": "select indexname, indexdef from pg_indexes where schemaname = 'public'",
+    "options": "select relname, reloptions from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'",
+}
+WALL = {
+    "policies": "select tablename, policyname, permissive, roles::text[], cmd, qual, with_check from pg_policies",
+    "security": "select relname, relrowsecurity, relforcerowsecurity, relacl::text from pg_class"
+    " where relnamespace = 'public'::regnamespace and relkind = 'r'",
+    "functions": "select proname, prosrc, prosecdef, proconfig, proacl::text from pg_proc"
+    " where pronamespace = 'public'::regnamespace",
+    "rights": "select nspacl::text from pg_namespace where nspname = 'public'",
+    "types": "select typname from pg_type where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')",
+    "sequences": "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'S'",
+}
+
+
+def shape(url: str, asked: dict[str, str] | None = None) -> dict[str, list[tuple[Any, ...]]]:
+    """What stands in the database, but for Alembic's own table."""
+    with psycopg.connect(url) as connection:
+        return {
+            name: sorted(
+                (row for row in connection.execute(question).fetchall() if "alembic_version" not in str(row)), key=repr
+            )
+            for name, question in (asked or {**SCHEMA, **WALL}).items()
+        }
+
+
+def move(database: TestDatabase, revision: str) -> None:
+    run(owner_url=database.owner, application_role=APPLICATION, revision=revision)
+
+
+@pytest.mark.parametrize("revision", revisions())
+def test_every_revision_goes_up_down_and_up_again(fresh: TestDatabase, revision: str) -> None:
+    for _ in range(revisions().index(revision)):
+        move(fresh, "+1")
+    before = shape(fresh.superuser)
+    move(fresh, "+1")
+    after = shape(fresh.superuser)
+    assert after != before
+    move(fresh, "-1")
+    assert shape(fresh.superuser) == before, "the way down leaves something behind"
+    move(fresh, "+1")
+    assert shape(fresh.superuser) == after
+
+
+def test_all_the_way_down_leaves_nothing(fresh: TestDatabase) -> None:
+    before = shape(fresh.superuser)
+    move(fresh, "head")
+    move(fresh, "base")
+    assert shape(fresh.superuser) == before
+
+
+def test_the_revisions_are_one_line() -> None:
+    settings = Config()
+    settings.set_main_option("script_location", str(scripts()))
+    assert len(ScriptDirectory.from_config(settings).get_heads()) == 1
+    assert revisions() == sorted(revisions())
+
+
+def test_every_revision_waits_for_locks_for_a_bounded_time() -> None:
+    for path in sorted(Path(scripts(), "versions").glob("*.py")):
+        module = import_module(f"migrations.versions.{path.stem}")
+        for way in (module.upgrade, module.downgrade):
+            assert re.search(r"set local lock_timeout = '\d+m?s'", inspect.getsource(way)), (path.name, way.__name__)
+
+
+# The migrated database and the tables that the code knows
+
+
+def sqlalchemy_connection(url: str) -> Connection:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    return engine.connect()
+
+
+def differences(connection: Connection) -> list[Any]:
+    # Alembic executes a default to compare it, and the company's default needs a company.
+    connection.exec_driver_sql(f"select set_config('app.company_id', '{NIL}', false)")
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return compare_metadata(context, metadata)
+
+
+def test_alembic_sees_no_difference_between_the_migrated_database_and_the_tables(fresh: TestDatabase) -> None:
+    move(fresh, "head")
+    with sqlalchemy_connection(fresh.owner) as connection:
+        assert differences(connection) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter table tasks add column surplus text",
+        "alter table tasks alter column title drop not null",
+        "alter table tasks alter column description type varchar(20)",
+        "alter table companies alter column time_zone set default 'Europe/Paris'",
+        "alter table projects alter column company_id drop default",
+        "drop index tasks_newest",
+        "alter table tasks drop constraint tasks_assigned_to_fk",
+        "alter table tasks drop constraint tasks_number_unique",
+    ],
+)
+def test_alembic_would_see_a_difference_if_there_were_one(test_database: TestDatabase, change: str) -> None:
+    with sqlalchemy_connection(test_database.owner) as connection:
+        connection.exec_driver_sql(change)
+        assert differences(connection) != []
+        connection.rollback()
+
+
+def test_what_the_tables_of_the_code_would_make_is_what_the_revisions_make(
+    fresh: TestDatabase, postgres_server: Server
+) -> None:
+    """To the letter of PostgreSQL: checks, expressions, collations and what Alembic does not compare."""
+    move(fresh, "head")
+    twin = postgres_server.database(f"migrations_{next(_numbers)}")
+    with sqlalchemy_connection(twin.owner) as connection:
+        metadata.create_all(connection)
+        connection.commit()
+    migrated, made = shape(fresh.superuser, SCHEMA), shape(twin.superuser, SCHEMA)
+    for part in SCHEMA:
+        assert migrated[part] == made[part], part
+
+
+# Again, and by several at once
+
+
+def test_migrating_again_changes_nothing(fresh: TestDatabase) -> None:
+    migrate(owner_url=fresh.owner, application_url=fresh.application)
+    before = shape(fresh.superuser)
+    migrate(owner_url=fresh.owner, application_url=fresh.application)
+    assert shape(fresh.superuser) == before
+
+
+MIGRATE = "import sys; from adapters.sql.migrating import migrate; migrate(owner_url=sys.argv[1], application_url=sys.argv[2])"
+
+
+def test_several_processes_may_migrate_at_once(postgres_server: Server) -> None:
+    database = postgres_server.database(f"migrations_{next(_numbers)}")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, database.owner, database.application],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], said
+    with psycopg.connect(database.superuser) as connection:
+        assert connection.execute("select version_num from alembic_version").fetchall() == [(revisions()[-1],)]
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(fresh: TestDatabase) -> None:
+    with psycopg.connect(fresh.owner, autocommit=True) as connection:
+        connection.execute("create table idempotency_keys (id integer)")  # which is in its way, late
+        before = shape(fresh.superuser)
+        with pytest.raises(Exception, match="idempotency_keys"):
+            move(fresh, "head")
+        assert shape(fresh.superuser) == before
+        connection.execute("drop table idempotency_keys")
+    move(fresh, "head")

@@ -1,0 +1,151 @@
+"""What the environment and .env may say, and how a mistake in them is told."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from entrypoints.settings import Registration, SettingsRefused, load_settings
+
+SECRET = "do-not-print-me-0123456789-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith("FLOWTRACK_") or name == "PORT":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+class Given:
+    """Sets variables in one of the two places."""
+
+    def __init__(self, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.place, self._monkeypatch = place, monkeypatch
+
+    def __call__(self, **variables: str) -> None:
+        if self.place == ".env":
+            Path(".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+        else:
+            for name, value in variables.items():
+                self._monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(params=["environment", ".env"])
+def given(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Given:
+    return Given(request.param, monkeypatch)
+
+
+def refusal() -> str:
+    with pytest.raises(SettingsRefused) as refused:
+        load_settings()
+    return str(refused.value)
+
+
+class TestSecretsInFiles:
+    def test_a_file_may_hold_a_secret(self, given: Given) -> None:
+        Path("kept").write_text(f"{SECRET}\n")
+        given(FLOWTRACK_SECRET_KEY_FILE="kept")
+        assert load_settings().secret_keys() == (SECRET,)
+
+    def test_a_file_stands_in_for_an_empty_variable(self, given: Given) -> None:
+        Path("kept").write_text("postgresql://app:pw@db/flowtrack")
+        given(FLOWTRACK_DATABASE_URL="", FLOWTRACK_DATABASE_URL_FILE="kept")
+        url = load_settings().database_url
+        assert url is not None and url.get_secret_value() == "postgresql://app:pw@db/flowtrack"
+
+    def test_an_empty_name_of_a_file_means_none(self, given: Given) -> None:
+        given(FLOWTRACK_SECRET_KEY_FILE="")
+        assert load_settings().secret_key is None
+
+    def test_the_environment_goes_before_dotenv_file_or_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path("kept").write_text(SECRET)
+        Path(".env").write_text("FLOWTRACK_SECRET_KEY=of-dotenv\n")
+        monkeypatch.setenv("FLOWTRACK_SECRET_KEY_FILE", "kept")
+        assert load_settings().secret_keys() == (SECRET,)
+
+    def test_the_environments_secret_goes_before_a_file_of_dotenv(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path("kept").write_text("of-dotenv")
+        Path(".env").write_text("FLOWTRACK_SECRET_KEY_FILE=kept\n")
+        monkeypatch.setenv("FLOWTRACK_SECRET_KEY", SECRET)
+        assert load_settings().secret_keys() == (SECRET,)
+
+    def test_both_at_once_are_refused(self, given: Given) -> None:
+        Path("kept").write_text(SECRET)
+        given(FLOWTRACK_SECRET_KEY=SECRET, FLOWTRACK_SECRET_KEY_FILE="kept")
+        said = refusal()
+        assert "FLOWTRACK_SECRET_KEY_FILE" in said
+        assert SECRET not in said
+
+    @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe" + SECRET.encode()])
+    def test_a_file_that_cannot_be_read_is_refused_by_the_variables_name(
+        self, given: Given, content: bytes | None
+    ) -> None:
+        if content is not None:
+            Path("kept").write_bytes(content)
+        given(FLOWTRACK_MIGRATION_DATABASE_URL_FILE="kept", FLOWTRACK_DATABASE_URL="postgresql://app@db/flowtrack")
+        said = refusal()
+        assert "FLOWTRACK_MIGRATION_DATABASE_URL_FILE" in said
+        assert SECRET not in said
+        assert "xff" not in said
+
+    def test_a_secret_in_the_place_of_a_files_name_is_not_told(self, given: Given) -> None:
+        given(FLOWTRACK_SECRET_KEY_FILE=SECRET)
+        assert SECRET not in refusal()
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "name",
+        ["FLOWTRACK_REGISTRATON", "FLOWTRACK_PORT_FILE", "FLOWTRACK_PORT", "FLOWTRACK_SECRET_KEY_FILES", "FLOWTRACK_"],
+    )
+    def test_an_unknown_variable_is_refused_by_name(self, given: Given, name: str) -> None:
+        given(**{name: SECRET})
+        said = refusal()
+        assert name in said
+        assert SECRET not in said
+
+    def test_variables_of_others_and_of_the_tests_are_not_ours(self, given: Given) -> None:
+        given(FLOWTRACK_TEST_SERVERS="wheels", SOMETHING_ELSE="1", FLOWTRACKER="1", PORT="8001")
+        assert load_settings().port == 8001
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("FLOWTRACK_REGISTRATION", SECRET),
+            ("FLOWTRACK_ENVIRONMENT", SECRET),
+            ("FLOWTRACK_ALLOW_EMBEDDED", SECRET),
+            ("PORT", SECRET),
+            ("PORT", "70000"),
+        ],
+    )
+    def test_a_wrong_value_is_told_by_its_variable_and_never_printed(self, given: Given, name: str, value: str) -> None:
+        given(**{name: value})
+        said = refusal()
+        assert said.startswith(name)
+        assert value not in said
+
+    def test_the_owners_url_without_the_applications_is_refused(self, given: Given) -> None:
+        given(FLOWTRACK_MIGRATION_DATABASE_URL=f"postgresql://owner:{SECRET}@db/flowtrack", FLOWTRACK_DATABASE_URL="")
+        said = refusal()
+        assert "FLOWTRACK_DATABASE_URL" in said
+        assert SECRET not in said
+
+    @pytest.mark.parametrize("origins", ["*", "https://app.example.com,*", "https://*.example.com"])
+    def test_any_origin_is_refused_since_cookies_are_sent_along(self, given: Given, origins: str) -> None:
+        given(FLOWTRACK_CORS_ORIGINS=origins)
+        assert "FLOWTRACK_CORS_ORIGINS" in refusal()
+
+    def test_a_dotenv_that_is_no_text_is_refused(self) -> None:
+        Path(".env").write_bytes(b"FLOWTRACK_SECRET_KEY=\xff\xfe\n")
+        said = refusal()
+        assert ".env" in said
+        assert "xff" not in said
+
+
+def test_dotenv_is_read(given: Given) -> None:
+    given(FLOWTRACK_REGISTRATION="closed", FLOWTRACK_CORS_ORIGINS="https://a.example.com/, https://b.example.com")
+    settings = load_settings()
+    assert settings.registration is Registration.CLOSED
+    assert settings.cors_origins == ("https://a.example.com", "https://b.example.com")
