@@ -45,6 +45,9 @@ class InMemoryProjects:
         taken = self._unit.now.project_keys
         return next((key for key in candidates if key not in taken), None)
 
+    async def owner_of_key(self, key: str) -> UUID | None:
+        return self._unit.now.project_keys.get(key)
+
     async def user_name(self, user_id: UUID) -> str:
         return self._unit.now.people[user_id].user.name
 
@@ -65,6 +68,16 @@ class InMemoryProjects:
             tables.project_keys[new.key] = new.id
             tables.members |= {(new.id, member)}
             tables.columns.update({column.id: column for column in columns})
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+    def add_key(self, project: Project) -> None:
+        new = replace(project)
+
+        def put(tables: CompanyTables) -> None:
+            if new.key in tables.project_keys:
+                raise ProjectKeyTaken
+            tables.project_keys[new.key] = new.id
 
         self._unit.transaction.defer(self._unit.within(put))
 

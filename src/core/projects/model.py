@@ -30,6 +30,7 @@ class ProjectChanges:
 
     given: frozenset[str]
     unchanged: Mapping[str, object] = field(default_factory=dict)
+    key: str = ""
     name: str = ""
     description: str | None = None
     deadline: date | None = None
@@ -38,6 +39,8 @@ class ProjectChanges:
 
     def __post_init__(self) -> None:
         # Bad values are refused before anything is looked up.
+        if "key" in self.given:
+            object.__setattr__(self, "key", checked_key(self.key))
         if "name" in self.given:
             text.name(self.name)
         if self.description is not None:

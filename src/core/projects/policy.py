@@ -31,8 +31,8 @@ def authorise_open(actor: Actor) -> None:
 
 
 def authorise_change(actor: Actor, *, fields: frozenset[str]) -> None:
-    """Members change the fields of their projects, but for the archive."""
-    if not actor.administers and "is_active" in fields:
+    """Members change the fields of their projects, but for the key and the archive."""
+    if not actor.administers and fields & {"key", "is_active"}:
         raise Forbidden
 
 

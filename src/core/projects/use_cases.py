@@ -87,11 +87,14 @@ class ProjectUseCases:
             raise ProjectNotFound
         return Answer(view, seq)
 
-    @answers(ProjectNotFound, Forbidden, FieldReadOnly, Invalid, ProjectArchived, Stale)
+    @answers(ProjectNotFound, Forbidden, FieldReadOnly, Invalid, ProjectArchived, ProjectKeyTaken, Stale)
     async def change(
         self, actor: Actor, ref: ProjectRef, changes: ProjectChanges, *, expected: int | None = None
     ) -> Answer[ProjectView]:
-        """Changes fields of a project. Its members may; only owners and admins move it to or from the archive."""
+        """Changes fields of a project. Its members may; only owners and admins change its key, or archive it.
+
+        A key that the project had goes on resolving, and no other project ever gets it.
+        """
         async with self._unit_of_work(actor) as uow:
             project, _, creator_name = await self._load(uow, ref)
             policy.authorise_change(uow.actor, fields=project.differing(changes))
@@ -100,6 +103,8 @@ class ProjectUseCases:
             ensure_unchanged(changes.unchanged, present)
             updated = project.change(changes, at=self._clock.now())
             if updated is not None:
+                if "key" in updated.changes:
+                    await self._take_key(uow, project)
                 uow.projects.save(project)
                 uow.record(updated)
             seq = await uow.commit()
@@ -151,6 +156,13 @@ class ProjectUseCases:
             uow.record(created)
             seq = await uow.commit(made=Made(kind="project", id=project.id, version=project.version))
         return Answer(ProjectView.of(project, creator_name=creator_name), seq)
+
+    async def _take_key(self, uow: ProjectUnitOfWork, project: Project) -> None:
+        holder = await uow.projects.owner_of_key(project.key)
+        if holder is None:
+            uow.projects.add_key(project)
+        elif holder != project.id:
+            raise ProjectKeyTaken
 
     async def _load(self, uow: ProjectUnitOfWork, ref: ProjectRef) -> LoadedProject:
         loaded = await uow.projects.load(ref, for_user=uow.actor.user_id)

@@ -8,6 +8,8 @@ its exit stacks cost a third of a list's time (docs/performance.md), and none of
 """
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from fastapi import Request
@@ -25,6 +27,7 @@ from entrypoints.container import Container
 from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
 from entrypoints.rest.middleware.form import LARGEST_BODY
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -176,10 +179,26 @@ class _Body:
 def _unreadable(raw: bytes) -> Invalid | BodyMalformed:
     """Well-formed JSON may still hold text that no encoding can carry: that is a bad value."""
     try:
-        json.loads(raw)
+        body = json.loads(raw)
     except (ValueError, RecursionError):
         return BodyMalformed()
-    return Invalid(faults=(Fault("holds a lone surrogate, or is nested too deeply", pointer=""),))
+    faults = tuple(Fault("holds a lone surrogate", pointer=pointer) for pointer in _surrogates(body))
+    return Invalid(faults=faults) if faults else BodyMalformed()
+
+
+def _surrogates(value: Any, pointer: str = "") -> Iterator[str]:
+    """Where text stands that holds a lone surrogate."""
+    if isinstance(value, str):
+        if _SURROGATE.search(value):
+            yield pointer
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _surrogates(each, f"{pointer}/{_SURROGATE.sub('?', name)[:200]}")
+            if _SURROGATE.search(name):
+                yield pointer
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _surrogates(each, f"{pointer}/{place}")
 
 
 def authenticated(request: Request) -> Actor:

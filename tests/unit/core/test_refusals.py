@@ -260,6 +260,12 @@ async def _(office: Office) -> Awaitable[object]:
     return office.projects.change(office.mia, "WEB", project_changes(name=""))
 
 
+@refuses(ProjectUseCases.change, ProjectKeyTaken)
+async def _(office: Office) -> Awaitable[object]:
+    await office.projects.open(office.adam, name="Shop", key="SHOP")
+    return office.projects.change(office.adam, "WEB", project_changes(key="SHOP"))
+
+
 @refuses(ProjectUseCases.change, ProjectArchived)
 async def _(office: Office) -> Awaitable[object]:
     await office.archive_web()

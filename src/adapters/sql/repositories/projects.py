@@ -55,6 +55,7 @@ def _load(by_key: bool) -> Statement:
 _TAKEN = Statement(
     select(project_keys.c.key).where(project_keys.c.key == func.any(bindparam("candidates", type_=ARRAY(Text))))
 )
+_OWNER_OF_KEY = Statement(select(project_keys.c.project_id).where(project_keys.c.key == bindparam("key", type_=Text)))
 _USER_NAME = Statement(select(users.c.name).where(users.c.id == bindparam("user_id", type_=Uuid)))
 _MEMBERS = Statement(
     select(project_members.c.user_id)
@@ -118,6 +119,7 @@ _SAVE = Statement(
         projects.c.version == bindparam("new_version", type_=Integer) - 1,
     )
     .values(
+        key=bindparam("key", type_=Text),
         name=bindparam("name", type_=Text),
         description=bindparam("description", type_=Text),
         deadline=bindparam("deadline", type_=Date),
@@ -163,6 +165,10 @@ class SqlProjects:
         taken = {key for (key,) in rows}
         return next((key for key in candidates if key not in taken), None)
 
+    async def owner_of_key(self, key: str) -> UUID | None:
+        (rows,) = await self._unit.fetch((_OWNER_OF_KEY, {"key": key}))
+        return rows[0][0] if rows else None
+
     async def user_name(self, user_id: UUID) -> str:
         (rows,) = await self._unit.fetch((_USER_NAME, {"user_id": user_id}))
         return str(rows[0][0])
@@ -175,7 +181,7 @@ class SqlProjects:
         at = project.created_at
         fields: dict[str, Any] = {name: getattr(project, name) for name in _FIELDS}
         self._unit.write(_ADD, {**fields, "status": str(project.status), "created_at": at})
-        self._unit.write(_ADD_KEY, {"key": project.key, "project_id": project.id})
+        self.add_key(project)
         self._unit.write(_ADD_MEMBER, {"project_id": project.id, "user_id": member, "added_at": at})
         columns = {
             "ids": [self._ids.new() for _ in FIRST_COLUMNS],
@@ -188,9 +194,13 @@ class SqlProjects:
         }
         self._unit.write(_ADD_COLUMNS, columns)
 
+    def add_key(self, project: Project) -> None:
+        self._unit.write(_ADD_KEY, {"key": project.key, "project_id": project.id})
+
     def save(self, project: Project) -> None:
         values = {
             "project_id": project.id,
+            "key": project.key,
             "name": project.name,
             "description": project.description,
             "deadline": project.deadline,

@@ -61,6 +61,7 @@ class ProjectPatch(Given):
     """A merge patch. Read-only fields may be sent back as they were read."""
 
     name: Name = ""
+    key: Annotated[Text, Field(min_length=2, max_length=10)] = ""
     description: Description | None = None
     deadline: Day | None = None
     status: ProjectStatus = ProjectStatus.PENDING
@@ -68,7 +69,6 @@ class ProjectPatch(Given):
     version: Version = 1
 
     id: UUID | None = None
-    key: Text | None = None
     created_by: UUID | None = None
     creator_name: Text | None = None
     created_at: Instant | None = None
@@ -89,7 +89,7 @@ PROJECT_EXAMPLE = {
     "created_at": "2026-11-20T09:30:00.123456Z",
     "updated_at": "2026-11-20T09:30:00.123456Z",
 }
-_WRITABLE = frozenset({"name", "description", "deadline", "status", "is_active"})
+_WRITABLE = frozenset({"name", "key", "description", "deadline", "status", "is_active"})
 
 
 def projects_of(request: Request) -> ProjectUseCases:

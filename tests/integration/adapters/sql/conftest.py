@@ -32,9 +32,10 @@ def with_parameters(url: str, **parameters: str) -> str:
 
 
 @asynccontextmanager
-async def narrow_database(url: str) -> AsyncIterator[Database]:
+async def narrow_database(url: str, *, prepared_statements: bool = True) -> AsyncIterator[Database]:
     """A Database with one single connection to give, so that whatever is left on it meets the next caller."""
-    async with opened(Database(url=url, largest=2)) as database, database.connection():
+    narrow = Database(url=url, prepared_statements=prepared_statements, largest=2)
+    async with opened(narrow) as database, database.connection():
         yield database
 
 

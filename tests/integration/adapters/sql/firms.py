@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import RawCursor
 
+from adapters.sql.statement import Statement
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience, Channel, Fact
 from core.tasks.model import Priority, Status, Task
@@ -180,6 +182,11 @@ def join(connection: psycopg.Connection[Any], actor: Actor, *, email: str = "rob
             str(actor.role),
         ),
     )
+
+
+def executed(connection: psycopg.Connection[Any], statement: Statement, **values: Any) -> RawCursor[Any]:
+    """A statement of the product, executed as it stands."""
+    return RawCursor(connection).execute(statement.text, statement.parameters(values))
 
 
 def also_in(firm: Firm, actor: Actor, *, role: Role = Role.MEMBER) -> Actor:

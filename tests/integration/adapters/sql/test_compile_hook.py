@@ -30,22 +30,22 @@ USERS = f"(SELECT * FROM users WHERE company_id = {OWN})"
 EVENT_SEQUENCES = f"(SELECT * FROM event_sequences WHERE company_id = {OWN})"
 
 PINNED = {
-    "plain select": (f"SELECT tasks.company_id FROM {TASKS} AS tasks WHERE tasks.title = %(title_1)s::VARCHAR"),
+    "plain select": (f"SELECT tasks.company_id FROM {TASKS} AS tasks WHERE tasks.title = $1::VARCHAR"),
     "select of all columns of a small table": (
         f"SELECT event_sequences.company_id, event_sequences.last_seq FROM {EVENT_SEQUENCES} AS event_sequences"
     ),
-    "alias": (f"SELECT others.company_id FROM {TASKS} AS others WHERE others.title = %(title_1)s::VARCHAR"),
+    "alias": (f"SELECT others.company_id FROM {TASKS} AS others WHERE others.title = $1::VARCHAR"),
     "self join": (
         f"SELECT tasks.company_id, others.company_id AS company_id_1 FROM {TASKS} AS tasks JOIN {TASKS} AS others ON "
         "others.title = tasks.title"
     ),
     "inner join of two tables": (
         f"SELECT tasks.company_id, users.company_id AS company_id_1 FROM {TASKS} AS tasks JOIN {USERS} AS users ON "
-        "users.name = %(name_1)s::VARCHAR"
+        "users.name = $1::VARCHAR"
     ),
     "outer join": (
         f"SELECT tasks.company_id, projects.company_id AS company_id_1 FROM {TASKS} AS tasks LEFT OUTER JOIN "
-        f"{PROJECTS} AS projects ON projects.status = %(status_1)s::VARCHAR"
+        f"{PROJECTS} AS projects ON projects.status = $1::VARCHAR"
     ),
     "full join": (
         f"SELECT tasks.company_id, projects.company_id AS company_id_1 FROM {TASKS} AS tasks FULL OUTER JOIN "
@@ -53,43 +53,43 @@ PINNED = {
     ),
     "several tables without a join": (
         f"SELECT tasks.company_id, users.company_id AS company_id_1 FROM {TASKS} AS tasks, {USERS} AS users WHERE "
-        "users.name = %(name_1)s::VARCHAR"
+        "users.name = $1::VARCHAR"
     ),
     "subquery in FROM": (
         f"SELECT derived.company_id FROM (SELECT tasks.company_id AS company_id, tasks.title AS title FROM {TASKS} AS "
-        "tasks) AS derived WHERE derived.title = %(title_1)s::VARCHAR"
+        "tasks) AS derived WHERE derived.title = $1::VARCHAR"
     ),
     "IN with a subquery": (
         f"SELECT projects.company_id FROM {PROJECTS} AS projects WHERE projects.id IN (SELECT others.project_id FROM "
-        f"{TASKS} AS others WHERE others.title = %(title_1)s::VARCHAR)"
+        f"{TASKS} AS others WHERE others.title = $1::VARCHAR)"
     ),
     "EXISTS": (
         f"SELECT projects.company_id FROM {PROJECTS} AS projects WHERE EXISTS (SELECT * FROM {TASKS} AS tasks WHERE "
-        "tasks.title = %(title_1)s::VARCHAR AND tasks.project_id = projects.id)"
+        "tasks.title = $1::VARCHAR AND tasks.project_id = projects.id)"
     ),
     "NOT EXISTS": (
         f"SELECT projects.company_id FROM {PROJECTS} AS projects WHERE NOT (EXISTS (SELECT * FROM {TASKS} AS tasks "
-        "WHERE tasks.title = %(title_1)s::VARCHAR AND tasks.project_id = projects.id))"
+        "WHERE tasks.title = $1::VARCHAR AND tasks.project_id = projects.id))"
     ),
     "correlated scalar subquery": (
         f"SELECT projects.company_id, (SELECT others.company_id FROM {TASKS} AS others WHERE others.project_id = "
-        f"projects.id LIMIT %(param_1)s::INTEGER) AS anon_1 FROM {PROJECTS} AS projects"
+        f"projects.id LIMIT $1::INTEGER) AS anon_1 FROM {PROJECTS} AS projects"
     ),
     "LATERAL": (
         f"SELECT tasks.company_id, doubles.company FROM {TASKS} AS tasks JOIN LATERAL (SELECT others.company_id AS "
         f"company, others.title AS title FROM {TASKS} AS others WHERE others.title = tasks.title LIMIT "
-        "%(param_1)s::INTEGER) AS doubles ON true"
+        "$1::INTEGER) AS doubles ON true"
     ),
     "CTE": (
         f"WITH named AS (SELECT tasks.company_id AS company_id, tasks.title AS title FROM {TASKS} AS tasks WHERE "
-        "tasks.title = %(title_1)s::VARCHAR) SELECT named.company_id, tasks.company_id AS company_id_1 FROM named "
+        "tasks.title = $1::VARCHAR) SELECT named.company_id, tasks.company_id AS company_id_1 FROM named "
         f"JOIN {TASKS} AS tasks ON tasks.title = named.title"
     ),
     "recursive CTE": (
         "WITH RECURSIVE chain(company_id, title, depth) AS (SELECT tasks.company_id AS company_id, tasks.title AS "
-        f"title, %(param_1)s::INTEGER AS depth FROM {TASKS} AS tasks UNION ALL SELECT others.company_id AS company_id, "
-        f"others.title AS title, chain.depth + %(depth_1)s::INTEGER AS anon_1 FROM {TASKS} AS others, chain WHERE "
-        "others.title = chain.title AND chain.depth < %(depth_2)s::INTEGER) SELECT chain.company_id FROM chain"
+        f"title, $1::INTEGER AS depth FROM {TASKS} AS tasks UNION ALL SELECT others.company_id AS company_id, "
+        f"others.title AS title, chain.depth + $2::INTEGER AS anon_1 FROM {TASKS} AS others, chain WHERE "
+        "others.title = chain.title AND chain.depth < $3::INTEGER) SELECT chain.company_id FROM chain"
     ),
     "UNION": (
         f"SELECT tasks.company_id FROM {TASKS} AS tasks UNION ALL SELECT others.company_id FROM {TASKS} AS others "
@@ -115,71 +115,71 @@ PINNED = {
     ),
     "companies joined with their users": (
         f"SELECT companies.id, users.company_id FROM (SELECT * FROM companies WHERE id = {OWN}) AS companies JOIN "
-        f"{USERS} AS users ON users.name = %(name_1)s::VARCHAR"
+        f"{USERS} AS users ON users.name = $1::VARCHAR"
     ),
     "beside a global table": (
         f"SELECT users.company_id FROM {USERS} AS users JOIN accounts ON accounts.id = users.account_id"
     ),
     "UPDATE": (
-        "UPDATE tasks SET title=%(title)s::VARCHAR WHERE tasks.title = %(title_1)s::VARCHAR AND tasks.company_id = "
+        "UPDATE tasks SET title=$1::VARCHAR WHERE tasks.title = $2::VARCHAR AND tasks.company_id = "
         f"{OWN} AND tasks.deleted_at IS NULL"
     ),
-    "UPDATE of everything": (f"UPDATE users SET name=%(name)s::VARCHAR WHERE users.company_id = {OWN}"),
+    "UPDATE of everything": (f"UPDATE users SET name=$1::VARCHAR WHERE users.company_id = {OWN}"),
     "UPDATE .. FROM": (
         f"UPDATE tasks SET title=projects.name FROM {PROJECTS} AS projects WHERE projects.status = "
-        f"%(status_1)s::VARCHAR AND tasks.title = %(title_1)s::VARCHAR AND tasks.company_id = {OWN} AND "
+        f"$1::VARCHAR AND tasks.title = $2::VARCHAR AND tasks.company_id = {OWN} AND "
         "tasks.deleted_at IS NULL"
     ),
     "UPDATE .. FROM itself": (
-        f"UPDATE tasks SET title=(others.title || %(title_1)s::VARCHAR) FROM {TASKS} AS others WHERE others.title = "
+        f"UPDATE tasks SET title=(others.title || $1::VARCHAR) FROM {TASKS} AS others WHERE others.title = "
         f"tasks.title AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
     ),
     "UPDATE with a subquery as value": (
-        f"UPDATE tasks SET title=(SELECT users.name FROM {USERS} AS users WHERE users.name = %(name_1)s::VARCHAR LIMIT "
-        f"%(param_1)s::INTEGER) WHERE tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
+        f"UPDATE tasks SET title=(SELECT users.name FROM {USERS} AS users WHERE users.name = $1::VARCHAR LIMIT "
+        f"$2::INTEGER) WHERE tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
     ),
     "UPDATE .. RETURNING in a CTE": (
-        f"WITH changed AS (UPDATE projects SET name=%(param_1)s::VARCHAR WHERE projects.company_id = {OWN} AND "
+        f"WITH changed AS (UPDATE projects SET name=$2::VARCHAR WHERE projects.company_id = {OWN} AND "
         "projects.deleted_at IS NULL RETURNING projects.company_id, projects.id) UPDATE tasks SET "
-        f"title=%(title)s::VARCHAR FROM changed WHERE tasks.project_id = changed.id AND tasks.company_id = {OWN} AND "
+        f"title=$1::VARCHAR FROM changed WHERE tasks.project_id = changed.id AND tasks.company_id = {OWN} AND "
         "tasks.deleted_at IS NULL"
     ),
-    "UPDATE of companies": (f"UPDATE companies SET name=%(name)s::VARCHAR WHERE companies.id = {OWN}"),
+    "UPDATE of companies": (f"UPDATE companies SET name=$1::VARCHAR WHERE companies.id = {OWN}"),
     "UPDATE of a counter": (
-        "UPDATE event_sequences SET last_seq=(event_sequences.last_seq + %(last_seq_1)s::BIGINT) WHERE "
+        "UPDATE event_sequences SET last_seq=(event_sequences.last_seq + $1::BIGINT) WHERE "
         f"event_sequences.company_id = {OWN}"
     ),
     "DELETE": (
-        f"DELETE FROM tasks WHERE tasks.title = %(title_1)s::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at "
+        f"DELETE FROM tasks WHERE tasks.title = $1::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at "
         "IS NULL"
     ),
     "DELETE of everything": (f"DELETE FROM project_members WHERE project_members.company_id = {OWN}"),
     "DELETE .. USING": (
-        f"DELETE FROM tasks USING {PROJECTS} AS projects WHERE tasks.title = %(title_1)s::VARCHAR AND projects.status "
-        f"= %(status_1)s::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
+        f"DELETE FROM tasks USING {PROJECTS} AS projects WHERE tasks.title = $1::VARCHAR AND projects.status "
+        f"= $2::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
     ),
     "DELETE .. WHERE EXISTS": (
         f"DELETE FROM project_keys WHERE (EXISTS (SELECT * FROM {PROJECTS} AS projects WHERE projects.status = "
-        f"%(status_1)s::VARCHAR)) AND project_keys.company_id = {OWN}"
+        f"$1::VARCHAR)) AND project_keys.company_id = {OWN}"
     ),
     "INSERT": (
-        "INSERT INTO project_keys (key, project_id) VALUES (%(key)s::VARCHAR, %(project)s::UUID) RETURNING "
+        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID) RETURNING "
         "project_keys.company_id"
     ),
     "INSERT of several rows": (
-        "INSERT INTO project_keys (key, project_id) VALUES (%(key_m0)s::VARCHAR, %(project)s::UUID), "
-        "(%(key_m1)s::VARCHAR, %(project)s::UUID)"
+        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID), "
+        "($3::VARCHAR, $2::UUID)"
     ),
     "INSERT .. SELECT": (
-        "INSERT INTO project_keys (key, project_id) SELECT %(param_1)s::VARCHAR || CAST(projects.last_number AS TEXT) "
-        f"AS anon_1, projects.id FROM {PROJECTS} AS projects WHERE projects.status = %(status_1)s::VARCHAR"
+        "INSERT INTO project_keys (key, project_id) SELECT $1::VARCHAR || CAST(projects.last_number AS TEXT) "
+        f"AS anon_1, projects.id FROM {PROJECTS} AS projects WHERE projects.status = $2::VARCHAR"
     ),
     "INSERT .. ON CONFLICT DO UPDATE": (
-        "INSERT INTO project_keys (key, project_id) VALUES (%(key)s::VARCHAR, %(project)s::UUID) ON CONFLICT "
+        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID) ON CONFLICT "
         "(company_id, key) DO UPDATE SET project_id = project_keys.project_id RETURNING project_keys.company_id"
     ),
     "INSERT .. ON CONFLICT DO NOTHING": (
-        "INSERT INTO event_sequences (last_seq) VALUES (%(last_seq)s::BIGINT) ON CONFLICT DO NOTHING RETURNING "
+        "INSERT INTO event_sequences (last_seq) VALUES ($1::BIGINT) ON CONFLICT DO NOTHING RETURNING "
         "event_sequences.company_id"
     ),
 }
@@ -216,7 +216,7 @@ def own_rows(table: Table) -> str:
 
 def holes(text: str) -> list[str]:
     """Where a statement names a tenant table without its predicate."""
-    text = re.sub(r"%\(\w+\)s", "%s", " ".join(text.split()))
+    text = " ".join(text.split())
     found = []
     for table in TENANT_TABLES.values():
         name = table.name
@@ -253,24 +253,25 @@ GIVEN: dict[str, tuple[Any, ...]] = {
 }
 MADE_BY_HAND = {
     "adapters.sql.readers.projects._page": [
-        (frozenset(filters), member, Sort(field=field, descending=descending), after, count)
+        (project_reader.Shape(frozenset(filters), member, Sort(field=field, descending=descending), after, 51, skips),)
         for filters in ((), ("status",), ("status", "is_active"))
         for member in (False, True)
         for field in project_reader.SORTS
         for descending in (False, True)
         for after in (False, True)
-        for count in (False, True)
+        for skips in (False, True)
     ],
     "adapters.sql.readers.tasks.page_statement": [
-        (task_reader.Shape(frozenset(filters), Sort(field=field, descending=descending), after, after and null),)
+        (task_reader.Shape(frozenset(filters), Sort(field=field, descending=descending), after, null, 51, skips),)
         for filters in ((), ("mine", "member_id"))
         for field in task_reader.SORTS
         for descending in (False, True)
         for after in (False, True)
-        for null in (False, task_reader.SORTS[field].nullable)
+        for null in ((False, True) if after and task_reader.SORTS[field].nullable else (False,))
+        for skips in (False, True)
     ]
     + [
-        (task_reader.Shape(frozenset(filters), Sort(field="created_at"), False, False),)
+        (task_reader.Shape(frozenset(filters), Sort(field="created_at"), False, False, 51, False),)
         for filters in (
             *((f"{name} {how}",) for name in FILTERS for how in ("is", "among", "none")),
             ("deadline_before", "deadline_after", "updated_after", "project_id among", "member_id"),
@@ -308,6 +309,22 @@ def test_every_statement_of_the_product_is_seen_here() -> None:
     names = {name for name, _ in statements()}
     assert len(names) > 200
     assert {"adapters.sql.event_log.APPEND", "adapters.sql.repositories.tasks._SAVE"} <= names
+
+
+def test_every_placeholder_of_a_statement_has_a_parameter_and_every_parameter_a_placeholder() -> None:
+    for name, statement in statements():
+        assert not re.search(r"%\(\w+\)s", statement.text), name
+        placed = {int(number) for number in re.findall(r"\$(\d+)", statement.text)}
+        assert placed == set(range(1, len(statement.order) + 1)), name
+
+
+def test_only_a_list_that_skips_has_an_offset_and_its_limit_is_no_parameter() -> None:
+    """A limit that is a parameter is planned for as a tenth of all rows."""
+    pages = [(name, statement) for name, statement in statements() if "_page" in name or "page_statement" in name]
+    assert len(pages) > 100
+    for name, statement in pages:
+        assert re.findall(r"LIMIT (\S+)", statement.text) == ["51"], name
+        assert ("OFFSET" in statement.text) == ("skip" in statement.order) == ("skips=True" in name), name
 
 
 def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:

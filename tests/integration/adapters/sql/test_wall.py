@@ -13,6 +13,7 @@ from psycopg import sql
 from sqlalchemy import func, select
 
 from adapters.sql.connection import Database, execute
+from adapters.sql.pipeline import Asked
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import tasks
@@ -26,10 +27,10 @@ from core.kernel.paging import PageRequest, Sort
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.tasks import TaskUseCases
 from tests.integration.adapters.sql.conftest import narrow_database, opened
-from tests.integration.adapters.sql.firms import Firm, Firms, also_in
+from tests.integration.adapters.sql.firms import Firm, Firms, also_in, executed
 from tests.integration.adapters.sql.shapes import READING, WRITING
 from tests.integration.adapters.sql.twins import Twins, make_twins
-from tests.integration.conftest import TestDatabase
+from tests.integration.conftest import APPLICATION, TestDatabase
 
 WALLED = {
     table.name: table.info.get("tenant_column", "company_id")
@@ -129,12 +130,35 @@ RAW: list[Callable[[psycopg.Connection[Any], Twins, str], None]] = [
 ]
 
 
+# What the application may not do to any row at all: the log is only added to, and no company is deleted.
+NEVER_GRANTED = {
+    (their_rows_cannot_be_changed, "events"),
+    (a_row_cannot_be_handed_to_them, "events"),
+    (their_rows_cannot_be_deleted, "events"),
+    (their_rows_cannot_be_deleted, "companies"),
+}
+
+
 @pytest.mark.parametrize("table", WALLED)
 @pytest.mark.parametrize("rule", RAW, ids=lambda rule: rule.__name__)
 def test_as_the_application(
     application: psycopg.Connection[Any], twins: Twins, rule: Callable[..., None], table: str
 ) -> None:
-    rule(application, twins, table)
+    if (rule, table) not in NEVER_GRANTED:
+        rule(application, twins, table)
+        return
+    with pytest.raises((psycopg.errors.InsufficientPrivilege, AssertionError), match="permission denied"):
+        rule(application, twins, table)
+
+
+@pytest.mark.parametrize(("rule", "table"), sorted(NEVER_GRANTED, key=str), ids=str)
+def test_what_is_never_granted_would_not_reach_through_the_wall_if_it_were(
+    superuser_transaction: psycopg.Connection[Any], twins: Twins, rule: Callable[..., None], table: str
+) -> None:
+    role, of = sql.Identifier(APPLICATION), sql.Identifier(table)
+    superuser_transaction.execute(sql.SQL("grant update, delete on {} to {}").format(of, role))
+    superuser_transaction.execute(sql.SQL("set local role {}").format(role))
+    rule(superuser_transaction, twins, table)
 
 
 @pytest.mark.parametrize("table", WALLED)
@@ -154,14 +178,26 @@ def test_every_table_behind_the_wall_holds_rows_of_both_for_these_tests(
         assert {twins.ours.id, twins.theirs.id} <= companies_in(superuser, table)
 
 
-def test_another_company_cannot_be_deleted_by_cascade(
+def test_no_company_can_be_deleted_and_all_that_is_its_with_it_by_cascade(
     application: psycopg.Connection[Any], twins: Twins, superuser: psycopg.Connection[Any]
 ) -> None:
-    application.execute(ENTER, (str(twins.ours.id),))
-    assert application.execute("delete from companies where id = %s", (twins.theirs.id,)).rowcount == 0
-    application.commit()
-    for table in WALLED:
-        assert twins.theirs.id in companies_in(superuser, table)
+    for company in (twins.theirs.id, twins.ours.id):
+        application.execute(ENTER, (str(twins.ours.id),))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            application.execute("delete from companies where id = %s", (company,))
+        application.commit()
+        for table in WALLED:
+            assert company in companies_in(superuser, table)
+
+
+def test_what_was_logged_can_be_neither_changed_nor_deleted_not_even_by_its_own_company(
+    application: psycopg.Connection[Any], twins: Twins
+) -> None:
+    for statement in ("update events set event = 'never'", "delete from events", "truncate events"):
+        application.execute(ENTER, (str(twins.ours.id),))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            application.execute(statement)
+        application.rollback()
 
 
 def test_a_connection_that_was_used_before_shows_nothing_either(application: psycopg.Connection[Any]) -> None:
@@ -254,8 +290,7 @@ def test_a_reading_shape_finds_only_our_rows_even_as_superuser(
     superuser_transaction: psycopg.Connection[Any], twins: Twins, name: str
 ) -> None:
     superuser_transaction.execute(ENTER, (str(twins.ours.id),))
-    statement = Statement(READING[name])
-    cursor = superuser_transaction.execute(statement.text, statement.given)
+    cursor = executed(superuser_transaction, Statement(READING[name]))
     companies = {value for row in cursor.fetchall() for value in row if isinstance(value, uuid.UUID)}
     assert companies == {twins.ours.id}
 
@@ -277,8 +312,7 @@ def test_a_writing_shape_changes_only_our_rows_even_as_superuser(
 
     before = rows(twins.ours.id), rows(twins.theirs.id)
     superuser_transaction.execute(ENTER, (str(twins.ours.id),))
-    statement = Statement(WRITING[name])
-    superuser_transaction.execute(statement.text, statement.values({"project": twins.our_project.id}))
+    executed(superuser_transaction, Statement(WRITING[name]), project=twins.our_project.id)
     ours, theirs = rows(twins.ours.id), rows(twins.theirs.id)
     assert theirs == before[1]
     if "NOTHING" not in name and "CONFLICT" not in name:
@@ -312,14 +346,12 @@ async def test_two_companies_alternating_thousands_of_times_on_one_connection_le
     narrow: Database, twins: Twins
 ) -> None:
     actors = (twins.ours.owner, twins.theirs.owner)
-    async with narrow.connection() as connection:
-        process = connection.info.backend_pid
+    process = await process_of(narrow)
     for turn in range(4000):
         actor = actors[turn % 2]
         door = seen_in_transaction if turn % 5 == 0 else seen_by_rows
         assert await door(narrow, actor) == {actor.company_id}, turn
-    async with narrow.connection() as connection:
-        assert connection.info.backend_pid == process, "it was not one connection"
+    assert await process_of(narrow) == process, "it was not one connection"
 
 
 async def test_many_callers_of_two_companies_at_once_on_few_connections_leak_nothing(
@@ -345,6 +377,12 @@ async def test_a_connection_pooler_without_prepared_statements_leaks_nothing_eit
             assert await seen_by_rows(database, actor) == {actor.company_id}
         async with database.connection() as connection:
             assert await (await connection.execute("select count(*) from pg_prepared_statements")).fetchone() == (0,)
+
+
+async def process_of(database: Database) -> int:
+    """The server's process behind the one connection of a narrow Database."""
+    async with database.connection() as connection:
+        return connection.info.backend_pid
 
 
 async def no_context_is_left(database: Database) -> None:
@@ -500,24 +538,27 @@ async def test_a_caller_whose_session_has_ended_opens_no_transaction_with_an_ide
     await no_context_is_left(narrow)
 
 
+@pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "not prepared"])
 @pytest.mark.parametrize("reads", range(5))
 async def test_a_refused_read_does_not_spoil_the_connection_for_the_next_caller(
-    test_database: TestDatabase, firm: Firm, caller: Actor, reads: int
+    test_database: TestDatabase, firm: Firm, caller: Actor, reads: int, prepared: bool
 ) -> None:
-    """Whatever the driver was about to prepare when the pipeline broke off."""
+    """Whatever was about to be prepared when the pipeline broke off."""
     ended = revoked(firm, firm.user())
 
     async def read(actor: Actor) -> tuple[Any, Any]:
         found = await database.rows(actor, COMPANY_OF_TASKS, {}, also=(TASKS_COUNTED, {}))
         return found.rows, found.also
 
-    async with narrow_database(test_database.application) as database:
+    async with narrow_database(test_database.application, prepared_statements=prepared) as database:
+        process = await process_of(database)
         for _ in range(reads):
             await read(caller)
         with pytest.raises(SessionEnded):
             await read(ended)
         for _ in range(4):
             assert await read(caller) == ([(firm.id,)], [(1,)])
+        assert await process_of(database) == process, "it was not one connection"
 
 
 async def test_a_session_opens_the_companies_of_its_account_and_no_other(
@@ -580,4 +621,4 @@ async def test_a_transaction_knows_the_caller_as_of_now(database: Database, firm
 async def test_a_statement_sent_before_any_context_raises_instead_of_answering(database: Database) -> None:
     async with database.connection() as connection:
         with pytest.raises((psycopg.errors.UndefinedObject, psycopg.errors.InvalidTextRepresentation)):
-            await execute(connection, COMPANY_OF_TASKS, {})
+            await execute(connection, Asked(COMPANY_OF_TASKS, {}))

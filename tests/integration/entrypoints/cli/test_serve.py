@@ -10,108 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adapters.postgres_embedded.server import EmbeddedPostgres
+from tests.integration.entrypoints.cli.serving import PASSWORD, Serving, clean_environment, free_port, serving
 
 ROOT = Path(__file__).parents[4]
-PASSWORD = "correct horse 7 battery"
-
-
-@dataclass
-class Serving:
-    """A `flowtrack serve` of its own, below one data folder; it can be killed and started again."""
-
-    data: Path
-    port: int = field(default_factory=lambda: _free_port())
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, *, within: float = 60.0) -> float:
-        """Starts and waits until it is ready; returns how many seconds that took."""
-        began = time.monotonic()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWTRACK_")}
-        environment |= {"FLOWTRACK_DATA_DIR": str(self.data), "PORT": str(self.port)}
-        self.data.mkdir(parents=True, exist_ok=True)
-        with (self.data / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "entrypoints.cli.main", "serve"],
-                env=environment,
-                cwd=self.data,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        while time.monotonic() - began < within:
-            if self.process.poll() is not None:
-                raise AssertionError(self.log())
-            with contextlib.suppress(OSError):
-                if self.ask("GET", "/health/ready")[0] == 200:
-                    return time.monotonic() - began
-            time.sleep(0.05)
-        raise AssertionError(f"not ready within {within} s:\n{self.log()}")
-
-    def ask(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
-    ) -> tuple[int, Any, dict[str, str]]:
-        """Status, body and headers of an answer."""
-        request = urllib.request.Request(self.url + path, method=method)
-        if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
-        if token is not None:
-            request.add_header("Authorization", f"Bearer {token}")
-        for name, value in headers.items():
-            request.add_header(name.replace("_", "-"), value)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, json.loads(answer.read() or b"null"), dict(answer.headers)
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.code, json.loads(refused.read() or b"null"), dict(refused.headers)
-
-    def register(self, email: str) -> str:
-        body = {"email": email, "name": "Ann", "password": PASSWORD}
-        return str(self.ask("POST", "/api/v1/auth/register", body)[1]["access_token"])
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
-
-    def log(self) -> str:
-        return (self.data / "server.log").read_text()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Serving]:
-    server = Serving(data=folder / "data")
-    try:
-        yield server
-    finally:
-        if server.process is not None and server.process.poll() is None:
-            server.kill()
-        EmbeddedPostgres(folder=server.data / "postgres").stop()
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +62,9 @@ def test_the_walk_of_the_readme_prints_what_it_says(server: Serving) -> None:
 
 
 def test_a_second_server_in_the_same_data_folder_is_refused(server: Serving) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWTRACK_")}
     done = subprocess.run(
         [sys.executable, "-m", "entrypoints.cli.main", "serve"],
-        env={**environment, "FLOWTRACK_DATA_DIR": str(server.data), "PORT": str(_free_port())},
+        env={**clean_environment(), "FLOWTRACK_DATA_DIR": str(server.data), "PORT": str(free_port())},
         capture_output=True,
         text=True,
         timeout=60,
@@ -171,6 +77,10 @@ def test_a_second_server_in_the_same_data_folder_is_refused(server: Serving) -> 
 def test_log_lines_are_json_and_hold_no_secret(server: Serving) -> None:
     token = server.register("log@example.com")
     server.ask("GET", "/api/v1/auth/me", token=token, X_Request_ID="look-for-me")
+    # The line is written once the answer is out.
+    deadline = time.monotonic() + 5
+    while "look-for-me" not in server.log() and time.monotonic() < deadline:
+        time.sleep(0.01)
     lines = [line for line in server.log().splitlines() if not line.startswith("flowtrack: ")]
     found = [json.loads(line) for line in lines]
     assert any(line.get("request_id") == "look-for-me" for line in found)
@@ -243,6 +153,21 @@ def test_no_acknowledged_write_is_lost_by_kill_9_under_load(tmp_path: Path) -> N
         assert not EmbeddedPostgres(folder=server.data / "postgres").is_running()
 
 
+def test_a_request_that_never_ends_does_not_keep_the_server_beyond_dockers_patience(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.start()
+        with socket.create_connection(("127.0.0.1", server.port)) as slow:
+            slow.sendall(
+                b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 100\r\n\r\n{"
+            )
+            time.sleep(0.5)
+            began = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - began < 10
+        assert not EmbeddedPostgres(folder=server.data / "postgres").is_running()
+
+
 def test_while_postgresql_is_away_the_answer_is_503_and_it_recovers_by_itself(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.start()
@@ -284,19 +209,19 @@ def test_while_postgresql_is_away_the_answer_is_503_and_it_recovers_by_itself(tm
             },
             "FLOWTRACK_PUBLIC_URL",
         ),
-        ({"FLOWTRACK_REGISTRATION": "perhaps"}, "registration"),
+        ({"FLOWTRACK_REGISTRATION": "perhaps"}, "FLOWTRACK_REGISTRATION"),
         ({"PORT": "0"}, "PORT"),
-        ({"FLOWTRACK_SECRET_KEY_FILE": "/nowhere/at/all"}, "/nowhere/at/all"),
+        ({"FLOWTRACK_SECRET_KEY_FILE": "/nowhere/at/all"}, "FLOWTRACK_SECRET_KEY_FILE"),
+        ({"FLOWTRACK_MIGRATION_DATABASE_URL": "postgresql://owner@127.0.0.1:1/none"}, "FLOWTRACK_DATABASE_URL"),
         ({"FLOWTRACK_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "database"),
     ],
 )
 def test_what_is_unsafe_or_wrong_is_refused_by_name_without_a_traceback(
     tmp_path: Path, given: dict[str, str], named: str
 ) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWTRACK_")}
     done = subprocess.run(
         [sys.executable, "-m", "entrypoints.cli.main", "serve"],
-        env={**environment, "FLOWTRACK_DATA_DIR": str(tmp_path / "data"), **given},
+        env={**clean_environment(), "FLOWTRACK_DATA_DIR": str(tmp_path / "data"), **given},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -584,7 +584,8 @@ async def test_nobody_switches_or_signs_in_to_a_company_that_is_not_theirs(api: 
     ann, bob = await api.register(), await api.register()
     answers = []
     for company_id in (bob.company_id, str(uuid4())):
-        answers.append(await ann.post("/auth/switch-company", {"company_id": company_id}))
+        switched = await ann.post("/auth/switch-company", {"company_id": company_id})
+        assert_refused(switched, 422, "reference.not_found")
         answers.append(
             await api.client.post(LOGIN, json={"email": ann.email, "password": PASSWORD, "company_id": company_id})
         )

@@ -27,7 +27,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "moveTask": lambda side: {"new_status": "in_progress"},
 }
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
-ACTING = {"login", "refresh", "switchCompany"}
+ACTING = {"login", "refresh"}
 
 
 class Side:
