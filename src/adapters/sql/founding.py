@@ -73,7 +73,7 @@ async def found(
         connection,
         Asked(_ADD_USER, _user_values(owner)),
         Asked(_ADD_SEQUENCE, {}),
-        Asked(event_log.APPEND, event_log.append_values(happened, actor_id=owner.id, via=str(Via.SESSION), at=at)),
+        event_log.append(happened, actor_id=owner.id, via=str(Via.SESSION), at=at),
         Asked(_ENTER, {"company": before[0] if before and before[0] else ""}),
     )
     return len(happened)

@@ -75,7 +75,8 @@ class SqlUnitOfWork:
         asked = [Asked(write.statement, write.values) for write in self._writes]
         place = len(asked)
         if self._facts:
-            asked.append(Asked(event_log.APPEND, event_log.of_actor(self._facts, self.actor, at=self._clock.now())))
+            actor, at = self.actor, self._clock.now()
+            asked.append(event_log.append(self._facts, actor_id=actor.user_id, via=str(actor.via), at=at))
         if self._once is not None and made is not None:
             values = once_ledger.made_values(self._once, made, user_id=self.actor.user_id)
             asked.append(Asked(once_ledger.KEEP, values))

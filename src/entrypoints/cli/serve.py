@@ -41,6 +41,7 @@ def _run(container: Container, settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         # Docker kills 10 seconds after its SIGTERM, and the embedded database has to be stopped after this.
         timeout_graceful_shutdown=8,
         lifespan="on",

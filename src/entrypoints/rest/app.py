@@ -8,13 +8,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.container import Container, load_signing_keys
 from entrypoints.rest import documentation, health
-from entrypoints.rest.errors import RequestRefused, add_handlers, problem
+from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
 from entrypoints.rest.v1 import auth, companies, events, projects, tasks
@@ -48,6 +48,16 @@ def _takes_gzip(scope: Scope) -> bool:
     return False
 
 
+class Application(FastAPI):
+    """FastAPI without its own layers around the router, each of which would be passed by every request.
+
+    Nothing here uses its exit stacks. What is left is what turns refusals, and defects, into problem documents.
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return ExceptionMiddleware(self.router, handlers=dict(self.exception_handlers))
+
+
 def make_app(container: Container, *, on_start: Started | None = None) -> ASGIApp:
     """The application of one container. It connects when it starts, not before."""
 
@@ -67,7 +77,7 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
         finally:
             await database.close()
 
-    app = FastAPI(
+    app = Application(
         title="FlowTrack API",
         version=version("flowtrack"),
         openapi_url=None,
@@ -97,10 +107,6 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
 
     add_handlers(app, before_refusing=session_still_open)
 
-    async def defect(request: Request, _: Exception) -> Response:
-        return problem(request, RequestRefused(500))
-
-    app.add_exception_handler(Exception, defect)
     settings = container.settings()
     framed: ASGIApp = Compression(Form(app))
     if settings.cors_origins:

@@ -55,6 +55,7 @@ class PublicRoute(APIRoute):
     """
 
     needs_caller = False
+    answers_json = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +96,7 @@ class PublicRoute(APIRoute):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and not any(b"*/*" in each or b"json" in each or b"application/*" in each for each in accepts):
+        if accepts and self.answers_json and not _accept_json(accepts):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -131,6 +132,12 @@ class PublicRoute(APIRoute):
                 faults.extend(errors)
             else:
                 values[parameter.field.name] = value
+
+
+class PageRoute(PublicRoute):
+    """A page for people, whatever their browser says that it accepts."""
+
+    answers_json = False
 
 
 class SignedInRoute(PublicRoute):
@@ -235,6 +242,10 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
     if in_body is not None and in_body != int(version):
         raise HeaderMalformed(faults=(Fault("names another version than the body", parameter="If-Match"),))
     return int(version)
+
+
+def _accept_json(accepts: list[bytes]) -> bool:
+    return any(b"*/*" in each or b"json" in each or b"application/*" in each for each in accepts)
 
 
 def _length(value: bytes) -> int:

@@ -14,10 +14,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 
 from entrypoints.rest import answers
-from entrypoints.rest.caller import PublicRoute, container_of
+from entrypoints.rest.caller import PageRoute, PublicRoute, container_of
 from entrypoints.rest.errors import RequestRefused, all_codes
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 public = APIRouter(route_class=PublicRoute, include_in_schema=False)
 
 _ASSETS = "/docs-assets"

@@ -159,6 +159,11 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
         headers = {"Allow": ", ".join(_methods_at(request))} if error.status_code == 405 else None
         return await refused(request, RequestRefused(error.status_code, headers=headers))
 
+    async def defect(request: Request, error: Exception) -> Response:
+        log.error("a request failed", exc_info=error, extra={"request_id": request.scope.get("flowtrack.request_id")})
+        return problem(request, RequestRefused(500))
+
+    app.add_exception_handler(Exception, defect)
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, protocol)

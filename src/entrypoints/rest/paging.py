@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hmac
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -63,8 +63,9 @@ def _key(request: Request) -> bytes:
 def _question(request: Request) -> bytes:
     actor: Actor = caller(request)
     filters = sorted(pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_A_FILTER)
-    asked = [request.scope["path"], str(actor.company_id), str(actor.user_id), *(f"{n}={v}" for n, v in filters)]
-    return blake2b("\x1f".join(asked).encode("utf-8", "replace"), digest_size=16).digest()
+    asked = b"\x1f".join(f"{name}={value}".encode("utf-8", "replace") for name, value in filters)
+    path = request.scope["path"].encode("utf-8", "replace")
+    return b"\x1e".join((path, actor.company_id.bytes, actor.user_id.bytes, asked))
 
 
 def _sealed(position: tuple[str | int | None, str], key: bytes, question: bytes) -> str:

@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from datetime import UTC, datetime
-from secrets import token_hex
+from random import getrandbits
 from typing import Any
 
 import msgspec
@@ -90,7 +90,8 @@ def _given_id(headers: list[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.match(value):
             return value.decode()
-    return token_hex(16)
+    # An id, not a secret: the operating system need not be asked for each.
+    return f"{getrandbits(128):032x}"
 
 
 async def _answer_defect(scope: Scope, request_id: str, send: Send) -> None:
@@ -104,6 +105,10 @@ async def _answer_defect(scope: Scope, request_id: str, send: Send) -> None:
         "request_id": request_id,
     }
     content = msgspec.json.encode(body)
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
     await send({"type": "http.response.start", "status": 500, "headers": headers})
     await send({"type": "http.response.body", "body": content})

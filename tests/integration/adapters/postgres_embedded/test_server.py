@@ -105,7 +105,7 @@ def test_it_starts_and_answers(server: EmbeddedPostgres) -> None:
     url = server.start()
 
     assert server.is_running()
-    assert ask(url, "select current_user") == "owner"
+    assert ask(url, "select current_user") == "postgres"
     assert ask(url, "select current_setting('server_version_num')::int / 10000") == 18
     assert ask(url, "select pg_encoding_to_char(encoding) from pg_database where datname = 'postgres'") == "UTF8"
     assert ask(url, "select lower('ÄÖ') || upper('é')") == "äöÉ"

@@ -39,6 +39,22 @@ async def narrow_database(url: str, *, prepared_statements: bool = True) -> Asyn
         yield database
 
 
+async def process_of(database: Database) -> int:
+    """The server's process behind the one connection of a narrow Database."""
+    async with database.connection() as connection:
+        return connection.info.backend_pid
+
+
+async def no_context_is_left(database: Database) -> None:
+    """The next caller of the one connection finds no company on it, and an open statement sees nothing."""
+    async with database.connection() as connection:
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        setting = await (await connection.execute("select current_setting('app.company_id', true)")).fetchone()
+        assert setting in ((None,), ("",))
+        assert await (await connection.execute("select count(*) from tasks")).fetchone() == (0,)
+        assert await (await connection.execute("select current_user = session_user")).fetchone() == (True,)
+
+
 @pytest.fixture
 async def narrow(test_database: TestDatabase) -> AsyncIterator[Database]:
     async with narrow_database(test_database.application) as database:

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from adapters.postgres_embedded.database import make_database, urls
 from adapters.postgres_embedded.postmaster import Postmaster
 from adapters.postgres_embedded.server import EmbeddedPostgres
-from adapters.sql.connection import Database, DatabaseAway
+from adapters.sql.connection import Database
 from adapters.sql.migrating import migrate
 from adapters.sql.statement import Statement
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -26,6 +26,7 @@ from adapters.sql.tables.log import events
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.system.clock import SystemClock
 from core.kernel.actor import Actor
+from core.kernel.errors import DatabaseAway
 from tests.integration.adapters.sql.conftest import opened
 from tests.integration.adapters.sql.firms import Firms, Noted
 

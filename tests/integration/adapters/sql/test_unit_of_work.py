@@ -10,28 +10,29 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select, text, update
 
-from adapters.sql.connection import Database, DatabaseAway
+from adapters.sql.connection import OPEN, Database, execute
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.pipeline import Asked
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.statement import Statement
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.sql.tables.work import tasks, users
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from adapters.sql.violations import ChangedMeanwhile
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from core.auth.errors import EmailTaken, SessionEnded
 from core.auth.model import Account
 from core.kernel.actor import Actor
+from core.kernel.errors import ChangedMeanwhile, Contended, DatabaseAway
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
 from core.projects.errors import ProjectKeyTaken
 from core.projects.model import Project, ProjectChanges, ProjectStatus
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from core.users.errors import UsernameTaken
-from tests.integration.adapters.sql.conftest import narrow_database, opened, with_parameters
+from tests.integration.adapters.sql.conftest import narrow_database, opened, process_of, with_parameters
 from tests.integration.adapters.sql.firms import Firm, Ground, Noted, a_task, also_in
 from tests.integration.conftest import TestDatabase
 
@@ -262,25 +263,83 @@ async def test_a_reference_that_has_gone_meanwhile_is_a_conflict(database: Datab
             await uow.commit()
 
 
-async def test_a_lock_that_is_not_given_in_time_is_a_passing_trouble(test_database: TestDatabase, firm: Firm) -> None:
+async def test_a_lock_that_is_not_given_in_time_is_contention_and_no_absence(
+    test_database: TestDatabase, firm: Firm
+) -> None:
     task_id = firm.task(firm.project())
     impatient = with_parameters(test_database.application, options="-c lock_timeout=50")
     with psycopg.connect(test_database.superuser) as holder:
         holder.execute("select from projects where company_id = %s for update", (firm.id,))
         async with opened(Database(url=impatient)) as database:
             async with tasks_of(database, firm.owner) as uow:
-                with pytest.raises(DatabaseAway):
+                with pytest.raises(Contended):
                     await uow.tasks.load(task_id, for_user=firm.owner.user_id)
+
+
+@pytest.mark.parametrize("door", ["rows", "fetch"])
+async def test_a_statement_that_takes_too_long_is_contention_and_no_absence(
+    test_database: TestDatabase, firm: Firm, door: str
+) -> None:
+    slow = Statement(select(func.count(), text("pg_sleep(30)")).select_from(tasks))
+    url = with_parameters(test_database.application, options="-c statement_timeout=100")
+    async with narrow_database(url) as database:
+        process = await process_of(database)
+        with pytest.raises(Contended):
+            if door == "rows":
+                await database.rows(firm.owner, slow, {})
+            else:
+                async with tasks_of(database, firm.owner) as uow:
+                    await uow.fetch((slow, {}))
+        assert (await database.rows(firm.owner, TASKS_COUNTED, {})).rows == [(0,)]
+        assert await process_of(database) == process, "the connection was given up for it"
+
+
+async def test_of_two_that_wait_for_each_other_one_is_told_of_contention_and_the_other_goes_on(
+    database: Database, firm: Firm
+) -> None:
+    one, two = firm.project(), firm.project()
+    (first_id, second_id), began = (firm.task(one), firm.task(two)), asyncio.Barrier(2)
+
+    async def load_both(*task_ids: uuid.UUID) -> str:
+        async with tasks_of(database, firm.owner) as uow:
+            await uow.tasks.load(task_ids[0], for_user=firm.owner.user_id)
+            await began.wait()
+            try:
+                await uow.tasks.load(task_ids[1], for_user=firm.owner.user_id)
+            except Contended as refused:
+                return refused.code
+            await uow.commit()
+            return "loaded"
+
+    said = await asyncio.gather(load_both(first_id, second_id), load_both(second_id, first_id))
+    assert sorted(said) == ["loaded", "service.contended"]
+
+
+async def test_a_snapshot_that_is_too_old_to_write_on_is_contention(database: Database, firm: Firm) -> None:
+    """The role's sessions start with repeatable read; transactions begin as read committed, and a read never writes."""
+    firm.task(firm.project())
+    async with database.connection() as connection:
+        snapshot = Statement.plain("begin isolation level repeatable read")
+        door = Asked(OPEN, {"session": firm.owner.session_id, "company": firm.id})
+        try:
+            await execute(connection, Asked(snapshot, {}), door, Asked(TASKS_COUNTED, {}))
+            firm.sql("update tasks set title = 'Changed' where company_id = %s", (firm.id,))
+            with pytest.raises(Contended):
+                await execute(connection, Asked(Statement(update(tasks).values(title="Mine")), {}))
+        finally:
+            await connection.execute("rollback")
+    assert firm.sql("select title from tasks where company_id = %s", (firm.id,)) == [("Changed",)]
 
 
 # Connections are given back, and fit for use, whatever happens
 
 
+@pytest.mark.parametrize("prepared", [True, False], ids=["prepared", "not prepared"])
 @pytest.mark.parametrize("commits", range(5))
 async def test_a_commit_that_is_refused_does_not_spoil_the_connection_for_the_next_caller(
-    test_database: TestDatabase, firm: Firm, commits: int
+    test_database: TestDatabase, firm: Firm, commits: int, prepared: bool
 ) -> None:
-    """Whatever the driver was about to prepare when the pipeline broke off."""
+    """Whatever was about to be prepared when the pipeline broke off."""
     project = firm.project()
     numbers = iter(range(1, 100))
 
@@ -290,7 +349,8 @@ async def test_a_commit_that_is_refused_does_not_spoil_the_connection_for_the_ne
             uow.record(Noted(text="created"))
             await uow.commit()
 
-    async with narrow_database(test_database.application) as database:
+    async with narrow_database(test_database.application, prepared_statements=prepared) as database:
+        process = await process_of(database)
         async with tasks_of(database, firm.owner):
             pass  # the first on this connection is rolled back
         for _ in range(commits):
@@ -302,6 +362,7 @@ async def test_a_commit_that_is_refused_does_not_spoil_the_connection_for_the_ne
             await create(taken)
         for _ in range(4):
             await create(next(numbers))
+        assert await process_of(database) == process, "it was not one connection"
     assert firm.count("tasks") == firm.count("events") + 1 == commits + 5
 
 
@@ -452,6 +513,50 @@ async def test_a_refusal_does_not_overwrite_what_was_made_meanwhile(database: Da
     with pytest.raises(AlreadyAnswered) as answered:
         await make(database, firm, project, a_key(), number=2)
     assert answered.value.outcome == made
+
+
+async def test_a_refusal_is_not_kept_while_the_same_request_is_carried_out_again(
+    database: Database, firm: Firm
+) -> None:
+    """What comes of the second attempt is what counts, and it is not waited for."""
+    project = firm.project()
+    refused = Refused(status=409, problem=b"{}")
+    async with tasks_of(database, firm.owner, once=a_key()) as uow:
+        await asyncio.wait_for(SqlOnceLedger(database).refused(firm.owner, a_key(), refused), 2)
+        assert firm.count("idempotency_keys") == 0
+        await SqlOnceLedger(database).refused(firm.owner, a_key(key="another"), refused)
+        assert firm.count("idempotency_keys") == 1
+        task = a_task(firm, project)
+        made = Made(kind="task", id=task.id, version=1)
+        uow.tasks.add(task)
+        await uow.commit(made=made)
+    with pytest.raises(AlreadyAnswered) as answered:
+        await make(database, firm, project, a_key(), number=2)
+    assert answered.value.outcome == made
+
+
+async def test_a_refusal_of_a_caller_whose_session_has_ended_is_not_kept(few: Database, firm: Firm) -> None:
+    stranger = replace(firm.owner, session_id=uuid.uuid4())
+    for _ in range(5):
+        with pytest.raises(SessionEnded):
+            await SqlOnceLedger(few).refused(stranger, a_key(), Refused(status=409, problem=b"{}"))
+    assert firm.count("idempotency_keys") == 0
+    async with tasks_of(few, firm.owner), tasks_of(few, firm.owner):
+        pass  # both connections are there
+
+
+async def test_keeping_a_refusal_that_has_to_wait_too_long_is_contention(
+    test_database: TestDatabase, firm: Firm, database: Database
+) -> None:
+    refused = Refused(status=409, problem=b"{}")
+    await SqlOnceLedger(database).refused(firm.owner, a_key(), refused)
+    age(firm, timedelta(hours=25))
+    impatient = with_parameters(test_database.application, options="-c lock_timeout=50")
+    with psycopg.connect(test_database.superuser) as holder:
+        holder.execute("select from idempotency_keys where company_id = %s for update", (firm.id,))
+        async with opened(Database(url=impatient)) as hasty:
+            with pytest.raises(Contended):
+                await SqlOnceLedger(hasty).refused(firm.owner, a_key(), refused)
 
 
 async def test_a_refusal_replaces_a_key_that_has_expired(database: Database, firm: Firm) -> None:

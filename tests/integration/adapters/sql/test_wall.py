@@ -26,7 +26,7 @@ from core.kernel.once import Once
 from core.kernel.paging import PageRequest, Sort
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.tasks import TaskUseCases
-from tests.integration.adapters.sql.conftest import narrow_database, opened
+from tests.integration.adapters.sql.conftest import narrow_database, no_context_is_left, opened, process_of
 from tests.integration.adapters.sql.firms import Firm, Firms, also_in, executed
 from tests.integration.adapters.sql.shapes import READING, WRITING
 from tests.integration.adapters.sql.twins import Twins, make_twins
@@ -131,12 +131,12 @@ RAW: list[Callable[[psycopg.Connection[Any], Twins, str], None]] = [
 
 
 # What the application may not do to any row at all: the log is only added to, and no company is deleted.
-NEVER_GRANTED = {
+NEVER_GRANTED: list[tuple[Callable[..., None], str]] = [
     (their_rows_cannot_be_changed, "events"),
     (a_row_cannot_be_handed_to_them, "events"),
     (their_rows_cannot_be_deleted, "events"),
     (their_rows_cannot_be_deleted, "companies"),
-}
+]
 
 
 @pytest.mark.parametrize("table", WALLED)
@@ -151,7 +151,7 @@ def test_as_the_application(
         rule(application, twins, table)
 
 
-@pytest.mark.parametrize(("rule", "table"), sorted(NEVER_GRANTED, key=str), ids=str)
+@pytest.mark.parametrize(("rule", "table"), NEVER_GRANTED, ids=lambda value: getattr(value, "__name__", value))
 def test_what_is_never_granted_would_not_reach_through_the_wall_if_it_were(
     superuser_transaction: psycopg.Connection[Any], twins: Twins, rule: Callable[..., None], table: str
 ) -> None:
@@ -377,22 +377,6 @@ async def test_a_connection_pooler_without_prepared_statements_leaks_nothing_eit
             assert await seen_by_rows(database, actor) == {actor.company_id}
         async with database.connection() as connection:
             assert await (await connection.execute("select count(*) from pg_prepared_statements")).fetchone() == (0,)
-
-
-async def process_of(database: Database) -> int:
-    """The server's process behind the one connection of a narrow Database."""
-    async with database.connection() as connection:
-        return connection.info.backend_pid
-
-
-async def no_context_is_left(database: Database) -> None:
-    """The next caller of the one connection finds no company on it, and an open statement sees nothing."""
-    async with database.connection() as connection:
-        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        setting = await (await connection.execute("select current_setting('app.company_id', true)")).fetchone()
-        assert setting in ((None,), ("",))
-        assert await (await connection.execute("select count(*) from tasks")).fetchone() == (0,)
-        assert await (await connection.execute("select current_user = session_user")).fetchone() == (True,)
 
 
 async def test_a_read_leaves_no_context_on_the_connection(narrow: Database, twins: Twins) -> None:

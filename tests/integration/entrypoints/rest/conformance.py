@@ -90,7 +90,8 @@ class Conformance:
         wrong = [f"the header {name} is missing" for name in SECURITY_HEADERS if name not in response.headers]
         if response.status_code >= 500 and response.status_code != 503:
             wrong.append(f"it is a {response.status_code}")
-        if response.status_code >= 400:
+        # A refused preflight is between the browser and the CORS middleware; no script ever reads its body.
+        if response.status_code >= 400 and "access-control-request-method" not in request.headers:
             wrong.extend(self._problem(response))
         wrong.extend(self._documented(response))
         place = f"{request.method} {request.url.raw_path.decode()[:200]} -> {response.status_code}"
@@ -132,8 +133,10 @@ class Conformance:
             return []
         item = self.document["paths"][template]
         method = {"HEAD": "get", "PUT": "patch"}.get(request.method, request.method.lower())
+        if response.status_code == 405:
+            return []
         if method not in item:
-            return [] if response.status_code == 405 else ["the method is not documented"]
+            return ["the method is not documented"]
         operation = item[method]
         status = str(response.status_code)
         self.seen.add((operation["operationId"], response.status_code))
