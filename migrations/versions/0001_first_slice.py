@@ -212,7 +212,6 @@ create table events (
   for_admins boolean not null,
   body jsonb not null,
   primary key (company_id, seq),
-  constraint events_company_fk foreign key (company_id) references companies (id) on delete cascade,
   constraint events_via_check check (via in ('session', 'token', 'system'))
 );
 
@@ -231,7 +230,6 @@ create table idempotency_keys (
   seq bigint not null,
   created_at timestamptz not null,
   primary key (company_id, user_id, method, path, key),
-  constraint idempotency_keys_company_fk foreign key (company_id) references companies (id) on delete cascade,
   constraint idempotency_keys_user_fk foreign key (company_id, user_id) references users (company_id, id)
     on delete cascade,
   constraint idempotency_keys_outcome_check check ((resource_id is null) = (status is not null))

@@ -71,6 +71,9 @@ class InMemoryProjects:
 
         self._unit.transaction.defer(self._unit.within(put))
 
+    def delete(self, project: Project) -> None:
+        self.save(project)
+
     def add_key(self, project: Project) -> None:
         new = replace(project)
 

@@ -143,14 +143,14 @@ class Database:
             await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
-    async def begin(self, actor: Actor, also: Sequence[Asked] = ()) -> tuple[Connection, Opened, list[Row | None]]:
-        """Opens a transaction, and answers the first row of each of the `also` statements. One round trip.
+    async def begin(self, actor: Actor, also: Sequence[Asked] = ()) -> tuple[Connection, Opened, list[Result]]:
+        """Opens a transaction, and answers what the `also` statements found in it. One round trip.
 
         The connection must be given back by `end`. Retries once, and only if the connection proved dead on opening.
         """
         connection, (_, door, *more) = await self._begin([Asked(BEGIN, {}), _opening(actor), *also], door=1)
         try:
-            return connection, _opened(actor, door), [each.first() for each in more]
+            return connection, _opened(actor, door), more
         except BaseException:
             await self.end(connection)
             raise

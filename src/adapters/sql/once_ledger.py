@@ -138,7 +138,7 @@ class SqlOnceLedger:
         connection, _, (locked,) = await self._database.begin(actor, [lock])
         try:
             # Whoever has the lock is carrying the same request out again: what comes of that is what counts.
-            if locked is not None and locked[0]:
+            if locked.rows() == [(True,)]:
                 await execute(connection, Asked(KEEP, values), Asked(COMMIT, {}))
         finally:
             await self._database.end(connection)

@@ -27,7 +27,12 @@ class SqlUnitOfWork:
 
     Writes are collected and sent in one pipeline together with the events, the Idempotency-Key and COMMIT: an insert
     and its event cost one round trip. Where a write must hit a row, the writes go first, alone, and are counted.
+
+    Where `opens_with_first_question`, BEGIN and the opening statement travel with what is fetched first; there is no
+    `actor` before. Not with an Idempotency-Key: nothing may be asked for twice while the first is being carried out.
     """
+
+    opens_with_first_question = False
 
     def __init__(self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None) -> None:
         self._database = database
@@ -55,7 +60,12 @@ class SqlUnitOfWork:
 
     async def fetch(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
         """The rows of each statement. One round trip for all of them."""
-        return [found.rows() for found in await execute(self._open_connection, *(Asked(*each) for each in asked))]
+        questions = [Asked(*each) for each in asked]
+        if self._connection is None:
+            self._connection, self._opened, found = await self._database.begin(self._caller, questions)
+        else:
+            found = await execute(self._connection, *questions)
+        return [each.rows() for each in found]
 
     async def flush(self) -> None:
         """Sends the collected writes. Raises ChangedMeanwhile where one did not change the rows that it must."""
@@ -87,7 +97,8 @@ class SqlUnitOfWork:
 
     async def __aenter__(self) -> Self:
         if self._once is None:
-            self._connection, self._opened, _ = await self._database.begin(self._caller)
+            if not self.opens_with_first_question:
+                self._connection, self._opened, _ = await self._database.begin(self._caller)
             return self
         key = once_ledger.key_values(self._once, user_id=self._caller.user_id)
         lock = Asked(once_ledger.LOCK, {"lock": once_ledger.lock_number(self._caller, self._once)})
@@ -95,9 +106,9 @@ class SqlUnitOfWork:
             self._caller, [lock, Asked(once_ledger.FIND, key)]
         )
         try:
-            if locked is None or not locked[0]:
+            if locked.rows() != [(True,)]:
                 raise InFlight
-            once_ledger.ensure_new(self._once, found)
+            once_ledger.ensure_new(self._once, found.first())
         except BaseException:
             await self._database.end(self._connection)
             raise

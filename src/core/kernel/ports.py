@@ -31,7 +31,7 @@ class UnitOfWork(Protocol):
 
     @property
     def actor(self) -> Actor:
-        """The caller as the database knows them, read when the transaction opened."""
+        """The caller as the database knows them, read when the transaction opened, with the first load."""
         ...
 
     def record(self, *facts: Fact) -> None:

@@ -45,6 +45,10 @@ class Projects(Protocol):
 
     def save(self, project: Project) -> None: ...
 
+    def delete(self, project: Project) -> None:
+        """Writes a project that was deleted, and takes its tasks out of sight with it."""
+        ...
+
     def add_key(self, project: Project) -> None:
         """Makes the project's present key resolve, for ever."""
         ...

@@ -118,7 +118,7 @@ class ProjectUseCases:
             policy.authorise_delete(uow.actor)
             ensure_current(expected, ProjectView.of(project, creator_name=creator_name))
             deleted = project.delete(members=await uow.projects.members(project.id), at=self._clock.now())
-            uow.projects.save(project)
+            uow.projects.delete(project)
             uow.record(deleted)
             return await uow.commit()
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal_column,
     or_,
     select,
     true,
@@ -37,6 +38,7 @@ from core.tasks.ports import TaskFilter, TaskRef
 from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
 
 _assignees = users.alias("assignees")
+_DASH: ColumnElement[str] = literal_column("'-'")
 _WIDTH = len(TaskView._fields)
 _PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
 
@@ -69,14 +71,13 @@ class Shape(NamedTuple):
 def task_columns(rows: FromClause = tasks) -> list[ColumnElement[Any]]:
     """The columns of a TaskView, in its order, from rows that have the columns of tasks."""
     elsewhere: dict[str, ColumnElement[Any]] = {
-        "key": (projects.c.key + "-" + cast(rows.c.number, Text)).label("key"),
+        "key": (projects.c.key + _DASH + cast(rows.c.number, Text)).label("key"),
         "assigned_to_name": _assignees.c.name.label("assigned_to_name"),
     }
     return [elsewhere[name] if name in elsewhere else rows.c[name] for name in TaskView._fields]
 
 
 def _with_names(rows: FromClause = tasks) -> FromClause:
-    # The inner join with projects is what hides the tasks of a deleted one.
     return rows.join(projects, projects.c.id == rows.c.project_id).outerjoin(
         _assignees, _assignees.c.id == rows.c.assigned_to
     )
@@ -122,12 +123,11 @@ def page_statement(shape: Shape) -> Statement:
     """The statement of a list: a page of tasks alone, in order, and then the names that go with it.
 
     The planner does not know that a project belongs to one company; given a join to page over, it would sort all tasks
-    of a big one. That the project still stands is therefore asked in a scalar sub-query, which is not made a join.
+    of a big one.
     """
-    standing = select(projects.c.id.is_not(None)).where(projects.c.id == tasks.c.project_id).scalar_subquery()
     key = SORTS[shape.sort.field]
     page = ordered(
-        _filtered(select(tasks).where(standing), shape.filters),
+        _filtered(select(tasks), shape.filters),
         key=key,
         id_column=tasks.c.id,
         sort=shape.sort,
@@ -146,8 +146,7 @@ def page_statement(shape: Shape) -> Statement:
 @lru_cache(maxsize=500)
 def count_statement(filters: frozenset[str]) -> Statement:
     """How many tasks a list has in all."""
-    counted = tasks.join(projects, projects.c.id == tasks.c.project_id)
-    return Statement(_filtered(select(func.count()).select_from(counted), filters))
+    return Statement(_filtered(select(func.count()).select_from(tasks), filters))
 
 
 def named_task(by_key: bool) -> ColumnElement[bool]:
@@ -176,7 +175,7 @@ def _one(by_key: bool, member: bool) -> Statement:
 @cache
 def _tag(by_key: bool, member: bool) -> Statement:
     query = (
-        select(tasks.c.version, projects.c.key + "-" + cast(tasks.c.number, Text), _assignees.c.name)
+        select(tasks.c.version, projects.c.key + _DASH + cast(tasks.c.number, Text), _assignees.c.name)
         .select_from(_with_names())
         .where(named_task(by_key))
     )

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from adapters.sql.connection import Database
 from adapters.sql.readers.projects import named_project, ref_value
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, users
+from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, tasks, users
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
 from core.kernel.once import Once
@@ -132,6 +132,14 @@ _SAVE = Statement(
 )
 
 
+# Marked as deleted themselves, so that no list of tasks has to look whether their project still stands.
+_DELETE_TASKS = Statement(
+    update(tasks)
+    .where(tasks.c.project_id == bindparam("project_id", type_=Uuid))
+    .values(deleted_at=bindparam("at", type_=_instant))
+)
+
+
 class SqlProjects:
     """The projects of one unit of work's company."""
 
@@ -193,6 +201,10 @@ class SqlProjects:
             "at": at,
         }
         self._unit.write(_ADD_COLUMNS, columns)
+
+    def delete(self, project: Project) -> None:
+        self._unit.write(_DELETE_TASKS, {"project_id": project.id, "at": project.deleted_at})
+        self.save(project)
 
     def add_key(self, project: Project) -> None:
         self._unit.write(_ADD_KEY, {"key": project.key, "project_id": project.id})

@@ -155,7 +155,7 @@ class TaskUseCases:
         members edit all tasks of their projects. Anybody who sees an unassigned task may take it.
         """
         async with self._unit_of_work(actor) as uow:
-            loaded = await self._load(uow, ref)
+            loaded = await self._load(uow, actor, ref)
             task, name = loaded.task, loaded.assigned_to_name
             policy.authorise_change(uow.actor, task, changes)
             present = TaskView.of(task, assigned_to_name=name)
@@ -191,7 +191,7 @@ class TaskUseCases:
     ) -> Answer[TaskView]:
         """Moves a card to a status, to a column, or next to another card. Whoever may edit the task may."""
         async with self._unit_of_work(actor) as uow:
-            loaded = await self._load(uow, ref)
+            loaded = await self._load(uow, actor, ref)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
@@ -219,7 +219,7 @@ class TaskUseCases:
         Whoever may edit the task may. Undoing returns the card to the column that it came from.
         """
         async with self._unit_of_work(actor, once=once) as uow:
-            loaded = await self._load(uow, ref)
+            loaded = await self._load(uow, actor, ref)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
@@ -237,7 +237,7 @@ class TaskUseCases:
     async def delete(self, actor: Actor, ref: TaskRef, *, expected: int | None = None) -> int:
         """Deletes a task. Whoever may edit it may; it can be restored for 30 days."""
         async with self._unit_of_work(actor) as uow:
-            loaded = await self._load(uow, ref)
+            loaded = await self._load(uow, actor, ref)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
@@ -249,8 +249,8 @@ class TaskUseCases:
 
     # Private parts
 
-    async def _load(self, uow: TaskUnitOfWork, ref: TaskRef) -> LoadedTask:
-        loaded = await uow.tasks.load(ref, for_user=uow.actor.user_id)
+    async def _load(self, uow: TaskUnitOfWork, actor: Actor, ref: TaskRef) -> LoadedTask:
+        loaded = await uow.tasks.load(ref, for_user=actor.user_id)
         if loaded is None or not policy.sees_task(uow.actor, is_member=loaded.is_member):
             raise TaskNotFound
         return loaded

@@ -150,8 +150,7 @@ PINNED = {
         f"event_sequences.company_id = {OWN}"
     ),
     "DELETE": (
-        f"DELETE FROM tasks WHERE tasks.title = $1::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at "
-        "IS NULL"
+        f"DELETE FROM tasks WHERE tasks.title = $1::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
     ),
     "DELETE of everything": (f"DELETE FROM project_members WHERE project_members.company_id = {OWN}"),
     "DELETE .. USING": (
@@ -163,12 +162,10 @@ PINNED = {
         f"$1::VARCHAR)) AND project_keys.company_id = {OWN}"
     ),
     "INSERT": (
-        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID) RETURNING "
-        "project_keys.company_id"
+        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID) RETURNING project_keys.company_id"
     ),
     "INSERT of several rows": (
-        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID), "
-        "($3::VARCHAR, $2::UUID)"
+        "INSERT INTO project_keys (key, project_id) VALUES ($1::VARCHAR, $2::UUID), ($3::VARCHAR, $2::UUID)"
     ),
     "INSERT .. SELECT": (
         "INSERT INTO project_keys (key, project_id) SELECT $1::VARCHAR || CAST(projects.last_number AS TEXT) "
