@@ -91,7 +91,7 @@ class Container(containers.DeclarativeContainer):
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
-    task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock)
+    task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
     auth_use_cases = providers.Singleton(
         AuthUseCases,

@@ -7,7 +7,8 @@ psycopg do the work: its adapters, its waiting, its errors.
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from itertools import count
+from enum import Enum, auto
+from itertools import count, zip_longest
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ from psycopg import AsyncConnection, errors, generators
 from psycopg.abc import PQGen
 from psycopg.abc import Transformer as Adapting
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ExecStatus, Format, PipelineStatus
+from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
 from adapters.sql.statement import Statement
@@ -75,11 +76,18 @@ class PipelineFailed(Exception):
         self.done = done
 
 
-class _Send(NamedTuple):
-    """One message to the server: a statement to prepare, to execute by name, or to execute as it stands."""
+class _Kind(Enum):
+    PREPARE = auto()
+    EXECUTE = auto()
+    FORGET = auto()
 
+
+class _Send(NamedTuple):
+    """One message to the server; without a name it is executed as it stands."""
+
+    kind: _Kind
+    key: tuple[str, tuple[int, ...]] | None
     name: bytes | None
-    prepares: bool
     text: bytes
     parameters: Sequence[Any] | None
     types: Sequence[int]
@@ -108,69 +116,74 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
     known = _prepared.get(connection)
     if known is None:
         known = _prepared[connection] = _Prepared()
-    new: list[tuple[str, tuple[int, ...]]] = []
+    # All values first: one that cannot be sent fails here, before anything counts as prepared.
+    dumped = [_dumped(transformer, *each) for each in asked]
     sends: list[_Send] = []
-    for statement, values in asked:
-        parameters = statement.parameters(values)
-        given: Sequence[Any] | None = None
-        types: tuple[int, ...] = ()
-        formats: Sequence[Format] | None = None
-        if parameters:
-            given = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
-            types, formats = transformer.types or (), transformer.formats
-        text = statement.text.encode()
+    for text, given, types, formats in dumped:
         if not prepares:
-            sends.append(_Send(None, False, text, given, types, formats))
+            sends.append(_Send(_Kind.EXECUTE, None, None, text.encode(), given, types, formats))
             continue
-        key = (statement.text, types)
+        key = (text, types)
         name = known.names.get(key)
         if name is None:
             name = known.names[key] = b"flowtrack_%d" % next(known.numbers)
-            new.append(key)
-            sends.append(_Send(name, True, text, None, types, None))
+            sends.append(_Send(_Kind.PREPARE, key, name, text.encode(), None, types, None))
         else:
             known.names.move_to_end(key)
-        sends.append(_Send(name, False, b"", given, types, formats))
-    while len(known.names) > MOST_PREPARED:
-        _, forgotten = known.names.popitem(last=False)
-        sends.append(_Send(None, False, b"deallocate " + forgotten, None, (), None))
+        sends.append(_Send(_Kind.EXECUTE, None, name, b"", given, types, formats))
+    sends.extend(
+        _Send(_Kind.FORGET, key, None, b"deallocate " + known.names[key], None, (), None)
+        for key in [*known.names][: max(0, len(known.names) - MOST_PREPARED)]
+    )
     try:
         async with connection.lock:
-            kept, error = await connection.wait(_converse(connection.pgconn, sends))
+            done, error = await connection.wait(_converse(connection.pgconn, sends))
     except BaseException:
-        _prepared.pop(connection, None)
-        if connection.pgconn.pipeline_status != PipelineStatus.OFF:
-            connection.pgconn.finish()
+        # Whatever interrupted it, what the server has done of it is not known.
+        connection.pgconn.finish()
         raise
-    results = [Result(transformer, result) for result in kept[: len(asked)]]
+    kept: list[Result] = []
+    for each, result in zip_longest(sends, done):
+        if each.kind is _Kind.EXECUTE and result is not None:
+            kept.append(Result(transformer, result))
+        elif each.key is not None and (each.kind is _Kind.PREPARE) is (result is None):
+            # It was to be prepared and was not, or was to be forgotten and was.
+            known.names.pop(each.key, None)
     if error is not None:
-        for key in new:
-            known.names.pop(key, None)
-        raise PipelineFailed(error, results)
-    return results
+        raise PipelineFailed(error, kept)
+    return kept
+
+
+def _dumped(
+    transformer: Adapting, statement: Statement, values: Mapping[str, Any]
+) -> tuple[str, Sequence[Any] | None, tuple[int, ...], Sequence[Format] | None]:
+    parameters = statement.parameters(values)
+    if not parameters:
+        return statement.text, None, (), None
+    given = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
+    return statement.text, given, transformer.types or (), transformer.formats
 
 
 def _converse(connection: PGconn, sends: Sequence[_Send]) -> PQGen[tuple[list[PGresult], errors.Error | None]]:
+    """Sends everything, and answers the results up to the first failure, and that failure."""
     connection.enter_pipeline_mode()
     for each in sends:
         if each.name is None:
             connection.send_query_params(each.text, each.parameters, each.types, each.formats, Format.BINARY)
-        elif each.prepares:
+        elif each.kind is _Kind.PREPARE:
             connection.send_prepare(each.name, each.text, each.types)
         else:
             connection.send_query_prepared(each.name, each.parameters, each.formats, Format.BINARY)
     connection.pipeline_sync()
     yield from generators.send(connection)
-    kept: list[PGresult] = []
+    done: list[PGresult] = []
     error: errors.Error | None = None
-    for each in sends:
+    for _ in sends:
         (result, *_) = yield from generators.fetch_many(connection)
-        if error is not None:
-            continue
-        if result.status == ExecStatus.FATAL_ERROR:
+        if error is None and result.status == ExecStatus.FATAL_ERROR:
             error = errors.error_from_result(result)
-        elif not each.prepares:
-            kept.append(result)
+        elif error is None:
+            done.append(result)
     yield from generators.fetch_many(connection)
     connection.exit_pipeline_mode()
-    return kept, error
+    return done, error

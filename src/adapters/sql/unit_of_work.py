@@ -28,17 +28,18 @@ class SqlUnitOfWork:
     Writes are collected and sent in one pipeline together with the events, the Idempotency-Key and COMMIT: an insert
     and its event cost one round trip. Where a write must hit a row, the writes go first, alone, and are counted.
 
-    Where `opens_with_first_question`, BEGIN and the opening statement travel with what is fetched first; there is no
-    `actor` before. Not with an Idempotency-Key: nothing may be asked for twice while the first is being carried out.
+    A `lazy` one, for use cases that begin by loading, sends BEGIN and the opening statement with what is fetched first;
+    there is no `actor` before. Not with an Idempotency-Key: a second request must not wait for what the first locked.
     """
 
-    opens_with_first_question = False
-
-    def __init__(self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None, lazy: bool = False
+    ) -> None:
         self._database = database
         self._clock = clock
         self._caller = actor
         self._once = once
+        self._lazy = lazy
         self._writes: list[Write] = []
         self._facts: list[Fact] = []
         self._connection: Connection | None = None
@@ -79,6 +80,8 @@ class SqlUnitOfWork:
 
     async def commit(self, *, made: Made | None = None) -> int:
         """Writes what was collected, the facts, and what the Idempotency-Key resulted in; then commits."""
+        if self._connection is None:
+            self._connection, self._opened, _ = await self._database.begin(self._caller)
         assert self._opened is not None, "the unit of work is not open"
         if any(write.rows is not None for write in self._writes):
             await self.flush()
@@ -97,7 +100,7 @@ class SqlUnitOfWork:
 
     async def __aenter__(self) -> Self:
         if self._once is None:
-            if not self.opens_with_first_question:
+            if not self._lazy:
                 self._connection, self._opened, _ = await self._database.begin(self._caller)
             return self
         key = once_ledger.key_values(self._once, user_id=self._caller.user_id)

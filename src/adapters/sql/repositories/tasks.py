@@ -303,10 +303,10 @@ def _plain(value: object) -> object:
 
 
 class SqlTaskUnitOfWork(SqlUnitOfWork):
-    """A unit of work with tasks. Every use case of tasks begins by loading something."""
+    """A unit of work with tasks."""
 
-    opens_with_first_question = True
-
-    def __init__(self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None) -> None:
-        super().__init__(database, clock, actor, once=once)
+    def __init__(
+        self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None, lazy: bool = False
+    ) -> None:
+        super().__init__(database, clock, actor, once=once, lazy=lazy)
         self.tasks = SqlTasks(self)
