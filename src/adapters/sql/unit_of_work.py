@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 from adapters.sql import event_log, once_ledger
 from adapters.sql.connection import COMMIT, Connection, Database, Opened, execute
-from adapters.sql.pipeline import Asked, Row
+from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.statement import Statement
 from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile
@@ -29,7 +29,7 @@ class SqlUnitOfWork:
     and its event cost one round trip. Where a write must hit a row, the writes go first, alone, and are counted.
 
     A `lazy` one, for use cases that begin by loading, sends BEGIN and the opening statement with what is fetched first;
-    there is no `actor` before. Not with an Idempotency-Key: a second request must not wait for what the first locked.
+    there is no `actor` before.
     """
 
     def __init__(
@@ -59,14 +59,18 @@ class SqlUnitOfWork:
         """Adds a statement to those that are sent with the commit, in order."""
         self._writes.append(Write(statement, values, rows))
 
-    async def fetch(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
-        """The rows of each statement. One round trip for all of them."""
+    async def fetch(self, *asked: tuple[Statement, dict[str, Any]], guarded: bool = False) -> list[list[Row]]:
+        """The rows of each statement. One round trip for all of them.
+
+        `guarded`: none of them locks anything unless it holds the key's lock, so that a `lazy` unit of work with a key
+        may send them before it knows whether it has that lock.
+        """
         questions = [Asked(*each) for each in asked]
         if self._connection is None:
-            self._connection, self._opened, found = await self._database.begin(self._caller, questions)
-        else:
-            found = await execute(self._connection, *questions)
-        return [each.rows() for each in found]
+            if guarded or self._once is None:
+                return [each.rows() for each in await self._open(questions)]
+            await self._open([])
+        return [each.rows() for each in await execute(self._open_connection, *questions)]
 
     async def flush(self) -> None:
         """Sends the collected writes. Raises ChangedMeanwhile where one did not change the rows that it must."""
@@ -81,7 +85,7 @@ class SqlUnitOfWork:
     async def commit(self, *, made: Made | None = None) -> int:
         """Writes what was collected, the facts, and what the Idempotency-Key resulted in; then commits."""
         if self._connection is None:
-            self._connection, self._opened, _ = await self._database.begin(self._caller)
+            await self._open([])
         assert self._opened is not None, "the unit of work is not open"
         if any(write.rows is not None for write in self._writes):
             await self.flush()
@@ -99,23 +103,29 @@ class SqlUnitOfWork:
         return seq
 
     async def __aenter__(self) -> Self:
-        if self._once is None:
-            if not self._lazy:
-                self._connection, self._opened, _ = await self._database.begin(self._caller)
-            return self
-        key = once_ledger.key_values(self._once, user_id=self._caller.user_id)
-        lock = Asked(once_ledger.LOCK, {"lock": once_ledger.lock_number(self._caller, self._once)})
-        self._connection, self._opened, (locked, found) = await self._database.begin(
-            self._caller, [lock, Asked(once_ledger.FIND, key)]
+        if not self._lazy:
+            await self._open([])
+        return self
+
+    async def _open(self, also: list[Asked]) -> list[Result]:
+        once = self._once
+        if once is None:
+            self._connection, self._opened, found = await self._database.begin(self._caller, also)
+            return found
+        key = once_ledger.key_values(once, user_id=self._caller.user_id)
+        lock = Asked(once_ledger.LOCK, {"lock": once_ledger.lock_number(self._caller, once)})
+        self._connection, self._opened, (locked, before, *found) = await self._database.begin(
+            self._caller, [lock, Asked(once_ledger.FIND, key), *also]
         )
         try:
             if locked.rows() != [(True,)]:
                 raise InFlight
-            once_ledger.ensure_new(self._once, found.first())
+            once_ledger.ensure_new(once, before.first())
         except BaseException:
-            await self._database.end(self._connection)
+            connection, self._connection = self._connection, None
+            await self._database.end(connection)
             raise
-        return self
+        return found
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,6 +133,11 @@ class SqlUnitOfWork:
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._database.end(connection)
+
+    @property
+    def key_lock(self) -> int | None:
+        """The number of the advisory lock that a request with a key holds."""
+        return once_ledger.lock_number(self._caller, self._once) if self._once is not None else None
 
     @property
     def _open_connection(self) -> Connection:

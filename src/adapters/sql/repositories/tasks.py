@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     ColumnElement,
     Date,
     DateTime,
@@ -49,11 +51,19 @@ def _member(project_id: Any, user: str) -> ColumnElement[bool]:
 
 
 # Takes the next number and with it the project's row, which serialises all changes of its board.
-_TAKE_NUMBER = Statement(
+_take_number = (
     update(projects)
     .where(projects.c.id == bindparam("project", type_=Uuid))
     .values(last_number=projects.c.last_number + 1)
     .returning(projects.c.key, projects.c.is_active, projects.c.last_number, _member(projects.c.id, "for_user"))
+)
+_TAKE_NUMBER = Statement(_take_number)
+
+# The same for a request with a key: another one with that key finds no row, instead of waiting for this one's lock.
+_TAKE_NUMBER_ONCE = Statement(
+    _take_number.where(
+        select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger), type_=Boolean)).scalar_subquery()
+    )
 )
 
 _last = (
@@ -214,11 +224,13 @@ class SqlTasks:
         self._unit = unit
 
     async def begin(self, project_id: UUID, *, for_user: UUID, assignee: UUID | None) -> Opening | None:
-        values = {"project": project_id, "for_user": for_user}
-        asked = [(_TAKE_NUMBER, values), (_BOARD, {"project": project_id})]
+        values: dict[str, Any] = {"project": project_id, "for_user": for_user}
+        lock = self._unit.key_lock
+        take = (_TAKE_NUMBER, values) if lock is None else (_TAKE_NUMBER_ONCE, {**values, "lock": lock})
+        asked = [take, (_BOARD, {"project": project_id})]
         if assignee is not None:
             asked.append((_ASSIGNEE, {**values, "assignee": assignee}))
-        taken, columns, *assignees = await self._unit.fetch(*asked)
+        taken, columns, *assignees = await self._unit.fetch(*asked, guarded=True)
         if not taken:
             return None
         key, is_active, number, is_member = taken[0]
