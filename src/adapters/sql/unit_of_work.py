@@ -44,6 +44,7 @@ class SqlUnitOfWork:
         self._facts: list[Fact] = []
         self._connection: Connection | None = None
         self._opened: Opened | None = None
+        self._is_over = False
 
     @property
     def actor(self) -> Actor:
@@ -108,6 +109,7 @@ class SqlUnitOfWork:
         return self
 
     async def _open(self, also: list[Asked]) -> list[Result]:
+        assert not self._is_over, "the unit of work is over"
         once = self._once
         if once is None:
             self._connection, self._opened, found = await self._database.begin(self._caller, also)
@@ -130,7 +132,7 @@ class SqlUnitOfWork:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._is_over = self._connection, None, True
         if connection is not None:
             await self._database.end(connection)
 

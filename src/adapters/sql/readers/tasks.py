@@ -114,11 +114,12 @@ def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
     if "mine" in filters:
         query = query.where(tasks.c.assigned_to == bindparam("mine", type_=Uuid))
     if "member_id" in filters:
-        # As an array that is made once; EXISTS would become a join, and a sort of all that it finds.
-        mine = select(project_members.c.project_id).where(
-            project_members.c.user_id == bindparam("member_id", type_=Uuid)
+        # Not EXISTS, which would become a join, and a sort of all that it finds.
+        of_member = select(project_members.c.user_id.is_not(None)).where(
+            project_members.c.project_id == tasks.c.project_id,
+            project_members.c.user_id == bindparam("member_id", type_=Uuid),
         )
-        query = query.where(tasks.c.project_id == func.any(func.array(mine.scalar_subquery())))
+        query = query.where(of_member.scalar_subquery())
     return query
 
 

@@ -144,8 +144,8 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
         assert connection.execute("select current_user").fetchone() == ("test_app",)
         assert connection.execute("show enable_seqscan").fetchone() == ("on",)
         member = firm.sql(
-            "select m.user_id from project_members m join tasks t on t.assigned_to = m.user_id"
-            " where m.company_id = %s limit 1",
+            "select m.user_id from project_members m"
+            "  join tasks t on t.assigned_to = m.user_id and t.project_id = m.project_id where m.company_id = %s limit 1",
             (firm.id,),
         )[0][0]
         task = firm.sql("select id from tasks where company_id = %s limit 1", (firm.id,))[0][0]
