@@ -230,8 +230,6 @@ create table idempotency_keys (
   seq bigint not null,
   created_at timestamptz not null,
   primary key (company_id, user_id, method, path, key),
-  constraint idempotency_keys_user_fk foreign key (company_id, user_id) references users (company_id, id)
-    on delete cascade,
   constraint idempotency_keys_outcome_check check ((resource_id is null) = (status is not null))
 );
 """

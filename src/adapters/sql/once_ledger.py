@@ -11,6 +11,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    and_,
     bindparam,
     func,
     literal_column,
@@ -23,16 +24,18 @@ from adapters.sql.pipeline import Asked, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import event_sequences, idempotency_keys
 from core.kernel.actor import Actor
-from core.kernel.once import AlreadyAnswered, KeyReused, Made, Once, Refused
+from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
 
 _KEPT: ColumnElement[Any] = literal_column("interval '24 hours'")
 _table = idempotency_keys.c
 
-# Whoever holds it is carrying the request out; a second one is told so instead of waiting.
-LOCK = Statement.plain("select pg_try_advisory_xact_lock(%(lock)s::bigint)")
-
-FIND = Statement(
+# Takes the key's lock, which whoever carries the request out holds until the end: a second one is told so instead of
+# waiting. What the key is known for is looked up in the same statement. Should the lock be given back in between, the
+# row is not seen yet, and KEEP fails on it.
+OPEN = Statement(
     select(
+        func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)),
+        _table.created_at <= func.now() - _KEPT,
         _table.digest,
         _table.kind,
         _table.resource_id,
@@ -40,12 +43,18 @@ FIND = Statement(
         _table.status,
         _table.problem,
         _table.seq,
-    ).where(
-        _table.user_id == bindparam("user_id", type_=Uuid),
-        _table.method == bindparam("method", type_=Text),
-        _table.path == bindparam("path", type_=Text),
-        _table.key == bindparam("key", type_=Text),
-        _table.created_at > func.now() - _KEPT,
+    ).select_from(
+        select(literal_column("1"))
+        .subquery("one")
+        .outerjoin(
+            idempotency_keys,
+            and_(
+                _table.user_id == bindparam("user_id", type_=Uuid),
+                _table.method == bindparam("method", type_=Text),
+                _table.path == bindparam("path", type_=Text),
+                _table.key == bindparam("key", type_=Text),
+            ),
+        )
     )
 )
 
@@ -64,9 +73,10 @@ _insert = insert(idempotency_keys).values(
     seq=select(event_sequences.c.last_seq).scalar_subquery(),
     created_at=func.now(),
 )
+KEEP = Statement(_insert)
+# A key that has expired is used again.
 _new = _insert.excluded
-# A key that has expired may be used again.
-KEEP = Statement(
+KEEP_AGAIN = Statement(
     _insert.on_conflict_do_update(
         constraint="idempotency_keys_pkey",
         set_={
@@ -82,20 +92,43 @@ KEEP = Statement(
                 "created_at",
             )
         },
-        where=literal_column("idempotency_keys.created_at") <= func.now() - _KEPT,
     )
 )
 
 
-def key_values(once: Once, *, user_id: UUID) -> dict[str, Any]:
-    """The parameters that name a key."""
+def opening(actor: Actor, once: Once) -> Asked:
+    """What takes a key's lock and finds what the key is known for."""
+    return Asked(OPEN, {**_key_values(once, user_id=actor.user_id), "lock": lock_number(actor, once)})
+
+
+def ensure_new(once: Once, found: Row | None) -> Statement:
+    """The statement that will keep the key.
+
+    Raises InFlight if another request holds it, KeyReused if it belongs to another payload, AlreadyAnswered if this one
+    was carried out.
+    """
+    if found is None or not found[0]:
+        raise InFlight
+    _, is_expired, digest, kind, resource_id, version, status, problem, seq = found
+    if digest is None:
+        return KEEP
+    if is_expired:
+        return KEEP_AGAIN
+    if bytes(digest) != once.digest:
+        raise KeyReused
+    if status is not None:
+        raise AlreadyAnswered(Refused(status=status, problem=bytes(problem)), seq=seq)
+    raise AlreadyAnswered(Made(kind=kind, id=resource_id, version=version), seq=seq)
+
+
+def _key_values(once: Once, *, user_id: UUID) -> dict[str, Any]:
     return {"user_id": user_id, "method": once.method, "path": once.path, "key": once.key}
 
 
 def made_values(once: Once, made: Made, *, user_id: UUID) -> dict[str, Any]:
     """The parameters of KEEP for a request that made something."""
     return {
-        **key_values(once, user_id=user_id),
+        **_key_values(once, user_id=user_id),
         "digest": once.digest,
         "kind": made.kind,
         "resource_id": made.id,
@@ -103,18 +136,6 @@ def made_values(once: Once, made: Made, *, user_id: UUID) -> dict[str, Any]:
         "status": None,
         "problem": None,
     }
-
-
-def ensure_new(once: Once, found: Row | None) -> None:
-    """Raises KeyReused if the key belongs to another request, AlreadyAnswered if this one was carried out."""
-    if found is None:
-        return
-    digest, kind, resource_id, version, status, problem, seq = found
-    if bytes(digest) != once.digest:
-        raise KeyReused
-    if status is not None:
-        raise AlreadyAnswered(Refused(status=status, problem=bytes(problem)), seq=seq)
-    raise AlreadyAnswered(Made(kind=kind, id=resource_id, version=version), seq=seq)
 
 
 class SqlOnceLedger:
@@ -126,7 +147,7 @@ class SqlOnceLedger:
     async def refused(self, actor: Actor, once: Once, refused: Refused) -> None:
         """Remembers that the request was refused, unless its key was used in the meantime."""
         values = {
-            **key_values(once, user_id=actor.user_id),
+            **_key_values(once, user_id=actor.user_id),
             "digest": once.digest,
             "kind": None,
             "resource_id": None,
@@ -134,12 +155,13 @@ class SqlOnceLedger:
             "status": refused.status,
             "problem": refused.problem,
         }
-        lock = Asked(LOCK, {"lock": lock_number(actor, once)})
-        connection, _, (locked,) = await self._database.begin(actor, [lock])
+        connection, _, (found,) = await self._database.begin(actor, [opening(actor, once)])
         try:
-            # Whoever has the lock is carrying the same request out again: what comes of that is what counts.
-            if locked.rows() == [(True,)]:
-                await execute(connection, Asked(KEEP, values), Asked(COMMIT, {}))
+            # Whoever has the lock, or had it, carried the same request out again: what came of that is what counts.
+            keep = ensure_new(once, found.first())
+            await execute(connection, Asked(keep, values), Asked(COMMIT, {}))
+        except (InFlight, KeyReused, AlreadyAnswered):
+            return
         finally:
             await self._database.end(connection)
 

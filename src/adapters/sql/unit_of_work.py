@@ -10,7 +10,7 @@ from adapters.sql.statement import Statement
 from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
-from core.kernel.once import InFlight, Made, Once
+from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
 
 
@@ -45,6 +45,7 @@ class SqlUnitOfWork:
         self._connection: Connection | None = None
         self._opened: Opened | None = None
         self._is_over = False
+        self._keep = once_ledger.KEEP
 
     @property
     def actor(self) -> Actor:
@@ -97,7 +98,7 @@ class SqlUnitOfWork:
             asked.append(event_log.append(self._facts, actor_id=actor.user_id, via=str(actor.via), at=at))
         if self._once is not None and made is not None:
             values = once_ledger.made_values(self._once, made, user_id=self.actor.user_id)
-            asked.append(Asked(once_ledger.KEEP, values))
+            asked.append(Asked(self._keep, values))
         done = await execute(self._open_connection, *asked, Asked(COMMIT, {}))
         seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
         self._writes, self._facts = [], []
@@ -114,15 +115,11 @@ class SqlUnitOfWork:
         if once is None:
             self._connection, self._opened, found = await self._database.begin(self._caller, also)
             return found
-        key = once_ledger.key_values(once, user_id=self._caller.user_id)
-        lock = Asked(once_ledger.LOCK, {"lock": once_ledger.lock_number(self._caller, once)})
-        self._connection, self._opened, (locked, before, *found) = await self._database.begin(
-            self._caller, [lock, Asked(once_ledger.FIND, key), *also]
+        self._connection, self._opened, (known, *found) = await self._database.begin(
+            self._caller, [once_ledger.opening(self._caller, once), *also]
         )
         try:
-            if locked.rows() != [(True,)]:
-                raise InFlight
-            once_ledger.ensure_new(once, before.first())
+            self._keep = once_ledger.ensure_new(once, known.first())
         except BaseException:
             connection, self._connection = self._connection, None
             await self._database.end(connection)

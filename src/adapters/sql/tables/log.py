@@ -61,11 +61,6 @@ idempotency_keys = TenantTable(
     Column("problem", LargeBinary),
     Column("seq", BigInteger, nullable=False),
     instant("created_at"),
-    ForeignKeyConstraint(
-        ["company_id", "user_id"],
-        ["users.company_id", "users.id"],
-        name="idempotency_keys_user_fk",
-        ondelete="CASCADE",
-    ),
+    # No foreign key here either: the rows live for a day, and users are deactivated, not deleted.
     CheckConstraint("(resource_id IS NULL) = (status IS NOT NULL)", name="idempotency_keys_outcome_check"),
 )
