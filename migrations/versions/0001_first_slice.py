@@ -217,10 +217,8 @@ create table events (
 
 create table idempotency_keys (
   company_id uuid not null default {OWN},
+  id uuid not null,
   user_id uuid not null,
-  method text not null,
-  path text not null,
-  key text not null,
   digest bytea not null,
   kind text,
   resource_id uuid,
@@ -229,7 +227,7 @@ create table idempotency_keys (
   problem bytea,
   seq bigint not null,
   created_at timestamptz not null,
-  primary key (company_id, user_id, method, path, key),
+  primary key (company_id, id),
   constraint idempotency_keys_outcome_check check ((resource_id is null) = (status is not null))
 );
 """

@@ -11,7 +11,6 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
-    and_,
     bindparam,
     func,
     literal_column,
@@ -48,21 +47,14 @@ OPEN = Statement(
         .subquery("one")
         .outerjoin(
             idempotency_keys,
-            and_(
-                _table.user_id == bindparam("user_id", type_=Uuid),
-                _table.method == bindparam("method", type_=Text),
-                _table.path == bindparam("path", type_=Text),
-                _table.key == bindparam("key", type_=Text),
-            ),
+            _table.id == bindparam("key_id", type_=Uuid),
         )
     )
 )
 
 _insert = insert(idempotency_keys).values(
+    id=bindparam("key_id", type_=Uuid),
     user_id=bindparam("user_id", type_=Uuid),
-    method=bindparam("method", type_=Text),
-    path=bindparam("path", type_=Text),
-    key=bindparam("key", type_=Text),
     digest=bindparam("digest", type_=LargeBinary),
     kind=bindparam("kind", type_=Text),
     resource_id=bindparam("resource_id", type_=Uuid),
@@ -98,7 +90,7 @@ KEEP_AGAIN = Statement(
 
 def opening(actor: Actor, once: Once) -> Asked:
     """What takes a key's lock and finds what the key is known for."""
-    return Asked(OPEN, {**_key_values(once, user_id=actor.user_id), "lock": lock_number(actor, once)})
+    return Asked(OPEN, {"key_id": key_id(actor.user_id, once), "lock": lock_number(actor, once)})
 
 
 def ensure_new(once: Once, found: Row | None) -> Statement:
@@ -121,14 +113,17 @@ def ensure_new(once: Once, found: Row | None) -> Statement:
     raise AlreadyAnswered(Made(kind=kind, id=resource_id, version=version), seq=seq)
 
 
-def _key_values(once: Once, *, user_id: UUID) -> dict[str, Any]:
-    return {"user_id": user_id, "method": once.method, "path": once.path, "key": once.key}
+def key_id(user_id: UUID, once: Once) -> UUID:
+    """What a caller's key is kept under: a digest of all that it is scoped to. Whole keys would make a wide index."""
+    parts = (str(user_id), once.method, once.path, once.key)
+    return UUID(bytes=blake2b("\x1f".join(parts).encode(), digest_size=16).digest())
 
 
 def made_values(once: Once, made: Made, *, user_id: UUID) -> dict[str, Any]:
     """The parameters of KEEP for a request that made something."""
     return {
-        **_key_values(once, user_id=user_id),
+        "key_id": key_id(user_id, once),
+        "user_id": user_id,
         "digest": once.digest,
         "kind": made.kind,
         "resource_id": made.id,
@@ -147,7 +142,8 @@ class SqlOnceLedger:
     async def refused(self, actor: Actor, once: Once, refused: Refused) -> None:
         """Remembers that the request was refused, unless its key was used in the meantime."""
         values = {
-            **_key_values(once, user_id=actor.user_id),
+            "key_id": key_id(actor.user_id, once),
+            "user_id": actor.user_id,
             "digest": once.digest,
             "kind": None,
             "resource_id": None,
@@ -168,6 +164,4 @@ class SqlOnceLedger:
 
 def lock_number(actor: Actor, once: Once) -> int:
     """The number that stands for a caller's key among the advisory locks."""
-    parts = (str(actor.company_id), str(actor.user_id), once.method, once.path, once.key)
-    digest = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+    return (actor.company_id.int ^ key_id(actor.user_id, once).int) % 2**63

@@ -36,8 +36,8 @@ def _fill(firm: Firm) -> Ground:
     )
     firm.sql("update event_sequences set last_seq = 1 where company_id = %s", (firm.id,))
     firm.sql(
-        "insert into idempotency_keys (company_id, user_id, method, path, key, digest, kind, resource_id, seq,"
-        " created_at) values (%s, %s, 'POST', '/tasks', 'same', 'digest', 'task', %s, 1, now())",
-        (firm.id, firm.owner.user_id, uuid.uuid4()),
+        "insert into idempotency_keys (company_id, id, user_id, digest, kind, resource_id, seq,"
+        " created_at) values (%s, %s, %s, 'digest', 'task', %s, 1, now())",
+        (firm.id, uuid.uuid4(), firm.owner.user_id, uuid.uuid4()),
     )
     return project
