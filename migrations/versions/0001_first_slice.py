@@ -107,7 +107,7 @@ create table projects (
   constraint projects_created_by_fk foreign key (company_id, created_by) references users (company_id, id)
     on delete set null (created_by),
   constraint projects_status_check check (status in ('pending', 'in_progress', 'completed'))
-);
+) with (fillfactor = 70);
 create index projects_by_name on projects (company_id, name, id) where deleted_at is null;
 
 create table project_keys (
@@ -173,8 +173,6 @@ create table tasks (
   updated_at timestamptz not null,
   deleted_at timestamptz,
   primary key (company_id, id),
-  constraint tasks_project_fk foreign key (company_id, project_id) references projects (company_id, id)
-    on delete cascade,
   constraint tasks_column_fk foreign key (company_id, project_id, column_id)
     references board_columns (company_id, project_id, id),
   constraint tasks_assigned_to_fk foreign key (company_id, assigned_to) references users (company_id, id)
