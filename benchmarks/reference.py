@@ -28,17 +28,23 @@ FIELDS = (
     "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id",
     "assigned_to", "assigned_to_name", "created_by", "completed_at", "version", "created_at", "updated_at",
 )  # fmt: skip
-_SELECT = """
+_VIEW = """
 select t.id, p.key || '-' || t.number::text, t.number, t.title, t.description, t.priority, t.status, t.column_id,
        t.deadline, t.project_id, t.assigned_to, u.name, t.created_by, t.completed_at, t.version, t.created_at,
        t.updated_at
-  from tasks t
+  from {tasks} t
   join projects p on p.company_id = t.company_id and p.id = t.project_id and p.deleted_at is null
   left join users u on u.company_id = t.company_id and u.id = t.assigned_to
- where t.company_id = %(company)s and t.deleted_at is null
 """
-LIST = _SELECT + " order by t.created_at desc, t.id desc limit 50"
-ONE = _SELECT + " and t.id = %(id)s"
+# The page first and the names afterwards, as the product does; joined first, the planner sometimes sorts the company.
+LIST = (
+    _VIEW.format(
+        tasks="(select * from tasks where company_id = %(company)s and deleted_at is null"
+        " order by created_at desc, id desc limit 50)"
+    )
+    + " order by t.created_at desc, t.id desc"
+)
+ONE = _VIEW.format(tasks="tasks") + " where t.company_id = %(company)s and t.deleted_at is null and t.id = %(id)s"
 # The same columns, types, checks and indexes; what it lacks are foreign keys and row-level security.
 TABLE = "create table reference_tasks (like tasks including all)"
 INSERT = """
