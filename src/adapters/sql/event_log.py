@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     DateTime,
+    LargeBinary,
     Text,
     Uuid,
     bindparam,
@@ -23,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
-from adapters.sql.tables.log import event_sequences, events
+from adapters.sql.tables.log import event_sequences, events, idempotency_keys
 from core.kernel.events import Fact
 
 _count = bindparam("count", type_=BigInteger)
@@ -71,7 +72,7 @@ APPEND = Statement(
 )
 
 
-APPEND_ONE = Statement(
+_append_one = (
     insert(events)
     .from_select(
         ["seq", "event", "channel", "occurred_at", "actor_id", "via", "project_id", "named", "for_admins", "body"],
@@ -89,6 +90,27 @@ APPEND_ONE = Statement(
         ).select_from(_counter),
     )
     .returning(events.c.seq)
+)
+APPEND_ONE = Statement(_append_one)
+
+# The event and the Idempotency-Key of the request that made it, in one statement.
+APPEND_AND_KEEP = Statement(
+    insert(idempotency_keys)
+    .from_select(
+        ["id", "user_id", "digest", "kind", "resource_id", "resource_version", "seq", "created_at"],
+        select(
+            bindparam("key_id", type_=Uuid),
+            bindparam("user_id", type_=Uuid),
+            bindparam("digest", type_=LargeBinary),
+            bindparam("kind", type_=Text),
+            bindparam("resource_id", type_=Uuid),
+            bindparam("resource_version", type_=BigInteger),
+            _counter.c.last_seq,
+            func.now(),
+        ).select_from(_counter),
+    )
+    .add_cte(_append_one.cte("event"))
+    .returning(idempotency_keys.c.seq)
 )
 
 

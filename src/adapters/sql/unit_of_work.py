@@ -98,7 +98,10 @@ class SqlUnitOfWork:
             asked.append(event_log.append(self._facts, actor_id=actor.user_id, via=str(actor.via), at=at))
         if self._once is not None and made is not None:
             values = once_ledger.made_values(self._once, made, user_id=self.actor.user_id)
-            asked.append(Asked(self._keep, values))
+            if len(self._facts) == 1 and self._keep is once_ledger.KEEP:
+                asked[place] = Asked(event_log.APPEND_AND_KEEP, {**asked[place].values, **values})
+            else:
+                asked.append(Asked(self._keep, values))
         done = await execute(self._open_connection, *asked, Asked(COMMIT, {}))
         seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
         self._writes, self._facts = [], []
