@@ -85,13 +85,7 @@ class Database:
             cursor = await connection.execute(INSPECT, {"upkeep": UPKEEP})
             found = await cursor.fetchone()
         assert found is not None
-        refuse_wrong_role(
-            found[0],
-            is_superuser=found[1],
-            bypasses=found[2],
-            inherits_owner=found[3],
-            inherits_upkeep=found[4],
-        )
+        refuse_wrong_role(*found)
 
     async def close(self) -> None:
         """Gives all connections back."""
@@ -209,11 +203,6 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
         return await send(connection, asked)
     except (PipelineFailed, psycopg.Error) as error:
         raise _meaning(error) from error
-
-
-def translated(error: psycopg.Error) -> Exception:
-    """The refusal that an error of the driver stands for, or the error itself where it is a defect."""
-    return _meaning(error)
 
 
 def _opening(actor: Actor) -> Asked:

@@ -1,7 +1,7 @@
 """Several statements in one round trip, straight on libpq's pipeline mode.
 
 psycopg's own pipeline does the same in general; for the one use that every request makes of it, this is 2.7 times
-cheaper in processor time (docs/performance.md), and the processor is what limits the server. The public parts of
+cheaper in processor time (docs/decisions/0001), and the processor is what limits the server. The public parts of
 psycopg do the work: its adapters, its waiting, its errors.
 """
 

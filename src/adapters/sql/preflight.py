@@ -46,13 +46,7 @@ def check_database(url: str) -> None:
         with psycopg.connect(url, connect_timeout=5) as connection:
             found = connection.execute(INSPECT, {"upkeep": UPKEEP}).fetchone()
             assert found is not None
-            refuse_wrong_role(
-                found[0],
-                is_superuser=found[1],
-                bypasses=found[2],
-                inherits_owner=found[3],
-                inherits_upkeep=found[4],
-            )
+            refuse_wrong_role(*found)
             if connection.info.server_version < 150000:
                 raise NotReady("The database is PostgreSQL older than 15; FlowTrack works with 15 to 18.")
             present = _revision(connection)

@@ -135,9 +135,12 @@ select current_user, r.rolsuper, r.rolbypassrls,
 
 
 def refuse_wrong_role(
-    name: str, *, is_superuser: bool, bypasses: bool, inherits_owner: bool, inherits_upkeep: bool
+    name: str, is_superuser: bool, bypasses: bool, inherits_owner: bool, inherits_upkeep: bool
 ) -> None:
-    """Raises WrongRole if row-level security would not bind the role that the runtime works under."""
+    """Raises WrongRole if row-level security would not bind the role that the runtime works under.
+
+    The arguments are the columns of INSPECT, in its order.
+    """
     mend = None
     if is_superuser:
         mend = f'it is a superuser: alter role "{name}" nosuperuser'

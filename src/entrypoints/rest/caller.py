@@ -4,7 +4,7 @@
 asked of the database by the use case, in the statement that opens its transaction.
 
 FastAPI describes these routes; what it would do for each request, they do themselves: its solving of dependencies and
-its exit stacks cost a third of a list's time (docs/performance.md), and none of it is used here.
+its exit stacks cost more than a quarter of a list's time (docs/decisions/0003), and none of it is used here.
 """
 
 import json
