@@ -196,16 +196,17 @@ _FILL = (
      where m > 0 or f.place >= cardinality(%(opened)s::uuid[])
     """,
     """
-    insert into accounts (id, email, name, version, created_at, updated_at)
-    select account_id, format('user%%s@company%%s.example.com', ordinal, place), 'Person ' || ordinal, 1, now(), now()
+    insert into accounts (id, email, name, claimed_at, version, created_at, updated_at)
+    select account_id, format('user%%s@company%%s.example.com', ordinal, place), 'Person ' || ordinal, now(), 1, now(),
+           now()
       from staff
     """,
     """
-    insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version, created_at,
-                       updated_at)
+    insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,
+                       version, created_at, updated_at)
     select company_id, user_id, account_id, 'person', 'Person Number ' || ordinal,
            format('user%%s@company%%s.example.com', ordinal, place), 'user' || ordinal,
-           case ordinal when 0 then 'owner' else 'member' end, true, 1, now(), now()
+           case ordinal when 0 then 'owner' else 'member' end, true, now(), 1, now(), now()
       from staff
     """,
     """

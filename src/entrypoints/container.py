@@ -33,9 +33,9 @@ from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
-from core.auth.use_cases import AuthUseCases
+from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
-from core.projects.use_cases import ProjectUseCases
+from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import TaskUseCases

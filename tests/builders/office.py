@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from core.auth.read_models import SignedIn
-from core.auth.use_cases import AuthUseCases, Registration
+from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, Role, Visitor
 from core.projects.read_models import ProjectView
-from core.projects.use_cases import ProjectUseCases
+from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.model import Status, Task
 from core.tasks.read_models import TaskView

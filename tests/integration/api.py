@@ -98,8 +98,9 @@ class Api:
         user_id = uuid.uuid4()
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute(
-                "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
-                " created_at, updated_at) select %s, %s, account_id, 'person', name, email, %s, %s, true, 1, now(), now()"
+                "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
+                " version, created_at, updated_at)"
+                " select %s, %s, account_id, 'person', name, email, %s, %s, true, now(), 1, now(), now()"
                 " from users where id = %s",
                 (of.company_id, user_id, f"u{next(_numbers)}", role, who.user_id),
             )

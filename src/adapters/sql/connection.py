@@ -34,7 +34,8 @@ set_json_loads(msgspec.json.decode)
 Connection = AsyncConnection[Any]
 
 OPEN = Statement.plain(
-    "select user_id, account_id, role, edits_all, last_seq from open_company(%(session)s, %(company)s)"
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at"
+    " from open_company(%(session)s, %(company)s)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
@@ -213,7 +214,7 @@ def _opened(actor: Actor, door: Result) -> Opened:
     found = door.first()
     if found is None:
         raise SessionEnded
-    user_id, account_id, role, edits_all, seq = found
+    user_id, account_id, role, edits_all, seq, authenticated_at = found
     now = Actor(
         company_id=actor.company_id,
         user_id=user_id,
@@ -222,6 +223,7 @@ def _opened(actor: Actor, door: Result) -> Opened:
         role=Role(role),
         edits_all_project_tasks=edits_all,
         via=actor.via,
+        authenticated_at=authenticated_at,
     )
     return Opened(now, seq)
 

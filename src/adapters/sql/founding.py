@@ -47,6 +47,7 @@ _ADD_USER = Statement(
         username=bindparam("username", type_=Text),
         role=bindparam("role", type_=Text),
         is_active=bindparam("is_active", type_=Boolean),
+        accepted_at=bindparam("accepted_at", type_=_instant),
         version=bindparam("version", type_=Integer),
         created_at=bindparam("created_at", type_=_instant),
         updated_at=bindparam("updated_at", type_=_instant),
@@ -89,5 +90,8 @@ async def _added(connection: Connection, company: Company) -> bool:
 
 
 def _user_values(user: User) -> dict[str, Any]:
-    names = ("id", "account_id", "name", "email", "username", "is_active", "version", "created_at", "updated_at")
+    names = (
+        "id", "account_id", "name", "email", "username", "is_active", "accepted_at", "version", "created_at",
+        "updated_at",
+    )  # fmt: skip
     return {**{name: getattr(user, name) for name in names}, "kind": str(user.kind), "role": str(user.role)}

@@ -28,13 +28,24 @@ from core.users.read_models import UserView
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
 
-_ACCOUNT = "select id, email, name, password_hash, created_at, updated_at, email_verified_at, version from accounts"
-_ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where email = %(email)s")
-_BY_USERNAME = Statement.plain("""
-select a.id, a.email, a.name, a.password_hash, a.created_at, a.updated_at, a.email_verified_at, a.version
-  from accounts a
-  join users u on u.account_id = a.id and u.is_active
-  join companies c on c.id = u.company_id and c.is_active
+_ACCOUNT_FIELDS = (
+    "id",
+    "email",
+    "name",
+    "password_hash",
+    "password_is_temporary",
+    "email_verified_at",
+    "claimed_at",
+    "version",
+    "created_at",
+    "updated_at",
+)
+_ACCOUNT = f"select {', '.join(f'a.{field}' for field in _ACCOUNT_FIELDS)} from accounts a"
+_ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where a.email = %(email)s")
+_BY_USERNAME = Statement.plain(f"""
+{_ACCOUNT}
+  join users u on u.account_id = a.id and u.is_active and u.accepted_at is not null
+  join companies c on c.id = u.company_id and c.is_active and c.deleted_at is null
  where lower(u.username) = lower(%(username)s)
    and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
@@ -42,7 +53,8 @@ select a.id, a.email, a.name, a.password_hash, a.created_at, a.updated_at, a.ema
 _MEMBERSHIPS = Statement.plain("""
 select u.id, c.id, c.name, c.code, u.role
   from users u join companies c on c.id = u.company_id
- where u.account_id = %(account)s and u.is_active and c.is_active
+ where u.account_id = %(account)s and u.is_active and u.accepted_at is not null and c.is_active
+   and c.deleted_at is null
  order by u.last_login_at desc nulls last, u.created_at, u.id
 """)
 _MEMBERSHIP = Statement.plain("""
@@ -51,7 +63,8 @@ select u.id, u.role, c.id, c.name, c.code, c.contact_email, c.is_active, c.membe
        u.id, u.kind, u.name, u.email, u.username, u.role, u.is_active, u.last_login_at, u.version, u.created_at,
        u.updated_at
   from users u join companies c on c.id = u.company_id
- where u.account_id = %(account)s and u.company_id = %(company)s and u.is_active and c.is_active
+ where u.account_id = %(account)s and u.company_id = %(company)s and u.is_active
+   and u.accepted_at is not null and c.is_active and c.deleted_at is null
 """)
 _SESSION_FIELDS = (
     "id",
@@ -79,11 +92,10 @@ update login_sessions set last_used_at = %(last_used_at)s, expires_at = %(expire
        current_company_id = %(current_company_id)s
  where id = %(id)s
 """)
-_ADD_ACCOUNT = Statement.plain("""
-insert into accounts (id, email, name, password_hash, email_verified_at, version, created_at, updated_at)
-values (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(email_verified_at)s, %(version)s, %(created_at)s,
-        %(updated_at)s)
-""")
+_ADD_ACCOUNT = Statement.plain(
+    f"insert into accounts ({', '.join(_ACCOUNT_FIELDS)}) "
+    f"values ({', '.join(f'%({field})s' for field in _ACCOUNT_FIELDS)})"
+)
 
 # In one order, whoever asks: two devices that sign all others out must not wait for each other.
 _LOCK_ALL = Statement.plain("""
@@ -135,8 +147,7 @@ class SqlIdentityUnitOfWork:
         return (user_view(row[12:]), company_view(row[:12])) if row is not None else None
 
     async def add_account(self, account: Account) -> None:
-        names = ("id", "email", "name", "password_hash", "email_verified_at", "version", "created_at", "updated_at")
-        await self._run(_ADD_ACCOUNT, {name: getattr(account, name) for name in names})
+        await self._run(_ADD_ACCOUNT, {field: getattr(account, field) for field in _ACCOUNT_FIELDS})
 
     async def add_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
@@ -219,15 +230,4 @@ class SqlSigningKeys:
 
 
 def _account(row: Row | None) -> Account | None:
-    if row is None:
-        return None
-    return Account(
-        id=row[0],
-        email=row[1],
-        name=row[2],
-        password_hash=row[3],
-        created_at=row[4],
-        updated_at=row[5],
-        email_verified_at=row[6],
-        version=row[7],
-    )
+    return Account(**dict(zip(_ACCOUNT_FIELDS, row, strict=True))) if row is not None else None

@@ -16,7 +16,11 @@ LONGEST_PASSWORD = 128
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A login identity, global. `email` is in its canonical form, as `EmailAddresses` returns it."""
+    """A login identity, global. `email` is in its canonical form, as `EmailAddresses` returns it.
+
+    `claimed_at` is when its holder first proved to be the one: by registering, or by choosing a password of their own
+    for an account that an admin made. `password_is_temporary`: an admin chose it, and it must be replaced.
+    """
 
     id: UUID
     email: str
@@ -25,6 +29,8 @@ class Account:
     created_at: datetime
     updated_at: datetime
     email_verified_at: datetime | None = None
+    claimed_at: datetime | None = None
+    password_is_temporary: bool = False
     version: int = 1
 
 

@@ -1,7 +1,8 @@
 """Who calls. Every use case takes its caller first."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -31,7 +32,8 @@ class Actor:
     """A user of one company, acting in it.
 
     `role` and `edits_all_project_tasks` are hints until the database opened the request's transaction: what counts is
-    the actor that the unit of work or the reader found there.
+    the actor that the unit of work or the reader found there. `authenticated_at` is when the login session last proved
+    who it is, and is known only there.
     """
 
     company_id: UUID
@@ -41,6 +43,7 @@ class Actor:
     role: Role
     edits_all_project_tasks: bool = False
     via: Via = Via.SESSION
+    authenticated_at: datetime | None = field(default=None, compare=False)
 
     @property
     def administers(self) -> bool:

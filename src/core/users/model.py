@@ -22,7 +22,11 @@ class UserKind(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class User:
-    """A membership of one company. `username` is unique in it, in any case."""
+    """A membership of one company. `username` is unique in it, in any case.
+
+    `accepted_at` is None while the person has been made a user by somebody else and has not accepted yet: until then
+    they cannot act in the company.
+    """
 
     id: UUID
     account_id: UUID | None
@@ -32,6 +36,7 @@ class User:
     username: str
     role: Role
     is_active: bool
+    accepted_at: datetime | None
     created_at: datetime
     updated_at: datetime
     version: int = 1
@@ -50,6 +55,7 @@ class User:
             username=checked_username(username),
             role=role,
             is_active=True,
+            accepted_at=at,
             created_at=at,
             updated_at=at,
         )

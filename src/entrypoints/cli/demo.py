@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.auth.errors import EmailTaken, InvalidCredentials, NoActiveMembership
-from core.auth.use_cases import Credentials, Registration
+from core.auth.use_cases.signing_in import Credentials, Registration
 from core.kernel.actor import Actor, Visitor
 from core.kernel.paging import MOST, PageRequest, Sort
 from core.projects.errors import ProjectNotFound

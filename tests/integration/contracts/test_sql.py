@@ -129,8 +129,9 @@ class SqlWorld:
 
     def _join(self, actor: Actor) -> None:
         self._sql(
-            "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
-            " created_at, updated_at) select %s, %s, id, 'person', name, email, %s, %s, true, 1, now(), now()"
+            "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
+            " version, created_at, updated_at)"
+            " select %s, %s, id, 'person', name, email, %s, %s, true, now(), 1, now(), now()"
             " from accounts where id = %s",
             (actor.company_id, actor.user_id, f"u{actor.user_id}", str(actor.role), actor.account_id),
         )

@@ -22,7 +22,7 @@ from core.auth.errors import (
     SessionEnded,
     TokenInvalid,
 )
-from core.auth.use_cases import AuthUseCases, Credentials
+from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Visitor
@@ -39,7 +39,7 @@ from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import CursorInvalid
 from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
 from core.projects.model import ProjectChanges
-from core.projects.use_cases import ProjectUseCases
+from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.errors import PositionInvalid
 from core.realtime.use_cases import EventUseCases
 from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveContradicts, TaskNotFound

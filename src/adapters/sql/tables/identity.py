@@ -29,6 +29,8 @@ accounts = Table(
     Column("name", Text, nullable=False),
     Column("password_hash", Text),
     instant("email_verified_at", nullable=True),
+    instant("claimed_at", nullable=True),
+    Column("password_is_temporary", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
@@ -47,6 +49,7 @@ companies = TenantTable(
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
+    instant("deleted_at", nullable=True),
     info={"tenant_column": "id"},
 )
 

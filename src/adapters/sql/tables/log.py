@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
+    Index,
     LargeBinary,
     SmallInteger,
     Text,
@@ -62,3 +63,4 @@ idempotency_keys = TenantTable(
     # No foreign key here either: the rows live for a day, and users are deactivated, not deleted.
     CheckConstraint("(resource_id IS NULL) = (status IS NOT NULL)", name="idempotency_keys_outcome_check"),
 )
+Index("idempotency_keys_old", idempotency_keys.c.company_id, idempotency_keys.c.created_at)

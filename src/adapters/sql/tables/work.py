@@ -1,4 +1,4 @@
-"""What people work on: users, projects, boards, tasks. Every table is a company's."""
+"""What people work on: users, projects, boards, cycles, tasks. Every table is a company's."""
 
 from sqlalchemy import (
     Boolean,
@@ -9,12 +9,14 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.sql.tables.identity import instant
 from adapters.sql.tenancy import TenantTable, company_column, metadata
@@ -29,10 +31,12 @@ users = TenantTable(
     Column("account_id", Uuid),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("email", Text, nullable=False),
+    Column("email", Text),
     Column("username", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("is_active", Boolean, nullable=False),
+    # Whoever was made a user of a company by somebody else is let in once they accepted.
+    instant("accepted_at", nullable=True),
     instant("last_login_at", nullable=True),
     Column("version", Integer, nullable=False),
     instant("created_at"),
@@ -43,10 +47,51 @@ users = TenantTable(
     CheckConstraint("kind IN ('person', 'service')", name="users_kind_check"),
     CheckConstraint("role IN ('owner', 'admin', 'member')", name="users_role_check"),
     CheckConstraint("(kind = 'person') = (account_id IS NOT NULL)", name="users_account_check"),
+    CheckConstraint("kind = 'service' OR email IS NOT NULL", name="users_email_check"),
 )
 Index("users_username_unique", users.c.company_id, text("lower(username)"), unique=True)
 # Sign-in asks for all memberships of an account, whatever the company.
 Index("users_of_account", users.c.account_id)
+
+invitations = TenantTable(
+    "invitations",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("user_id", Uuid),
+    Column("project_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("token_digest", LargeBinary, nullable=False),
+    Column("invited_by", Uuid),
+    instant("created_at"),
+    instant("expires_at"),
+    instant("accepted_at", nullable=True),
+    instant("revoked_at", nullable=True),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="invitations_company_fk", ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["company_id", "user_id"],
+        ["users.company_id", "users.id"],
+        name="invitations_user_fk",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "invited_by"],
+        ["users.company_id", "users.id"],
+        name="invitations_invited_by_fk",
+        ondelete="SET NULL (invited_by)",
+    ),
+    CheckConstraint("role IN ('owner', 'admin', 'member')", name="invitations_role_check"),
+)
+# Whoever holds a link does not say of which company it is.
+Index("invitations_token_unique", invitations.c.token_digest, unique=True)
+Index(
+    "invitations_open_unique",
+    invitations.c.company_id,
+    invitations.c.email,
+    unique=True,
+    postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL"),
+)
 
 projects = TenantTable(
     "projects",
@@ -60,6 +105,7 @@ projects = TenantTable(
     Column("status", Text, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("last_number", Integer, nullable=False, server_default=text("0")),
+    Column("last_cycle_number", Integer, nullable=False, server_default=text("0")),
     Column("created_by", Uuid),
     Column("version", Integer, nullable=False),
     instant("created_at"),
@@ -139,6 +185,52 @@ board_columns = TenantTable(
     CheckConstraint("category IN ('todo', 'in_progress', 'done')", name="board_columns_category_check"),
 )
 
+cycles = TenantTable(
+    "cycles",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("s3_prefix", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("description", Text),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("starts_on", Date),
+    Column("ends_on", Date),
+    instant("started_at", nullable=True),
+    instant("completed_at", nullable=True),
+    Column("created_by", Uuid),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="cycles_project_fk",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "created_by"],
+        ["users.company_id", "users.id"],
+        name="cycles_created_by_fk",
+        ondelete="SET NULL (created_by)",
+    ),
+    # What lets a task's foreign key say that its cycle is one of its own project's.
+    UniqueConstraint("company_id", "project_id", "id", name="cycles_project_unique"),
+    UniqueConstraint("company_id", "project_id", "number", name="cycles_number_unique"),
+    CheckConstraint("status IN ('planned', 'active', 'completed')", name="cycles_status_check"),
+    CheckConstraint("ends_on >= starts_on", name="cycles_days_check"),
+)
+Index(
+    "cycles_active_unique",
+    cycles.c.company_id,
+    cycles.c.project_id,
+    unique=True,
+    postgresql_where=text("status = 'active'"),
+)
+
 tasks = TenantTable(
     "tasks",
     metadata,
@@ -159,6 +251,7 @@ tasks = TenantTable(
     Column("column_id", Uuid, nullable=False),
     Column("rank", Text(collation="C"), nullable=False),
     Column("previous_column_id", Uuid),
+    Column("cycle_id", Uuid),
     Column("deadline", Date),
     Column("assigned_to", Uuid),
     Column("created_by", Uuid),
@@ -172,6 +265,12 @@ tasks = TenantTable(
         ["company_id", "project_id", "column_id"],
         ["board_columns.company_id", "board_columns.project_id", "board_columns.id"],
         name="tasks_column_fk",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "project_id", "cycle_id"],
+        ["cycles.company_id", "cycles.project_id", "cycles.id"],
+        name="tasks_cycle_fk",
+        ondelete="SET NULL (cycle_id)",
     ),
     ForeignKeyConstraint(
         ["company_id", "assigned_to"],
@@ -208,3 +307,28 @@ Index(
     postgresql_where=LIVING,
 )
 Index("tasks_on_board", tasks.c.company_id, tasks.c.column_id, tasks.c.rank, tasks.c.id, postgresql_where=LIVING)
+Index("tasks_of_cycle", tasks.c.company_id, tasks.c.cycle_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
+Index("tasks_deleted", tasks.c.company_id, tasks.c.deleted_at, postgresql_where=text("deleted_at IS NOT NULL"))
+
+# A task that moved to another project goes on being found by the number that it had.
+task_keys = TenantTable(
+    "task_keys",
+    metadata,
+    company_column(),
+    Column("project_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("task_id", Uuid, nullable=False),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="task_keys_project_fk",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "task_id"],
+        ["tasks.company_id", "tasks.id"],
+        name="task_keys_task_fk",
+        ondelete="CASCADE",
+    ),
+)
+Index("task_keys_of_task", task_keys.c.company_id, task_keys.c.task_id)

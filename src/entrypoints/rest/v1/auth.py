@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from core.auth.errors import OriginRefused, TokenInvalid
 from core.auth.read_models import SignedIn
-from core.auth.use_cases import AuthUseCases, Credentials, Registration
+from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
 from core.kernel.actor import Role
 from core.users.model import UserKind
 from core.users.read_models import UserView

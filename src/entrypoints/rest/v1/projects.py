@@ -12,7 +12,7 @@ from core.kernel.paging import Answer
 from core.projects.model import ProjectChanges, ProjectStatus
 from core.projects.ports import ProjectFilter
 from core.projects.read_models import ProjectView
-from core.projects.use_cases import ProjectUseCases
+from core.projects.use_cases.projects import ProjectUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once

@@ -154,8 +154,8 @@ def _signed_in(connection: psycopg.Connection[Any], company_id: UUID, *, role: R
     )
     email = f"{actor.account_id}@example.com"
     connection.execute(
-        "insert into accounts (id, email, name, version, created_at, updated_at) values (%s, %s, 'Robin', 1, now(),"
-        " now())",
+        "insert into accounts (id, email, name, claimed_at, version, created_at, updated_at)"
+        " values (%s, %s, 'Robin', now(), 1, now(), now())",
         (actor.account_id, email),
     )
     connection.execute(
@@ -170,8 +170,9 @@ def _signed_in(connection: psycopg.Connection[Any], company_id: UUID, *, role: R
 def join(connection: psycopg.Connection[Any], actor: Actor, *, email: str = "robin@example.com") -> None:
     """Makes the actor a user of the company that they act in."""
     connection.execute(
-        "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
-        " created_at, updated_at) values (%s, %s, %s, 'person', %s, %s, %s, %s, true, 1, now(), now())",
+        "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
+        " version, created_at, updated_at)"
+        " values (%s, %s, %s, 'person', %s, %s, %s, %s, true, now(), 1, now(), now())",
         (
             actor.company_id,
             actor.user_id,

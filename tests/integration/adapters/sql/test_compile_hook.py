@@ -111,10 +111,10 @@ PINNED = {
     ),
     "FOR UPDATE OF an alias": (f"SELECT others.company_id FROM {TASKS} AS others FOR NO KEY UPDATE OF others"),
     "companies, whose own id is the company": (
-        f"SELECT companies.id FROM (SELECT * FROM companies WHERE id = {OWN}) AS companies"
+        f"SELECT companies.id FROM (SELECT * FROM companies WHERE id = {OWN} AND deleted_at IS NULL) AS companies"
     ),
     "companies joined with their users": (
-        f"SELECT companies.id, users.company_id FROM (SELECT * FROM companies WHERE id = {OWN}) AS companies JOIN "
+        f"SELECT companies.id, users.company_id FROM (SELECT * FROM companies WHERE id = {OWN} AND deleted_at IS NULL) AS companies JOIN "
         f"{USERS} AS users ON users.name = $1::VARCHAR"
     ),
     "beside a global table": (
@@ -144,7 +144,9 @@ PINNED = {
         f"title=$1::VARCHAR FROM changed WHERE tasks.project_id = changed.id AND tasks.company_id = {OWN} AND "
         "tasks.deleted_at IS NULL"
     ),
-    "UPDATE of companies": (f"UPDATE companies SET name=$1::VARCHAR WHERE companies.id = {OWN}"),
+    "UPDATE of companies": (
+        f"UPDATE companies SET name=$1::VARCHAR WHERE companies.id = {OWN} AND companies.deleted_at IS NULL"
+    ),
     "UPDATE of a counter": (
         "UPDATE event_sequences SET last_seq=(event_sequences.last_seq + $1::BIGINT) WHERE "
         f"event_sequences.company_id = {OWN}"

@@ -16,7 +16,7 @@ from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.sql.tables.identity import companies
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
-from core.auth.use_cases import AuthUseCases
+from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.users.model import User

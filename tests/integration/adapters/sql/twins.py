@@ -40,4 +40,20 @@ def _fill(firm: Firm) -> Ground:
         " created_at) values (%s, %s, %s, 'digest', 'task', %s, 1, now())",
         (firm.id, uuid.uuid4(), firm.owner.user_id, uuid.uuid4()),
     )
+    firm.sql(
+        "insert into invitations (company_id, id, email, role, user_id, token_digest, invited_by, created_at, expires_at)"
+        " values (%s, %s, 'robin@example.com', 'member', %s, %s, %s, now(), now())",
+        (firm.id, uuid.uuid4(), member.user_id, uuid.uuid4().bytes, firm.owner.user_id),
+    )
+    cycle = uuid.uuid4()
+    firm.sql(
+        "insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, created_by, version,"
+        " created_at, updated_at) values (%s, %s, %s, 1, 'Same', 'same/1', 'planned', %s, 1, now(), now())",
+        (firm.id, cycle, project.id, firm.owner.user_id),
+    )
+    firm.sql("update tasks set cycle_id = %s where company_id = %s", (cycle, firm.id))
+    firm.sql(
+        "insert into task_keys (company_id, project_id, number, task_id) values (%s, %s, 100, %s)",
+        (firm.id, project.id, gone),
+    )
     return project

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.migrating import migrate
-from core.auth.use_cases import AuthUseCases
-from core.projects.use_cases import ProjectUseCases
+from core.auth.use_cases.signing_in import AuthUseCases
+from core.projects.use_cases.projects import ProjectUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.cli.demo import EMAIL, make_demo_once
 from entrypoints.settings import Settings

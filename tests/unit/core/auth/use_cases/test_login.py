@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from core.auth.errors import InvalidCredentials, NoActiveMembership
-from core.auth.use_cases import Credentials
+from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Visitor
 from tests.builders.office import PASSWORD, Office
 

@@ -99,7 +99,13 @@ class AuthUseCases:
 
         at = self._clock.now()
         account = Account(
-            id=self._ids.new(), email=email, name=name, password_hash=password_hash, created_at=at, updated_at=at
+            id=self._ids.new(),
+            email=email,
+            name=name,
+            password_hash=password_hash,
+            claimed_at=at,
+            created_at=at,
+            updated_at=at,
         )
         owner_id = self._ids.new()
         company = Company.found(
@@ -145,13 +151,13 @@ class AuthUseCases:
             for candidate in await uow.memberships(account.id):
                 wanted = given.company_id in (None, candidate.company_id)
                 if wanted and given.company in (None, candidate.company_code):
+                    await uow.note_login(candidate.user_id, candidate.company_id, at=session.created_at)
                     membership = await uow.membership(account.id, candidate.company_id)
                     break
             if membership is None:
                 raise NoActiveMembership
             session.current_company_id = membership[1].id
             await uow.add_session(session)
-            await uow.note_login(membership[0].id, membership[1].id, at=session.created_at)
             await uow.commit()
         return self._signed_in(session, membership)
 
