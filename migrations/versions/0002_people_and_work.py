@@ -41,7 +41,6 @@ create table invitations (
   email text not null,
   role text not null,
   user_id uuid,
-  project_ids uuid[] not null default '{{}}',
   token_digest bytea not null,
   invited_by uuid,
   created_at timestamptz not null,

@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from adapters.crypto.access_tokens import JwtAccessTokens, SigningKey
+from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
@@ -19,11 +20,13 @@ from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.sql.connection import Database
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.preflight import NotReady, check_database
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
@@ -33,12 +36,16 @@ from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
+from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
+from core.users.use_cases.invitations import InvitationUseCases
+from core.users.use_cases.users import UserUseCases
 from entrypoints.settings import Settings
 
 __all__ = [
@@ -73,6 +80,7 @@ class Container(containers.DeclarativeContainer):
     ids = providers.Singleton(UuidV7Ids)
     sealer = providers.Singleton(Sealer, secrets=secret_keys)
     passwords = providers.Singleton(Argon2Passwords)
+    invitation_tokens = providers.Singleton(RandomInvitationTokens)
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
@@ -86,9 +94,11 @@ class Container(containers.DeclarativeContainer):
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
+    user_reader = providers.Singleton(SqlUserReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
+    people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
@@ -104,6 +114,37 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
         registration=settings.provided.registration.value,
+    )
+    acceptance_use_cases = providers.Singleton(
+        AcceptanceUseCases,
+        identity=identity_unit_of_work.provider,
+        passwords=passwords,
+        addresses=addresses,
+        tokens=invitation_tokens,
+        access_tokens=access_tokens,
+        refresh_tokens=refresh_tokens,
+        clock=clock,
+        ids=ids,
+        registration=settings.provided.registration.value,
+    )
+    user_use_cases = providers.Singleton(
+        UserUseCases,
+        unit_of_work=people_unit_of_work.provider,
+        reader=user_reader,
+        addresses=addresses,
+        passwords=providers.Singleton(CheckedPasswords, passwords=passwords),
+        tokens=invitation_tokens,
+        clock=clock,
+        ids=ids,
+    )
+    invitation_use_cases = providers.Singleton(
+        InvitationUseCases,
+        unit_of_work=people_unit_of_work.provider,
+        reader=user_reader,
+        addresses=addresses,
+        tokens=invitation_tokens,
+        clock=clock,
+        ids=ids,
     )
     company_use_cases = providers.Singleton(
         CompanyUseCases,

@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from core.auth.read_models import SignedIn
+from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, Role, Visitor
@@ -15,10 +17,12 @@ from core.tasks.model import Status, Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.users.use_cases.invitations import InvitationUseCases
+from core.users.use_cases.users import UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
-from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
 from tests.fakes.world import World
 
 PASSWORD = "a long enough secret"
@@ -52,16 +56,27 @@ class Office:
             registration=registration,
             **both,
         )
-        self.auth = AuthUseCases(
-            identity=self.world.identity_unit_of_work,
-            profiles=self.world.company_reader,
-            passwords=self.passwords,
-            addresses=PlainEmailAddresses(),
-            access_tokens=RememberedAccessTokens(),
-            refresh_tokens=ReadableRefreshTokens(),
-            registration=registration,
+        self.tokens = CountedInvitationTokens()
+        signing: dict[str, Any] = {
+            "identity": self.world.identity_unit_of_work,
+            "passwords": self.passwords,
+            "addresses": PlainEmailAddresses(),
+            "access_tokens": RememberedAccessTokens(),
+            "refresh_tokens": ReadableRefreshTokens(),
+            "registration": registration,
             **both,
-        )
+        }
+        self.auth = AuthUseCases(profiles=self.world.company_reader, **signing)
+        self.acceptance = AcceptanceUseCases(tokens=self.tokens, **signing)
+        people: dict[str, Any] = {
+            "unit_of_work": self.world.people_unit_of_work,
+            "reader": self.world.user_reader,
+            "addresses": PlainEmailAddresses(),
+            "tokens": self.tokens,
+            **both,
+        }
+        self.users = UserUseCases(passwords=CheckedPasswords(passwords=self.passwords), **people)
+        self.invitations = InvitationUseCases(**people)
 
     @staticmethod
     async def open(*, registration: str = "open") -> "Office":

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.auth.errors import EmailTaken
+from core.users.errors import EmailTaken
 from core.auth.model import IDLE, Account, LoginSession
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role

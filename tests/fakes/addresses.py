@@ -1,6 +1,6 @@
 import re
 
-from core.auth.errors import EmailInvalid
+from core.users.errors import EmailInvalid
 from core.kernel.errors import Fault, Invalid
 
 

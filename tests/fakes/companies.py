@@ -1,10 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from core.auth.read_models import Membership, Profile
+from core.companies.errors import CompanyCodeTaken
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor, Role
+from core.kernel.errors import Conflict
 from core.kernel.events import Fact
 from core.kernel.paging import Answer
 from core.users.model import User
@@ -15,10 +18,27 @@ from tests.fakes.unit_of_work import InMemoryUnitOfWork
 
 
 class InMemoryCompanyUnitOfWork(InMemoryUnitOfWork):
-    """A unit of work of somebody who opens another company."""
+    """A unit of work of somebody who opens another company, or changes their own."""
 
     async def caller(self) -> UserView:
         return user_view(self.now.people[self.actor.user_id])
+
+    async def load(self) -> Company:
+        return replace(self.now.company)
+
+    def save(self, company: Company) -> None:
+        changed = replace(company)
+
+        def put(tables: Tables) -> None:
+            others = [each.company for each in tables.companies.values() if each.company.id != changed.id]
+            if any(each.code == changed.code for each in others):
+                raise CompanyCodeTaken
+            here = tables.companies[changed.id]
+            if here.company.version != changed.version - 1:
+                raise Conflict("the company changed meanwhile")
+            here.company = changed
+
+        self.transaction.defer(put)
 
     async def open_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
@@ -65,38 +85,14 @@ class InMemoryCompanyReader:
             (company_view(tables.company, role=person.user.role), person.user)
             for tables in self._store.tables.companies.values()
             for person in tables.people.values()
-            if person.user.account_id == account_id and person.user.is_active and tables.company.is_active
+            if person.user.account_id == account_id and person.acts and tables.company.is_active
         ]
         return sorted(found, key=lambda each: (each[0].name, each[0].id))
 
 
 def company_view(company: Company, *, role: Role) -> CompanyView:
-    return CompanyView(
-        id=company.id,
-        name=company.name,
-        code=company.code,
-        contact_email=company.contact_email,
-        is_active=company.is_active,
-        settings=company.settings,
-        role=role,
-        version=company.version,
-        created_at=company.created_at,
-        updated_at=company.updated_at,
-    )
+    return CompanyView.of(company, role=role)
 
 
 def user_view(person: Person) -> UserView:
-    user = person.user
-    return UserView(
-        id=user.id,
-        kind=user.kind,
-        name=user.name,
-        email=user.email,
-        username=user.username,
-        role=user.role,
-        is_active=user.is_active,
-        last_login_at=person.last_login_at,
-        version=user.version,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-    )
+    return UserView.of(person.user, last_login_at=person.last_login_at)

@@ -5,15 +5,17 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from core.auth.errors import EmailTaken
+from core.users.errors import EmailTaken
 from core.auth.model import Account, LoginSession
+from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.events import Fact
-from core.users.model import User
+from core.users.model import Invitation, User
 from core.users.read_models import UserView
 from tests.fakes.companies import company_view, user_view
+from tests.fakes.people import put_user
 from tests.fakes.store import Store, Transaction
 from tests.fakes.tables import CompanyTables, Person, Tables
 
@@ -73,6 +75,47 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(put)
 
+    async def save_account(self, account: Account) -> None:
+        new = replace(account)
+
+        def put(tables: Tables) -> None:
+            tables.accounts[new.id] = new
+
+        self._transaction.do(put)
+
+    async def invitation(self, token_digest: bytes) -> OfferedMembership | None:
+        for tables in self._transaction.seen().companies.values():
+            for invitation in tables.invitations.values():
+                if invitation.token_digest == token_digest and tables.company.is_active:
+                    person = tables.people.get(invitation.user_id) if invitation.user_id else None
+                    user = replace(person.user) if person else None
+                    return OfferedMembership(tables.company.id, replace(invitation), user)
+        return None
+
+    async def is_username_free(self, company_id: UUID, username: str) -> bool:
+        people = self._transaction.seen().companies[company_id].people.values()
+        return all(person.user.username.lower() != username.lower() for person in people)
+
+    async def join(
+        self,
+        company_id: UUID,
+        user: User,
+        invitation: Invitation,
+        facts: list[Fact],
+        *,
+        is_new: bool,
+        at: datetime,
+    ) -> None:
+        joined, used = replace(user), replace(invitation)
+
+        def put(tables: Tables) -> None:
+            here = tables.companies[company_id]
+            put_user(here, joined, is_new=is_new)
+            here.invitations[used.id] = used
+            here.append(facts, actor_id=joined.id, via="session", at=at)
+
+        self._transaction.do(put)
+
     async def add_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
     ) -> int:
@@ -125,7 +168,7 @@ class InMemoryIdentityUnitOfWork:
 
 
 def _active(tables: CompanyTables) -> list[Person]:
-    return [person for person in tables.people.values() if person.user.is_active and tables.company.is_active]
+    return [person for person in tables.people.values() if person.acts and tables.company.is_active]
 
 
 def _of_account(tables: Tables, account_id: UUID) -> list[tuple[CompanyTables, Person]]:

@@ -18,7 +18,7 @@ from core.projects.model import Project
 from core.projects.ports import ProjectRef
 from core.tasks.model import Board, Column, Status, Task
 from core.tasks.ports import TaskRef
-from core.users.model import User
+from core.users.model import Invitation, User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,11 @@ class Person:
 
     user: User
     last_login_at: datetime | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether they may act in the company."""
+        return self.user.is_active and self.user.accepted_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,7 @@ class CompanyTables:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
+    invitations: dict[UUID, Invitation] = field(default_factory=dict)
 
     def copy(self) -> "CompanyTables":
         return CompanyTables(
@@ -96,6 +102,7 @@ class CompanyTables:
             tasks=dict(self.tasks),
             events=self.events,
             once=dict(self.once),
+            invitations=dict(self.invitations),
         )
 
     @property

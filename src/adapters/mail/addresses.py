@@ -2,8 +2,8 @@
 
 from email_validator import EmailNotValidError, validate_email
 
-from core.auth.errors import EmailInvalid
 from core.kernel.errors import Fault, Invalid
+from core.users.errors import EmailInvalid
 
 
 class ValidatedEmailAddresses:

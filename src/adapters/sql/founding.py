@@ -3,25 +3,24 @@
 import secrets
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Integer, Text, Uuid, bindparam
+from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.sql import event_log
 from adapters.sql.connection import Connection, execute
 from adapters.sql.pipeline import Asked
+from adapters.sql.repositories.users import ADD_USER, added_values
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.log import event_sequences
-from adapters.sql.tables.work import users
 from core.companies.model import Company
 from core.kernel.actor import Via
 from core.kernel.events import Fact
 from core.users.model import User
 
 _instant = DateTime(timezone=True)
-_ENTER = Statement.plain("select set_config('app.company_id', %(company)s, true)")
+ENTER = Statement.plain("select set_config('app.company_id', %(company)s, true)")
 _PRESENT = Statement.plain("select current_setting('app.company_id', true)")
 
 _ADD_COMPANY = Statement(
@@ -37,22 +36,6 @@ _ADD_COMPANY = Statement(
     )
     .on_conflict_do_nothing(index_elements=["code"])
 )
-_ADD_USER = Statement(
-    insert(users).values(
-        id=bindparam("id", type_=Uuid),
-        account_id=bindparam("account_id", type_=Uuid),
-        kind=bindparam("kind", type_=Text),
-        name=bindparam("name", type_=Text),
-        email=bindparam("email", type_=Text),
-        username=bindparam("username", type_=Text),
-        role=bindparam("role", type_=Text),
-        is_active=bindparam("is_active", type_=Boolean),
-        accepted_at=bindparam("accepted_at", type_=_instant),
-        version=bindparam("version", type_=Integer),
-        created_at=bindparam("created_at", type_=_instant),
-        updated_at=bindparam("updated_at", type_=_instant),
-    )
-)
 _ADD_SEQUENCE = Statement(insert(event_sequences).values(last_seq=0))
 
 
@@ -64,7 +47,7 @@ async def found(
     The transaction's own company, if it has one, is in force again afterwards. A code that is taken gets a
     suffix; `facts` is called once the code is settled.
     """
-    (present, _) = await execute(connection, Asked(_PRESENT, {}), Asked(_ENTER, {"company": str(company.id)}))
+    (present, _) = await execute(connection, Asked(_PRESENT, {}), Asked(ENTER, {"company": str(company.id)}))
     before = present.first()
     stem = company.code
     while not await _added(connection, company):
@@ -72,10 +55,10 @@ async def found(
     happened = list(facts())
     await execute(
         connection,
-        Asked(_ADD_USER, _user_values(owner)),
+        Asked(ADD_USER, added_values(owner)),
         Asked(_ADD_SEQUENCE, {}),
         event_log.append(happened, actor_id=owner.id, via=str(Via.SESSION), at=at),
-        Asked(_ENTER, {"company": before[0] if before and before[0] else ""}),
+        Asked(ENTER, {"company": before[0] if before and before[0] else ""}),
     )
     return len(happened)
 
@@ -87,11 +70,3 @@ async def _added(connection: Connection, company: Company) -> bool:
     }
     (added,) = await execute(connection, Asked(_ADD_COMPANY, values))
     return added.count == 1
-
-
-def _user_values(user: User) -> dict[str, Any]:
-    names = (
-        "id", "account_id", "name", "email", "username", "is_active", "accepted_at", "version", "created_at",
-        "updated_at",
-    )  # fmt: skip
-    return {**{name: getattr(user, name) for name in names}, "kind": str(user.kind), "role": str(user.role)}

@@ -10,19 +10,31 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+from adapters.sql import event_log
 from adapters.sql.connection import COMMIT, Connection, Database, execute
-from adapters.sql.founding import found
+from adapters.sql.founding import ENTER, found
 from adapters.sql.pipeline import Asked, Result, Row
-from adapters.sql.readers.companies import company_view, user_view
+from adapters.sql.readers.companies import company_view
+from adapters.sql.readers.users import invitation_of, user_view
+from adapters.sql.repositories.users import (
+    ADD_USER,
+    SAVE_INVITATION,
+    SAVE_USER,
+    added_values,
+    invitation_values,
+    saved_values,
+    user_of,
+)
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from core.auth.model import Account, LoginSession
+from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Role
+from core.kernel.actor import Role, Via
 from core.kernel.events import Fact
-from core.users.model import User
+from core.users.model import Invitation, User
 from core.users.read_models import UserView
 
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
@@ -118,6 +130,32 @@ select %(kid)s::text, %(public)s::text, %(private)s::bytea, %(at)s::timestamptz
  where not exists (select from signing_keys)
 """)
 
+_SAVE_ACCOUNT = Statement.plain("""
+update accounts set name = %(name)s, password_hash = %(password_hash)s, claimed_at = %(claimed_at)s,
+       password_is_temporary = %(password_is_temporary)s, version = %(version)s, updated_at = %(updated_at)s
+ where id = %(id)s
+""")
+_INVITATION_FIELDS = (
+    "id", "email", "role", "user_id", "token_digest", "invited_by", "created_at", "expires_at", "accepted_at",
+    "revoked_at",
+)  # fmt: skip
+_INVITATION = Statement.plain(f"""
+select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}
+  from invitations i join companies c on c.id = i.company_id and c.is_active and c.deleted_at is null
+ where i.token_digest = %(digest)s
+   for update of i
+""")
+_USER_FIELDS = (
+    "id", "account_id", "kind", "name", "email", "username", "role", "is_active", "accepted_at", "created_at",
+    "updated_at", "version",
+)  # fmt: skip
+_USER = Statement.plain(
+    f"select {', '.join(_USER_FIELDS)} from users where company_id = %(company)s and id = %(user)s for update"
+)
+_HAS_USERNAME = Statement.plain(
+    "select from users where company_id = %(company)s and lower(username) = lower(%(username)s)"
+)
+
 
 class SqlIdentityUnitOfWork:
     """A transaction over accounts and login sessions."""
@@ -148,6 +186,46 @@ class SqlIdentityUnitOfWork:
 
     async def add_account(self, account: Account) -> None:
         await self._run(_ADD_ACCOUNT, {field: getattr(account, field) for field in _ACCOUNT_FIELDS})
+
+    async def save_account(self, account: Account) -> None:
+        await self._run(_SAVE_ACCOUNT, {field: getattr(account, field) for field in _ACCOUNT_FIELDS})
+
+    async def invitation(self, token_digest: bytes) -> OfferedMembership | None:
+        row = await self._first(_INVITATION, {"digest": token_digest})
+        if row is None:
+            return None
+        company_id, *fields = row
+        invitation = invitation_of(tuple(fields))
+        user = None
+        if invitation.user_id is not None:
+            found = await self._first(_USER, {"company": company_id, "user": invitation.user_id})
+            user = user_of(found) if found is not None else None
+        return OfferedMembership(company_id, invitation, user)
+
+    async def is_username_free(self, company_id: UUID, username: str) -> bool:
+        return await self._first(_HAS_USERNAME, {"company": company_id, "username": username}) is None
+
+    async def join(
+        self,
+        company_id: UUID,
+        user: User,
+        invitation: Invitation,
+        facts: list[Fact],
+        *,
+        is_new: bool,
+        at: datetime,
+    ) -> None:
+        written = Asked(ADD_USER, added_values(user)) if is_new else Asked(SAVE_USER, saved_values(user))
+        await execute(
+            self._open_connection,
+            Asked(_AS_APPLICATION, {}),
+            Asked(ENTER, {"company": str(company_id)}),
+            written,
+            Asked(SAVE_INVITATION, invitation_values(invitation)),
+            event_log.append(facts, actor_id=user.id, via=str(Via.SESSION), at=at),
+            Asked(ENTER, {"company": ""}),
+            Asked(_AS_UPKEEP, {}),
+        )
 
     async def add_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime

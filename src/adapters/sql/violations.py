@@ -2,15 +2,17 @@
 
 from psycopg.errors import IntegrityError
 
-from core.auth.errors import EmailTaken
+from core.companies.errors import CompanyCodeTaken
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
 from core.projects.errors import ProjectKeyTaken
-from core.users.errors import UsernameTaken
+from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 
 _MEANING: dict[str, type[Refusal]] = {
     "accounts_email_key": EmailTaken,
+    "companies_code_key": CompanyCodeTaken,
     "users_username_unique": UsernameTaken,
+    "users_account_unique": AlreadyUser,
     "project_keys_pkey": ProjectKeyTaken,
     "idempotency_keys_pkey": InFlight,
 }

@@ -1,4 +1,4 @@
-from core.kernel.errors import Conflict, Fault, Forbidden, Invalid, Unauthenticated
+from core.kernel.errors import Forbidden, Unauthenticated
 
 
 class TokenInvalid(Unauthenticated):
@@ -31,27 +31,11 @@ class OriginRefused(Forbidden):
     title = "A request that relies on the cookie must come from an allowed origin"
 
 
-class EmailTaken(Conflict):
-    code = "account.email_taken"
-    title = "There already is an account with this address; sign in instead"
+class SignInFirst(Unauthenticated):
+    code = "auth.sign_in_first"
+    title = "The address has an account; sign in to it, then accept the invitation"
 
 
 class RegistrationClosed(Forbidden):
     code = "auth.registration_closed"
     title = "This installation does not take new registrations"
-
-
-class EmailInvalid(Invalid):
-    code = "account.email_invalid"
-    title = "That is no e-mail address"
-
-    def __init__(self) -> None:
-        super().__init__(faults=(Fault("must be an e-mail address", pointer="/email"),))
-
-
-class PasswordTooWeak(Invalid):
-    code = "password.too_weak"
-    title = "The password is too easy to guess"
-
-    def __init__(self, reason: str, *, pointer: str = "/password") -> None:
-        super().__init__(faults=(Fault(reason, pointer=pointer),))

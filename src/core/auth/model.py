@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from core.auth.common_passwords import COMMON
-from core.auth.errors import PasswordTooWeak
 from core.kernel.slug import plain_words
+from core.users.errors import PasswordTooWeak
 
 IDLE = timedelta(days=7)
 LONGEST = timedelta(days=90)

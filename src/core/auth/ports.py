@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
 from core.auth.model import Account, LoginSession
@@ -11,7 +11,7 @@ from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor
 from core.kernel.events import Fact
 from core.kernel.paging import Answer
-from core.users.model import User
+from core.users.model import Invitation, User
 from core.users.read_models import UserView
 
 
@@ -22,14 +22,6 @@ class Passwords(Protocol):
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether they belong together. Does the same work when `password_hash` is None, and then answers no."""
-        ...
-
-
-class EmailAddresses(Protocol):
-    """Knows what an e-mail address is."""
-
-    def canonical(self, address: str) -> str:
-        """The address in lower case with its domain in IDNA form. Raises EmailInvalid."""
         ...
 
 
@@ -59,6 +51,14 @@ class RefreshTokens(Protocol):
         ...
 
 
+class OfferedMembership(NamedTuple):
+    """An invitation and its company; `user` is the one who was made already and only has to accept."""
+
+    company_id: UUID
+    invitation: Invitation
+    user: User | None
+
+
 class IdentityUnitOfWork(Protocol):
     """A transaction over accounts and login sessions, which belong to no company."""
 
@@ -76,6 +76,30 @@ class IdentityUnitOfWork(Protocol):
 
     async def add_account(self, account: Account) -> None:
         """Raises EmailTaken."""
+        ...
+
+    async def save_account(self, account: Account) -> None: ...
+
+    async def invitation(self, token_digest: bytes) -> OfferedMembership | None:
+        """The invitation whose link holds that secret, locked; None also where its company is gone."""
+        ...
+
+    async def is_username_free(self, company_id: UUID, username: str) -> bool: ...
+
+    async def join(
+        self,
+        company_id: UUID,
+        user: User,
+        invitation: Invitation,
+        facts: list[Fact],
+        *,
+        is_new: bool,
+        at: datetime,
+    ) -> None:
+        """Writes the user who accepted, the invitation, and the facts into the company's log.
+
+        Raises UsernameTaken.
+        """
         ...
 
     async def add_company(

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from core.kernel.events import Channel, Fact
+from core.kernel.events import Change, Channel, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +15,23 @@ class CompanyCreated(Fact):
     code: str
     version: int
     created_by: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyUpdated(Fact):
+    event: ClassVar[str] = "company_updated"
+    channel: ClassVar[Channel] = Channel.NOTIFICATIONS
+
+    company_id: UUID
+    changes: dict[str, Change]
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyDeleted(Fact):
+    event: ClassVar[str] = "company_deleted"
+    channel: ClassVar[Channel] = Channel.NOTIFICATIONS
+
+    company_id: UUID
+    code: str
+    version: int

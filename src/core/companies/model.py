@@ -1,10 +1,19 @@
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from functools import cache
 from uuid import UUID
+from zoneinfo import available_timezones
 
-from core.companies.events import CompanyCreated
+from core.companies.errors import DeletionUnconfirmed
+from core.companies.events import CompanyCreated, CompanyDeleted, CompanyUpdated
 from core.kernel import text
+from core.kernel.errors import Fault, Invalid
+from core.kernel.events import Change
 from core.kernel.slug import plain_words
+
+_CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +22,34 @@ class CompanySettings:
 
     members_edit_all_project_tasks: bool = False
     time_zone: str = "UTC"
+
+
+_SETTINGS = frozenset(each.name for each in fields(CompanySettings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyChanges:
+    """Fields to change; what is not in `given` stays as it is. `unchanged` are read-only fields and the values that the
+    caller takes them to have.
+    """
+
+    given: frozenset[str]
+    unchanged: Mapping[str, object] = field(default_factory=dict)
+    name: str = ""
+    code: str = ""
+    contact_email: str | None = None
+    members_edit_all_project_tasks: bool = False
+    time_zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        # Bad values are refused before anything is looked up.
+        if "name" in self.given:
+            object.__setattr__(self, "name", text.name(self.name))
+        if "code" in self.given and not _CODE.match(self.code):
+            detail = "1 to 40 of a-z 0-9 -, first and last a letter or digit"
+            raise Invalid(faults=(Fault(detail, pointer="/code"),))
+        if "time_zone" in self.given and self.time_zone not in _time_zones():
+            raise Invalid(faults=(Fault("no time zone of the IANA database", pointer="/settings/time_zone"),))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +64,7 @@ class Company:
     updated_at: datetime
     settings: CompanySettings = field(default_factory=CompanySettings)
     is_active: bool = True
+    deleted_at: datetime | None = None
     version: int = 1
 
     @staticmethod
@@ -44,6 +82,40 @@ class Company:
     def founded(self, *, by: UUID) -> CompanyCreated:
         """That it was opened; to be said once its code is settled."""
         return CompanyCreated(company_id=self.id, name=self.name, code=self.code, version=self.version, created_by=by)
+
+    def change(self, changes: CompanyChanges, *, at: datetime) -> CompanyUpdated | None:
+        """Changes fields; None if nothing is different."""
+        changed: dict[str, Change] = {}
+        for name in sorted(changes.given):
+            of_settings = name in _SETTINGS
+            old, new = getattr(self.settings if of_settings else self, name), getattr(changes, name)
+            if old == new:
+                continue
+            changed[name] = Change(old=old, new=new)
+            if of_settings:
+                self.settings = replace(self.settings, **{name: new})
+            else:
+                setattr(self, name, new)
+        if not changed:
+            return None
+        self.version += 1
+        self.updated_at = at
+        return CompanyUpdated(company_id=self.id, changes=changed, version=self.version)
+
+    def delete(self, *, confirmed: str, at: datetime) -> CompanyDeleted:
+        """Ends everybody's access at once; what the company has is erased after 30 days. Raises DeletionUnconfirmed."""
+        if confirmed != self.code:
+            raise DeletionUnconfirmed
+        self.is_active = False
+        self.deleted_at = at
+        self.updated_at = at
+        self.version += 1
+        return CompanyDeleted(company_id=self.id, code=self.code, version=self.version)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def code_from(name: str) -> str:

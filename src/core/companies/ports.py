@@ -20,6 +20,12 @@ class CompanyUnitOfWork(UnitOfWork, Protocol):
         """The caller's user in the company they act in."""
         ...
 
+    async def load(self) -> Company:
+        """The company that the caller acts in, locked until the transaction ends."""
+        ...
+
+    def save(self, company: Company) -> None: ...
+
     async def open_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
     ) -> None:

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from core.companies.model import CompanySettings
+from core.companies.model import Company, CompanySettings
 from core.kernel.actor import Role
 
 
@@ -20,6 +20,21 @@ class CompanyView:
     version: int
     created_at: datetime
     updated_at: datetime
+
+    @staticmethod
+    def of(company: Company, *, role: Role) -> "CompanyView":
+        return CompanyView(
+            id=company.id,
+            name=company.name,
+            code=company.code,
+            contact_email=company.contact_email,
+            is_active=company.is_active,
+            settings=company.settings,
+            role=role,
+            version=company.version,
+            created_at=company.created_at,
+            updated_at=company.updated_at,
+        )
 
     @property
     def embedded(self) -> tuple[str, ...]:

@@ -1,19 +1,23 @@
+from dataclasses import replace
 from uuid import UUID
 
-from core.companies.errors import CompaniesClosed, CompanyNotFound
-from core.companies.model import Company
-from core.companies.ports import CompanyReader, ContactAddresses, OpenCompanyUnitOfWork
+from core.companies import policy
+from core.companies.errors import CompaniesClosed, CompanyCodeTaken, CompanyNotFound, DeletionUnconfirmed
+from core.companies.model import Company, CompanyChanges
+from core.companies.ports import CompanyReader, CompanyUnitOfWork, ContactAddresses, OpenCompanyUnitOfWork
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor, Role, reading
-from core.kernel.errors import Invalid, answers
+from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, Stale, answers
+from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from core.users.model import User
 
 
 class CompanyUseCases:
-    """Opening companies and listing one's own."""
+    """Opening companies, listing one's own, changing and deleting the one that the caller acts in."""
 
     def __init__(
         self,
@@ -54,26 +58,14 @@ class CompanyUseCases:
                 id=owner_id,
                 account_id=actor.account_id,
                 name=caller.name,
-                email=caller.email,
+                email=caller.email or "",
                 username=caller.username,
                 role=Role.OWNER,
                 at=at,
             )
             await uow.open_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
             seq = await uow.commit(made=Made(kind="company", id=company.id, version=company.version))
-        view = CompanyView(
-            id=company.id,
-            name=company.name,
-            code=company.code,
-            contact_email=company.contact_email,
-            is_active=company.is_active,
-            settings=company.settings,
-            role=Role.OWNER,
-            version=company.version,
-            created_at=company.created_at,
-            updated_at=company.updated_at,
-        )
-        return Answer(view, seq)
+        return Answer(CompanyView.of(company, role=Role.OWNER), seq)
 
     @reading
     @answers()
@@ -89,3 +81,46 @@ class CompanyUseCases:
             if company.id == company_id:
                 return Answer(company, seq)
         raise CompanyNotFound
+
+    @answers(CompanyNotFound, Forbidden, Stale, FieldReadOnly, Invalid, CompanyCodeTaken)
+    async def change(
+        self, actor: Actor, company_id: UUID, changes: CompanyChanges, *, expected: int | None = None
+    ) -> Answer[CompanyView]:
+        """Changes the company that the caller acts in. Owners and admins may."""
+        if changes.contact_email is not None:
+            changes = replace(changes, contact_email=self._addresses.contact(changes.contact_email))
+        async with self._unit_of_work(actor) as uow:
+            company = await self._load(uow, company_id)
+            policy.authorise_change(uow.actor)
+            present = CompanyView.of(company, role=uow.actor.role)
+            ensure_current(expected, present)
+            ensure_unchanged(changes.unchanged, present)
+            updated = company.change(changes, at=self._clock.now())
+            if updated is not None:
+                uow.save(company)
+                uow.record(updated)
+            seq = await uow.commit()
+        return Answer(CompanyView.of(company, role=uow.actor.role), seq)
+
+    @answers(CompanyNotFound, Forbidden, StepUpRequired, DeletionUnconfirmed, Stale)
+    async def delete(self, actor: Actor, company_id: UUID, *, confirmed: str, expected: int | None = None) -> int:
+        """Deletes the company that the caller acts in, confirmed by its code. Only owners may, and only within ten
+        minutes of proving who they are.
+
+        Everybody's access ends at once; everything that the company has is erased after 30 days.
+        """
+        at = self._clock.now()
+        async with self._unit_of_work(actor) as uow:
+            company = await self._load(uow, company_id)
+            policy.authorise_delete(uow.actor)
+            ensure_stepped_up(uow.actor, at=at)
+            ensure_current(expected, CompanyView.of(company, role=uow.actor.role))
+            deleted = company.delete(confirmed=confirmed, at=at)
+            uow.save(company)
+            uow.record(deleted)
+            return await uow.commit()
+
+    async def _load(self, uow: CompanyUnitOfWork, company_id: UUID) -> Company:
+        if company_id != uow.actor.company_id:
+            raise CompanyNotFound
+        return await uow.load()

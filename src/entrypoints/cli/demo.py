@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
-from core.auth.errors import EmailTaken, InvalidCredentials, NoActiveMembership
+from core.auth.errors import InvalidCredentials, NoActiveMembership
 from core.auth.use_cases.signing_in import Credentials, Registration
 from core.kernel.actor import Actor, Visitor
 from core.kernel.paging import MOST, PageRequest, Sort
@@ -13,6 +13,7 @@ from core.projects.errors import ProjectNotFound
 from core.tasks.model import Priority, Status
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.tasks import NewTask
+from core.users.errors import EmailTaken
 from entrypoints.cli.starting import database
 from entrypoints.container import Container, check_database, keep_secret, load_signing_keys, make_container
 from entrypoints.settings import Registration as WhoMayRegister

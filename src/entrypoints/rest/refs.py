@@ -4,11 +4,13 @@ import re
 from uuid import UUID
 
 from core.companies.errors import CompanyNotFound
+from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
 from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
 from core.tasks.errors import TaskNotFound
 from core.tasks.ports import TaskRef
+from core.users.errors import InvitationNotFound, UserNotFound
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _PROJECT_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{1,9}\Z")
@@ -30,6 +32,22 @@ def company_id(segment: str) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
     raise CompanyNotFound
+
+
+def user_id(segment: str, actor: Actor) -> UUID:
+    """`me` is the caller. Raises UserNotFound."""
+    if segment == "me":
+        return actor.user_id
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise UserNotFound
+
+
+def invitation_id(segment: str) -> UUID:
+    """Raises InvitationNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise InvitationNotFound
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:

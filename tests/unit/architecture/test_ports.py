@@ -6,16 +6,20 @@ from types import FunctionType
 import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
+from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -25,6 +29,7 @@ from core.kernel import ports as kernel
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
+from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.clock import SettableClock
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
@@ -32,15 +37,28 @@ from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.passwords import CheapPasswords
+from tests.fakes.people import (
+    InMemoryAccounts,
+    InMemoryInvitations,
+    InMemoryPeopleUnitOfWork,
+    InMemoryUserReader,
+    InMemoryUsers,
+)
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
-from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
 
 ADAPTERS = [
     (kernel.Clock, SystemClock, SettableClock),
     (kernel.Ids, UuidV7Ids, CountingIds),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
-    (auth.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
+    (users.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
+    (users.InvitationTokens, RandomInvitationTokens, CountedInvitationTokens),
+    (users.Users, SqlUsers, InMemoryUsers),
+    (users.Invitations, SqlInvitations, InMemoryInvitations),
+    (users.Accounts, SqlAccounts, InMemoryAccounts),
+    (users.PeopleUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
+    (users.UserReader, SqlUserReader, InMemoryUserReader),
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
@@ -69,12 +87,12 @@ class TestAdapters:
             assert _parameters(getattr(adapter, name)) == _parameters(call), name
 
     def test_every_port_of_the_core_is_held_against_its_adapters(self) -> None:
-        factories = {"OpenCompanyUnitOfWork", "OpenProjectUnitOfWork", "OpenTaskUnitOfWork"}
-        abstract = {"UnitOfWork"}
+        factories = {"OpenCompanyUnitOfWork", "OpenProjectUnitOfWork", "OpenTaskUnitOfWork", "OpenPeopleUnitOfWork"}
+        abstract = {"UnitOfWork", "NewPasswords"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, kernel, projects, realtime, tasks)
+            for module in (auth, companies, kernel, projects, realtime, tasks, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

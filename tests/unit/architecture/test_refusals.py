@@ -52,12 +52,18 @@ def _codes_in_sources() -> list[tuple[str, str]]:
     found = []
     for module in modules():
         for node in module.nodes:
-            if not isinstance(node, ast.ClassDef):
+            if not isinstance(node, ast.ClassDef) or not any(_name(line) == "title" for line in node.body):
                 continue
-            for line in node.body:
-                target = line.target if isinstance(line, ast.AnnAssign) else None
-                if isinstance(line, ast.Assign):
-                    target = line.targets[0]
-                if isinstance(target, ast.Name) and target.id == "code" and isinstance(line.value, ast.Constant):
-                    found.append((f"{module.name}.{node.name}", line.value.value))
+            found.extend(
+                (f"{module.name}.{node.name}", line.value.value)
+                for line in node.body
+                if _name(line) == "code" and isinstance(line.value, ast.Constant)
+            )
     return found
+
+
+def _name(line: ast.stmt) -> str:
+    target = line.target if isinstance(line, ast.AnnAssign) else None
+    if isinstance(line, ast.Assign):
+        target = line.targets[0]
+    return target.id if isinstance(target, ast.Name) else ""

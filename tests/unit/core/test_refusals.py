@@ -12,16 +12,15 @@ from typing import Any
 import pytest
 
 from core.auth.errors import (
-    EmailInvalid,
-    EmailTaken,
     InvalidCredentials,
     NoActiveMembership,
-    PasswordTooWeak,
     RefreshInvalid,
     RegistrationClosed,
     SessionEnded,
     TokenInvalid,
 )
+from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
+from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
@@ -46,17 +45,32 @@ from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveCon
 from core.tasks.model import Status, TaskChanges
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
+from core.users.use_cases.invitations import InvitationUseCases
+from core.users.use_cases.users import UserUseCases
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
+from tests.unit.core import people_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
-USE_CASES = (AuthUseCases, BoardUseCases, CompanyUseCases, EventUseCases, ProjectUseCases, TaskUseCases)
+USE_CASES = (
+    AcceptanceUseCases,
+    AuthUseCases,
+    BoardUseCases,
+    CompanyUseCases,
+    EventUseCases,
+    InvitationUseCases,
+    ProjectUseCases,
+    TaskUseCases,
+    UserUseCases,
+)
 
 RAISED_OUTSIDE = {
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
+    ("UserUseCases.list", CursorInvalid): "as above",
+    ("InvitationUseCases.list", CursorInvalid): "as above",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -471,6 +485,9 @@ async def _(office: Office) -> Awaitable[object]:
         return office.auth.actor_of("nonsense")
 
     return ask()
+
+
+people_refusals.add_to(refuses)
 
 
 class TestRefusals:

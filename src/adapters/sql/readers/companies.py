@@ -4,6 +4,7 @@ from sqlalchemy import Uuid, bindparam, func, select
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
+from adapters.sql.readers.users import USER_COLUMNS, user_view
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import users
 from core.auth.read_models import Membership, Profile
@@ -11,25 +12,8 @@ from core.companies.model import CompanySettings
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor, Role
 from core.kernel.paging import Answer
-from core.users.model import UserKind
-from core.users.read_models import UserView
 
-USER = Statement(
-    select(
-        users.c.id,
-        users.c.kind,
-        users.c.name,
-        users.c.email,
-        users.c.username,
-        users.c.role,
-        users.c.is_active,
-        users.c.last_login_at,
-        users.c.version,
-        users.c.created_at,
-        users.c.updated_at,
-    ).where(users.c.id == bindparam("user_id", type_=Uuid))
-)
-
+USER = Statement(select(*USER_COLUMNS).where(users.c.id == bindparam("user_id", type_=Uuid)))
 
 # What the session's account belongs to, in all companies: the database's function looks no further than that.
 COMPANIES = Statement(
@@ -51,23 +35,6 @@ COMPANIES = Statement(
         )
     )
 )
-
-
-def user_view(row: Row) -> UserView:
-    """A user from a row of USER."""
-    return UserView(
-        id=row[0],
-        kind=UserKind(row[1]),
-        name=row[2],
-        email=row[3],
-        username=row[4],
-        role=Role(row[5]),
-        is_active=row[6],
-        last_login_at=row[7],
-        version=row[8],
-        created_at=row[9],
-        updated_at=row[10],
-    )
 
 
 def company_view(row: Row) -> CompanyView:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.sql.tables.identity import instant
 from adapters.sql.tenancy import TenantTable, company_column, metadata
@@ -61,7 +61,6 @@ invitations = TenantTable(
     Column("email", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("user_id", Uuid),
-    Column("project_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     Column("token_digest", LargeBinary, nullable=False),
     Column("invited_by", Uuid),
     instant("created_at"),

@@ -3,26 +3,23 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from core.auth.errors import (
-    EmailInvalid,
-    EmailTaken,
     InvalidCredentials,
     NoActiveMembership,
-    PasswordTooWeak,
     RefreshInvalid,
     RegistrationClosed,
     SessionEnded,
     TokenInvalid,
 )
-from core.auth.model import ACCESS_LIFE, Account, LoginSession, check_password
+from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import (
     AccessTokens,
-    EmailAddresses,
     IdentityUnitOfWork,
     Passwords,
     ProfileReader,
     RefreshTokens,
 )
-from core.auth.read_models import Claims, Profile, SignedIn
+from core.auth.read_models import Profile, SignedIn
+from core.auth.use_cases.devices import SignsDevicesIn
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel import text
@@ -30,7 +27,9 @@ from core.kernel.actor import Actor, Role, Visitor, reading
 from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.users.model import User, username_from
+from core.users.ports import EmailAddresses
 from core.users.read_models import UserView
 
 
@@ -56,7 +55,7 @@ class Credentials:
     company_id: UUID | None = None
 
 
-class AuthUseCases:
+class AuthUseCases(SignsDevicesIn):
     """Registering, signing in and out, and moving between the companies of one account."""
 
     def __init__(
@@ -72,14 +71,11 @@ class AuthUseCases:
         ids: Ids,
         registration: str,
     ) -> None:
+        super().__init__(access_tokens=access_tokens, refresh_tokens=refresh_tokens, clock=clock, ids=ids)
         self._identity = identity
         self._profiles = profiles
         self._passwords = passwords
         self._addresses = addresses
-        self._access_tokens = access_tokens
-        self._refresh_tokens = refresh_tokens
-        self._clock = clock
-        self._ids = ids
         self._registration = registration
 
     @answers(EmailTaken, EmailInvalid, PasswordTooWeak, RegistrationClosed, Invalid)
@@ -283,43 +279,3 @@ class AuthUseCases:
         if found is None:
             raise NoActiveMembership
         return found
-
-    def _new_session(self, account_id: UUID, visitor: Visitor) -> LoginSession:
-        return LoginSession.begin(
-            id=self._ids.new(),
-            account_id=account_id,
-            nonce=self._refresh_tokens.new_nonce(),
-            agent=visitor.agent,
-            address=visitor.address,
-            at=self._clock.now(),
-        )
-
-    def _signed_in(
-        self,
-        session: LoginSession,
-        membership: tuple[UserView, CompanyView] | None,
-        *,
-        with_refresh_token: bool = True,
-    ) -> SignedIn:
-        if membership is None:
-            raise NoActiveMembership
-        user, company = membership
-        claims = Claims(
-            account_id=session.account_id,
-            user_id=user.id,
-            company_id=company.id,
-            session_id=session.id,
-            role=user.role,
-        )
-        refresh_token = None
-        if with_refresh_token:
-            refresh_token = self._refresh_tokens.derive(
-                session_id=session.id, nonce=session.nonce, generation=session.generation
-            )
-        return SignedIn(
-            access_token=self._access_tokens.sign(claims, at=self._clock.now()),
-            expires_in=int(ACCESS_LIFE.total_seconds()),
-            refresh_token=refresh_token,
-            user=user,
-            company=company,
-        )

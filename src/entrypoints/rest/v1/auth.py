@@ -1,6 +1,5 @@
 """Registering, signing in and out, over HTTP."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -11,37 +10,26 @@ from starlette.responses import Response
 
 from core.auth.errors import OriginRefused, TokenInvalid
 from core.auth.read_models import SignedIn
+from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
 from core.kernel.actor import Role
-from core.users.model import UserKind
-from core.users.read_models import UserView
+from core.kernel.errors import Fault, Invalid, refusals_of
 from entrypoints.rest import answers
 from entrypoints.rest.caller import PublicRoute, SignedInRoute, authenticated, caller, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text
+from entrypoints.rest.v1.users import USER_EXAMPLE, UserShown, user_fields
 
 public = APIRouter(prefix="/api/v1/auth", route_class=PublicRoute, tags=["Authentication"])
 signed_in = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Authentication"])
+invitations = APIRouter(prefix="/api/v1", route_class=PublicRoute, tags=["Invitations"])
 
 _NO_STORE = [(b"cache-control", b"no-store")]
 Email = Annotated[Text, Field(min_length=3, max_length=254)]
 # Longer than any that is accepted, so that the rule of the product refuses it, and short enough to be no burden.
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class UserShown(Shown):
-    id: UUID
-    kind: UserKind
-    name: str
-    email: str
-    username: str
-    role: Role
-    is_active: bool
-    last_login_at: datetime | None
-    version: int
-    created_at: datetime
-    updated_at: datetime
+InvitationToken = Annotated[Text, Field(min_length=1, max_length=200, description="Out of an invitation's link.")]
 
 
 class MembershipShown(Shown):
@@ -71,6 +59,7 @@ class RegisterGiven(Given):
     name: Name | None = None
     username: Annotated[Text, Field(max_length=50)] | None = None
     company_name: Name | None = None
+    invitation_token: InvitationToken | None = None
 
 
 class LoginGiven(Given):
@@ -95,19 +84,13 @@ class SwitchGiven(Given):
     company_id: UUID
 
 
-USER_EXAMPLE = {
-    "id": "01920000-0000-7000-8000-000000000002",
-    "kind": "person",
-    "name": "Ann Miller",
-    "email": "ann@example.com",
-    "username": "ann",
-    "role": "owner",
-    "is_active": True,
-    "last_login_at": "2026-11-20T09:30:00.123456Z",
-    "version": 1,
-    "created_at": "2026-11-20T09:30:00.123456Z",
-    "updated_at": "2026-11-20T09:30:00.123456Z",
-}
+class AcceptGiven(Given):
+    token: InvitationToken
+    password: Password | None = None
+    name: Name | None = None
+    username: Annotated[Text, Field(min_length=1, max_length=50)] | None = None
+
+
 PROFILE_EXAMPLE = {
     **USER_EXAMPLE,
     "company": COMPANY_EXAMPLE,
@@ -120,23 +103,6 @@ SIGNED_IN_EXAMPLE = {
     "user": USER_EXAMPLE,
     "company": COMPANY_EXAMPLE,
 }
-
-
-def user_body(user: UserView) -> dict[str, Any]:
-    """A user as the company's people see them."""
-    return {
-        "id": user.id,
-        "kind": user.kind,
-        "name": user.name,
-        "email": user.email,
-        "username": user.username,
-        "role": user.role,
-        "is_active": user.is_active,
-        "last_login_at": answers.written_instant(user.last_login_at) if user.last_login_at else None,
-        "version": user.version,
-        "created_at": answers.written_instant(user.created_at),
-        "updated_at": answers.written_instant(user.updated_at),
-    }
 
 
 def auth_of(request: Request) -> AuthUseCases:
@@ -154,9 +120,19 @@ def auth_of(request: Request) -> AuthUseCases:
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
+        also=refusals_of(AcceptanceUseCases.register),
     ),
 )
 async def register(request: Request, given: RegisterGiven) -> Response:
+    if given.invitation_token is not None:
+        if given.company_name is not None:
+            raise Invalid(faults=(Fault("an invitation names the company", pointer="/company_name"),))
+        acceptance = Acceptance(
+            token=given.invitation_token, password=given.password, name=given.name, username=given.username
+        )
+        accepting = container_of(request).acceptance_use_cases()
+        done = await accepting.register(visitor(request), acceptance, email=given.email)
+        return _signed_in(request, done, status=201, show_refresh_token=False)
     registration = Registration(
         email=given.email,
         password=given.password,
@@ -237,9 +213,30 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
     return response
 
 
+@invitations.post(
+    "/invitations/accept",
+    **operation(
+        AcceptanceUseCases.accept,
+        id="acceptInvitation",
+        summary="Accept an invitation",
+        shows=SignedInShown,
+        example=SIGNED_IN_EXAMPLE,
+        body=True,
+        signed_in=False,
+        also=(TokenInvalid,),
+    ),
+)
+async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
+    actor = authenticated(request) if "authorization" in request.headers else None
+    acceptance = Acceptance(token=given.token, password=given.password, name=given.name, username=given.username)
+    accepting = container_of(request).acceptance_use_cases()
+    done = await accepting.accept(visitor(request), acceptance, actor=actor)
+    return _signed_in(request, done, status=200, show_refresh_token=False)
+
+
 async def me(request: Request) -> Response:
     (profile, seq) = await auth_of(request).me(caller(request))
-    body = user_body(profile.user) | {
+    body = user_fields(profile.user) | {
         "company": company_body(profile.company),
         "companies": [
             {"id": each.company_id, "name": each.company_name, "code": each.company_code, "role": each.role}
@@ -279,7 +276,7 @@ def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_to
         "access_token": done.access_token,
         "token_type": "bearer",
         "expires_in": done.expires_in,
-        "user": user_body(done.user),
+        "user": user_fields(done.user),
         "company": company_body(done.company),
     }
     if show_refresh_token:

@@ -8,16 +8,20 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from core.companies.errors import CompanyNotFound
+from core.companies.model import CompanyChanges
 from core.companies.read_models import CompanyView
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Role
+from core.kernel.once import Once
 from core.kernel.paging import Answer
+from core.users.use_cases.users import UserUseCases
 from entrypoints.rest import answers
-from entrypoints.rest.caller import SignedInRoute, caller, container_of
+from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import company_id as parsed_company_id
-from entrypoints.rest.v1.fields import Given, Name, Shown, Text
+from entrypoints.rest.v1.fields import Given, Instant, Name, Shown, Text, Version
 
 router = APIRouter(prefix="/api/v1/companies", route_class=SignedInRoute, tags=["Companies"])
 
@@ -43,6 +47,31 @@ class CompanyShown(Shown):
 class CompanyGiven(Given):
     name: Name
     contact_email: Annotated[Text, Field(max_length=254)] | None = None
+
+
+class CompanySettingsPatch(Given):
+    members_edit_all_project_tasks: bool = False
+    time_zone: Annotated[Text, Field(max_length=100)] = "UTC"
+
+
+class CompanyPatch(Given):
+    """A merge patch. Read-only fields may be sent back as they were read."""
+
+    name: Name = ""
+    code: Annotated[Text, Field(min_length=1, max_length=40)] = ""
+    contact_email: Annotated[Text, Field(max_length=254)] | None = None
+    settings: CompanySettingsPatch = CompanySettingsPatch()
+    version: Version = 1
+
+    id: UUID | None = None
+    is_active: bool | None = None
+    role: Role | None = None
+    created_at: Instant | None = None
+    updated_at: Instant | None = None
+
+
+class CompanyDeletion(Given):
+    confirm: Annotated[Text, Field(max_length=100, description="The company's code.")]
 
 
 COMPANY_EXAMPLE = {
@@ -147,3 +176,78 @@ async def get_company(request: Request, company_id: Annotated[str, Path()]) -> R
     if answers.is_current(request, etag):
         return answers.not_modified(etag, answer.seq)
     return _one(answer, status=200)
+
+
+_WRITABLE = frozenset({"name", "code", "contact_email"})
+
+
+async def change_company(request: Request, company_id: Annotated[str, Path()], given: CompanyPatch) -> Response:
+    sent = given.model_fields_set
+    settings = given.settings.model_fields_set if "settings" in sent else set()
+    changes = CompanyChanges(
+        given=frozenset((sent & _WRITABLE) | settings),
+        unchanged={name: getattr(given, name) for name in sent - _WRITABLE - {"version", "settings"}},
+        **{name: getattr(given, name) for name in sent & _WRITABLE},
+        **{name: getattr(given.settings, name) for name in settings},
+    )
+    expected = expected_version(request, in_body=given.version if "version" in sent else None)
+    ref = parsed_company_id(company_id)
+    return _one(await companies_of(request).change(caller(request), ref, changes, expected=expected), status=200)
+
+
+_change = operation(
+    CompanyUseCases.change,
+    id="changeCompany",
+    changes=True,
+    summary="Change a company",
+    shows=CompanyShown,
+    example=COMPANY_EXAMPLE,
+    body=True,
+    tagged=True,
+)
+router.add_api_route("/{company_id}", change_company, methods=["PATCH"], **_change)
+router.add_api_route(
+    "/{company_id}",
+    change_company,
+    methods=["PUT"],
+    include_in_schema=False,
+    **{**_change, "operation_id": "replaceCompany"},
+)
+
+
+@router.delete(
+    "/{company_id}",
+    **operation(
+        CompanyUseCases.delete, id="deleteCompany", changes=True, summary="Delete a company", status=204, body=True
+    ),
+)
+async def delete_company(request: Request, company_id: Annotated[str, Path()], given: CompanyDeletion) -> Response:
+    expected, ref = expected_version(request), parsed_company_id(company_id)
+    companies = companies_of(request)
+    return answers.no_content(await companies.delete(caller(request), ref, confirmed=given.confirm, expected=expected))
+
+
+@router.post(
+    "/{company_id}/leave",
+    **operation(
+        UserUseCases.leave,
+        id="leaveCompany",
+        summary="Leave a company",
+        status=204,
+        idempotent=True,
+        also=(CompanyNotFound,),
+    ),
+)
+async def leave_company(request: Request, company_id: Annotated[str, Path()]) -> Response:
+    actor = caller(request)
+    if parsed_company_id(company_id) != actor.company_id:
+        raise CompanyNotFound
+    users = container_of(request).user_use_cases()
+
+    async def again(_: UUID) -> Answer[None]:
+        raise CompanyNotFound
+
+    async def leave(once: Once | None) -> Answer[None]:
+        return Answer(None, await users.leave(actor, once=once))
+
+    return await answered_once(request, do=leave, again=again, respond=lambda left: answers.no_content(left.seq))

@@ -23,7 +23,8 @@ from adapters.sql.tables.work import tasks, users
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
-from core.auth.errors import EmailTaken, SessionEnded
+from core.auth.errors import SessionEnded
+from core.users.errors import EmailTaken
 from core.auth.model import Account
 from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile, Contended, DatabaseAway

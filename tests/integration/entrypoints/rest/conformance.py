@@ -127,7 +127,8 @@ class Conformance:
         if request.method == "OPTIONS":
             return []
         path = request.url.path.rstrip("/")
-        path = ALIASES.get(path, path)
+        if request.method in ("GET", "HEAD"):
+            path = ALIASES.get(path, path)
         template = next((template for pattern, template in self._templates if pattern.fullmatch(path)), None)
         if template is None:
             return []

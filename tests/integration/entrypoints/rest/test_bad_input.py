@@ -78,7 +78,13 @@ class World:
 
     def __init__(self, api: Api, conformance: Conformance, ann: Person, project: Any, task: Any) -> None:
         self.api, self.conformance, self.ann, self.project, self.task = api, conformance, ann, project, task
-        self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
+        self._ids = {
+            "project_id": project["id"],
+            "task_id": task["id"],
+            "company_id": ann.company_id,
+            "user_id": ann.user_id,
+            "invitation_id": str(uuid4()),
+        }
         self._tables = [
             row[0]
             for row in api.sql(
@@ -127,6 +133,10 @@ class World:
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
             "moveTask": {"new_status": "todo"},
+            "createUser": {"name": "x", "email": f"{uuid4().hex}@example.com"},
+            "sendInvitation": {"email": f"{uuid4().hex}@example.com"},
+            "acceptInvitation": {"token": "none", "password": PASSWORD},
+            "deleteCompany": {"confirm": "none"},
         }.get(operation_id, {})
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.auth.common_passwords import COMMON
-from core.auth.errors import PasswordTooWeak
+from core.users.errors import PasswordTooWeak
 from core.auth.model import check_password
 
 

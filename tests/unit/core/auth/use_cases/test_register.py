@@ -1,6 +1,6 @@
 import pytest
 
-from core.auth.errors import EmailInvalid, EmailTaken, PasswordTooWeak
+from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.kernel.actor import Role
 from core.kernel.errors import Invalid
 from tests.builders.office import PASSWORD, Office

@@ -1,0 +1,115 @@
+"""The accounts behind a company's users: a door across companies, beside those in `system`. Only the container may
+import this.
+
+Each step into the upkeep role and back is one round trip; what belongs to the company is written as the application
+role, inside the tenant wall.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
+from adapters.sql.repositories.users import SqlInvitations, SqlUsers
+from adapters.sql.roles import UPKEEP
+from adapters.sql.statement import Statement
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.kernel.actor import Actor
+from core.kernel.once import Once
+from core.kernel.ports import Clock
+from core.users.ports import FoundAccount
+
+_AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
+_AS_APPLICATION = Statement.plain("set local role none")
+
+_OPEN_ACCOUNT = Statement.plain("""
+insert into accounts (id, email, name, password_hash, password_is_temporary, version, created_at, updated_at)
+values (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(is_temporary)s, 1, %(at)s, %(at)s)
+on conflict (email) do nothing
+""")
+_LOCK_BY_EMAIL = Statement.plain("select id from accounts where email = %(email)s for update")
+_LOCK_ACCOUNT = Statement.plain("select id from accounts where id = %(account)s for update")
+_IS_SHARED = Statement.plain("""
+select exists (select from users where account_id = %(account)s and company_id <> %(company)s)
+""")
+_CHANGE_ADDRESS = Statement.plain("""
+update accounts set email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s
+ where id = %(account)s
+""")
+_CHANGE_PASSWORD = Statement.plain("""
+update accounts set password_hash = %(password_hash)s, password_is_temporary = true, version = version + 1,
+       updated_at = %(at)s
+ where id = %(account)s
+""")
+_SIGN_OUT = Statement.plain(
+    "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
+)
+_SIGN_OUT_IF_NOTHING_IS_LEFT = Statement.plain("""
+update login_sessions set revoked_at = %(at)s
+ where account_id = %(account)s and revoked_at is null
+   and not exists (select from users u join companies c on c.id = u.company_id
+                    where u.account_id = %(account)s and u.company_id <> %(company)s and u.is_active
+                      and u.accepted_at is not null and c.is_active and c.deleted_at is null)
+""")
+_GO_ON_ELSEWHERE = Statement.plain("""
+update login_sessions set current_company_id = null
+ where account_id = %(account)s and current_company_id = %(company)s
+""")
+
+
+class SqlAccounts:
+    """The accounts behind one unit of work's users."""
+
+    def __init__(self, unit: "SqlPeopleUnitOfWork") -> None:
+        self._unit = unit
+
+    async def find_or_open(
+        self, email: str, *, id: UUID, name: str, temporary_password_hash: str | None, at: datetime
+    ) -> FoundAccount:
+        values = {
+            "id": id,
+            "email": email,
+            "name": name,
+            "password_hash": temporary_password_hash,
+            "is_temporary": temporary_password_hash is not None,
+            "at": at,
+        }
+        _, rows = await self._across((_OPEN_ACCOUNT, values), (_LOCK_BY_EMAIL, {"email": email}))
+        found: UUID = rows[0][0]
+        return FoundAccount(id=found, is_new=found == id)
+
+    async def is_shared(self, account_id: UUID) -> bool:
+        account = {"account": account_id}
+        _, rows = await self._across((_LOCK_ACCOUNT, account), (_IS_SHARED, self._here(account)))
+        return bool(rows[0][0])
+
+    async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
+        await self._across((_CHANGE_ADDRESS, {"account": account_id, "email": email, "at": at}))
+
+    async def change_password(self, account_id: UUID, temporary_password_hash: str, *, at: datetime) -> None:
+        account = {"account": account_id, "at": at}
+        await self._across(
+            (_CHANGE_PASSWORD, {**account, "password_hash": temporary_password_hash}), (_SIGN_OUT, account)
+        )
+
+    async def end_access(self, account_id: UUID, *, at: datetime) -> None:
+        values = self._here({"account": account_id, "at": at})
+        await self._across((_SIGN_OUT_IF_NOTHING_IS_LEFT, values), (_GO_ON_ELSEWHERE, values))
+
+    def _here(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, "company": self._unit.actor.company_id}
+
+    async def _across(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
+        _, *found, _ = await self._unit.fetch((_AS_UPKEEP, {}), *asked, (_AS_APPLICATION, {}))
+        return found
+
+
+class SqlPeopleUnitOfWork(SqlUnitOfWork):
+    """A unit of work with users, invitations, and the accounts behind them."""
+
+    def __init__(self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None) -> None:
+        super().__init__(database, clock, actor, once=once)
+        self.users = SqlUsers(self)
+        self.invitations = SqlInvitations(self)
+        self.accounts = SqlAccounts(self)

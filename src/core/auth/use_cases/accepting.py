@@ -1,0 +1,210 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.auth.errors import NoActiveMembership, RegistrationClosed, SessionEnded, SignInFirst
+from core.auth.model import Account, LoginSession, check_password
+from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, Passwords, RefreshTokens
+from core.auth.read_models import SignedIn
+from core.auth.use_cases.devices import SignsDevicesIn
+from core.kernel import text
+from core.kernel.actor import Actor, Visitor
+from core.kernel.errors import Fault, Invalid, answers
+from core.kernel.events import Fact
+from core.kernel.ports import Clock, Ids
+from core.users.errors import (
+    EmailInvalid,
+    EmailTaken,
+    InvitationForAnother,
+    InvitationNotFound,
+    PasswordTooWeak,
+    UsernameTaken,
+)
+from core.users.model import User, checked_username, usernames_from
+from core.users.ports import EmailAddresses, InvitationTokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Who accepts an invitation, and as whom. The password is for an account that has none yet."""
+
+    token: str
+    password: str | None = None
+    name: str | None = None
+    username: str | None = None
+
+    def __post_init__(self) -> None:
+        # Bad values are refused before anything is looked up.
+        if self.name is not None:
+            text.name(self.name)
+        if self.username is not None:
+            checked_username(self.username)
+
+
+class AcceptanceUseCases(SignsDevicesIn):
+    """Joining a company by an invitation's link."""
+
+    def __init__(
+        self,
+        *,
+        identity: Callable[[], IdentityUnitOfWork],
+        passwords: Passwords,
+        addresses: EmailAddresses,
+        tokens: InvitationTokens,
+        access_tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        clock: Clock,
+        ids: Ids,
+        registration: str,
+    ) -> None:
+        super().__init__(access_tokens=access_tokens, refresh_tokens=refresh_tokens, clock=clock, ids=ids)
+        self._identity = identity
+        self._passwords = passwords
+        self._addresses = addresses
+        self._tokens = tokens
+        self._registration = registration
+
+    @answers(
+        InvitationNotFound,
+        InvitationForAnother,
+        SignInFirst,
+        SessionEnded,
+        RegistrationClosed,
+        PasswordTooWeak,
+        UsernameTaken,
+        NoActiveMembership,
+        Invalid,
+    )
+    async def accept(self, visitor: Visitor, given: Acceptance, *, actor: Actor | None) -> SignedIn:
+        """Joins the company of an invitation.
+
+        Whoever is signed in must have its address. Nobody's account is reached by the link alone, since the inviter
+        saw it too: an account that has a password has to be signed in to. One without, or an address without an
+        account, gets the password that is given here, and the device is signed in.
+        """
+        if actor is not None:
+            return await self._join_as(actor, given)
+        return await self._join_anew(visitor, given, email=None)
+
+    @answers(
+        InvitationNotFound,
+        InvitationForAnother,
+        EmailTaken,
+        EmailInvalid,
+        RegistrationClosed,
+        PasswordTooWeak,
+        UsernameTaken,
+        NoActiveMembership,
+        Invalid,
+    )
+    async def register(self, visitor: Visitor, given: Acceptance, *, email: str) -> SignedIn:
+        """Opens an account for the invitation's address, and joins its company instead of opening one."""
+        try:
+            return await self._join_anew(visitor, given, email=self._addresses.canonical(email))
+        except SignInFirst as known:
+            raise EmailTaken from known
+
+    async def _join_as(self, actor: Actor, given: Acceptance) -> SignedIn:
+        at = self._clock.now()
+        async with self._identity() as uow:
+            session = await uow.session(actor.session_id)
+            if session is None or not session.is_open(at=at):
+                raise SessionEnded
+            offer = await self._offer(uow, given.token)
+            account = await uow.account_by_email(offer.invitation.email)
+            if account is None or account.id != session.account_id:
+                raise InvitationForAnother
+            return await self._join(uow, offer, account, session, given, is_new_session=False)
+
+    async def _join_anew(self, visitor: Visitor, given: Acceptance, *, email: str | None) -> SignedIn:
+        if given.password is None:
+            raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
+        async with self._identity() as uow:
+            offer = await self._offer(uow, given.token)
+        invited = offer.invitation.email
+        if email not in (None, invited):
+            raise InvitationForAnother
+        name = given.name or given.username or invited.partition("@")[0]
+        check_password(given.password, name=name, email=invited)
+        # Between the transactions: no connection is held while the hash is computed.
+        password_hash = await self._passwords.hash(given.password)
+        at = self._clock.now()
+        async with self._identity() as uow:
+            offer = await self._offer(uow, given.token)
+            account = await uow.account_by_email(invited)
+            if account is None:
+                if self._registration == "closed":
+                    raise RegistrationClosed
+                account = Account(
+                    id=self._ids.new(),
+                    email=invited,
+                    name=text.name(name),
+                    password_hash=password_hash,
+                    claimed_at=at,
+                    created_at=at,
+                    updated_at=at,
+                )
+                await uow.add_account(account)
+            elif account.password_hash is None and account.claimed_at is None:
+                account.password_hash, account.claimed_at = password_hash, at
+                account.name = text.name(given.name) if given.name else account.name
+                account.version += 1
+                account.updated_at = at
+                await uow.save_account(account)
+            else:
+                raise SignInFirst
+            session = self._new_session(account.id, visitor)
+            return await self._join(uow, offer, account, session, given, is_new_session=True)
+
+    async def _offer(self, uow: IdentityUnitOfWork, token: str) -> OfferedMembership:
+        offer = await uow.invitation(self._tokens.digest(token))
+        if offer is None or not offer.invitation.is_open(at=self._clock.now()):
+            raise InvitationNotFound
+        return offer
+
+    async def _join(
+        self,
+        uow: IdentityUnitOfWork,
+        offer: OfferedMembership,
+        account: Account,
+        session: LoginSession,
+        given: Acceptance,
+        *,
+        is_new_session: bool,
+    ) -> SignedIn:
+        at, facts = self._clock.now(), list[Fact]()
+        user, is_new = offer.user, offer.user is None
+        if user is None:
+            user, created = User.join(
+                id=self._ids.new(),
+                account_id=account.id,
+                name=given.name or account.name,
+                email=account.email,
+                username=given.username or await self._free_username(uow, offer.company_id, account),
+                role=offer.invitation.role,
+                at=at,
+            )
+            facts.append(created)
+        elif user.account_id != account.id:
+            raise InvitationNotFound
+        elif not user.is_active:
+            raise NoActiveMembership
+        else:
+            facts.extend(user.accept(name=given.name, username=given.username, at=at))
+        facts.append(offer.invitation.accept(user_id=user.id, at=at))
+        await uow.join(offer.company_id, user, offer.invitation, facts, is_new=is_new, at=at)
+        session.current_company_id = offer.company_id
+        if is_new_session:
+            await uow.add_session(session)
+        else:
+            await uow.save_session(session)
+        await uow.note_login(user.id, offer.company_id, at=at)
+        membership = await uow.membership(account.id, offer.company_id)
+        await uow.commit()
+        return self._signed_in(session, membership, with_refresh_token=is_new_session)
+
+    async def _free_username(self, uow: IdentityUnitOfWork, company_id: UUID, account: Account) -> str:
+        for candidate in usernames_from(name=account.name, email=account.email):
+            if await uow.is_username_free(company_id, candidate):
+                return candidate
+        raise UsernameTaken

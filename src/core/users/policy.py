@@ -1,0 +1,52 @@
+"""Who may do what with the users of a company: pure functions over what was loaded."""
+
+from uuid import UUID
+
+from core.kernel.actor import Actor, Role
+from core.kernel.errors import Forbidden
+from core.users.model import User, UserChanges
+
+
+def authorise_administration(actor: Actor) -> None:
+    """Owners and admins list users and invitations, and take invitations back."""
+    if not actor.administers:
+        raise Forbidden
+
+
+def sees_user(actor: Actor, user_id: UUID, *, shares_project: bool) -> bool:
+    """Owners and admins see everybody; members themselves and the people of their projects."""
+    return actor.administers or shares_project or actor.user_id == user_id
+
+
+def sees_whole_user(actor: Actor, user_id: UUID) -> bool:
+    """Owners, admins and the user see more than name, username and role."""
+    return actor.administers or actor.user_id == user_id
+
+
+def authorise_role(actor: Actor, role: Role) -> None:
+    """Admins bring people in; only owners bring in owners."""
+    if not actor.administers or (role is Role.OWNER and actor.role is not Role.OWNER):
+        raise Forbidden
+
+
+def authorise_change(actor: Actor, user: User, changes: UserChanges, *, with_password: bool) -> None:
+    """Everybody changes their own name and username. Admins change everybody but owners; owners change everybody, and
+    only they make and unmake owners. Nobody changes their own address or password here.
+    """
+    differing = user.differing(changes)
+    own = user.id == actor.user_id
+    if own and (with_password or "email" in differing):
+        raise Forbidden("Your own address and password are changed below /auth.")
+    if own and differing <= {"name", "username"}:
+        return
+    if not actor.administers:
+        raise Forbidden
+    touches_owner = user.role is Role.OWNER or ("role" in differing and changes.role is Role.OWNER)
+    if touches_owner and actor.role is not Role.OWNER:
+        raise Forbidden
+
+
+def authorise_deactivation(actor: Actor, user: User) -> None:
+    """Admins deactivate everybody but owners; owners everybody."""
+    if not actor.administers or (user.role is Role.OWNER and actor.role is not Role.OWNER):
+        raise Forbidden

@@ -1,0 +1,162 @@
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from core.kernel.actor import Actor, Role
+from core.kernel.once import Once
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.kernel.ports import UnitOfWork
+from core.users.model import Invitation, InvitationStatus, User
+from core.users.read_models import InvitationView, UserView
+
+
+class EmailAddresses(Protocol):
+    """Knows what an e-mail address is."""
+
+    def canonical(self, address: str) -> str:
+        """The address in lower case with its domain in IDNA form. Raises EmailInvalid."""
+        ...
+
+
+class NewPasswords(Protocol):
+    """Takes passwords that are chosen for an account."""
+
+    async def __call__(self, password: str, *, name: str, email: str) -> str:
+        """Its hash. Raises PasswordTooWeak."""
+        ...
+
+
+class InvitationTokens(Protocol):
+    """Makes the secrets of links."""
+
+    def new(self) -> str: ...
+
+    def digest(self, token: str) -> bytes:
+        """What is stored of it; equal tokens have equal digests, and nothing leads back."""
+        ...
+
+
+class LoadedUser(NamedTuple):
+    """A user to change, locked until the transaction ends, and what policies ask about them."""
+
+    user: User
+    last_login_at: datetime | None
+    shares_project: bool
+
+
+class FoundAccount(NamedTuple):
+    """The account of an address. `is_new`: it did not exist before this transaction."""
+
+    id: UUID
+    is_new: bool
+
+
+class Users(Protocol):
+    """The users of the company that the unit of work was opened for."""
+
+    async def lock_ownership(self) -> None:
+        """Serialises everything that may leave the company without an owner. Comes before any user is loaded."""
+        ...
+
+    async def others_own(self, user_id: UUID) -> bool:
+        """Whether there is an owner besides that user who can act."""
+        ...
+
+    async def load(self, user_id: UUID, *, for_user: UUID) -> LoadedUser | None: ...
+
+    async def by_address(self, email: str) -> User | None:
+        """Who has that address here, active or not, locked until the transaction ends."""
+        ...
+
+    async def free_username(self, candidates: list[str]) -> str | None:
+        """The first of the candidates that nobody here has, in any case."""
+        ...
+
+    def add(self, user: User) -> None: ...
+
+    def save(self, user: User) -> None: ...
+
+
+class Invitations(Protocol):
+    """The invitations to the company that the unit of work was opened for."""
+
+    async def load(self, invitation_id: UUID) -> Invitation | None: ...
+
+    async def open_for(self, email: str) -> Invitation | None:
+        """The one for that address that was neither accepted nor revoked; it may have expired."""
+        ...
+
+    def add(self, invitation: Invitation) -> None: ...
+
+    def save(self, invitation: Invitation) -> None: ...
+
+
+class Accounts(Protocol):
+    """The accounts behind the users: global, and so a door across companies."""
+
+    async def find_or_open(
+        self, email: str, *, id: UUID, name: str, temporary_password_hash: str | None, at: datetime
+    ) -> FoundAccount:
+        """The account of an address; one is opened with that id if there is none. A known one is left as it is."""
+        ...
+
+    async def is_shared(self, account_id: UUID) -> bool:
+        """Whether the account has a membership elsewhere, of whatever state. Locks it until the transaction ends."""
+        ...
+
+    async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
+        """Gives it another, unproved address. Raises EmailTaken."""
+        ...
+
+    async def change_password(self, account_id: UUID, temporary_password_hash: str, *, at: datetime) -> None:
+        """Gives it a password that its holder must replace, and signs all its devices out."""
+        ...
+
+    async def end_access(self, account_id: UUID, *, at: datetime) -> None:
+        """Ends the account's login sessions as far as they belong to this company: those that last worked here go on
+        elsewhere, and all end where nothing else is left to go on to.
+        """
+        ...
+
+
+class PeopleUnitOfWork(UnitOfWork, Protocol):
+    @property
+    def users(self) -> Users: ...
+
+    @property
+    def invitations(self) -> Invitations: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+
+class OpenPeopleUnitOfWork(Protocol):
+    def __call__(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter:
+    """Which users: any of `role`; active ones or not, or both where `is_active` is None; whose name, username or
+    address holds `search`, in any case.
+    """
+
+    search: str | None = None
+    role: tuple[Role, ...] = ()
+    is_active: bool | None = True
+
+
+class UserReader(Protocol):
+    """What screens show of people. Each call is one round trip, and one snapshot."""
+
+    async def page(
+        self, actor: Actor, *, where: UserFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[UserView]]: ...
+
+    async def one(self, actor: Actor, user_id: UUID) -> Answer[tuple[UserView, bool] | None]:
+        """A user, and whether they share a project with the caller."""
+        ...
+
+    async def invitations(
+        self, actor: Actor, *, status: tuple[InvitationStatus, ...], at: datetime, sort: Sort, page: PageRequest
+    ) -> Answer[Page[InvitationView]]: ...

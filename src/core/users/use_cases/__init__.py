@@ -1,0 +1,1 @@
+"""One class of use cases for each noun: users, invitations."""

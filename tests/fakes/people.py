@@ -1,0 +1,265 @@
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from core.auth.model import Account
+from core.kernel.actor import Actor, Role
+from core.kernel.errors import Conflict
+from core.kernel.once import Once
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
+from core.users.model import Invitation, InvitationStatus, User
+from core.users.ports import FoundAccount, LoadedUser, UserFilter
+from core.users.read_models import InvitationView, UserView
+from tests.fakes.companies import user_view
+from tests.fakes.paging import Key, page_of
+from tests.fakes.store import Store
+from tests.fakes.tables import CompanyTables, Person, Tables
+from tests.fakes.unit_of_work import InMemoryUnitOfWork
+
+_INSTANT = {"write": datetime.isoformat, "read": datetime.fromisoformat}
+SORTS = {
+    "name": Key(lambda person: person.user.name),
+    "username": Key(lambda person: person.user.username),
+    "created_at": Key(lambda person: person.user.created_at, **_INSTANT),
+    "last_login_at": Key(lambda person: person.last_login_at, **_INSTANT),
+}
+INVITATION_SORTS = {
+    "created_at": Key(lambda invitation: invitation.created_at, **_INSTANT),
+    "expires_at": Key(lambda invitation: invitation.expires_at, **_INSTANT),
+    "email": Key(lambda invitation: invitation.email),
+}
+
+
+def put_user(tables: CompanyTables, user: User, *, is_new: bool) -> None:
+    """Writes a user. Raises what the tables' uniques stand for."""
+    others = [person.user for person in tables.people.values() if person.user.id != user.id]
+    if any(each.username.lower() == user.username.lower() for each in others):
+        raise UsernameTaken
+    if user.account_id is not None and any(each.account_id == user.account_id for each in others):
+        raise AlreadyUser
+    if is_new:
+        tables.people[user.id] = Person(user=user)
+    else:
+        tables.people[user.id] = replace(tables.people[user.id], user=user)
+
+
+class InMemoryUsers:
+    def __init__(self, unit: "InMemoryPeopleUnitOfWork") -> None:
+        self._unit = unit
+
+    async def lock_ownership(self) -> None:
+        """Nothing else happens meanwhile in memory."""
+
+    async def others_own(self, user_id: UUID) -> bool:
+        people = self._unit.now.people.values()
+        return any(person.user.owns for person in people if person.user.id != user_id)
+
+    async def load(self, user_id: UUID, *, for_user: UUID) -> LoadedUser | None:
+        person = self._unit.now.people.get(user_id)
+        if person is None:
+            return None
+        shares = shares_project(self._unit.now, user_id, for_user)
+        return LoadedUser(replace(person.user), person.last_login_at, shares)
+
+    async def by_address(self, email: str) -> User | None:
+        people = self._unit.now.people.values()
+        return next((replace(person.user) for person in people if person.user.email == email), None)
+
+    async def free_username(self, candidates: list[str]) -> str | None:
+        taken = {person.user.username.lower() for person in self._unit.now.people.values()}
+        return next((each for each in candidates if each.lower() not in taken), None)
+
+    def add(self, user: User) -> None:
+        new = replace(user)
+        self._unit.transaction.defer(self._unit.within(lambda tables: put_user(tables, new, is_new=True)))
+
+    def save(self, user: User) -> None:
+        changed = replace(user)
+
+        def put(tables: CompanyTables) -> None:
+            if changed.id not in tables.people:
+                raise Conflict("the user is gone")
+            put_user(tables, changed, is_new=False)
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+
+class InMemoryInvitations:
+    def __init__(self, unit: "InMemoryPeopleUnitOfWork") -> None:
+        self._unit = unit
+
+    async def load(self, invitation_id: UUID) -> Invitation | None:
+        found = self._unit.now.invitations.get(invitation_id)
+        return replace(found) if found else None
+
+    async def open_for(self, email: str) -> Invitation | None:
+        for each in self._unit.now.invitations.values():
+            if each.email == email and each.accepted_at is None and each.revoked_at is None:
+                return replace(each)
+        return None
+
+    def add(self, invitation: Invitation) -> None:
+        new = replace(invitation)
+
+        def put(tables: CompanyTables) -> None:
+            if any(
+                each.email == new.email and each.accepted_at is None and each.revoked_at is None
+                for each in tables.invitations.values()
+            ):
+                raise Conflict("there is an open invitation")
+            tables.invitations[new.id] = new
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+    def save(self, invitation: Invitation) -> None:
+        changed = replace(invitation)
+
+        def put(tables: CompanyTables) -> None:
+            tables.invitations[changed.id] = changed
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+
+class InMemoryAccounts:
+    def __init__(self, unit: "InMemoryPeopleUnitOfWork") -> None:
+        self._unit = unit
+
+    async def find_or_open(
+        self, email: str, *, id: UUID, name: str, temporary_password_hash: str | None, at: datetime
+    ) -> FoundAccount:
+        for account in self._tables.accounts.values():
+            if account.email == email:
+                return FoundAccount(id=account.id, is_new=False)
+        account = Account(
+            id=id,
+            email=email,
+            name=name,
+            password_hash=temporary_password_hash,
+            password_is_temporary=temporary_password_hash is not None,
+            created_at=at,
+            updated_at=at,
+        )
+
+        def put(tables: Tables) -> None:
+            tables.accounts[account.id] = account
+
+        self._unit.transaction.do(put)
+        return FoundAccount(id=id, is_new=True)
+
+    async def is_shared(self, account_id: UUID) -> bool:
+        here = self._unit.actor.company_id
+        return any(
+            person.user.account_id == account_id
+            for company_id, tables in self._tables.companies.items()
+            for person in tables.people.values()
+            if company_id != here
+        )
+
+    async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
+        def put(tables: Tables) -> None:
+            if any(each.email == email and each.id != account_id for each in tables.accounts.values()):
+                raise EmailTaken
+            account = tables.accounts[account_id]
+            tables.accounts[account_id] = replace(
+                account, email=email, email_verified_at=None, version=account.version + 1, updated_at=at
+            )
+
+        self._unit.transaction.do(put)
+
+    async def change_password(self, account_id: UUID, temporary_password_hash: str, *, at: datetime) -> None:
+        def put(tables: Tables) -> None:
+            account = tables.accounts[account_id]
+            tables.accounts[account_id] = replace(
+                account,
+                password_hash=temporary_password_hash,
+                password_is_temporary=True,
+                version=account.version + 1,
+                updated_at=at,
+            )
+            _sign_out(tables, account_id, at=at)
+
+        self._unit.transaction.do(put)
+
+    async def end_access(self, account_id: UUID, *, at: datetime) -> None:
+        here = self._unit.actor.company_id
+
+        def put(tables: Tables) -> None:
+            elsewhere = any(
+                person.user.account_id == account_id and person.acts and each.company.is_active
+                for company_id, each in tables.companies.items()
+                for person in each.people.values()
+                if company_id != here
+            )
+            if not elsewhere:
+                _sign_out(tables, account_id, at=at)
+            for session in list(tables.sessions.values()):
+                if session.account_id == account_id and session.current_company_id == here:
+                    tables.sessions[session.id] = replace(session, current_company_id=None)
+
+        self._unit.transaction.do(put)
+
+    @property
+    def _tables(self) -> Tables:
+        return self._unit.transaction.seen()
+
+
+def _sign_out(tables: Tables, account_id: UUID, *, at: datetime) -> None:
+    for session in list(tables.sessions.values()):
+        if session.account_id == account_id and session.revoked_at is None:
+            tables.sessions[session.id] = replace(session, revoked_at=at)
+
+
+class InMemoryPeopleUnitOfWork(InMemoryUnitOfWork):
+    """A unit of work with users, invitations, and the accounts behind them."""
+
+    def __init__(self, store: Store, actor: Actor, *, once: Once | None = None) -> None:
+        super().__init__(store, actor, once=once)
+        self.users = InMemoryUsers(self)
+        self.invitations = InMemoryInvitations(self)
+        self.accounts = InMemoryAccounts(self)
+
+
+class InMemoryUserReader:
+    """What screens show of people."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, actor: Actor, *, where: UserFilter, sort: Sort, page: PageRequest) -> Answer[Page[UserView]]:
+        tables = self._store.read(actor)
+        people = [person for person in tables.people.values() if _fits(person.user, where)]
+        found = page_of(people, page, key=SORTS[sort.field], sort=sort, id_of=lambda person: person.user.id)
+        views = [user_view(person) for person in found.items]
+        return Answer(Page(views, found.next_position, found.total), tables.last_seq)
+
+    async def one(self, actor: Actor, user_id: UUID) -> Answer[tuple[UserView, bool] | None]:
+        tables = self._store.read(actor)
+        person = tables.people.get(user_id)
+        if person is None:
+            return Answer(None, tables.last_seq)
+        return Answer((user_view(person), shares_project(tables, user_id, actor.user_id)), tables.last_seq)
+
+    async def invitations(
+        self, actor: Actor, *, status: tuple[InvitationStatus, ...], at: datetime, sort: Sort, page: PageRequest
+    ) -> Answer[Page[InvitationView]]:
+        tables = self._store.read(actor)
+        views = [InvitationView.of(each, at=at) for each in tables.invitations.values()]
+        fitting = [view for view in views if not status or view.status in status]
+        found = page_of(fitting, page, key=INVITATION_SORTS[sort.field], sort=sort, id_of=lambda view: view.id)
+        return Answer(found, tables.last_seq)
+
+
+def shares_project(tables: CompanyTables, one: UUID, other: UUID) -> bool:
+    """Whether two users have a project in common that stands."""
+    projects = [{project for project, user in tables.members if user == each} for each in (one, other)]
+    return bool(projects[0] & projects[1])
+
+
+def _fits(user: User, where: UserFilter) -> bool:
+    held = [user.name, user.username, user.email or ""]
+    return (
+        (where.search is None or any(where.search.lower() in each.lower() for each in held))
+        and (not where.role or user.role in where.role)
+        and where.is_active in (None, user.is_active)
+    )
