@@ -69,7 +69,7 @@ _BY_ADDRESS = Statement(
 )
 _TAKEN = Statement(
     select(func.lower(users.c.username)).where(
-        func.lower(users.c.username) == func.any(bindparam("candidates", type_=ARRAY(Text)))
+        func.lower(users.c.username).in_(select(func.unnest(bindparam("candidates", type_=ARRAY(Text)))))
     )
 )
 ADD_USER = Statement(insert(users).values({name: bindparam(name, type_=kind) for name, kind in _KINDS.items()}))

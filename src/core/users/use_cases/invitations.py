@@ -38,15 +38,17 @@ class InvitationUseCases:
         self, actor: Actor, *, status: tuple[InvitationStatus, ...], sort: Sort, page: PageRequest
     ) -> Answer[Page[InvitationView]]:
         """The company's invitations. Owners and admins may."""
+        if not actor.administers:
+            # Whether that is still so, only the database knows.
+            await self._reader.one(actor, actor.user_id)
         policy.authorise_administration(actor)
         return await self._reader.invitations(actor, status=status, at=self._clock.now(), sort=sort, page=page)
 
-    @reading
     @answers(Forbidden, InvitationNotFound)
     async def get(self, actor: Actor, invitation_id: UUID) -> Answer[NewInvitationView]:
         """One invitation, without the secret of its link. Owners and admins may."""
-        policy.authorise_administration(actor)
         async with self._unit_of_work(actor) as uow:
+            policy.authorise_administration(uow.actor)
             invitation = await uow.invitations.load(invitation_id)
             if invitation is None:
                 raise InvitationNotFound

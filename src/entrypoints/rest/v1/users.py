@@ -15,7 +15,7 @@ from core.users.ports import UserFilter
 from core.users.read_models import NewUserView, UserView
 from core.users.use_cases.users import NewUser, UserUseCases
 from entrypoints.rest import answers, paging
-from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
+from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import user_id as parsed_user_id
@@ -151,7 +151,11 @@ def link_fields(request: Request, token: str, expires_at: datetime) -> dict[str,
 )
 async def list_users(
     request: Request,
-    search: Annotated[Text | None, Query(max_length=200)] = None,
+    search: Annotated[
+        Text | None,
+        Query(max_length=200, description="Part of the name, username or address, in any case."),
+        AlsoNamed(("query", "q")),
+    ] = None,
     role: Annotated[list[Role], Several, Query()] = [],  # noqa: B006  (the framework copies it)
     is_active: Literal["true", "false", "all"] = "true",
     sort: SORTS = "name",
