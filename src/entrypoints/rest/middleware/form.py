@@ -21,7 +21,7 @@ class Form:
             # Changed in place: the frame around us reads the route from this same scope.
             scope["path"] = path.rstrip("/") or "/"
         method = scope["method"]
-        if method in ("GET", "DELETE"):
+        if method == "GET":
             await self._app(scope, receive, send)
         elif method == "HEAD":
             # A copy, since the server looks at its own to know that no body may follow.
