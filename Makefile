@@ -5,6 +5,7 @@
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
 #   make bench     measure, and write the table that docs/performance.md shows
+#   make openapi   write docs/openapi/<version>.json, the document of this release
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 #   make image     the container image flowtrack:local
 #   make migrate   bring the database to the present shape
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test bench lock migrate image clean
+.PHONY: run install check test bench openapi lock migrate image clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -43,6 +44,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+openapi: $(STAMP)
+	$(BIN)/flowtrack openapi > docs/openapi/$$($(BIN)/python -c "import importlib.metadata; print(importlib.metadata.version('flowtrack'))").json
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock" --python-version 3.11 $(UPGRADE)

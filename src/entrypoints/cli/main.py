@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from entrypoints.cli import demo, migrate, serve
+from entrypoints.cli import demo, migrate, openapi, serve
 from entrypoints.container import AlreadyHeld, EmbeddedPostgresFailed, MigrationFailed, NotReady, Unsealable, WrongRole
 from entrypoints.settings import SettingsRefused
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("demo")(demo.demo)
+app.command("openapi")(openapi.openapi)
 
 _MENDABLE = (
     AlreadyHeld,

@@ -3,8 +3,9 @@
 import gc
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
@@ -58,6 +59,39 @@ class Application(FastAPI):
         return ExceptionMiddleware(self.router, handlers=dict(self.exception_handlers))
 
 
+def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    app = Application(
+        title="FlowTrack API",
+        version=version("flowtrack"),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    # One flat list: an included router would be matched by a second walk in every request.
+    for router in (
+        tasks.router,
+        projects.router,
+        events.router,
+        companies.router,
+        auth.public,
+        auth.signed_in,
+        auth.invitations,
+        users.router,
+        invitations.router,
+        health.router,
+    ):
+        app.router.routes.extend(router.routes)
+    documentation.add_documentation(app)
+    return app
+
+
+def make_document() -> dict[str, Any]:
+    """The OpenAPI document, without anything that a running server needs."""
+    return documentation.openapi_document(_routed())
+
+
 def make_app(container: Container, *, on_start: Started | None = None) -> ASGIApp:
     """The application of one container. It connects when it starts, not before."""
 
@@ -77,31 +111,8 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
         finally:
             await database.close()
 
-    app = Application(
-        title="FlowTrack API",
-        version=version("flowtrack"),
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        lifespan=lifespan,
-    )
+    app = _routed(lifespan)
     app.state.container = container
-    # One flat list: an included router would be matched by a second walk in every request.
-    for router in (
-        tasks.router,
-        projects.router,
-        events.router,
-        companies.router,
-        auth.public,
-        auth.signed_in,
-        auth.invitations,
-        users.router,
-        invitations.router,
-        health.router,
-    ):
-        app.router.routes.extend(router.routes)
-    documentation.add_documentation(app)
 
     async def session_still_open(request: Request) -> None:
         actor = request.scope.get("flowtrack.actor")
