@@ -17,6 +17,7 @@ from adapters.postgres_embedded.database import DatabaseUrls, make_database, url
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.sql.connection import Database
+from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.preflight import NotReady, check_database
@@ -33,6 +34,7 @@ from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
+from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -83,6 +85,7 @@ class Container(containers.DeclarativeContainer):
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     once_ledger = providers.Factory(SqlOnceLedger, database)
+    session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
@@ -104,6 +107,13 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
         registration=settings.provided.registration.value,
+    )
+    session_use_cases = providers.Singleton(
+        SessionUseCases,
+        identity=identity_unit_of_work.provider,
+        reader=session_reader,
+        passwords=passwords,
+        clock=clock,
     )
     company_use_cases = providers.Singleton(
         CompanyUseCases,

@@ -1,5 +1,11 @@
+_OLDER = "older:"
+
+
 class CheapPasswords:
-    """Hashes by turning round. `effort` counts how often work was done, which must not depend on who asks."""
+    """Hashes by turning round; an older system did not even that.
+
+    `effort` counts how often work was done, which must not depend on who asks.
+    """
 
     def __init__(self) -> None:
         self.effort = 0
@@ -10,4 +16,7 @@ class CheapPasswords:
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         self.effort += 1
-        return password_hash == f"turned:{password[::-1]}"
+        return password_hash in (f"turned:{password[::-1]}", f"{_OLDER}{password}")
+
+    def is_outdated(self, password_hash: str) -> bool:
+        return password_hash.startswith(_OLDER)

@@ -36,13 +36,14 @@ class Store:
             raise SessionEnded
         for person in tables.people.values():
             user = person.user
-            if user.account_id == session.account_id and user.is_active:
+            if user.account_id == session.account_id and person.may_act:
                 return replace(
                     actor,
                     user_id=user.id,
                     account_id=session.account_id,
                     role=user.role,
                     edits_all_project_tasks=tables.company.settings.members_edit_all_project_tasks,
+                    authenticated_at=session.authenticated_at,
                 )
         raise SessionEnded
 

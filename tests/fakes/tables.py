@@ -28,6 +28,11 @@ class Person:
     user: User
     last_login_at: datetime | None = None
 
+    @property
+    def may_act(self) -> bool:
+        """Whether they are active, and have accepted to be a user."""
+        return self.user.is_active and self.user.accepted_at is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredColumn:

@@ -18,6 +18,7 @@ from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
+from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTaskUnitOfWork
@@ -37,6 +38,7 @@ class World:
         self.project_reader = InMemoryProjectReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
+        self.session_reader = InMemorySessionReader(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -91,6 +93,10 @@ class World:
 
     async def deactivate(self, actor: Actor) -> None:
         self._change_user(actor, lambda user: replace(user, is_active=False))
+
+    async def take_acceptance_back(self, actor: Actor) -> None:
+        """As if somebody else had made the actor's account a user, and they had not accepted yet."""
+        self._change_user(actor, lambda user: replace(user, accepted_at=None))
 
     async def sign_out(self, actor: Actor) -> None:
         """Ends the actor's login session."""

@@ -3,6 +3,7 @@
 import re
 from uuid import UUID
 
+from core.auth.errors import SessionNotFound
 from core.companies.errors import CompanyNotFound
 from core.kernel.errors import NotFound
 from core.projects.errors import ProjectNotFound
@@ -30,6 +31,13 @@ def company_id(segment: str) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
     raise CompanyNotFound
+
+
+def login_session_id(segment: str) -> UUID:
+    """Raises SessionNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise SessionNotFound
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:

@@ -9,6 +9,7 @@ from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -33,6 +34,7 @@ from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
+from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
 from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
 
@@ -44,6 +46,7 @@ ADAPTERS = [
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
+    (auth.SessionReader, SqlSessionReader, InMemorySessionReader),
     (auth.ProfileReader, SqlCompanyReader, InMemoryCompanyReader),
     (companies.ContactAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (companies.CompanyReader, SqlCompanyReader, InMemoryCompanyReader),

@@ -1,0 +1,29 @@
+"""Proving once more who one is, before what a stolen device must not be able to do."""
+
+from datetime import datetime, timedelta
+
+from core.kernel.actor import Actor
+from core.kernel.errors import Forbidden
+
+LASTS = timedelta(minutes=10)
+
+
+class StepUpRequired(Forbidden):
+    code = "auth.step_up_required"
+    title = "This needs a fresh proof of who you are; POST /auth/step-up, then repeat it"
+
+
+def stepped_up_until(authenticated_at: datetime) -> datetime:
+    """Until when a proof counts."""
+    return authenticated_at + LASTS
+
+
+def ensure_stepped_up(actor: Actor, *, at: datetime) -> None:
+    """Raises StepUpRequired unless the caller proved who they are, by signing in or stepping up, within ten minutes.
+
+    Ask it of the actor that the unit of work found, not of the one that came with the request: only the database
+    knows when that was.
+    """
+    proved_at = actor.authenticated_at
+    if proved_at is None or at >= stepped_up_until(proved_at):
+        raise StepUpRequired
