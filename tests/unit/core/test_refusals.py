@@ -70,6 +70,7 @@ USE_CASES = (
 RAISED_OUTSIDE = {
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
+    ("SessionUseCases.list", CursorInvalid): "as above",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 

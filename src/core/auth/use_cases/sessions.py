@@ -8,7 +8,7 @@ from core.auth.read_models import SessionView, SteppedUp
 from core.auth.use_cases.proving import check_new_password, ensure_password, hash_of_new
 from core.kernel.actor import Actor, reading
 from core.kernel.errors import answers
-from core.kernel.paging import Answer, Page, PageRequest
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
 from core.kernel.ports import Clock
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
 
@@ -30,7 +30,7 @@ class SessionUseCases:
         self._clock = clock
 
     @reading
-    @answers(SessionEnded)
+    @answers(SessionEnded, CursorInvalid)
     async def list(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
         """The open login sessions of the caller's account, in whatever company, the one used last first.
 

@@ -24,6 +24,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "register": lambda side: {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
     "login": lambda side: {"email": side.person.email, "password": PASSWORD},
     "refresh": lambda side: {"refresh_token": side.refresh_token},
+    "stepUp": lambda side: {"password": PASSWORD},
+    "changePassword": lambda side: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
     "moveTask": lambda side: {"new_status": "in_progress"},
 }
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
@@ -43,6 +45,7 @@ class Side:
             "project_id": [self.project["id"], self.project["key"]],
             "task_id": [self.task["id"], self.task["key"]],
             "company_id": [self.person.company_id],
+            "session_id": [self.person.session_id],
         }
 
     def field_ids(self) -> Ids:
