@@ -1,6 +1,7 @@
 """A person's own login sessions and password over HTTP, and what a stolen refresh token is worth."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,8 +9,10 @@ from uuid import uuid4
 import bcrypt
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from dependency_injector import providers
 
+from adapters.crypto.passwords import Argon2Passwords
 from tests.integration.api import PASSWORD, Api, Person
 
 AUTH = "/api/v1/auth"
@@ -354,16 +357,44 @@ async def test_two_devices_that_change_it_at_once_leave_one_of_them(api: Api) ->
         )
 
 
-async def test_who_signs_in_with_the_old_one_while_it_is_changed_is_left_with_nothing(api: Api) -> None:
-    for _ in range(6):
+class Interrupted(Argon2Passwords):
+    """While the next password is verified, somebody else does something."""
+
+    def __init__(self) -> None:
+        super().__init__(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        self.meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        found = await super().verify(password, password_hash)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return found
+
+
+async def test_who_signs_in_with_the_old_one_while_it_is_changed_is_left_with_nothing(another_app: Any) -> None:
+    passwords = Interrupted()
+    async with another_app(prepare=lambda c: c.passwords.override(providers.Object(passwords))) as api:
         ann = await api.register()
-        *logins, changed = await asyncio.gather(
-            *(signed_in(api, ann.email) for _ in range(4)),
-            ann.post("/auth/password/change", {"new_password": NEW}),
-        )
-        assert changed.status_code == 204
-        assert {answer.status_code for answer in logins} <= {200, 401}
+        phone, _ = await device(api, ann.email)
+        passwords.meanwhile = lambda: ann.post("/auth/password/change", {"new_password": NEW})
+        assert_refused(await signed_in(api, ann.email), 401, "auth.invalid_credentials")
+        assert_refused(await phone.get("/auth/me"), 401, "auth.session_ended")
         assert [each["id"] for each in await sessions(ann)] == [ann.session_id]
+
+
+async def test_a_device_that_is_signed_out_while_it_changes_the_password_does_not(another_app: Any) -> None:
+    passwords = Interrupted()
+    async with another_app(prepare=lambda c: c.passwords.override(providers.Object(passwords))) as api:
+        ann = await api.register()
+        for path, body in (
+            ("/auth/password/change", {"current_password": PASSWORD, "new_password": NEW}),
+            ("/auth/step-up", {"password": PASSWORD}),
+        ):
+            phone, _ = await device(api, ann.email)
+            passwords.meanwhile = lambda: ann.delete(f"/auth/sessions/{phone.session_id}")
+            assert_refused(await phone.post(path, body), 401, "auth.session_ended")
+        assert (await signed_in(api, ann.email)).status_code == 200
 
 
 # Temporary passwords
