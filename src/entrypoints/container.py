@@ -18,6 +18,7 @@ from adapters.postgres_embedded.database import DatabaseUrls, make_database, url
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.sql.connection import Database
+from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
@@ -38,6 +39,7 @@ from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -91,6 +93,7 @@ class Container(containers.DeclarativeContainer):
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     once_ledger = providers.Factory(SqlOnceLedger, database)
+    session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
@@ -145,6 +148,13 @@ class Container(containers.DeclarativeContainer):
         tokens=invitation_tokens,
         clock=clock,
         ids=ids,
+    )
+    session_use_cases = providers.Singleton(
+        SessionUseCases,
+        identity=identity_unit_of_work.provider,
+        reader=session_reader,
+        passwords=passwords,
+        clock=clock,
     )
     company_use_cases = providers.Singleton(
         CompanyUseCases,

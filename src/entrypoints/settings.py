@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            value = tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+            value = tuple(_origin(origin.strip()) for origin in value.split(",") if origin.strip())
         if isinstance(value, tuple) and any("*" in origin for origin in value):
             raise SettingsRefused(
                 "FLOWTRACK_CORS_ORIGINS must name each origin in full, without *: cookies are sent along with requests."
@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether browsers reach the product by HTTPS, so that cookies are bound to it."""
         return urlsplit(self.public_url).scheme == "https"
+
+    @property
+    def own_origin(self) -> str:
+        """How browsers name the pages of the product in `Origin`."""
+        return _origin(self.public_url)
 
     def secret_keys(self) -> tuple[str, ...]:
         """The installation's key, and after it the one that it replaced, if there was one."""
@@ -184,6 +189,13 @@ def _content(variable: str, path: Path) -> str:
     if not content:
         raise SettingsRefused(f"{variable} names a file that is empty")
     return content
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of an address as browsers write them: in small letters, without the usual port."""
+    parts = urlsplit(url.lower())
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}" if parts.netloc else url
 
 
 def _variable(name: object) -> str:

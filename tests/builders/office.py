@@ -7,6 +7,7 @@ from uuid import UUID
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, Role, Visitor
@@ -78,6 +79,13 @@ class Office:
         self.users = UserUseCases(passwords=CheckedPasswords(passwords=self.passwords), **people)
         self.invitations = InvitationUseCases(**people)
 
+        self.sessions = SessionUseCases(
+            identity=self.world.identity_unit_of_work,
+            reader=self.world.session_reader,
+            passwords=self.passwords,
+            clock=self.clock,
+        )
+
     @staticmethod
     async def open(*, registration: str = "open") -> "Office":
         office = Office(registration=registration)
@@ -109,6 +117,12 @@ class Office:
     async def register(self, email: str = "ann@example.com", **given: Any) -> SignedIn:
         fields: dict[str, Any] = {"name": "Ann Miller", "password": PASSWORD, **given}
         return await self.auth.register(Visitor(), Registration(email=email, **fields))
+
+    def change_account(self, email: str = "ann@example.com", **fields: Any) -> None:
+        """Changes an account as no request can: `password_is_temporary=True`, `password_hash="older:..."`."""
+        accounts = self.world.tables.accounts
+        (account,) = (each for each in accounts.values() if each.email == email)
+        accounts[account.id] = replace(account, **fields)
 
     @property
     def stored(self) -> CompanyTables:

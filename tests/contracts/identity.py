@@ -1,20 +1,24 @@
 """The contract of IdentityUnitOfWork: accounts, login sessions, and opening companies from outside of any.
 
 The subclass provides the fixture `world`; see `tests.contracts.world`. Of it this contract uses `company`, `person`,
-`joins`, `change_role`, `deactivate`, the identity unit of work, the event reader, the clock and the ids.
+`joins`, `change_role`, `deactivate`, `take_acceptance_back`, `sign_out`, the identity unit of work, the readers of
+events and login sessions, the clock and the ids.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from core.users.errors import EmailTaken
+from core.auth.errors import SessionEnded
 from core.auth.model import IDLE, Account, LoginSession
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Fact
+from core.kernel.paging import PageRequest
 from core.realtime.policy import audible_events
 from core.users.model import User
 from tests.contracts.world import ContractWorld
@@ -96,6 +100,41 @@ class AccountContract:
             assert await uow.memberships(ann.account_id) == ()
             assert await uow.membership(ann.account_id, owner.company_id) is None
 
+    async def test_a_membership_that_was_not_accepted_is_none(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        user, _ = await self._membership(world, ann)
+        await world.take_acceptance_back(ann)
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.memberships(ann.account_id) == ()
+            assert await uow.membership(ann.account_id, owner.company_id) is None
+            assert await uow.account_by_username(user.username, company_id=owner.company_id, company_code=None) is None
+            with pytest.raises(SessionEnded):
+                await uow.caller(ann)
+
+    async def test_an_account_is_kept_as_it_was_saved(self, world: ContractWorld) -> None:
+        account, other = await self._added(world), await self._added(world)
+        at = account.created_at + timedelta(hours=1)
+        async with world.identity_unit_of_work() as uow:
+            found = await uow.account(account.id)
+            assert found == account
+            found.choose_password("another hash", at=at)
+            found.email_verified_at, found.name, found.password_is_temporary = at, "Ann Reed", True
+            await uow.save_account(found)
+            assert await uow.account(account.id) == found != account
+            await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.account_by_email(account.email) == found
+            assert await uow.account(other.id) == other
+            assert await uow.account(world.ids.new()) is None
+
+    async def test_an_account_that_was_saved_and_not_committed_is_as_it_was(self, world: ContractWorld) -> None:
+        account = await self._added(world)
+        async with world.identity_unit_of_work() as uow:
+            await uow.save_account(replace(account, password_hash="another hash"))
+        async with world.identity_unit_of_work() as uow:
+            assert await uow.account(account.id) == account
+
     async def test_a_membership_shows_the_user_and_the_company(self, world: ContractWorld) -> None:
         owner, other = await world.company("Acme"), await world.company("Other")
         ann = await world.person(owner.company_id, name="Ann Miller")
@@ -169,6 +208,45 @@ class LoginSessionContract:
             revoked = [await uow.session(each.id) for each in (one, two, ended, stranger)]
         assert [session.revoked_at for session in revoked if session] == [at, at, ended.created_at, None]
 
+    async def test_all_but_one_may_be_revoked(self, world: ContractWorld) -> None:
+        one = await self._begun(world)
+        two, three = [await self._begun(world, account=one) for _ in range(2)]
+        at = world.clock.now() + timedelta(seconds=1)
+        async with world.identity_unit_of_work() as uow:
+            await uow.revoke_sessions(one.account_id, at=at, but=two.id)
+            await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            found = [await uow.session(each.id) for each in (one, two, three)]
+        assert [session.revoked_at for session in found if session] == [at, None, at]
+
+    async def test_the_caller_is_found_as_they_are_now(self, world: ContractWorld) -> None:
+        ann = await world.person((await world.company()).company_id)
+        await world.change_role(ann, Role.ADMIN)
+        at = world.clock.now() - timedelta(minutes=1)
+        async with world.identity_unit_of_work() as uow:
+            session = await uow.session(ann.session_id)
+            assert session is not None
+            session.step_up(at=at)
+            await uow.save_session(session)
+            await uow.commit()
+        async with world.identity_unit_of_work() as uow:
+            found = await uow.caller(ann)
+        assert found == replace(ann, role=Role.ADMIN)
+        assert found.authenticated_at == at
+
+    async def test_who_signed_out_or_does_not_belong_there_is_no_caller(self, world: ContractWorld) -> None:
+        ann, other = await world.person((await world.company()).company_id), await world.company()
+        left = await world.joins(ann, other.company_id)
+        await world.deactivate(left)
+        for nobody in (replace(ann, company_id=world.ids.new()), replace(ann, session_id=world.ids.new()), left):
+            async with world.identity_unit_of_work() as uow:
+                with pytest.raises(SessionEnded):
+                    await uow.caller(nobody)
+        await world.sign_out(ann)
+        async with world.identity_unit_of_work() as uow:
+            with pytest.raises(SessionEnded):
+                await uow.caller(ann)
+
     async def _begun(self, world: ContractWorld, *, account: LoginSession | None = None) -> LoginSession:
         async with world.identity_unit_of_work() as uow:
             if account is None:
@@ -185,6 +263,96 @@ class LoginSessionContract:
             await uow.add_session(session)
             await uow.commit()
         assert session.expires_at == session.created_at + IDLE
+        return session
+
+
+class OpenSessionsContract:
+    """Of SessionReader."""
+
+    async def test_the_open_sessions_of_the_account_are_listed_the_one_used_last_first(
+        self, world: ContractWorld
+    ) -> None:
+        ann = await world.person((await world.company("Acme")).company_id)
+        await world.person(ann.company_id)
+        used = [
+            await self._device(world, ann, used=timedelta(hours=-hours), company_id=where)
+            for hours, where in ((3, ann.company_id), (1, None), (2, None))
+        ]
+        await self._device(world, ann, used=-IDLE - timedelta(seconds=1))
+        await self._device(world, ann, used=timedelta(), revoked=True)
+        page, seq = await world.session_reader.open_sessions(ann, page=PageRequest(include_total=True))
+        assert [each.id for each in page.items] == [ann.session_id, used[1].id, used[2].id, used[0].id]
+        assert [each.current for each in page.items] == [True, False, False, False]
+        assert (page.next_position, page.total) == (None, 4)
+        assert seq >= 2
+        oldest, session = page.items[-1], used[0]
+        assert (oldest.agent, oldest.address) == ("Firefox", "192.0.2.1")
+        assert (oldest.created_at, oldest.last_used_at) == (session.created_at, session.last_used_at)
+        assert (oldest.expires_at, oldest.authenticated_at) == (session.expires_at, session.authenticated_at)
+        assert (oldest.current_company_id, oldest.current_company_name) == (ann.company_id, "Acme")
+        assert (page.items[1].current_company_id, page.items[1].current_company_name) == (None, None)
+
+    async def test_a_company_that_the_account_is_not_of_is_not_named(self, world: ContractWorld) -> None:
+        ann, other = await world.person((await world.company()).company_id), await world.company("Other")
+        strange = await self._device(world, ann, used=timedelta(hours=-1), company_id=other.company_id)
+        for step in ("a stranger", "a user", "one who has not accepted", "inactive"):
+            if step == "a user":
+                there = await world.joins(ann, other.company_id)
+            elif step == "one who has not accepted":
+                await world.take_acceptance_back(there)
+            elif step == "inactive":
+                await world.deactivate(there)
+            page, _ = await world.session_reader.open_sessions(ann, page=PageRequest())
+            (found,) = (each for each in page.items if each.id == strange.id)
+            named = (other.company_id, "Other") if step == "a user" else (None, None)
+            assert (found.current_company_id, found.current_company_name) == named, step
+
+    async def test_sessions_come_in_pages_also_those_used_at_once(self, world: ContractWorld) -> None:
+        ann = await world.person((await world.company()).company_id)
+        for hours in (1, 1, 1, 2, 3):
+            await self._device(world, ann, used=timedelta(hours=-hours))
+        whole, _ = await world.session_reader.open_sessions(ann, page=PageRequest())
+        seen, position = [], None
+        for _ in range(3):
+            page, _ = await world.session_reader.open_sessions(ann, page=PageRequest(limit=2, position=position))
+            seen, position = seen + page.items, page.next_position
+        assert position is None
+        assert seen == whole.items
+        skipped, _ = await world.session_reader.open_sessions(ann, page=PageRequest(limit=2, skip=3))
+        assert skipped.items == whole.items[3:5]
+
+    async def test_who_signed_out_sees_none(self, world: ContractWorld) -> None:
+        ann = await world.person((await world.company()).company_id)
+        await world.sign_out(ann)
+        with pytest.raises(SessionEnded):
+            await world.session_reader.open_sessions(ann, page=PageRequest())
+
+    async def _device(
+        self,
+        world: ContractWorld,
+        actor: Actor,
+        *,
+        used: timedelta,
+        company_id: UUID | None = None,
+        revoked: bool = False,
+    ) -> LoginSession:
+        """One more device of an account, used at that distance from now."""
+        at = world.clock.now() + used
+        session = LoginSession.begin(
+            id=world.ids.new(),
+            account_id=actor.account_id,
+            nonce=b"n",
+            agent="Firefox",
+            address="192.0.2.1",
+            at=at - timedelta(days=1),
+        )
+        session.rotate(at=at)
+        session.current_company_id = company_id
+        if revoked:
+            session.revoke(at=at)
+        async with world.identity_unit_of_work() as uow:
+            await uow.add_session(session)
+            await uow.commit()
         return session
 
 
@@ -257,8 +425,8 @@ class FoundingContract:
         return actor, seq
 
 
-class IdentityContract(AccountContract, LoginSessionContract, FoundingContract):
-    """Of IdentityUnitOfWork as a whole."""
+class IdentityContract(AccountContract, LoginSessionContract, OpenSessionsContract, FoundingContract):
+    """Of IdentityUnitOfWork as a whole, and of the reader of what it writes."""
 
 
 def _account(world: ContractWorld) -> Account:

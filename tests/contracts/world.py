@@ -13,7 +13,7 @@ events) the contracts do through the ports; a world adds only what no port of th
 from typing import Protocol
 from uuid import UUID
 
-from core.auth.ports import IdentityUnitOfWork
+from core.auth.ports import IdentityUnitOfWork, SessionReader
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
@@ -39,6 +39,9 @@ class ContractWorld(Protocol):
 
     @property
     def event_reader(self) -> EventReader: ...
+
+    @property
+    def session_reader(self) -> SessionReader: ...
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
@@ -72,6 +75,10 @@ class ContractWorld(Protocol):
 
     async def deactivate(self, actor: Actor) -> None:
         """Makes the actor's user inactive."""
+        ...
+
+    async def take_acceptance_back(self, actor: Actor) -> None:
+        """Makes the actor's user one who has not accepted the membership yet."""
         ...
 
     async def sign_out(self, actor: Actor) -> None:

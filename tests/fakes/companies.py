@@ -85,7 +85,7 @@ class InMemoryCompanyReader:
             (company_view(tables.company, role=person.user.role), person.user)
             for tables in self._store.tables.companies.values()
             for person in tables.people.values()
-            if person.user.account_id == account_id and person.acts and tables.company.is_active
+            if person.user.account_id == account_id and person.may_act and tables.company.is_active
         ]
         return sorted(found, key=lambda each: (each[0].name, each[0].id))
 

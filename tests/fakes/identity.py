@@ -11,6 +11,7 @@ from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
+from core.kernel.actor import Actor
 from core.kernel.events import Fact
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
@@ -24,7 +25,15 @@ class InMemoryIdentityUnitOfWork:
     """A transaction over accounts and login sessions."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._transaction = Transaction(store)
+
+    async def caller(self, actor: Actor) -> Actor:
+        return self._store.caller(actor)
+
+    async def account(self, account_id: UUID) -> Account | None:
+        account = self._transaction.seen().accounts.get(account_id)
+        return replace(account) if account else None
 
     async def account_by_email(self, email: str) -> Account | None:
         accounts = self._transaction.seen().accounts.values()
@@ -140,10 +149,10 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(put)
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None:
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
         def revoke(tables: Tables) -> None:
             for session in list(tables.sessions.values()):
-                if session.account_id == account_id and session.revoked_at is None:
+                if session.account_id == account_id and session.revoked_at is None and session.id != but:
                     tables.sessions[session.id] = replace(session, revoked_at=at)
 
         self._transaction.do(revoke)
@@ -168,7 +177,7 @@ class InMemoryIdentityUnitOfWork:
 
 
 def _active(tables: CompanyTables) -> list[Person]:
-    return [person for person in tables.people.values() if person.acts and tables.company.is_active]
+    return [person for person in tables.people.values() if person.may_act and tables.company.is_active]
 
 
 def _of_account(tables: Tables, account_id: UUID) -> list[tuple[CompanyTables, Person]]:

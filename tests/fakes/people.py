@@ -186,7 +186,7 @@ class InMemoryAccounts:
 
         def put(tables: Tables) -> None:
             elsewhere = any(
-                person.user.account_id == account_id and person.acts and each.company.is_active
+                person.user.account_id == account_id and person.may_act and each.company.is_active
                 for company_id, each in tables.companies.items()
                 for person in each.people.values()
                 if company_id != here

@@ -36,7 +36,7 @@ class Store:
             raise SessionEnded
         for person in tables.people.values():
             user = person.user
-            if user.account_id == session.account_id and person.acts:
+            if user.account_id == session.account_id and person.may_act:
                 return replace(
                     actor,
                     user_id=user.id,

@@ -29,8 +29,8 @@ class Person:
     last_login_at: datetime | None = None
 
     @property
-    def acts(self) -> bool:
-        """Whether they may act in the company."""
+    def may_act(self) -> bool:
+        """Whether they are active, and have accepted to be a user."""
         return self.user.is_active and self.user.accepted_at is not None
 
 

@@ -19,6 +19,7 @@ from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
+from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTaskUnitOfWork
@@ -39,6 +40,7 @@ class World:
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
+        self.session_reader = InMemorySessionReader(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -96,6 +98,10 @@ class World:
 
     async def deactivate(self, actor: Actor) -> None:
         self._change_user(actor, lambda user: replace(user, is_active=False))
+
+    async def take_acceptance_back(self, actor: Actor) -> None:
+        """As if somebody else had made the actor's account a user, and they had not accepted yet."""
+        self._change_user(actor, lambda user: replace(user, accepted_at=None))
 
     async def sign_out(self, actor: Actor) -> None:
         """Ends the actor's login session."""

@@ -1,6 +1,8 @@
 """The API as tests use it: people who are signed in, and what they send."""
 
+import base64
 import itertools
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,12 @@ class Person:
     @property
     def company_id(self) -> str:
         return str(self.company["id"])
+
+    @property
+    def session_id(self) -> str:
+        """The login session of the token."""
+        claims = self.token.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"])
 
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Sends a request as this person; `path` is below /api/v1."""

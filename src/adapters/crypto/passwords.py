@@ -1,11 +1,16 @@
-"""Argon2id, off the event loop, one hash at a time a core."""
+"""Argon2id, off the event loop, one hash at a time a core; and bcrypt, as an older system left it."""
 
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+_BCRYPT = ("$2a$", "$2b$", "$2x$", "$2y$")
+# Older systems cut longer passwords off without a word; the library leaves that to its callers.
+_BCRYPT_LENGTH = 72
 
 
 class Argon2Passwords:
@@ -17,6 +22,9 @@ class Argon2Passwords:
         self._workers = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="argon2")
         # What an unknown address is compared with, so that it costs the same as a known one.
         self._nobody: str | None = None
+        # The same for bcrypt, once such a hash was refused: where there are some, they must not be told by the time
+        # that they take.
+        self._nobody_of_old: str | None = None
 
     async def hash(self, password: str) -> str:
         return await asyncio.get_running_loop().run_in_executor(self._workers, self._hasher.hash, password)
@@ -29,8 +37,38 @@ class Argon2Passwords:
         )
         return found and password_hash is not None
 
+    def is_outdated(self, password_hash: str) -> bool:
+        if password_hash.startswith(_BCRYPT):
+            return True
+        try:
+            return self._hasher.check_needs_rehash(password_hash)
+        except InvalidHashError:
+            return False
+
     def _verify(self, password_hash: str, password: str) -> bool:
+        """Whether they belong together. A refusal has cost one hash of each kind that is in use."""
+        assert self._nobody is not None
+        if not password_hash.startswith(_BCRYPT):
+            if self._verify_argon2(password_hash, password):
+                return True
+            if self._nobody_of_old is not None:
+                _verify_bcrypt(self._nobody_of_old, password)
+            return False
+        if _verify_bcrypt(password_hash, password):
+            return True
+        self._nobody_of_old = self._nobody_of_old or password_hash
+        self._verify_argon2(self._nobody, password)
+        return False
+
+    def _verify_argon2(self, password_hash: str, password: str) -> bool:
         try:
             return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _verify_bcrypt(password_hash: str, password: str) -> bool:
+    try:
+        return bcrypt.checkpw(password.encode()[:_BCRYPT_LENGTH], password_hash.encode())
+    except ValueError:
+        return False

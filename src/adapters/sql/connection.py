@@ -116,22 +116,22 @@ class Database:
         Raises SessionEnded, ActorChanged if the caller's role is no longer the one the query was made for, and
         DatabaseAway.
         """
-        asked = [_opening(actor), Asked(statement, values)]
+        asked = [opening(actor), Asked(statement, values)]
         if also is not None:
             asked.append(Asked(*also))
         for last in (False, True):
             connection = await self._take()
             try:
                 door, found, *beside = await send(connection, asked)
-                opened = _opened(actor, door)
-                answer = Rows(found.rows(), opened.seq, beside[0].rows() if beside else [])
+                now = opened(actor, door)
+                answer = Rows(found.rows(), now.seq, beside[0].rows() if beside else [])
             except (PipelineFailed, psycopg.Error) as error:
                 if last or not connection.closed:
                     raise _meaning(error, door=0) from error
                 # It had died unnoticed, as after a restart of the server: nothing was answered, ask again.
             else:
-                if opened.actor.role is not actor.role:
-                    raise ActorChanged(opened.actor)
+                if now.actor.role is not actor.role:
+                    raise ActorChanged(now.actor)
                 return answer
             finally:
                 await self._pool.putconn(connection)
@@ -143,9 +143,9 @@ class Database:
 
         The connection must be given back by `end`. Retries once, and only if the connection proved dead on opening.
         """
-        connection, (_, door, *more) = await self._begin([Asked(BEGIN, {}), _opening(actor), *also], door=1)
+        connection, (_, door, *more) = await self._begin([Asked(BEGIN, {}), opening(actor), *also], door=1)
         try:
-            return connection, _opened(actor, door), more
+            return connection, opened(actor, door), more
         except BaseException:
             await self.end(connection)
             raise
@@ -206,11 +206,13 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
         raise _meaning(error) from error
 
 
-def _opening(actor: Actor) -> Asked:
+def opening(actor: Actor) -> Asked:
+    """The opening statement for a caller."""
     return Asked(OPEN, {"session": actor.session_id, "company": actor.company_id})
 
 
-def _opened(actor: Actor, door: Result) -> Opened:
+def opened(actor: Actor, door: Result) -> Opened:
+    """What the opening statement found. Raises SessionEnded if it was nothing."""
     found = door.first()
     if found is None:
         raise SessionEnded

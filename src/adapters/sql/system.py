@@ -11,7 +11,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from adapters.sql import event_log
-from adapters.sql.connection import COMMIT, Connection, Database, execute
+from adapters.sql.connection import COMMIT, Connection, Database, execute, opened, opening
 from adapters.sql.founding import ENTER, found
 from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.readers.companies import company_view
@@ -32,7 +32,7 @@ from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Role, Via
+from core.kernel.actor import Actor, Role, Via
 from core.kernel.events import Fact
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
@@ -54,6 +54,7 @@ _ACCOUNT_FIELDS = (
 )
 _ACCOUNT = f"select {', '.join(f'a.{field}' for field in _ACCOUNT_FIELDS)} from accounts a"
 _ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where a.email = %(email)s")
+_ACCOUNT_BY_ID = Statement.plain(f"{_ACCOUNT} where a.id = %(id)s for no key update")
 _BY_USERNAME = Statement.plain(f"""
 {_ACCOUNT}
   join users u on u.account_id = a.id and u.is_active and u.accepted_at is not null
@@ -108,15 +109,22 @@ _ADD_ACCOUNT = Statement.plain(
     f"insert into accounts ({', '.join(_ACCOUNT_FIELDS)}) "
     f"values ({', '.join(f'%({field})s' for field in _ACCOUNT_FIELDS)})"
 )
+_SAVE_ACCOUNT = Statement.plain(
+    f"update accounts set {', '.join(f'{field} = %({field})s' for field in _ACCOUNT_FIELDS[1:])} where id = %(id)s"
+)
 
 # In one order, whoever asks: two devices that sign all others out must not wait for each other.
 _LOCK_ALL = Statement.plain("""
 select id from login_sessions where account_id = (select account_id from login_sessions where id = %(id)s)
  order by id for update
 """)
-_REVOKE_ALL = Statement.plain(
-    "update login_sessions set revoked_at = %(at)s where account_id = %(account)s and revoked_at is null"
-)
+_REVOKE_ALL = Statement.plain("""
+update login_sessions s set revoked_at = %(at)s
+  from (select id from login_sessions
+         where account_id = %(account)s and revoked_at is null and id is distinct from %(but)s::uuid
+         order by id for update) still_open
+ where s.id = still_open.id
+""")
 _NOTE_LOGIN = Statement.plain(
     "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
 )
@@ -163,6 +171,13 @@ class SqlIdentityUnitOfWork:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
+
+    async def caller(self, actor: Actor) -> Actor:
+        (door,) = await execute(self._open_connection, opening(actor))
+        return opened(actor, door).actor
+
+    async def account(self, account_id: UUID) -> Account | None:
+        return _account(await self._first(_ACCOUNT_BY_ID, {"id": account_id}))
 
     async def account_by_email(self, email: str) -> Account | None:
         return _account(await self._first(_ACCOUNT_BY_EMAIL, {"email": email}))
@@ -247,8 +262,8 @@ class SqlIdentityUnitOfWork:
     async def save_session(self, session: LoginSession) -> None:
         await self._run(_SAVE_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None:
-        await self._run(_REVOKE_ALL, {"account": account_id, "at": at})
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
+        await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but})
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})

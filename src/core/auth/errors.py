@@ -1,4 +1,4 @@
-from core.kernel.errors import Forbidden, Unauthenticated
+from core.kernel.errors import Forbidden, NotFound, Unauthenticated
 
 
 class TokenInvalid(Unauthenticated):
@@ -24,6 +24,16 @@ class RefreshInvalid(Unauthenticated):
 class NoActiveMembership(Forbidden):
     code = "auth.no_active_membership"
     title = "The account has no active membership there"
+
+
+class PasswordChangeRequired(Forbidden):
+    code = "auth.password_change_required"
+    title = "The password is temporary; sign in with it once more, and with a new_password of your own"
+
+
+class SessionNotFound(NotFound):
+    code = "auth.session_not_found"
+    title = "There is no such login session of your account, or it has ended"
 
 
 class OriginRefused(Forbidden):

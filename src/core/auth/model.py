@@ -33,10 +33,29 @@ class Account:
     password_is_temporary: bool = False
     version: int = 1
 
+    def choose_password(self, password_hash: str, *, at: datetime) -> None:
+        """Takes a password that the holder chose; whoever gave them a temporary one no longer knows it."""
+        self.password_hash = password_hash
+        self.password_is_temporary = False
+        self.claimed_at = self.claimed_at or at
+        self.updated_at = at
+        self.version += 1
+
+    def keep_password(self, password_hash: str) -> None:
+        """Takes a better hash of the same password. Nobody changed anything, so the version stays."""
+        self.password_hash = password_hash
+
+    def has_another_password_than(self, earlier: "Account") -> bool:
+        """Whether the password was changed since the account was read, and not only hashed anew."""
+        return self.password_hash != earlier.password_hash and self.version != earlier.version
+
 
 @dataclass(slots=True, kw_only=True)
 class LoginSession:
     """One signed-in device of an account: 7 days since its last use, 90 in all.
+
+    `last_used_at` is when it signed in or last refreshed its tokens; requests in between are not noted. At
+    `authenticated_at` its holder last proved who they are, by signing in or stepping up.
 
     Its refresh tokens are numbered by `generation`; each is derived from `nonce` and the number, and only the newest
     works. `current_company_id` is where the device last worked, and goes on working after a refresh.
@@ -65,7 +84,7 @@ class LoginSession:
             id=id,
             account_id=account_id,
             nonce=nonce,
-            agent=agent[:500] if agent else None,
+            agent="".join(filter(str.isprintable, agent or ""))[:500] or None,
             address=address,
             created_at=at,
             last_used_at=at,
@@ -88,6 +107,10 @@ class LoginSession:
         self.replaced_at = at
         self.last_used_at = at
         self.expires_at = min(at + IDLE, self.created_at + LONGEST)
+
+    def step_up(self, *, at: datetime) -> None:
+        """Notes that its holder proved who they are."""
+        self.authenticated_at = at
 
     def revoke(self, *, at: datetime) -> None:
         """Signs the device out; access tokens of it stop working at once."""

@@ -5,12 +5,12 @@ from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
 from core.auth.model import Account, LoginSession
-from core.auth.read_models import Claims, Membership, Profile
+from core.auth.read_models import Claims, Membership, Profile, SessionView
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor
 from core.kernel.events import Fact
-from core.kernel.paging import Answer
+from core.kernel.paging import Answer, Page, PageRequest
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
 
@@ -22,6 +22,10 @@ class Passwords(Protocol):
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether they belong together. Does the same work when `password_hash` is None, and then answers no."""
+        ...
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash is of an older system, or made with less effort than hashes are made now."""
         ...
 
 
@@ -61,6 +65,14 @@ class OfferedMembership(NamedTuple):
 
 class IdentityUnitOfWork(Protocol):
     """A transaction over accounts and login sessions, which belong to no company."""
+
+    async def caller(self, actor: Actor) -> Actor:
+        """The caller as of now, and when they last proved who they are. Raises SessionEnded."""
+        ...
+
+    async def account(self, account_id: UUID) -> Account | None:
+        """The account, locked until the transaction ends."""
+        ...
 
     async def account_by_email(self, email: str) -> Account | None: ...
 
@@ -121,7 +133,9 @@ class IdentityUnitOfWork(Protocol):
 
     async def save_session(self, session: LoginSession) -> None: ...
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime) -> None: ...
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
+        """Ends the open sessions of the account, all `but` one."""
+        ...
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None: ...
 
@@ -132,6 +146,14 @@ class IdentityUnitOfWork(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class SessionReader(Protocol):
+    """Reads the login sessions of the caller's account."""
+
+    async def open_sessions(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
+        """Those that are open, the one used last first. Raises SessionEnded."""
+        ...
 
 
 class ProfileReader(Protocol):

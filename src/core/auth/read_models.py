@@ -1,4 +1,6 @@
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from core.companies.read_models import CompanyView
@@ -24,6 +26,31 @@ class Profile:
     user: UserView
     company: CompanyView
     companies: tuple[Membership, ...]
+
+
+class SessionView(NamedTuple):
+    """An open login session of the caller's account. `current` is the one that asks.
+
+    The company is where the device last worked, if the caller still belongs to it.
+    """
+
+    id: UUID
+    agent: str | None
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    authenticated_at: datetime
+    current: bool
+    current_company_id: UUID | None
+    current_company_name: str | None
+
+
+class SteppedUp(NamedTuple):
+    """When the caller proved who they are, and until when that counts."""
+
+    authenticated_at: datetime
+    valid_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,9 +38,9 @@ class JsonResponse(Response):
         ]
 
 
-def read_headers(seq: int) -> list[tuple[bytes, bytes]]:
-    """What every read carries."""
-    return [(b"cache-control", b"private, no-cache"), (b"x-event-seq", str(seq).encode())]
+def read_headers(seq: int, *, kept: bool = True) -> list[tuple[bytes, bytes]]:
+    """What every read carries. What is read below /auth may not be `kept` by anybody."""
+    return [(b"cache-control", b"private, no-cache" if kept else b"no-store"), (b"x-event-seq", str(seq).encode())]
 
 
 @cache

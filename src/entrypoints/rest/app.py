@@ -18,7 +18,7 @@ from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
-from entrypoints.rest.v1 import auth, companies, events, invitations, projects, tasks, users
+from entrypoints.rest.v1 import auth, companies, events, invitations, projects, sessions, tasks, users
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
@@ -80,6 +80,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         auth.invitations,
         users.router,
         invitations.router,
+        sessions.router,
         health.router,
     ):
         app.router.routes.extend(router.routes)

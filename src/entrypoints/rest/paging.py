@@ -42,10 +42,10 @@ def sort_of(given: str) -> Sort:
     return Sort(field=given.removeprefix("-"), descending=given.startswith("-"))
 
 
-def listed(request: Request, answer: Answer[Page[Any]]) -> Response:
+def listed(request: Request, answer: Answer[Page[Any]], *, kept: bool = True) -> Response:
     """A page as a JSON array, with the link to the next one."""
     page, seq = answer
-    headers = read_headers(seq)
+    headers = read_headers(seq, kept=kept)
     if page.next_position is not None:
         cursor = _sealed(page.next_position, _key(request), _question(request))
         pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in ("cursor", "skip")]

@@ -3,6 +3,7 @@
 import re
 from uuid import UUID
 
+from core.auth.errors import SessionNotFound
 from core.companies.errors import CompanyNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
@@ -48,6 +49,13 @@ def invitation_id(segment: str) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
     raise InvitationNotFound
+
+
+def login_session_id(segment: str) -> UUID:
+    """Raises SessionNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise SessionNotFound
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from adapters.sql.connection import Database
+from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -40,6 +41,7 @@ class SqlWorld:
         self.task_reader = SqlTaskReader(database)
         self.project_reader = SqlProjectReader(database)
         self.event_reader = SqlEventReader(database)
+        self.session_reader = SqlSessionReader(database)
         self._database = database
         self._superuser = superuser
 
@@ -99,6 +101,9 @@ class SqlWorld:
 
     async def deactivate(self, actor: Actor) -> None:
         self._sql("update users set is_active = false where id = %s", (actor.user_id,))
+
+    async def take_acceptance_back(self, actor: Actor) -> None:
+        self._sql("update users set accepted_at = null where id = %s", (actor.user_id,))
 
     async def sign_out(self, actor: Actor) -> None:
         self._sql("update login_sessions set revoked_at = now() where id = %s", (actor.session_id,))

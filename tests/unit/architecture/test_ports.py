@@ -11,6 +11,7 @@ from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
+from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -45,6 +46,7 @@ from tests.fakes.people import (
     InMemoryUsers,
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
+from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
 from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
 
@@ -62,6 +64,7 @@ ADAPTERS = [
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
+    (auth.SessionReader, SqlSessionReader, InMemorySessionReader),
     (auth.ProfileReader, SqlCompanyReader, InMemoryCompanyReader),
     (companies.ContactAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (companies.CompanyReader, SqlCompanyReader, InMemoryCompanyReader),

@@ -7,6 +7,7 @@ scenario.
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,17 +15,20 @@ import pytest
 from core.auth.errors import (
     InvalidCredentials,
     NoActiveMembership,
+    PasswordChangeRequired,
     RefreshInvalid,
     RegistrationClosed,
     SessionEnded,
+    SessionNotFound,
     TokenInvalid,
 )
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
-from core.kernel.actor import Visitor
+from core.kernel.actor import Actor, Visitor
 from core.kernel.errors import (
     FieldReadOnly,
     Forbidden,
@@ -35,7 +39,8 @@ from core.kernel.errors import (
     refusals_of,
 )
 from core.kernel.once import InFlight, KeyReused
-from core.kernel.paging import CursorInvalid
+from core.kernel.paging import CursorInvalid, PageRequest
+from core.kernel.step_up import StepUpRequired
 from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
 from core.projects.model import ProjectChanges
 from core.projects.use_cases.projects import ProjectUseCases
@@ -64,6 +69,7 @@ USE_CASES = (
     ProjectUseCases,
     TaskUseCases,
     UserUseCases,
+    SessionUseCases,
 )
 
 RAISED_OUTSIDE = {
@@ -71,6 +77,7 @@ RAISED_OUTSIDE = {
     ("ProjectUseCases.list", CursorInvalid): "as above",
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
+    ("SessionUseCases.list", CursorInvalid): "as above",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -152,6 +159,22 @@ async def _(office: Office) -> Awaitable[object]:
     return office.auth.login(Visitor(), Credentials(username="ann", password=PASSWORD))
 
 
+@refuses(AuthUseCases.login, PasswordChangeRequired)
+async def _(office: Office) -> Awaitable[object]:
+    await office.register()
+    office.change_account(password_is_temporary=True)
+    return office.auth.login(Visitor(), Credentials(email="ann@example.com", password=PASSWORD))
+
+
+@refuses(AuthUseCases.login, PasswordTooWeak)
+async def _(office: Office) -> Awaitable[object]:
+    await office.register()
+    office.change_account(password_is_temporary=True)
+    return office.auth.login(
+        Visitor(), Credentials(email="ann@example.com", password=PASSWORD, new_password="password1234")
+    )
+
+
 @refuses(AuthUseCases.refresh, RefreshInvalid)
 async def _(office: Office) -> Awaitable[object]:
     return office.auth.refresh("nonsense", company_id=None, from_cookie=True)
@@ -180,6 +203,68 @@ async def _(office: Office) -> Awaitable[object]:
 async def _(office: Office) -> Awaitable[object]:
     stranger = await office.world.company("Elsewhere")
     return office.auth.switch_company(office.mia, stranger.company_id)
+
+
+# Login sessions and the password
+
+
+async def signed_in(office: Office, *, later: timedelta = timedelta()) -> Actor:
+    """Somebody with a password who signed in a while ago."""
+    actor = office.auth.actor_of((await office.register()).access_token)
+    office.clock.advance(later)
+    return actor
+
+
+@refuses(SessionUseCases.list, SessionEnded)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.sign_out(office.mia)
+    return office.sessions.list(office.mia, page=PageRequest())
+
+
+@refuses(SessionUseCases.revoke, SessionEnded)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.sign_out(office.mia)
+    return office.sessions.revoke(office.mia, office.mia.session_id)
+
+
+@refuses(SessionUseCases.revoke, SessionNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.sessions.revoke(office.mia, office.max.session_id)
+
+
+@refuses(SessionUseCases.step_up, SessionEnded)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.sign_out(office.mia)
+    return office.sessions.step_up(office.mia, password=PASSWORD)
+
+
+@refuses(SessionUseCases.step_up, InvalidCredentials)
+async def _(office: Office) -> Awaitable[object]:
+    return office.sessions.step_up(await signed_in(office), password="a wrong guess")
+
+
+@refuses(SessionUseCases.change_password, SessionEnded)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.sign_out(office.mia)
+    return office.sessions.change_password(office.mia, current_password=None, new_password=f"{PASSWORD}!")
+
+
+@refuses(SessionUseCases.change_password, StepUpRequired)
+async def _(office: Office) -> Awaitable[object]:
+    actor = await signed_in(office, later=timedelta(minutes=10))
+    return office.sessions.change_password(actor, current_password=None, new_password=f"{PASSWORD}!")
+
+
+@refuses(SessionUseCases.change_password, InvalidCredentials)
+async def _(office: Office) -> Awaitable[object]:
+    return office.sessions.change_password(
+        await signed_in(office), current_password="a wrong guess", new_password=f"{PASSWORD}!"
+    )
+
+
+@refuses(SessionUseCases.change_password, PasswordTooWeak)
+async def _(office: Office) -> Awaitable[object]:
+    return office.sessions.change_password(await signed_in(office), current_password=None, new_password="short")
 
 
 # Companies

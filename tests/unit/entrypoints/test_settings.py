@@ -144,6 +144,24 @@ class TestRefusals:
         assert "xff" not in said
 
 
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://Flow.Example/", "https://flow.example"),
+        ("https://flow.example:443", "https://flow.example"),
+        ("http://localhost:80/app", "http://localhost"),
+        ("https://flow.example:80", "https://flow.example:80"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("", "http://localhost:8000"),
+    ],
+)
+def test_origins_are_as_browsers_write_them(given: Given, address: str, origin: str) -> None:
+    given(FLOWTRACK_PUBLIC_URL=address, FLOWTRACK_CORS_ORIGINS=address)
+    settings = load_settings()
+    assert settings.own_origin == origin
+    assert settings.cors_origins == ((origin,) if address else ())
+
+
 def test_dotenv_is_read(given: Given) -> None:
     given(FLOWTRACK_REGISTRATION="closed", FLOWTRACK_CORS_ORIGINS="https://a.example.com/, https://b.example.com")
     settings = load_settings()

@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from core.auth.errors import (
     InvalidCredentials,
     NoActiveMembership,
+    PasswordChangeRequired,
     RefreshInvalid,
     RegistrationClosed,
     SessionEnded,
@@ -20,6 +22,7 @@ from core.auth.ports import (
 )
 from core.auth.read_models import Profile, SignedIn
 from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.proving import check_new_password, ensure_password, hash_anew, hash_of_new
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel import text
@@ -46,13 +49,16 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """An address, or a username together with the company that it is unique in."""
+    """An address, or a username together with the company that it is unique in. `new_password` is for who has a
+    temporary one.
+    """
 
     password: str
     email: str | None = None
     username: str | None = None
     company: str | None = None
     company_id: UUID | None = None
+    new_password: str | None = None
 
 
 class AuthUseCases(SignsDevicesIn):
@@ -131,18 +137,21 @@ class AuthUseCases(SignsDevicesIn):
             await uow.commit()
         return self._signed_in(session, membership)
 
-    @answers(InvalidCredentials, NoActiveMembership, Invalid)
+    @answers(InvalidCredentials, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
     async def login(self, visitor: Visitor, given: Credentials) -> SignedIn:
-        """Signs a device in with a password, into the company named or the one used last."""
+        """Signs a device in with a password, into the company named or the one used last.
+
+        A temporary password, which somebody else chose, is good only together with `new_password`: it is replaced by
+        that, all other devices are signed out, and the caller is signed in. Without it the answer is 403
+        `auth.password_change_required`.
+        """
         async with self._identity() as uow:
             account = await self._account_of(uow, given)
-        # Between the transactions: no connection is held while the hash is computed.
-        if not await self._passwords.verify(given.password, account.password_hash if account else None):
-            raise InvalidCredentials
-        if account is None:
-            raise InvalidCredentials
+        account = await ensure_password(self._passwords, account, given.password)
+        password_hash = await self._replacement(account, given)
         session = self._new_session(account.id, visitor)
         async with self._identity() as uow:
+            await self._keep_password(uow, account, given, password_hash, at=session.created_at)
             membership = None
             for candidate in await uow.memberships(account.id):
                 wanted = given.company_id in (None, candidate.company_id)
@@ -265,6 +274,36 @@ class AuthUseCases(SignsDevicesIn):
                 given.username, company_id=given.company_id, company_code=given.company
             )
         raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
+
+    async def _replacement(self, account: Account, given: Credentials) -> str | None:
+        """The hash that takes the place of the account's, whose password was just proved; None if it is to stay."""
+        if given.new_password is None:
+            if account.password_is_temporary:
+                raise PasswordChangeRequired
+            return await hash_anew(self._passwords, account, given.password)
+        if not account.password_is_temporary:
+            detail = "only replaces a temporary password; sign in without it, then use /auth/password/change"
+            raise Invalid(faults=(Fault(detail, pointer="/new_password"),))
+        check_new_password(account, given.new_password)
+        return await hash_of_new(self._passwords, account, given.new_password)
+
+    async def _keep_password(
+        self, uow: IdentityUnitOfWork, proved: Account, given: Credentials, password_hash: str | None, *, at: datetime
+    ) -> None:
+        """Puts the new hash in its place. Raises InvalidCredentials if the password was changed while it was verified:
+        whoever changed it has ended the sessions that there were, and this one must not be left over.
+        """
+        account = await uow.account(proved.id)
+        if account is None or account.has_another_password_than(proved):
+            raise InvalidCredentials
+        if password_hash is None:
+            return
+        if given.new_password is None:
+            account.keep_password(password_hash)
+        else:
+            account.choose_password(password_hash, at=at)
+            await uow.revoke_sessions(account.id, at=at)
+        await uow.save_account(account)
 
     async def _membership(
         self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None

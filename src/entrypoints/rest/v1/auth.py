@@ -1,7 +1,6 @@
 """Registering, signing in and out, over HTTP."""
 
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Request
@@ -14,7 +13,7 @@ from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
 from core.kernel.actor import Role
 from core.kernel.errors import Fault, Invalid, refusals_of
-from entrypoints.rest import answers
+from entrypoints.rest import answers, refresh_cookie
 from entrypoints.rest.caller import PublicRoute, SignedInRoute, authenticated, caller, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
@@ -68,6 +67,7 @@ class LoginGiven(Given):
     username: Annotated[Text, Field(max_length=50)] | None = None
     company: Annotated[Text, Field(max_length=100)] | None = None
     company_id: UUID | None = None
+    new_password: Password | None = None
     return_refresh_token: bool = False
 
 
@@ -163,6 +163,7 @@ async def login(request: Request, given: LoginGiven) -> Response:
         username=given.username,
         company=given.company,
         company_id=given.company_id,
+        new_password=given.new_password,
     )
     done = await auth_of(request).login(visitor(request), credentials)
     return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
@@ -184,7 +185,7 @@ async def login(request: Request, given: LoginGiven) -> Response:
 async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()] = None) -> Response:
     given = given or RefreshGiven()
     from_cookie = given.refresh_token is None
-    token = _cookie(request) if from_cookie else given.refresh_token
+    token = refresh_cookie.kept_token(request) if from_cookie else given.refresh_token
     done = await auth_of(request).refresh(token, company_id=given.company_id, from_cookie=from_cookie)
     return _signed_in(request, done, status=200, show_refresh_token=not from_cookie)
 
@@ -206,10 +207,13 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
         actor = authenticated(request)
     except TokenInvalid:
         actor = None
-    token = _cookie(request) if actor is None else None
+    token = refresh_cookie.kept_token(request) if actor is None else None
     await auth_of(request).logout(actor, refresh_token=token, everywhere=given.all if given else False)
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})
-    response.delete_cookie(_cookie_name(request), path="/", secure=_https(request), httponly=True, samesite="lax")
+    # A form on another site's page could sign people out of their browser otherwise: it sends no cookie, but could
+    # still have it cleared.
+    if actor is not None or refresh_cookie.comes_from_allowed_page(request):
+        refresh_cookie.clear(request, response)
     return response
 
 
@@ -286,37 +290,5 @@ def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_to
         headers.append((b"location", b"/api/v1/auth/me"))
     response = answers.JsonResponse(answers.encoded(body), status=status, headers=headers)
     if done.refresh_token is not None:
-        response.set_cookie(
-            _cookie_name(request),
-            done.refresh_token,
-            max_age=7 * 24 * 3600,
-            path="/",
-            secure=_https(request),
-            httponly=True,
-            samesite="lax",
-        )
+        refresh_cookie.keep(request, response, done.refresh_token)
     return response
-
-
-def _https(request: Request) -> bool:
-    return container_of(request).settings().is_https
-
-
-def _cookie_name(request: Request) -> str:
-    return "__Host-flowtrack_refresh" if _https(request) else "flowtrack_refresh"
-
-
-def _cookie(request: Request) -> str | None:
-    """The refresh token of the cookie. Raises OriginRefused unless a page of ours, or an allowed one, sent it."""
-    token = request.cookies.get(_cookie_name(request))
-    if token is None:
-        return None
-    settings = container_of(request).settings()
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    if origin is not None:
-        own = urlsplit(settings.public_url)
-        if origin not in (f"{own.scheme}://{own.netloc}", *settings.cors_origins):
-            raise OriginRefused
-    elif site not in ("same-origin", "none"):
-        raise OriginRefused
-    return token

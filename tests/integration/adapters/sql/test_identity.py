@@ -16,6 +16,7 @@ from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.sql.tables.identity import companies
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
+from core.auth.model import LoginSession
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role
@@ -153,6 +154,50 @@ async def test_devices_that_sign_all_others_out_at_once_do_not_wait_for_each_oth
             asyncio.gather(*(auth.logout(device, refresh_token=None, everywhere=True) for device in devices)), 20
         )
         assert open_sessions(firm, devices[0]) == set()
+
+
+async def test_choosing_a_password_and_signing_out_everywhere_at_once_do_not_wait_in_a_ring(
+    database: Database, firm: Firm
+) -> None:
+    auth = use_cases(database)
+
+    async def choose(device: Actor) -> None:
+        async with SqlIdentityUnitOfWork(database) as uow:
+            account = await uow.account(device.account_id)
+            assert account is not None
+            await uow.revoke_sessions(account.id, at=datetime.now(UTC))
+            await uow.save_account(account)
+            await uow.commit()
+
+    for _ in range(15):
+        devices = with_devices(firm, 8)
+        await asyncio.wait_for(
+            asyncio.gather(
+                *(
+                    choose(device) if number % 2 else auth.logout(device, refresh_token=None, everywhere=True)
+                    for number, device in enumerate(devices)
+                )
+            ),
+            20,
+        )
+        assert open_sessions(firm, devices[0]) == set()
+
+
+async def test_an_account_that_is_loaded_is_its_loaders_until_the_end_and_devices_may_sign_in_meanwhile(
+    database: Database, firm: Firm
+) -> None:
+    (device,) = with_devices(firm, 1)
+    async with SqlIdentityUnitOfWork(database) as first, SqlIdentityUnitOfWork(database) as second:
+        assert await first.account(device.account_id) is not None
+        session = LoginSession.begin(
+            id=uuid.uuid4(), account_id=device.account_id, nonce=b"n", agent=None, address=None, at=datetime.now(UTC)
+        )
+        await asyncio.wait_for(second.add_session(session), 2)
+        waiting = asyncio.ensure_future(second.account(device.account_id))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        await first.commit()
+        assert await asyncio.wait_for(waiting, 2) is not None
 
 
 async def test_signing_out_everywhere_and_here_at_once_ends_all(database: Database, firm: Firm) -> None:

@@ -30,7 +30,12 @@ class World:
 
     def __init__(self, ann: Person, project: dict[str, Any], task: dict[str, Any], conformance: Conformance) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
-        self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
+        self._ids = {
+            "project_id": project["id"],
+            "task_id": task["id"],
+            "company_id": ann.company_id,
+            "session_id": ann.session_id,
+        }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Method, filled-in path below /api/v1, and description."""
@@ -437,6 +442,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",
         (even, even, even, ann.user_id),
     )
+    api.sql("update login_sessions set created_at = %s where id = %s", (even, ann.session_id))
     api.sql("update events set occurred_at = %s where company_id = %s", (even, ann.company_id))
     other = await ann.task(world.project)
     for path in world.reads():

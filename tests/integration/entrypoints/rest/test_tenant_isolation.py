@@ -24,6 +24,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "register": lambda side: {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
     "login": lambda side: {"email": side.person.email, "password": PASSWORD},
     "refresh": lambda side: {"refresh_token": side.refresh_token},
+    "stepUp": lambda side: {"password": PASSWORD},
+    "changePassword": lambda side: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
     "moveTask": lambda side: {"new_status": "in_progress"},
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
@@ -59,6 +61,7 @@ class Side:
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
             "invitation_id": [self.invitation["id"]],
+            "session_id": [self.person.session_id],
         }
 
     def field_ids(self) -> Ids:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.auth.model import IDLE, LONGEST, REPLAY_GRACE, LoginSession
-from tests.builders import NOW, a_login_session, an_id
+from tests.builders import NOW, a_login_session, an_account, an_id
 
 SECOND = timedelta(seconds=1)
 
@@ -67,3 +67,38 @@ class TestLoginSession:
             for agent in ("x" * 9000, "", None)
         ]
         assert begun == ["x" * 500, None, None]
+
+    def test_an_agent_is_kept_without_what_no_screen_shows(self) -> None:
+        session = LoginSession.begin(
+            id=an_id(), account_id=an_id(), nonce=b"", agent="\x00Fire\x1b[31mfox\n", address=None, at=NOW
+        )
+        assert session.agent == "Fire[31mfox"
+
+    def test_only_a_proof_changes_when_its_holder_proved_who_they_are(self) -> None:
+        session = a_login_session()
+        session.rotate(at=NOW + SECOND)
+        assert session.authenticated_at == NOW
+        session.step_up(at=NOW + 2 * SECOND)
+        assert (session.authenticated_at, session.last_used_at) == (NOW + 2 * SECOND, NOW + SECOND)
+
+
+class TestPasswordOfAnAccount:
+    def test_a_chosen_one_is_no_longer_temporary_and_claims_the_account(self) -> None:
+        account = an_account(password_is_temporary=True, claimed_at=None, version=3)
+        account.choose_password("a hash", at=NOW + SECOND)
+        assert (account.password_hash, account.password_is_temporary) == ("a hash", False)
+        assert (account.claimed_at, account.updated_at, account.version) == (NOW + SECOND, NOW + SECOND, 4)
+
+    def test_an_account_is_claimed_once(self) -> None:
+        account = an_account(claimed_at=NOW)
+        account.choose_password("a hash", at=NOW + SECOND)
+        assert account.claimed_at == NOW
+
+    def test_the_same_password_hashed_anew_is_no_other_and_a_chosen_one_is(self) -> None:
+        before, same, other = (an_account(password_hash="an old hash") for _ in range(3))
+        same.keep_password("a new hash")
+        other.choose_password("another hash", at=NOW)
+        assert not before.has_another_password_than(before)
+        assert not same.has_another_password_than(before)
+        assert other.has_another_password_than(before)
+        assert same.version == before.version

@@ -121,6 +121,48 @@ class TestRefreshing:
         with pytest.raises(RefreshInvalid):
             await device.refresh()
 
+    async def test_a_session_in_use_ends_after_ninety_days(self, office: Office, device: Device) -> None:
+        token = device.token
+        for _ in range(14):
+            office.clock.advance(timedelta(days=6))
+            token = (await device.refresh(token)).refresh_token
+        office.clock.advance(timedelta(days=6) - SECOND)
+        last = await device.refresh(token)
+        assert office.world.tables.sessions[device.actor.session_id].last_used_at == office.clock.now()
+        office.clock.advance(SECOND)
+        with pytest.raises(RefreshInvalid):
+            await device.refresh(last.refresh_token)
+        with pytest.raises(SessionEnded):
+            await office.auth.me(office.auth.actor_of(last.access_token))
+
+    async def test_only_refreshing_is_use(self, office: Office, device: Device) -> None:
+        office.clock.advance(timedelta(minutes=20))
+        await office.auth.me(device.actor)
+        await office.auth.switch_company(device.actor, device.actor.company_id)
+        session = office.world.tables.sessions[device.actor.session_id]
+        assert session.last_used_at == session.created_at
+
+    async def test_a_membership_that_was_not_accepted_is_not_refreshed_into(
+        self, office: Office, device: Device
+    ) -> None:
+        there = await office.world.joins(device.actor, office.olga.company_id)
+        token = (await device.refresh(company_id=there.company_id)).refresh_token
+        await office.world.take_acceptance_back(there)
+        before = office.world.snapshot()
+        with pytest.raises(NoActiveMembership):
+            await device.refresh(token, company_id=there.company_id)
+        assert office.world.tables == before
+        assert (await device.refresh(token)).company.id == device.actor.company_id
+
+    async def test_who_is_left_nowhere_gets_nothing_and_the_token_stays_good(
+        self, office: Office, device: Device
+    ) -> None:
+        await office.world.take_acceptance_back(device.actor)
+        before = office.world.snapshot()
+        with pytest.raises(NoActiveMembership):
+            await device.refresh()
+        assert office.world.tables == before
+
     async def test_a_company_may_be_named(self, office: Office, device: Device) -> None:
         there = await office.world.joins(device.actor, office.olga.company_id, role=Role.ADMIN)
         signed_in = await device.refresh(company_id=there.company_id)
@@ -198,6 +240,12 @@ class TestSwitchingCompany:
         with pytest.raises(ReferenceNotFound):
             await office.auth.switch_company(device.actor, office.olga.company_id)
 
+    async def test_a_membership_that_was_not_accepted_is_refused(self, office: Office, device: Device) -> None:
+        there = await office.world.joins(device.actor, office.olga.company_id)
+        await office.world.take_acceptance_back(there)
+        with pytest.raises(ReferenceNotFound):
+            await office.auth.switch_company(device.actor, there.company_id)
+
     async def test_an_ended_session_switches_nowhere(self, office: Office, device: Device) -> None:
         await office.world.sign_out(device.actor)
         with pytest.raises(SessionEnded):
@@ -212,6 +260,17 @@ class TestAccess:
         office.clock.advance(SECOND)
         with pytest.raises(TokenInvalid):
             office.auth.actor_of(token)
+
+    async def test_a_membership_that_was_not_accepted_lets_no_token_in_and_is_not_listed(
+        self, office: Office, device: Device
+    ) -> None:
+        there = await office.world.joins(device.actor, office.olga.company_id)
+        await office.auth.me(there)
+        await office.world.take_acceptance_back(there)
+        with pytest.raises(SessionEnded):
+            await office.auth.me(there)
+        profile, _ = await office.auth.me(device.actor)
+        assert [each.company_id for each in profile.companies] == [device.actor.company_id]
 
     async def test_me_is_answered_in_the_present_role_though_the_token_hints_at_another(self, office: Office) -> None:
         await office.world.change_role(office.adam, Role.MEMBER)

@@ -1,0 +1,123 @@
+from collections.abc import Callable
+from uuid import UUID
+
+from core.auth.errors import InvalidCredentials, SessionEnded, SessionNotFound
+from core.auth.model import Account, LoginSession
+from core.auth.ports import IdentityUnitOfWork, Passwords, SessionReader
+from core.auth.read_models import SessionView, SteppedUp
+from core.auth.use_cases.proving import check_new_password, ensure_password, hash_of_new
+from core.kernel.actor import Actor, reading
+from core.kernel.errors import answers
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
+from core.kernel.ports import Clock
+from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
+from core.users.errors import PasswordTooWeak
+
+
+class SessionUseCases:
+    """What a signed-in person does about their own devices and password."""
+
+    def __init__(
+        self,
+        *,
+        identity: Callable[[], IdentityUnitOfWork],
+        reader: SessionReader,
+        passwords: Passwords,
+        clock: Clock,
+    ) -> None:
+        self._identity = identity
+        self._reader = reader
+        self._passwords = passwords
+        self._clock = clock
+
+    @reading
+    @answers(SessionEnded, CursorInvalid)
+    async def list(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
+        """The open login sessions of the caller's account, in whatever company, the one used last first.
+
+        `last_used_at` is when the device signed in or last renewed its access token.
+        """
+        return await self._reader.open_sessions(actor, page=page)
+
+    @answers(SessionEnded, SessionNotFound)
+    async def revoke(self, actor: Actor, session_id: UUID) -> None:
+        """Signs a device of the caller's account out, also the present one. Its tokens stop working at once."""
+        at = self._clock.now()
+        async with self._identity() as uow:
+            caller = await uow.caller(actor)
+            session = await uow.session(session_id)
+            if session is None or session.account_id != caller.account_id or not session.is_open(at=at):
+                raise SessionNotFound
+            session.revoke(at=at)
+            await uow.save_session(session)
+            await uow.commit()
+
+    @answers(SessionEnded, InvalidCredentials)
+    async def step_up(self, actor: Actor, *, password: str) -> SteppedUp:
+        """Proves once more who the caller is, which some requests need: they answer 403 `auth.step_up_required`.
+
+        It counts for 10 minutes, in this login session; so does signing in. A wrong password is 401
+        `auth.invalid_credentials`: the session and its tokens stay good, so do not renew them.
+        """
+        _, account = await self._who(actor)
+        await ensure_password(self._passwords, account, password)
+        at = self._clock.now()
+        async with self._identity() as uow:
+            caller = await uow.caller(actor)
+            await _locked(uow, account, proved=True)
+            session = await _present(uow, caller)
+            session.step_up(at=at)
+            await uow.save_session(session)
+            await uow.commit()
+        return SteppedUp(authenticated_at=at, valid_until=stepped_up_until(at))
+
+    @answers(SessionEnded, StepUpRequired, InvalidCredentials, PasswordTooWeak)
+    async def change_password(self, actor: Actor, *, current_password: str | None, new_password: str) -> None:
+        """Gives the account another password, and signs all its other devices out.
+
+        It needs a fresh proof of who the caller is: `current_password`, or a sign-in or step-up of the last 10 minutes.
+        """
+        caller, account = await self._who(actor)
+        check_new_password(account, new_password)
+        if current_password is None:
+            ensure_stepped_up(caller, at=self._clock.now())
+        else:
+            await ensure_password(self._passwords, account, current_password)
+        password_hash = await hash_of_new(self._passwords, account, new_password)
+        at = self._clock.now()
+        async with self._identity() as uow:
+            caller = await uow.caller(actor)
+            account = await _locked(uow, account, proved=current_password is not None)
+            session = await _present(uow, caller, and_others=True)
+            account.choose_password(password_hash, at=at)
+            await uow.save_account(account)
+            await uow.revoke_sessions(account.id, at=at, but=session.id)
+            if current_password is not None:
+                session.step_up(at=at)
+                await uow.save_session(session)
+            await uow.commit()
+
+    async def _who(self, actor: Actor) -> tuple[Actor, Account]:
+        """The caller as of now, and their account."""
+        async with self._identity() as uow:
+            caller = await uow.caller(actor)
+            account = await uow.account(caller.account_id)
+        if account is None:
+            raise SessionEnded
+        return caller, account
+
+
+async def _locked(uow: IdentityUnitOfWork, earlier: Account, *, proved: bool) -> Account:
+    """The account as it is now. Raises InvalidCredentials if its password was `proved`, and changed since."""
+    account = await uow.account(earlier.id)
+    if account is None or (proved and account.has_another_password_than(earlier)):
+        raise InvalidCredentials
+    return account
+
+
+async def _present(uow: IdentityUnitOfWork, caller: Actor, *, and_others: bool = False) -> LoginSession:
+    """The login session that asks. Raises SessionEnded if it was ended while we waited for it."""
+    session = await uow.session(caller.session_id, and_others=and_others)
+    if session is None or session.revoked_at is not None:
+        raise SessionEnded
+    return session

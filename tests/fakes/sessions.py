@@ -1,0 +1,54 @@
+from datetime import datetime
+
+from core.auth.model import LoginSession
+from core.auth.read_models import SessionView
+from core.kernel.actor import Actor
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from tests.fakes.paging import Key, page_of
+from tests.fakes.store import Store
+
+_NEWEST_USE = Key(lambda view: view.last_used_at, datetime.isoformat, datetime.fromisoformat)
+
+
+class InMemorySessionReader:
+    """The open login sessions of the caller's account."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def open_sessions(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
+        caller, tables = self._store.caller(actor), self._store.tables
+        at = self._store.clock.now()
+        views = [
+            self._view(session, current=session.id == caller.session_id)
+            for session in tables.sessions.values()
+            if session.account_id == caller.account_id and session.is_open(at=at)
+        ]
+        found = page_of(
+            views,
+            page,
+            key=_NEWEST_USE,
+            sort=Sort(field="last_used_at", descending=True),
+            id_of=lambda view: view.id,
+        )
+        return Answer(found, tables.companies[actor.company_id].last_seq)
+
+    def _view(self, session: LoginSession, *, current: bool) -> SessionView:
+        company = None
+        for tables in self._store.tables.companies.values():
+            people = [each for each in tables.people.values() if each.user.account_id == session.account_id]
+            is_there = tables.company.is_active and any(each.may_act for each in people)
+            if tables.company.id == session.current_company_id and is_there:
+                company = tables.company
+        return SessionView(
+            id=session.id,
+            agent=session.agent,
+            address=session.address,
+            created_at=session.created_at,
+            last_used_at=session.last_used_at,
+            expires_at=session.expires_at,
+            authenticated_at=session.authenticated_at,
+            current=current,
+            current_company_id=company.id if company else None,
+            current_company_name=company.name if company else None,
+        )
