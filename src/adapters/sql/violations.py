@@ -3,6 +3,7 @@
 from psycopg.errors import IntegrityError
 
 from core.auth.errors import EmailTaken
+from core.cycles.errors import AnotherCycleActive
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
 from core.projects.errors import ProjectKeyTaken
@@ -12,6 +13,7 @@ _MEANING: dict[str, type[Refusal]] = {
     "accounts_email_key": EmailTaken,
     "users_username_unique": UsernameTaken,
     "project_keys_pkey": ProjectKeyTaken,
+    "cycles_active_unique": AnotherCycleActive,
     "idempotency_keys_pkey": InFlight,
 }
 

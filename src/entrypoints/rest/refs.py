@@ -4,6 +4,7 @@ import re
 from uuid import UUID
 
 from core.companies.errors import CompanyNotFound
+from core.cycles.errors import CycleNotFound
 from core.kernel.errors import NotFound
 from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
@@ -30,6 +31,13 @@ def company_id(segment: str) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
     raise CompanyNotFound
+
+
+def cycle_id(segment: str) -> UUID:
+    """Raises CycleNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise CycleNotFound
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:
