@@ -15,6 +15,7 @@ OPERATIONS = {
     "register", "login", "refresh", "logout", "getMe", "switchCompany", "listCompanies", "openCompany", "getCompany",
     "listProjects", "openProject", "getProject", "changeProject", "deleteProject", "getProjectProgress", "getBoard",
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
+    "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
 }  # fmt: skip
 
 
@@ -148,7 +149,7 @@ async def test_headers_that_change_an_operation_are_in_the_document(conformance:
             assert "Idempotency-Key" in headers, path
         else:
             assert "Idempotency-Key" not in headers, path
-        if method in ("patch", "delete") or path.endswith("/complete"):
+        if method in ("patch", "delete") or path.endswith(("/complete", "/start")):
             assert "If-Match" in headers, f"{method} {path}"
         if "304" in operation["responses"]:
             assert "If-None-Match" in headers, f"{method} {path}"
