@@ -25,13 +25,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 FIELDS = (
-    "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id",
+    "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id", "cycle_id",
     "assigned_to", "assigned_to_name", "created_by", "completed_at", "version", "created_at", "updated_at",
 )  # fmt: skip
 _VIEW = """
 select t.id, p.key || '-' || t.number::text, t.number, t.title, t.description, t.priority, t.status, t.column_id,
-       t.deadline, t.project_id, t.assigned_to, u.name, t.created_by, t.completed_at, t.version, t.created_at,
-       t.updated_at
+       t.deadline, t.project_id, t.cycle_id, t.assigned_to, u.name, t.created_by, t.completed_at, t.version,
+       t.created_at, t.updated_at
   from {tasks} t
   join projects p on p.company_id = t.company_id and p.id = t.project_id and p.deleted_at is null
   left join users u on u.company_id = t.company_id and u.id = t.assigned_to
@@ -50,9 +50,9 @@ TABLE = "create table reference_tasks (like tasks including all)"
 INSERT = """
 insert into reference_tasks
        (company_id, id, project_id, number, title, description, priority, status, column_id, rank, previous_column_id,
-        deadline, assigned_to, created_by, completed_at, version, created_at, updated_at)
+        deadline, assigned_to, cycle_id, created_by, completed_at, version, created_at, updated_at)
 values (%(company_id)s, %(id)s, %(project_id)s, %(number)s, %(title)s, %(description)s, %(priority)s, %(status)s,
-        %(column_id)s, %(rank)s, null, %(deadline)s, %(assigned_to)s, %(created_by)s, null, 1, %(at)s, %(at)s)
+        %(column_id)s, %(rank)s, null, %(deadline)s, %(assigned_to)s, null, %(created_by)s, null, 1, %(at)s, %(at)s)
 """
 
 Shown: Any = msgspec.defstruct("Shown", [(name, Any) for name in FIELDS], frozen=True)
@@ -111,7 +111,8 @@ async def insert_task(request: Request) -> Response:
         await connection.cursor(binary=True).execute(INSERT, values, prepare=True)
     shown = Shown(
         values["id"], f"BENCH-{number}", number, given.title, given.description, given.priority, "todo",
-        given.column_id, given.deadline, given.project_id, given.assigned_to, None, given.created_by, None, 1, at, at,
+        given.column_id, given.deadline, given.project_id, None, given.assigned_to, None, given.created_by, None, 1, at,
+        at,
     )  # fmt: skip
     return Response(_encode(shown), status_code=201, media_type="application/json")
 

@@ -24,11 +24,13 @@ from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.preflight import NotReady, check_database
 from adapters.sql.readers.companies import SqlCompanyReader
+from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
+from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.roles import WrongRole
@@ -42,8 +44,10 @@ from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
+from core.cycles.use_cases import CycleUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
+from core.tasks.listeners import leave_cycle
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
@@ -96,6 +100,7 @@ class Container(containers.DeclarativeContainer):
     session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
+    cycle_reader = providers.Singleton(SqlCycleReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
@@ -104,6 +109,7 @@ class Container(containers.DeclarativeContainer):
     people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
+    cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
     auth_use_cases = providers.Singleton(
@@ -167,6 +173,14 @@ class Container(containers.DeclarativeContainer):
     )
     project_use_cases = providers.Singleton(
         ProjectUseCases, unit_of_work=project_unit_of_work.provider, reader=project_reader, clock=clock, ids=ids
+    )
+    cycle_use_cases = providers.Singleton(
+        CycleUseCases,
+        unit_of_work=cycle_unit_of_work.provider,
+        reader=cycle_reader,
+        leave_cycle=leave_cycle,
+        clock=clock,
+        ids=ids,
     )
     task_use_cases = providers.Singleton(
         TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids

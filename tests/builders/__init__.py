@@ -7,6 +7,7 @@ from uuid import UUID
 
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
+from core.cycles.model import Cycle, CycleStatus
 from core.kernel import rank
 from core.kernel.actor import Actor, Role
 from core.projects.model import Project, ProjectStatus
@@ -74,6 +75,27 @@ def a_task(in_: Column | None = None, by: Actor | UUID | None = None, **fields: 
         updated_at=NOW,
     )
     return replace(task, **fields)
+
+
+def a_cycle(**fields: Any) -> Cycle:
+    cycle = Cycle(
+        id=an_id(),
+        project_id=an_id(),
+        number=3,
+        name="Autumn",
+        s3_prefix="web/3",
+        status=CycleStatus.PLANNED,
+        description=None,
+        metadata={},
+        starts_on=None,
+        ends_on=None,
+        started_at=None,
+        completed_at=None,
+        created_by=an_id(),
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return replace(cycle, **fields)
 
 
 def a_project(by: Actor | None = None, **fields: Any) -> Project:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience
+from core.cycles.model import Cycle
 from core.tasks.model import Task
-from tests.builders import a_task, an_actor, an_id
+from tests.builders import a_cycle, a_task, an_actor, an_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class CompanyOfChance:
     projects: tuple[UUID, ...]
     members: frozenset[tuple[UUID, UUID]]  # (project, user)
     tasks: tuple[Task, ...]
+    cycles: tuple[Cycle, ...]
     audiences: tuple[Audience, ...]
 
     def belongs(self, actor: Actor, project_id: UUID | None) -> bool:
@@ -31,8 +33,10 @@ AUDIENCES = st.lists(st.tuples(st.none() | st.integers(0, 1), NOBODY_OR_SOMEBODY
 
 
 @st.composite
-def companies(draw: st.DrawFn, *, tasks: bool = False, audiences: bool = False) -> CompanyOfChance:
-    """Up to three people of any role, two projects with some of them, and if asked for tasks and events."""
+def companies(
+    draw: st.DrawFn, *, tasks: bool = False, cycles: bool = False, audiences: bool = False
+) -> CompanyOfChance:
+    """Up to three people of any role, two projects with some of them, and if asked for tasks, cycles and events."""
     actors = tuple(an_actor(role, edits_all=edits_all) for role, edits_all in draw(ACTORS))
     projects = (an_id(), an_id())
 
@@ -47,6 +51,7 @@ def companies(draw: st.DrawFn, *, tasks: bool = False, audiences: bool = False) 
             a_task(project_id=projects[project], assigned_to=user(place))
             for project, place in (draw(TASKS) if tasks else ())
         ),
+        cycles=tuple(a_cycle(project_id=projects[project]) for project, _ in (draw(TASKS) if cycles else ())),
         audiences=tuple(
             Audience(
                 project_id=None if project is None else projects[project],

@@ -10,10 +10,13 @@ from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
+from core.cycles.read_models import CycleView
+from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.actor import Actor, Role, Visitor
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
+from core.tasks.listeners import leave_cycle
 from core.tasks.model import Status, Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
@@ -46,6 +49,9 @@ class Office:
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
         self.boards = BoardUseCases(reader=self.world.task_reader)
+        self.cycles = CycleUseCases(
+            unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
+        )
         self.events = EventUseCases(reader=self.world.event_reader)
         self.projects = ProjectUseCases(
             unit_of_work=self.world.project_unit_of_work, reader=self.world.project_reader, **both
@@ -109,6 +115,20 @@ class Office:
         given: dict[str, Any] = {"project_id": self.web.id, "title": title, **fields}
         view, _ = await self.tasks.create(by or self.adam, NewTask(**given))
         return view
+
+    async def cycle(self, name: str = "Autumn", *, by: Actor | None = None, **fields: Any) -> CycleView:
+        """A planned cycle of WEB, by Adam unless somebody else is named."""
+        given: dict[str, Any] = {"project_id": self.web.id, "name": name, **fields}
+        view, _ = await self.cycles.create(by or self.adam, NewCycle(**given))
+        return view
+
+    async def active_cycle(self, name: str = "Now") -> CycleView:
+        """A cycle of WEB that was started."""
+        return (await self.cycles.start(self.adam, (await self.cycle(name)).id)).value
+
+    async def completed_cycle(self, name: str = "Past") -> CycleView:
+        """A cycle of WEB that is over."""
+        return (await self.cycles.complete(self.adam, (await self.active_cycle(name)).id)).value
 
     async def archive_web(self) -> None:
         project = self.stored.projects[self.web.id]

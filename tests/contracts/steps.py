@@ -5,6 +5,7 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
+from core.cycles.model import Cycle
 from core.kernel.actor import Actor
 from core.kernel.events import Audience, Channel, Fact
 from core.kernel.once import Once
@@ -85,6 +86,45 @@ async def delete_project(world: ContractWorld, actor: Actor, project: Project) -
         await uow.commit()
 
 
+async def add_cycle(
+    world: ContractWorld,
+    actor: Actor,
+    project: Project,
+    name: str = "Autumn",
+    *,
+    starts_on: date | None = None,
+    ends_on: date | None = None,
+) -> Cycle:
+    async with world.cycle_unit_of_work(actor) as uow:
+        opening = await uow.cycles.begin(project.id, for_user=actor.user_id)
+        assert opening is not None
+        cycle, created = Cycle.create(
+            id=world.ids.new(),
+            project_id=project.id,
+            project_key=opening.project_key,
+            number=opening.number,
+            name=name,
+            s3_prefix=None,
+            description="What is to be done",
+            metadata={"goal": {"launch": True}, "weights": [1, 2.5, None]},
+            starts_on=starts_on,
+            ends_on=ends_on,
+            created_by=actor.user_id,
+            at=world.clock.now(),
+        )
+        uow.cycles.add(cycle)
+        uow.record(created)
+        await uow.commit()
+    return cycle
+
+
+async def start_cycle(world: ContractWorld, actor: Actor, cycle: Cycle) -> None:
+    cycle.start(another_is_active=False, at=world.clock.now())
+    async with world.cycle_unit_of_work(actor) as uow:
+        uow.cycles.save(cycle)
+        await uow.commit()
+
+
 async def add_task(
     world: ContractWorld,
     actor: Actor,
@@ -95,6 +135,7 @@ async def add_task(
     priority: Priority = Priority.MEDIUM,
     deadline: date | None = None,
     assigned_to: UUID | None = None,
+    cycle_id: UUID | None = None,
 ) -> Task:
     async with world.task_unit_of_work(actor) as uow:
         opening = await uow.tasks.begin(project.id, for_user=actor.user_id, assignee=assigned_to)
@@ -112,6 +153,7 @@ async def add_task(
             assigned_to=assigned_to,
             created_by=actor.user_id,
             at=world.clock.now(),
+            cycle_id=cycle_id,
         )
         uow.tasks.add(task)
         uow.record(created)

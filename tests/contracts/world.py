@@ -14,12 +14,17 @@ from typing import Protocol
 from uuid import UUID
 
 from core.auth.ports import IdentityUnitOfWork, SessionReader
+from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
 from core.projects.ports import ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import TaskReader, TaskUnitOfWork
+
+
+class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
+    """What the use cases of cycles and the listeners of tasks share."""
 
 
 class ContractWorld(Protocol):
@@ -38,6 +43,9 @@ class ContractWorld(Protocol):
     def project_reader(self) -> ProjectReader: ...
 
     @property
+    def cycle_reader(self) -> CycleReader: ...
+
+    @property
     def event_reader(self) -> EventReader: ...
 
     @property
@@ -46,6 +54,8 @@ class ContractWorld(Protocol):
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
+
+    def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
 

@@ -11,6 +11,7 @@ import msgspec
 
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
+from core.cycles.model import Cycle, CycleStatus
 from core.kernel.errors import Conflict
 from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
@@ -86,6 +87,8 @@ class CompanyTables:
     members: frozenset[tuple[UUID, UUID]] = frozenset()  # (project, user)
     columns: dict[UUID, StoredColumn] = field(default_factory=dict)
     tasks: dict[UUID, Task] = field(default_factory=dict)
+    cycles: dict[UUID, Cycle] = field(default_factory=dict)
+    last_cycle_numbers: dict[UUID, int] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
@@ -100,6 +103,8 @@ class CompanyTables:
             members=self.members,
             columns=dict(self.columns),
             tasks=dict(self.tasks),
+            cycles=dict(self.cycles),
+            last_cycle_numbers=dict(self.last_cycle_numbers),
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),
@@ -147,6 +152,15 @@ class CompanyTables:
         """The cards of a column from top to bottom."""
         cards = [task for task in self.tasks.values() if task.column_id == column_id and task.deleted_at is None]
         return sorted(cards, key=lambda task: (task.rank, task.id))
+
+    def cycle(self, cycle_id: UUID) -> Cycle | None:
+        """The cycle, unless its project was deleted."""
+        found = self.cycles.get(cycle_id)
+        return found if found is not None and self.project(found.project_id) is not None else None
+
+    def cycle_status(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
+        found = self.cycles.get(cycle_id)
+        return found.status if found is not None and found.project_id == project_id else None
 
     def columns_of(self, project_id: UUID) -> list[StoredColumn]:
         columns = [column for column in self.columns.values() if column.project_id == project_id]

@@ -2,15 +2,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
+from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Conflict
 from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
-from core.tasks.model import Priority, Task
+from core.tasks.model import Priority, Status, Task
 from core.tasks.policy import Visible
-from core.tasks.ports import Assignee, LoadedTask, Neighbour, Opening, TaskFilter, TaskRef
+from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskFilter, TaskRef
 from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
@@ -33,7 +34,9 @@ class InMemoryTasks:
     def __init__(self, unit: InMemoryUnitOfWork) -> None:
         self._unit = unit
 
-    async def begin(self, project_id: UUID, *, for_user: UUID, assignee: UUID | None) -> Opening | None:
+    async def begin(
+        self, project_id: UUID, *, for_user: UUID, assignee: UUID | None, cycle: UUID | None = None
+    ) -> Opening | None:
         if self._unit.now.project(project_id) is None:
             return None
 
@@ -50,6 +53,7 @@ class InMemoryTasks:
             number=tables.last_numbers[project_id],
             board=tables.board(project_id),
             assignee=_assignee(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
+            cycle=tables.cycle_status(cycle, project_id=project_id) if cycle else None,
         )
 
     async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None:
@@ -68,6 +72,23 @@ class InMemoryTasks:
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
         return _assignee(self._unit.now, user_id, project_id=project_id, for_user=for_user)
+
+    async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
+        return self._unit.now.cycle_status(cycle_id, project_id=project_id)
+
+    async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
+        leaving = [
+            replace(task, cycle_id=to, version=task.version + 1, updated_at=at)
+            for task in self._unit.now.tasks.values()
+            if task.cycle_id == cycle_id and not task.deleted_at and (finished_too or task.status is not Status.DONE)
+        ]
+        leaving.sort(key=lambda task: task.number)
+
+        def put(tables: CompanyTables) -> None:
+            tables.tasks.update({task.id: task for task in leaving})
+
+        self._unit.transaction.do(self._unit.within(put))
+        return [Left(task.id, task.project_id, task.version) for task in leaving]
 
     async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
         tables = self._unit.now
@@ -104,6 +125,7 @@ class InMemoryTasks:
         def put(tables: CompanyTables) -> None:
             if new.id in tables.tasks or new.column_id not in tables.columns:
                 raise Conflict("there is such a task, or no such column")
+            _ensure_cycle(tables, new)
             tables.tasks[new.id] = new
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -115,6 +137,7 @@ class InMemoryTasks:
             found = tables.task(changed.id)
             if found is None or found.version != was:
                 raise Conflict("the task changed meanwhile")
+            _ensure_cycle(tables, changed)
             tables.tasks[changed.id] = changed
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -199,6 +222,11 @@ def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_use
     )
 
 
+def _ensure_cycle(tables: CompanyTables, task: Task) -> None:
+    if task.cycle_id is not None and tables.cycle_status(task.cycle_id, project_id=task.project_id) is None:
+        raise Conflict("the project has no such cycle")
+
+
 def _view(tables: CompanyTables, task: Task) -> TaskView:
     return TaskView.of(task, assigned_to_name=tables.name_of(task.assigned_to))
 
@@ -212,6 +240,7 @@ def _is_visible(tables: CompanyTables, task: Task, visible: Visible) -> bool:
 def _fits(task: Task, where: TaskFilter) -> bool:
     any_of = (
         (where.project_id, task.project_id),
+        (where.cycle_id, task.cycle_id),
         (where.column_id, task.column_id),
         (where.status, task.status),
         (where.priority, task.priority),

@@ -14,6 +14,7 @@ from core.users.events import UserCreated
 from core.users.model import User
 from tests.fakes.clock import SettableClock
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
+from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
@@ -36,6 +37,7 @@ class World:
         self.ids = ids or CountingIds()
         self.store = Store(clock=self.clock)
         self.task_reader = InMemoryTaskReader(self.store)
+        self.cycle_reader = InMemoryCycleReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
@@ -60,6 +62,9 @@ class World:
 
     def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryPeopleUnitOfWork:
         return InMemoryPeopleUnitOfWork(self.store, actor, once=once)
+
+    def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
+        return InMemoryCycleUnitOfWork(self.store, actor, once=once)
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCompanyUnitOfWork:
         return InMemoryCompanyUnitOfWork(self.store, actor, once=once)

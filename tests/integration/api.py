@@ -72,6 +72,12 @@ class Person:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
+    async def cycle(self, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """Plans a cycle of a project."""
+        answer = await self.post("/cycles", {"project_id": project["id"], "name": "A cycle", **fields})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
     async def board(self, project: dict[str, Any]) -> dict[str, Any]:
         """A project's board."""
         return dict((await self.get(f"/projects/{project['id']}/board")).json())

@@ -3,6 +3,7 @@
 from psycopg.errors import IntegrityError
 
 from core.companies.errors import CompanyCodeTaken
+from core.cycles.errors import AnotherCycleActive
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
 from core.projects.errors import ProjectKeyTaken
@@ -14,6 +15,7 @@ _MEANING: dict[str, type[Refusal]] = {
     "users_username_unique": UsernameTaken,
     "users_account_unique": AlreadyUser,
     "project_keys_pkey": ProjectKeyTaken,
+    "cycles_active_unique": AnotherCycleActive,
     "idempotency_keys_pkey": InFlight,
 }
 

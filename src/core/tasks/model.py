@@ -80,6 +80,7 @@ class TaskChanges:
     priority: Priority = Priority.MEDIUM
     deadline: date | None = None
     assigned_to: UUID | None = None
+    cycle_id: UUID | None = None
     status: Status | None = None
     column_id: UUID | None = None
 
@@ -122,6 +123,7 @@ class Task:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    cycle_id: UUID | None = None
     version: int = 1
 
     @staticmethod
@@ -139,6 +141,7 @@ class Task:
         assigned_to: UUID | None,
         created_by: UUID,
         at: datetime,
+        cycle_id: UUID | None = None,
     ) -> "tuple[Task, TaskCreated]":
         """A new task. Raises Invalid for a title or description that is none."""
         status = place.column.category
@@ -160,6 +163,7 @@ class Task:
             completed_at=at if status is Status.DONE else None,
             created_at=at,
             updated_at=at,
+            cycle_id=cycle_id,
         )
         return task, TaskCreated(
             task_id=id,

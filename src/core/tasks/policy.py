@@ -24,7 +24,7 @@ def visible_tasks(actor: Actor) -> Visible:
 
 
 def listed_tasks(actor: Actor, *, names_container: bool) -> Visible:
-    """A list that names no project or column shows members only the tasks assigned to them."""
+    """A list that names no project, cycle or column shows members only the tasks assigned to them."""
     if actor.administers:
         return Visible()
     return Visible(member_id=actor.user_id, assigned_to=None if names_container else actor.user_id)

@@ -3,6 +3,7 @@ from datetime import date, datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
@@ -31,7 +32,10 @@ class Assignee(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """What a new task is made from; the project is locked, and the number taken, until the transaction ends."""
+    """What a new task is made from; the project is locked, and the number taken, until the transaction ends.
+
+    `cycle` is where the named cycle is in its course, None if the project has no such cycle.
+    """
 
     project_key: str
     project_is_active: bool
@@ -39,6 +43,7 @@ class Opening(NamedTuple):
     number: int
     board: Board
     assignee: Assignee | None
+    cycle: CycleStatus | None = None
 
 
 class LoadedTask(NamedTuple):
@@ -49,6 +54,14 @@ class LoadedTask(NamedTuple):
     is_member: bool
     assigned_to_name: str | None
     board: Board
+
+
+class Left(NamedTuple):
+    """A task that left its cycle, at the version that it has since."""
+
+    id: UUID
+    project_id: UUID
+    version: int
 
 
 class Neighbour(NamedTuple):
@@ -70,13 +83,23 @@ class Neighbour(NamedTuple):
 class Tasks(Protocol):
     """The tasks of the company that the unit of work was opened for."""
 
-    async def begin(self, project_id: UUID, *, for_user: UUID, assignee: UUID | None) -> Opening | None:
+    async def begin(
+        self, project_id: UUID, *, for_user: UUID, assignee: UUID | None, cycle: UUID | None = None
+    ) -> Opening | None:
         """Prepares a new task; None if there is no such project."""
         ...
 
     async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None: ...
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None: ...
+
+    async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
+        """Where a cycle of that project is in its course; None if there is no such one."""
+        ...
+
+    async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
+        """Puts the tasks of a cycle, whose project is locked, into another one or none; by their numbers."""
+        ...
 
     async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
         """The named card of that project, and what stands around it when `moved` is taken away."""
@@ -110,10 +133,12 @@ class OpenTaskUnitOfWork(Protocol):
 class TaskFilter:
     """Which tasks: each given filter must hold, any of its values will do.
 
-    In `assigned_to`, None stands for unassigned. `deadline_before` and the others exclude their bound.
+    In `assigned_to`, None stands for unassigned, in `cycle_id` for no cycle. `deadline_before` and the others exclude
+    their bound.
     """
 
     project_id: tuple[UUID, ...] = ()
+    cycle_id: tuple[UUID | None, ...] = ()
     column_id: tuple[UUID, ...] = ()
     status: tuple[Status, ...] = ()
     priority: tuple[Priority, ...] = ()
@@ -125,8 +150,8 @@ class TaskFilter:
 
     @property
     def names_container(self) -> bool:
-        """Whether the question is about certain projects or columns."""
-        return bool(self.project_id or self.column_id)
+        """Whether the question is about certain projects, cycles or columns."""
+        return bool(self.project_id or any(self.cycle_id) or self.column_id)
 
 
 class TaskReader(Protocol):

@@ -18,6 +18,7 @@ class TaskView(NamedTuple):
     column_id: UUID
     deadline: date | None
     project_id: UUID
+    cycle_id: UUID | None
     assigned_to: UUID | None
     assigned_to_name: str | None
     created_by: UUID | None
@@ -39,6 +40,7 @@ class TaskView(NamedTuple):
             column_id=task.column_id,
             deadline=task.deadline,
             project_id=task.project_id,
+            cycle_id=task.cycle_id,
             assigned_to=task.assigned_to,
             assigned_to_name=assigned_to_name,
             created_by=task.created_by,

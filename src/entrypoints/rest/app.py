@@ -18,7 +18,7 @@ from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
-from entrypoints.rest.v1 import auth, companies, events, invitations, projects, sessions, tasks, users
+from entrypoints.rest.v1 import auth, companies, cycles, events, invitations, projects, sessions, tasks, users
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
@@ -73,6 +73,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     for router in (
         tasks.router,
         projects.router,
+        cycles.router,
         events.router,
         companies.router,
         auth.public,

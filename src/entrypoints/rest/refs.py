@@ -5,6 +5,7 @@ from uuid import UUID
 
 from core.auth.errors import SessionNotFound
 from core.companies.errors import CompanyNotFound
+from core.cycles.errors import CycleNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
 from core.projects.errors import ProjectNotFound
@@ -56,6 +57,13 @@ def login_session_id(segment: str) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
     raise SessionNotFound
+
+
+def cycle_id(segment: str) -> UUID:
+    """Raises CycleNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise CycleNotFound
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:

@@ -12,9 +12,11 @@ import pytest
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -25,6 +27,7 @@ from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
+from tests.contracts.cycles import CycleContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -39,6 +42,7 @@ class SqlWorld:
     def __init__(self, database: Database, superuser: psycopg.Connection[Any]) -> None:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
+        self.cycle_reader = SqlCycleReader(database)
         self.project_reader = SqlProjectReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
@@ -47,6 +51,9 @@ class SqlWorld:
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlTaskUnitOfWork:
         return SqlTaskUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCycleUnitOfWork:
+        return SqlCycleUnitOfWork(self._database, self.clock, actor, once=once)
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlProjectUnitOfWork:
         return SqlProjectUnitOfWork(self._database, self.clock, self.ids, actor, once=once)
@@ -175,6 +182,10 @@ class TestSqlReads(Sql, ConcurrentReadContract):
 
 
 class TestSqlTasks(Sql, TaskContract):
+    pass
+
+
+class TestSqlCycles(Sql, CycleContract):
     pass
 
 

@@ -13,11 +13,13 @@ from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.readers.companies import SqlCompanyReader
+from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
+from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
@@ -26,6 +28,7 @@ from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from core.auth import ports as auth
 from core.companies import ports as companies
+from core.cycles import ports as cycles
 from core.kernel import ports as kernel
 from core.projects import ports as projects
 from core.realtime import ports as realtime
@@ -34,6 +37,7 @@ from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.clock import SettableClock
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
+from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
@@ -72,6 +76,9 @@ ADAPTERS = [
     (projects.Projects, SqlProjects, InMemoryProjects),
     (projects.ProjectUnitOfWork, SqlProjectUnitOfWork, InMemoryProjectUnitOfWork),
     (projects.ProjectReader, SqlProjectReader, InMemoryProjectReader),
+    (cycles.Cycles, SqlCycles, InMemoryCycles),
+    (cycles.CycleUnitOfWork, SqlCycleUnitOfWork, InMemoryCycleUnitOfWork),
+    (cycles.CycleReader, SqlCycleReader, InMemoryCycleReader),
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
@@ -90,12 +97,19 @@ class TestAdapters:
             assert _parameters(getattr(adapter, name)) == _parameters(call), name
 
     def test_every_port_of_the_core_is_held_against_its_adapters(self) -> None:
-        factories = {"OpenCompanyUnitOfWork", "OpenProjectUnitOfWork", "OpenTaskUnitOfWork", "OpenPeopleUnitOfWork"}
+        factories = {
+            "OpenCompanyUnitOfWork",
+            "OpenCycleUnitOfWork",
+            "LeaveCycle",
+            "OpenProjectUnitOfWork",
+            "OpenTaskUnitOfWork",
+            "OpenPeopleUnitOfWork",
+        }
         abstract = {"UnitOfWork", "NewPasswords"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, kernel, projects, realtime, tasks, users)
+            for module in (auth, companies, cycles, kernel, projects, realtime, tasks, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contracts.cycles import CycleContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -29,6 +30,10 @@ class TestInMemoryReads(InMemory, ConcurrentReadContract):
 
 
 class TestInMemoryTasks(InMemory, TaskContract):
+    pass
+
+
+class TestInMemoryCycles(InMemory, CycleContract):
     pass
 
 

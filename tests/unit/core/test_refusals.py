@@ -7,7 +7,7 @@ scenario.
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -29,6 +29,16 @@ from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, Visitor
+from core.cycles.errors import (
+    AnotherCycleActive,
+    CycleActive,
+    CycleNotActive,
+    CycleNotFound,
+    CycleNotPlanned,
+    CycleTakesNoTasks,
+)
+from core.cycles.model import CycleChanges
+from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.errors import (
     FieldReadOnly,
     Forbidden,
@@ -64,6 +74,7 @@ USE_CASES = (
     AuthUseCases,
     BoardUseCases,
     CompanyUseCases,
+    CycleUseCases,
     EventUseCases,
     InvitationUseCases,
     ProjectUseCases,
@@ -78,6 +89,7 @@ RAISED_OUTSIDE = {
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",
+    ("CycleUseCases.list", CursorInvalid): "as above",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -438,6 +450,11 @@ async def _(office: Office) -> Awaitable[object]:
     return office.tasks.create(office.mia, in_web(office), once=a_key())
 
 
+@refuses(TaskUseCases.create, CycleTakesNoTasks)
+async def _(office: Office) -> Awaitable[object]:
+    return office.tasks.create(office.mia, in_web(office, cycle_id=(await office.completed_cycle()).id))
+
+
 @refuses(TaskUseCases.get, TaskNotFound)
 async def _(office: Office) -> Awaitable[object]:
     return office.tasks.get(office.nora, (await office.task()).id)
@@ -523,6 +540,12 @@ async def _(office: Office) -> Awaitable[object]:
     return office.tasks.change(office.adam, (await office.task()).id, changes)
 
 
+@refuses(TaskUseCases.change, CycleTakesNoTasks)
+async def _(office: Office) -> Awaitable[object]:
+    cycle = await office.completed_cycle()
+    return office.tasks.change(office.adam, (await office.task()).id, task_changes(cycle_id=cycle.id))
+
+
 @refuses(TaskUseCases.change, FieldReadOnly)
 async def _(office: Office) -> Awaitable[object]:
     changes = replace(task_changes(title="Paint"), unchanged={"number": 9})
@@ -562,6 +585,139 @@ async def _(office: Office) -> Awaitable[object]:
     task = await office.task()
     await office.world.task_unit_of_work(office.adam, once=a_key()).__aenter__()
     return office.tasks.complete(office.adam, task.id, once=a_key())
+
+
+# Cycles
+
+
+@refuses(CycleUseCases.create, ReferenceNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.create(office.nora, NewCycle(project_id=office.web.id, name="Mine"))
+
+
+@refuses(CycleUseCases.create, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    await office.archive_web()
+    return office.cycles.create(office.adam, NewCycle(project_id=office.web.id, name="Late"))
+
+
+@refuses(CycleUseCases.create, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.create(office.mia, NewCycle(project_id=office.web.id, name="x", s3_prefix="/x"))
+
+
+@refuses(CycleUseCases.create, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    given = NewCycle(project_id=office.web.id, name="Once")
+    await office.cycles.create(office.mia, given, once=a_key())
+    return office.cycles.create(office.mia, given, once=a_key(digest=b"other"))
+
+
+@refuses(CycleUseCases.create, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.cycle_unit_of_work(office.mia, once=a_key()).__aenter__()
+    return office.cycles.create(office.mia, NewCycle(project_id=office.web.id, name="Once"), once=a_key())
+
+
+@refuses(CycleUseCases.get, CycleNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.get(office.nora, (await office.cycle()).id)
+
+
+@refuses(CycleUseCases.change, FieldReadOnly)
+async def _(office: Office) -> Awaitable[object]:
+    changes = CycleChanges(given=frozenset(), unchanged={"status": "active"})
+    return office.cycles.change(office.mia, (await office.cycle()).id, changes)
+
+
+@refuses(CycleUseCases.change, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    cycle = await office.cycle(starts_on=date(2026, 5, 2))
+    changes = CycleChanges(given=frozenset({"ends_on"}), ends_on=date(2026, 5, 1))
+    return office.cycles.change(office.mia, cycle.id, changes)
+
+
+def cycle_calls(office: Office, actor: object, cycle_id: object, **more: object) -> dict[Verb, Any]:
+    """As `calls`, for cycles."""
+    renamed = CycleChanges(given=frozenset({"name"}), name="Winter")
+    return {
+        CycleUseCases.change: lambda: office.cycles.change(actor, cycle_id, renamed, **more),
+        CycleUseCases.start: lambda: office.cycles.start(actor, cycle_id, **more),
+        CycleUseCases.complete: lambda: office.cycles.complete(actor, cycle_id, **more),
+        CycleUseCases.delete: lambda: office.cycles.delete(actor, cycle_id, **more),
+    }
+
+
+def _cycles_alike(verb: Verb) -> None:
+    @refuses(verb, CycleNotFound)
+    async def _(office: Office) -> Awaitable[object]:
+        return cycle_calls(office, office.nora, (await office.cycle()).id)[verb]()
+
+    @refuses(verb, Stale)
+    async def _(office: Office) -> Awaitable[object]:
+        return cycle_calls(office, office.adam, (await office.cycle()).id, expected=2)[verb]()
+
+    @refuses(verb, ProjectArchived)
+    async def _(office: Office) -> Awaitable[object]:
+        cycle = await office.cycle()
+        await office.archive_web()
+        return cycle_calls(office, office.adam, cycle.id)[verb]()
+
+    if verb in (CycleUseCases.start, CycleUseCases.complete):
+
+        @refuses(verb, KeyReused)
+        async def _(office: Office) -> Awaitable[object]:
+            cycle = await (office.cycle() if verb is CycleUseCases.start else office.active_cycle())
+            await cycle_calls(office, office.mia, cycle.id, once=a_key())[verb]()
+            return cycle_calls(office, office.mia, cycle.id, once=a_key(digest=b"other"))[verb]()
+
+        @refuses(verb, InFlight)
+        async def _(office: Office) -> Awaitable[object]:
+            cycle = await office.cycle()
+            await office.world.cycle_unit_of_work(office.mia, once=a_key()).__aenter__()
+            return cycle_calls(office, office.mia, cycle.id, once=a_key())[verb]()
+
+
+for _verb in (CycleUseCases.change, CycleUseCases.start, CycleUseCases.complete, CycleUseCases.delete):
+    _cycles_alike(_verb)
+
+
+@refuses(CycleUseCases.start, CycleNotPlanned)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.start(office.mia, (await office.active_cycle()).id)
+
+
+@refuses(CycleUseCases.start, AnotherCycleActive)
+async def _(office: Office) -> Awaitable[object]:
+    await office.active_cycle()
+    return office.cycles.start(office.mia, (await office.cycle()).id)
+
+
+@refuses(CycleUseCases.complete, CycleNotActive)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.complete(office.mia, (await office.cycle()).id)
+
+
+@refuses(CycleUseCases.complete, ReferenceNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.complete(office.mia, (await office.active_cycle()).id, carry_over_to=an_id())
+
+
+@refuses(CycleUseCases.complete, CycleTakesNoTasks)
+async def _(office: Office) -> Awaitable[object]:
+    past, now = await office.completed_cycle(), await office.active_cycle()
+    await office.task(cycle_id=now.id)
+    return office.cycles.complete(office.mia, now.id, carry_over_to=past.id)
+
+
+@refuses(CycleUseCases.delete, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.delete(office.mia, (await office.cycle()).id)
+
+
+@refuses(CycleUseCases.delete, CycleActive)
+async def _(office: Office) -> Awaitable[object]:
+    return office.cycles.delete(office.adam, (await office.active_cycle()).id)
 
 
 @refuses(AuthUseCases.actor_of, TokenInvalid)

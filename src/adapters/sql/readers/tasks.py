@@ -40,14 +40,15 @@ from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
 _assignees = users.alias("assignees")
 _DASH: ColumnElement[str] = literal_column("'-'")
 _WIDTH = len(TaskView._fields)
+_PLACE = {name: place for place, name in enumerate(TaskView._fields)}
 _PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
 
 SORTS = {
-    "created_at": Key(tasks.c.created_at, DateTime(timezone=True), lambda row: row[15].isoformat()),
-    "updated_at": Key(tasks.c.updated_at, DateTime(timezone=True), lambda row: row[16].isoformat()),
-    "deadline": Key(tasks.c.deadline, Date(), lambda row: row[8].isoformat() if row[8] else None, nullable=True),
-    "priority": Key(tasks.c.priority_rank, SmallInteger(), lambda row: _PRIORITY_RANK[row[5]]),
-    "number": Key(tasks.c.number, Integer(), lambda row: row[2]),
+    "created_at": Key(tasks.c.created_at, DateTime(timezone=True), lambda row: row[_PLACE["created_at"]].isoformat()),
+    "updated_at": Key(tasks.c.updated_at, DateTime(timezone=True), lambda row: row[_PLACE["updated_at"]].isoformat()),
+    "deadline": Key(tasks.c.deadline, Date(), lambda row: _day(row[_PLACE["deadline"]]), nullable=True),
+    "priority": Key(tasks.c.priority_rank, SmallInteger(), lambda row: _PRIORITY_RANK[row[_PLACE["priority"]]]),
+    "number": Key(tasks.c.number, Integer(), lambda row: row[_PLACE["number"]]),
     # The rank is not part of what a screen shows, so it travels as one more column.
     "position": Key(tasks.c.rank, Text(collation="C"), lambda row: row[_WIDTH]),
 }
@@ -85,6 +86,7 @@ def _with_names(rows: FromClause = tasks) -> FromClause:
 
 _BY_ID: dict[str, ColumnElement[Any]] = {
     "project_id": tasks.c.project_id,
+    "cycle_id": tasks.c.cycle_id,
     "column_id": tasks.c.column_id,
     "created_by": tasks.c.created_by,
     "assigned_to": tasks.c.assigned_to,
@@ -304,3 +306,7 @@ def _question(shape: Any, ref: TaskRef, visible: Visible) -> tuple[Statement, di
     if visible.member_id is not None:
         values["member_id"] = visible.member_id
     return shape(not isinstance(ref, UUID), visible.member_id is not None), values
+
+
+def _day(value: Any) -> str | None:
+    return value.isoformat() if value is not None else None

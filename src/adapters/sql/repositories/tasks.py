@@ -3,6 +3,7 @@
 Every change of a card's place locks its project's row first, so that two of them never compute the same rank.
 """
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -31,13 +32,14 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.tasks import named_task, ref_values
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import board_columns, project_members, projects, tasks, users
+from adapters.sql.tables.work import board_columns, cycles, project_members, projects, tasks, users
 from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.ports import Clock
 from core.tasks.model import Board, Column, Priority, Status, Task
-from core.tasks.ports import Assignee, LoadedTask, Neighbour, Opening, TaskRef
+from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskRef
 
 _instant = DateTime(timezone=True)
 _assignees = users.alias("assignees")
@@ -101,6 +103,26 @@ _ASSIGNEE = Statement(
     ).where(users.c.id == bindparam("assignee", type_=Uuid))
 )
 
+CYCLE_STATUS = Statement(
+    select(cycles.c.status).where(
+        cycles.c.id == bindparam("cycle", type_=Uuid), cycles.c.project_id == bindparam("project", type_=Uuid)
+    )
+)
+
+
+@cache
+def _leave_cycle(finished_too: bool) -> Statement:
+    leaving = update(tasks).where(tasks.c.cycle_id == bindparam("cycle", type_=Uuid))
+    return Statement(
+        (leaving if finished_too else leaving.where(tasks.c.status != "done"))
+        .values(
+            cycle_id=bindparam("to", type_=Uuid),
+            version=tasks.c.version + 1,
+            updated_at=bindparam("at", type_=_instant),
+        )
+        .returning(tasks.c.number, tasks.c.id, tasks.c.project_id, tasks.c.version)
+    )
+
 
 @cache
 def _lock_project(by_key: bool) -> Statement:
@@ -134,6 +156,7 @@ def _load(by_key: bool) -> Statement:
             tasks.c.created_at,
             tasks.c.updated_at,
             tasks.c.version,
+            tasks.c.cycle_id,
             select(_assignees.c.name).where(_assignees.c.id == tasks.c.assigned_to).scalar_subquery(),
         )
         .where(named_task(by_key))
@@ -193,6 +216,7 @@ _WRITTEN: dict[str, Any] = {
     "previous_column_id": Uuid,
     "deadline": Date,
     "assigned_to": Uuid,
+    "cycle_id": Uuid,
     "completed_at": _instant,
     "version": Integer,
     "updated_at": _instant,
@@ -223,18 +247,23 @@ class SqlTasks:
     def __init__(self, unit: SqlUnitOfWork) -> None:
         self._unit = unit
 
-    async def begin(self, project_id: UUID, *, for_user: UUID, assignee: UUID | None) -> Opening | None:
+    async def begin(
+        self, project_id: UUID, *, for_user: UUID, assignee: UUID | None, cycle: UUID | None = None
+    ) -> Opening | None:
         values: dict[str, Any] = {"project": project_id, "for_user": for_user}
         lock = self._unit.key_lock
         take = (_TAKE_NUMBER, values) if lock is None else (_TAKE_NUMBER_ONCE, {**values, "lock": lock})
         asked = [take, (_BOARD, {"project": project_id})]
         if assignee is not None:
             asked.append((_ASSIGNEE, {**values, "assignee": assignee}))
-        taken, columns, *assignees = await self._unit.fetch(*asked, guarded=True)
+        if cycle is not None:
+            asked.append((CYCLE_STATUS, {"cycle": cycle, "project": project_id}))
+        taken, columns, *more = await self._unit.fetch(*asked, guarded=True)
         if not taken:
             return None
         key, is_active, number, is_member = taken[0]
-        found = assignees[0] if assignees else []
+        found = more[0] if assignee is not None else []
+        named = more[-1] if cycle is not None else []
         return Opening(
             project_key=key,
             project_is_active=is_active,
@@ -242,6 +271,7 @@ class SqlTasks:
             number=number,
             board=_board(columns),
             assignee=Assignee._make(found[0]) if found else None,
+            cycle=CycleStatus(named[0][0]) if named else None,
         )
 
     async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None:
@@ -274,13 +304,22 @@ class SqlTasks:
             created_at=row[14],
             updated_at=row[15],
             version=row[16],
+            cycle_id=row[17],
         )
-        return LoadedTask(task, is_active, is_member, row[17], _board(columns))
+        return LoadedTask(task, is_active, is_member, row[18], _board(columns))
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
         values = {"assignee": user_id, "project": project_id, "for_user": for_user}
         (rows,) = await self._unit.fetch((_ASSIGNEE, values))
         return Assignee._make(rows[0]) if rows else None
+
+    async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
+        (rows,) = await self._unit.fetch((CYCLE_STATUS, {"cycle": cycle_id, "project": project_id}))
+        return CycleStatus(rows[0][0]) if rows else None
+
+    async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
+        (rows,) = await self._unit.fetch((_leave_cycle(finished_too), {"cycle": cycle_id, "to": to, "at": at}))
+        return [Left._make(row[1:]) for row in sorted(rows)]
 
     async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
         values = {"named": task_id, "project": project_id, "moved": moved}

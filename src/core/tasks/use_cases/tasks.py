@@ -2,6 +2,8 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from core.cycles.errors import CycleTakesNoTasks
+from core.cycles.model import ensure_takes_tasks
 from core.kernel import rank, text
 from core.kernel.actor import Actor, reading
 from core.kernel.errors import Fault, FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale, answers
@@ -39,6 +41,7 @@ class NewTask:
     column_id: UUID | None = None
     deadline: date | None = None
     assigned_to: UUID | None = None
+    cycle_id: UUID | None = None
 
     def __post_init__(self) -> None:
         # Bad values are refused before anything is looked up.
@@ -69,6 +72,7 @@ class TaskUseCases:
     @answers(
         ReferenceNotFound,
         AssigneeCannotSeeProject,
+        CycleTakesNoTasks,
         MoveContradicts,
         ProjectArchived,
         BoardIncomplete,
@@ -79,12 +83,16 @@ class TaskUseCases:
     async def create(self, actor: Actor, given: NewTask, *, once: Once | None = None) -> Answer[TaskView]:
         """Creates a task at the end of its column. Whoever sees the project may."""
         async with self._unit_of_work(actor, once=once) as uow:
-            opening = await uow.tasks.begin(given.project_id, for_user=actor.user_id, assignee=given.assigned_to)
+            opening = await uow.tasks.begin(
+                given.project_id, for_user=actor.user_id, assignee=given.assigned_to, cycle=given.cycle_id
+            )
             if opening is None or not sees_project(uow.actor, is_member=opening.is_member):
                 raise ReferenceNotFound(pointer="/project_id")
             if not opening.project_is_active:
                 raise ProjectArchived
             self._check_assignee(uow.actor, given.assigned_to, opening.assignee)
+            if given.cycle_id is not None:
+                ensure_takes_tasks(opening.cycle, pointer="/cycle_id")
             column = _column(opening.board, status=given.status, column_id=given.column_id)
             task, created = Task.create(
                 id=self._ids.new(),
@@ -99,6 +107,7 @@ class TaskUseCases:
                 assigned_to=given.assigned_to,
                 created_by=actor.user_id,
                 at=self._clock.now(),
+                cycle_id=given.cycle_id,
             )
             uow.tasks.add(task)
             uow.record(created)
@@ -111,7 +120,8 @@ class TaskUseCases:
     async def list(self, actor: Actor, *, where: TaskFilter, sort: Sort, page: PageRequest) -> Answer[Page[TaskView]]:
         """The tasks that fit the filters.
 
-        Owners and admins see all; members see their assigned tasks, or all in the project or column that they name.
+        Owners and admins see all; members see their assigned tasks, or all in the project, cycle or column that they
+        name.
         """
         visible = policy.listed_tasks(actor, names_container=where.names_container)
         return await self._reader.page(actor, visible=visible, where=where, sort=sort, page=page)
@@ -140,6 +150,7 @@ class TaskUseCases:
         Stale,
         ReferenceNotFound,
         AssigneeCannotSeeProject,
+        CycleTakesNoTasks,
         MoveContradicts,
         ProjectArchived,
         BoardIncomplete,
@@ -170,6 +181,9 @@ class TaskUseCases:
                     )
                 self._check_assignee(uow.actor, changes.assigned_to, assignee)
                 name = assignee.name if assignee else None
+            if changes.cycle_id is not None and changes.cycle_id != task.cycle_id:
+                cycle = await uow.tasks.cycle(changes.cycle_id, project_id=task.project_id)
+                ensure_takes_tasks(cycle, pointer="/cycle_id")
             was, at = task.version, self._clock.now()
             updated = task.change(changes, at=at)
             column = _column(loaded.board, status=changes.status, column_id=changes.column_id)

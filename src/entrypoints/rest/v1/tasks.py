@@ -50,6 +50,7 @@ class TaskShown(Shown):
     column_id: UUID
     deadline: date | None
     project_id: UUID
+    cycle_id: UUID | None
     assigned_to: UUID | None
     assigned_to_name: str | None
     created_by: UUID | None
@@ -68,6 +69,7 @@ class TaskGiven(Given):
     column_id: UUID | None = None
     deadline: Day | None = None
     assigned_to: UUID | None = None
+    cycle_id: UUID | None = None
 
 
 class TaskPatch(Given):
@@ -80,6 +82,7 @@ class TaskPatch(Given):
     column_id: UUID = UUID(int=0)
     deadline: Day | None = None
     assigned_to: UUID | None = None
+    cycle_id: UUID | None = None
     version: Version = 1
 
     id: UUID | None = None
@@ -133,6 +136,7 @@ TASK_EXAMPLE = {
     "column_id": "01920000-0000-7000-8000-000000000003",
     "deadline": "2026-12-24",
     "project_id": "01920000-0000-7000-8000-000000000001",
+    "cycle_id": None,
     "assigned_to": "01920000-0000-7000-8000-000000000002",
     "assigned_to_name": "Ann Miller",
     "created_by": "01920000-0000-7000-8000-000000000002",
@@ -156,7 +160,9 @@ BOARD_EXAMPLE = {
         }
     ],
 }
-_WRITABLE = frozenset({"title", "description", "priority", "status", "column_id", "deadline", "assigned_to"})
+_WRITABLE = frozenset(
+    {"title", "description", "priority", "status", "column_id", "deadline", "assigned_to", "cycle_id"}
+)
 
 
 def tasks_of(request: Request) -> TaskUseCases:
@@ -177,6 +183,7 @@ def tasks_of(request: Request) -> TaskUseCases:
 async def list_tasks(
     request: Request,
     project_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006  (the framework copies it)
+    cycle_id: Annotated[list[UUID | Literal["none"]], Several, Query()] = [],  # noqa: B006
     column_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006
     status: Annotated[list[Status], Several, Query()] = [],  # noqa: B006
     priority: Annotated[list[Priority], Several, Query()] = [],  # noqa: B006
@@ -195,6 +202,7 @@ async def list_tasks(
     people: dict[object, UUID | None] = {"me": actor.user_id, "none": None}
     where = TaskFilter(
         project_id=tuple(project_id),
+        cycle_id=tuple(each if isinstance(each, UUID) else None for each in cycle_id),
         column_id=tuple(column_id),
         status=tuple(status),
         priority=tuple(priority),

@@ -108,6 +108,25 @@ class Firm:
         )
         return task_id
 
+    def cycle(self, project: Ground, *, status: str = "planned") -> UUID:
+        cycle_id = uuid.uuid4()
+        self.sql(
+            "with numbered as (update projects set last_cycle_number = last_cycle_number + 1 where company_id = %(company)s"
+            "  and id = %(project)s returning last_cycle_number)"
+            " insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, created_by, version,"
+            "   created_at, updated_at)"
+            " select %(company)s, %(id)s, %(project)s, last_cycle_number, 'A cycle', 'x', %(status)s, %(owner)s, 1,"
+            "   clock_timestamp(), clock_timestamp() from numbered",
+            {
+                "company": self.id,
+                "id": cycle_id,
+                "project": project.id,
+                "status": status,
+                "owner": self.owner.user_id,
+            },
+        )
+        return cycle_id
+
     def sql(self, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
         """What the database says when nobody stands in the way."""
         cursor = self.connection.execute(statement, values)

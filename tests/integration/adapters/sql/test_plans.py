@@ -20,11 +20,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
 from adapters.sql.migrating import migrate
+from adapters.sql.readers import cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
+from adapters.sql.repositories.tasks import _leave_cycle
 from adapters.sql.statement import Statement
 from core.kernel.paging import Sort
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
@@ -148,12 +150,17 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "  join tasks t on t.assigned_to = m.user_id and t.project_id = m.project_id where m.company_id = %s limit 1",
             (firm.id,),
         )[0][0]
+        cycle = firm.sql(
+            "select id from cycles where company_id = %s and project_id = %s and number = 1", (firm.id, project.id)
+        )[0][0]
         task = firm.sql("select id from tasks where company_id = %s limit 1", (firm.id,))[0][0]
         values = {
             "most": MOST,
             "skip": 100,
             "project_id": project.id,
             "column_id": project.columns[1],
+            "cycle_id": cycle,
+            "cycle": cycle,
             "created_by": firm.owner.user_id,
             "assigned_to": member,
             "status": "todo",
@@ -165,6 +172,8 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "updated_after": datetime(2026, 1, 5, tzinfo=UTC),
             "ref": task,
             "number": 7,
+            "to": None,
+            "at": datetime(2026, 5, 1, tzinfo=UTC),
             "at_id": str(uuid.UUID(int=1)),
         }
         yield Seeded(connection=connection, firm=firm, project=project, values=values)
@@ -192,6 +201,21 @@ def _fill(firm: Firm, count: int) -> Ground:
             "owner": firm.owner.user_id,
             "count": count,
         },
+    )
+    # Each project has cycles, and every second task stands in the first of its project's.
+    firm.sql(
+        "insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, starts_on, ends_on, version,"
+        "  created_at, updated_at)"
+        " select company_id, gen_random_uuid(), id, n, 'Cycle ' || n, 'x', 'planned',"
+        "        case when n %% 3 > 0 then date '2026-01-01' + n end, case when n %% 3 > 1 then date '2026-01-01' + n end,"
+        "        1, timestamptz '2026-01-01' + n * interval '1 day', timestamptz '2026-01-01' + n * interval '1 day'"
+        "   from projects, generate_series(1, 100) n where company_id = %s",
+        (firm.id,),
+    )
+    firm.sql(
+        "update tasks t set cycle_id = c.id from cycles c where t.company_id = %s and c.company_id = t.company_id"
+        "   and c.project_id = t.project_id and c.number = 1 and t.number %% 2 = 0",
+        (firm.id,),
     )
     return grounds[0]
 
@@ -246,6 +270,13 @@ NAMED: dict[str, tuple[Statement, str, set[str], dict[str, Any]]] = {
     ),
     "a member's own, newest first": (
         listed("mine", "member_id"), "tasks_of_assignee", {"company_id", "assigned_to"}, {},
+    ),
+    "a cycle, newest first": (listed("cycle_id is"), "tasks_of_cycle", {"company_id", "cycle_id"}, {}),
+    "a cycle, the next page": (
+        listed("cycle_id is", after=True), "tasks_of_cycle", {"company_id", "cycle_id", "created_at"}, AT_DATE,
+    ),
+    "a member's cycle, newest first": (
+        listed("cycle_id is", "member_id"), "tasks_of_cycle", {"company_id", "cycle_id"}, {},
     ),
     "a board column, from the top": (
         listed("column_id is", field="position", descending=False), "tasks_on_board", {"company_id", "column_id"}, {},
@@ -333,6 +364,7 @@ def test_a_board_reads_each_column_in_its_order(seeded: Seeded, by_key: bool) ->
 FILTERS = [
     *(f"{name} {how}" for name in (*task_reader._BY_ID, *task_reader._BY_WORD) for how in ("is", "among")),
     "assigned_to none",
+    "cycle_id none",
     "deadline_before",
     "deadline_after",
     "updated_after",
@@ -354,13 +386,13 @@ def several(values: dict[str, Any], name: str) -> dict[str, Any]:
     return {name: [values[name], values[name]]}
 
 
-def read_by_company(plan: dict[str, Any]) -> bool:
-    """Whether every way to the tasks is by an index, within the company."""
-    found = conditions(plan)
+def read_by_company(plan: dict[str, Any], table: str = "tasks") -> bool:
+    """Whether every way to the table's rows is by an index, within the company."""
+    found = conditions(plan, table)
     return (
         bool(found)
         and all("company_id" in condition for condition in found.values())
-        and not [node for node in reads_of(plan) if node["Node Type"] == "Seq Scan"]
+        and not [node for node in reads_of(plan, table) if node["Node Type"] == "Seq Scan"]
     )
 
 
@@ -386,6 +418,71 @@ def test_every_sort_stays_within_the_company_by_an_index(
     for null in (False, True) if task_reader.SORTS[field].nullable and after else (False,):
         plan = small.plan(listed(field=field, descending=descending, after=after, null=null), **values)
         assert read_by_company(plan), plan
+
+
+@pytest.mark.parametrize("finished_too", [False, True])
+def test_the_tasks_that_leave_a_cycle_are_found_by_its_index(seeded: Seeded, finished_too: bool) -> None:
+    found = conditions(seeded.plan(_leave_cycle(finished_too)))
+    assert set(found) == {"tasks_of_cycle"}
+    assert {"company_id", "cycle_id"} <= set(re.findall(r"\w+", found["tasks_of_cycle"]))
+
+
+# Cycles
+
+CYCLE_CURSORS = {
+    "number": 50,
+    "name": "Cycle 5",
+    "starts_on": "2026-02-01",
+    "ends_on": "2026-02-01",
+    "created_at": AT_DATE["at_value"],
+    "updated_at": AT_DATE["at_value"],
+}
+
+
+def listed_cycles(
+    *filters: str, field: str = "number", descending: bool = True, after: bool = False, null: bool = False
+) -> Statement:
+    sort = Sort(field=field, descending=descending)
+    shape = cycle_reader.Shape(frozenset(filters), sort, after=after, after_null=null, most=MOST, skips=False)
+    return cycle_reader.page_statement(shape)
+
+
+@pytest.mark.parametrize("how", PLANS)
+@pytest.mark.parametrize("member", [False, True])
+def test_a_projects_cycles_are_read_by_an_index_of_the_project(seeded: Seeded, member: bool, how: str) -> None:
+    """They may be sorted: a project has tens of them, not thousands."""
+    plan = getattr(seeded, how)(listed_cycles("project_id is", *(["member_id"] if member else [])))
+    for condition in conditions(plan, "cycles").values():
+        assert {"company_id", "project_id"} <= set(re.findall(r"\w+", condition)), plan
+    assert reads_of(plan, "cycles")
+    assert not [node for node in reads_of(plan, "cycles") if node["Node Type"] == "Seq Scan"], plan
+
+
+@pytest.mark.parametrize("member", [False, True])
+def test_a_cycle_is_found_by_its_id_in_one_index(seeded: Seeded, member: bool) -> None:
+    found = conditions(seeded.plan(cycle_reader.one_statement(frozenset({"member_id"} if member else ()))), "cycles")
+    assert set(found) == {"cycles_pkey"}
+    assert {"company_id", "id"} <= set(re.findall(r"\w+", found["cycles_pkey"]))
+
+
+@pytest.mark.parametrize("name", ["project_id is", "project_id among", "status", "member_id"])
+def test_every_filter_of_cycles_stays_within_the_company_by_an_index(small: Seeded, name: str) -> None:
+    given = several(small.values, name.partition(" ")[0]) if name in ("project_id among", "status") else {}
+    for statement in (listed_cycles(name), cycle_reader.count_statement(frozenset({name}))):
+        plan = small.plan(statement, **given)
+        assert read_by_company(plan, "cycles"), plan
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("field", cycle_reader.SORTS)
+def test_every_sort_of_cycles_stays_within_the_company_by_an_index(
+    small: Seeded, field: str, descending: bool, after: bool
+) -> None:
+    values = {"at_value": CYCLE_CURSORS[field]} if after else {}
+    for null in (False, True) if cycle_reader.SORTS[field].nullable and after else (False,):
+        plan = small.plan(listed_cycles(field=field, descending=descending, after=after, null=null), **values)
+        assert read_by_company(plan, "cycles"), plan
 
 
 # Leakproof operators
@@ -458,6 +555,23 @@ def project_statements() -> Iterator[Any]:
         )
 
 
+def cycle_statements() -> Iterator[Any]:
+    base = cycle_reader.select(cycle_reader.cycles.c.id)
+    yield cycle_reader._filtered(base, frozenset({"project_id is", "project_id among", "status", "member_id"}))
+    for key in cycle_reader.SORTS.values():
+        for null in (False, True):
+            yield ordered(
+                base,
+                key=key,
+                id_column=cycle_reader.cycles.c.id,
+                sort=Sort(field="any", descending=null),
+                after=True,
+                after_null=null and key.nullable,
+                most=MOST,
+                skips=null,
+            )
+
+
 def operator_of(connection: psycopg.Connection[Any], left: str, symbol: str, right: str) -> tuple[Any, ...] | None:
     types = {"timestamp with time zone": "timestamptz"}
     return connection.execute(
@@ -468,7 +582,7 @@ def operator_of(connection: psycopg.Connection[Any], left: str, symbol: str, rig
 
 
 def test_every_operator_of_a_filter_or_cursor_is_leakproof(superuser: psycopg.Connection[Any]) -> None:
-    found = set().union(*(compared(core) for core in (*task_statements(), *project_statements())))
+    found = set().union(*(compared(core) for core in (*task_statements(), *project_statements(), *cycle_statements())))
     assert {left for left, _, _ in found} >= {"uuid", "text", "date", "smallint", "integer"}
     leaking = {each for each in found if operator_of(superuser, *each) != (True,)}
     assert leaking == set()

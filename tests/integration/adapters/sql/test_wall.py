@@ -282,6 +282,14 @@ def test_a_task_cannot_stand_in_a_column_of_another_project(
         superuser_transaction.execute("update tasks set column_id = %s where id = %s", (there.columns[0], task))
 
 
+def test_a_task_cannot_stand_in_a_cycle_of_another_project(
+    superuser_transaction: psycopg.Connection[Any], firm: Firm
+) -> None:
+    task, cycle = firm.task(firm.project()), firm.cycle(firm.project())
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        superuser_transaction.execute("update tasks set cycle_id = %s where id = %s", (cycle, task))
+
+
 # The compile hook: it holds for the superuser too
 
 

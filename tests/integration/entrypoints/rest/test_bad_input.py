@@ -76,15 +76,16 @@ MALFORMED = {
 class World:
     """A person, one of everything, and what there is in the company."""
 
-    def __init__(self, api: Api, conformance: Conformance, ann: Person, project: Any, task: Any) -> None:
+    def __init__(self, api: Api, conformance: Conformance, ann: Person, project: Any, task: Any, cycle: Any) -> None:
         self.api, self.conformance, self.ann, self.project, self.task = api, conformance, ann, project, task
         self._ids = {
             "project_id": project["id"],
             "task_id": task["id"],
-            "company_id": ann.company_id,
             "user_id": ann.user_id,
             "invitation_id": str(uuid4()),
             "session_id": ann.session_id,
+            "cycle_id": cycle["id"],
+            "company_id": ann.company_id,
         }
         self._tables = [
             row[0]
@@ -135,6 +136,7 @@ class World:
             "openCompany": {"name": "x"},
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
+            "createCycle": {"project_id": self.project["id"], "name": "x"},
             "moveTask": {"new_status": "todo"},
             "createUser": {"name": "x", "email": f"{uuid4().hex}@example.com"},
             "sendInvitation": {"email": f"{uuid4().hex}@example.com"},
@@ -147,7 +149,7 @@ class World:
 async def world(api: Api, conformance: Conformance) -> World:
     ann = await api.register()
     project = await ann.project()
-    return World(api, conformance, ann, project, await ann.task(project))
+    return World(api, conformance, ann, project, await ann.task(project), await ann.cycle(project))
 
 
 def is_string(conformance: Conformance, schema: dict[str, Any]) -> bool:

@@ -28,13 +28,21 @@ def assert_refused(response: httpx.Response, status: int, code: str | None = Non
 class World:
     """A person with one of everything, and the paths of every operation filled in with it."""
 
-    def __init__(self, ann: Person, project: dict[str, Any], task: dict[str, Any], conformance: Conformance) -> None:
+    def __init__(
+        self,
+        ann: Person,
+        project: dict[str, Any],
+        task: dict[str, Any],
+        cycle: dict[str, Any],
+        conformance: Conformance,
+    ) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
         self._ids = {
             "project_id": project["id"],
             "task_id": task["id"],
-            "company_id": ann.company_id,
             "session_id": ann.session_id,
+            "cycle_id": cycle["id"],
+            "company_id": ann.company_id,
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -55,7 +63,7 @@ class World:
 async def world(api: Api, conformance: Conformance) -> World:
     ann = await api.register()
     project = await ann.project()
-    return World(ann, project, await ann.task(project), conformance)
+    return World(ann, project, await ann.task(project), await ann.cycle(project), conformance)
 
 
 def is_signed_in(operation: dict[str, Any]) -> bool:
@@ -411,6 +419,7 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
     bodies: dict[str, dict[str, Any]] = {
         "/projects": {"name": "x"},
         "/tasks": {"title": "x", "project_id": world.project["id"]},
+        "/cycles": {"name": "x", "project_id": world.project["id"]},
         "/companies": {"name": "x"},
         "/auth/register": {"name": "x", "email": f"{uuid4().hex}@example.com", "password": PASSWORD},
     }
@@ -437,6 +446,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         (even, even, even, task["id"]),
     )
     api.sql("update projects set created_at = %s, updated_at = %s where id = %s", (even, even, world.project["id"]))
+    api.sql("update cycles set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
     api.sql("update companies set created_at = %s, updated_at = %s where id = %s", (even, even, ann.company_id))
     api.sql(
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",

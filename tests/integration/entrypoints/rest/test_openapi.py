@@ -16,6 +16,7 @@ OPERATIONS = {
     "listProjects", "openProject", "getProject", "changeProject", "deleteProject", "getProjectProgress", "getBoard",
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
     "listLoginSessions", "revokeLoginSession", "stepUp", "changePassword",
+    "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
 }  # fmt: skip
 # What nobody edits has no version, so there is none to be stale.
 UNVERSIONED = {"/api/v1/auth/sessions/{session_id}", "/api/v1/invitations/{invitation_id}"}
@@ -155,7 +156,7 @@ async def test_headers_that_change_an_operation_are_in_the_document(conformance:
             assert "Idempotency-Key" in headers, path
         else:
             assert "Idempotency-Key" not in headers, path
-        if method in ("patch", "delete") or path.endswith("/complete"):
+        if method in ("patch", "delete") or path.endswith(("/complete", "/start")):
             assert ("If-Match" in headers) is (path not in UNVERSIONED), f"{method} {path}"
         if "304" in operation["responses"]:
             assert "If-None-Match" in headers, f"{method} {path}"

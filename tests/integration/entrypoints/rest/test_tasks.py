@@ -90,6 +90,7 @@ async def test_a_new_task_says_everything_about_itself(api: Api) -> None:
         "column_id": column_of(board, "todo")["id"],
         "deadline": "2026-12-24",
         "project_id": project["id"],
+        "cycle_id": None,
         "assigned_to": ann.user_id,
         "assigned_to_name": "Ann Miller",
         "created_by": ann.user_id,
@@ -112,6 +113,7 @@ async def test_what_is_left_out_has_the_usual_value(api: Api) -> None:
         "priority": "medium",
         "status": "todo",
         "deadline": None,
+        "cycle_id": None,
         "assigned_to": None,
         "assigned_to_name": None,
     }.items():

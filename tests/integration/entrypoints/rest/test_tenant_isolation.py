@@ -7,7 +7,7 @@ it does not, the test has to be taught how to fill the operation in.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -32,6 +32,10 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
 }
 # They would end the caller's own access, or need a link that somebody else made: tried in tests of their own.
 NOT_CARRIED_OUT = {"leaveCompany", "deleteCompany", "acceptInvitation"}
+# What has to be done with own things before the operation succeeds.
+BEFORE: dict[str, Callable[["Side"], Awaitable[httpx.Response]]] = {
+    "completeCycle": lambda side: side.person.post(f"/cycles/{side.cycle['id']}/start"),
+}
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
 ACTING = {"login", "refresh"}
 
@@ -43,13 +47,14 @@ class Side:
         self,
         person: Person,
         project: dict[str, Any],
+        cycle: dict[str, Any],
         task: dict[str, Any],
         other: dict[str, Any],
         *,
         user: dict[str, Any],
         invitation: dict[str, Any],
     ) -> None:
-        self.person, self.project, self.task, self.other = person, project, task, other
+        self.person, self.project, self.cycle, self.task, self.other = person, project, cycle, task, other
         self.user, self.invitation = user, invitation
         self.refresh_token = ""
 
@@ -58,6 +63,7 @@ class Side:
         return {
             "project_id": [self.project["id"], self.project["key"]],
             "task_id": [self.task["id"], self.task["key"]],
+            "cycle_id": [self.cycle["id"]],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
             "invitation_id": [self.invitation["id"]],
@@ -68,6 +74,8 @@ class Side:
         """By the name of the query's parameter or the body's field."""
         return {
             "project_id": [self.project["id"]],
+            "cycle_id": [self.cycle["id"]],
+            "carry_over_to": [self.cycle["id"]],
             "column_id": [self.task["column_id"]],
             "assigned_to": [self.person.user_id],
             "created_by": [self.person.user_id],
@@ -80,10 +88,11 @@ class Side:
 async def settled(person: Person, key: str | None = None) -> Side:
     """Fresh things of a person's own, so that what one request does to them is no matter to the next."""
     project = await person.project(**({"key": key} if key else {}))
-    tasks = [await person.task(project, assigned_to=person.user_id) for _ in range(2)]
     user = await person.post("/users", {"name": "Robot", "kind": "service"})
     invitation = await person.post("/invitations", {"email": f"{uuid4().hex}@example.com"})
-    return Side(person, project, *tasks, user=user.json(), invitation=invitation.json())
+    cycle = await person.cycle(project)
+    tasks = [await person.task(project, assigned_to=person.user_id, cycle_id=cycle["id"]) for _ in range(2)]
+    return Side(person, project, cycle, *tasks, user=user.json(), invitation=invitation.json())
 
 
 def uuid_fields(conformance: Conformance, operation: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -197,6 +206,9 @@ async def probe(
     async def fresh() -> Side:
         side = await settled(await signed_in())
         await refreshed(api, side)
+        if operation_id in BEFORE:
+            prepared = await BEFORE[operation_id](side)
+            assert prepared.is_success, prepared.text
         return side
 
     async def signed_in() -> Person:
@@ -296,7 +308,9 @@ async def test_the_owner_of_another_company_reaches_nothing(api: Api, conformanc
     victim, attacker = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
     before = snapshot(api, victim.company_id)
-    assert all(before[table] for table in ("companies", "users", "projects", "tasks", "events", "board_columns"))
+    assert all(
+        before[table] for table in ("companies", "users", "projects", "cycles", "tasks", "events", "board_columns")
+    )
     compared = await probe(
         api, conformance, attacker, foreign, own_companies=frozenset({attacker.company_id}), foreign_users=[]
     )
