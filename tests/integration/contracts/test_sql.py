@@ -24,6 +24,7 @@ from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
+from tests import pooler
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -142,7 +143,7 @@ class SqlWorld:
 
 @pytest.fixture(scope="module")
 async def sql_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
-    database = Database(url=test_database.application)
+    database = Database(url=test_database.product, prepared_statements=not pooler.is_wanted())
     try:
         await database.open()
         with psycopg.connect(test_database.superuser, autocommit=True) as superuser:
