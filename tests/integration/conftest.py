@@ -76,15 +76,20 @@ def _with(url: str, *, database: str, user: str | None = None) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}@{place}", path=f"/{database}"))
 
 
+def make_owner(superuser_url: str) -> None:
+    """Makes the role that owns databases and migrates them; the application's role is made by migrating."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create role {} login createrole nosuperuser password {}").format(
+                sql.Identifier(OWNER), sql.Literal(PASSWORD)
+            )
+        )
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     with servers.postgres() as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create role {} login createrole nosuperuser password {}").format(
-                    sql.Identifier(OWNER), sql.Literal(PASSWORD)
-                )
-            )
+        make_owner(url)
         if not pooler.is_wanted():
             yield Server(superuser=url)
             return
