@@ -33,7 +33,7 @@ def with_small_disk() -> Iterator[SmallDisk]:
     if servers.kind() == "containers":
         from testcontainers.community.postgres import PostgresContainer
 
-        container = PostgresContainer("postgres:15", driver=None).with_tmpfs_mount(
+        container = PostgresContainer(servers.POSTGRES, driver=None).with_tmpfs_mount(
             "/small", f"size={_SIZE},mode=0777"
         )
         with container:
