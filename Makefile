@@ -38,9 +38,6 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --quiet-on-success 2>/dev/null || $(BIN)/lint-imports
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
-	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/ci.yml
-	$(BIN)/pre-commit validate-config
 	$(BIN)/python -m pytest tests/unit/architecture
 
 test: $(STAMP)

@@ -132,9 +132,7 @@ async def test_prepared_statements_do_not_survive_it_which_is_what_the_setting_i
     assert failures <= {psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName}
 
 
-def test_a_server_may_start_and_migrate_with_the_poolers_address(
-    pooled_url: str, test_database: TestDatabase
-) -> None:
+def test_a_server_may_start_and_migrate_with_the_poolers_address(pooled_url: str, test_database: TestDatabase) -> None:
     migrate(owner_url=test_database.owner, application_url=pooled_url)
     check_database(pooled_url)
 
