@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
+# A socket's path, or host and port.
+Place = str | tuple[str, int]
+
+
 class Counter:
     """How many round trips began since it was last reset."""
 
@@ -23,17 +27,17 @@ class Counter:
 
 @contextmanager
 def counted(url: str) -> Iterator[Counter]:
-    """A counter, and a URL that leads through it to the socket of `url`."""
+    """A counter, and a URL that leads through it to the server of `url`, by its socket or by TCP."""
     parts = urlsplit(url)
     asked = parse_qs(parts.query)
-    socket = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
+    place: Place = (parts.hostname or "localhost", parts.port or 5432)
+    if "host" in asked:
+        place = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
     counter = Counter(url)
     loop = asyncio.new_event_loop()
 
     async def begin() -> asyncio.Server:
-        return await asyncio.start_server(
-            lambda reader, writer: _relay(reader, writer, socket, counter), "127.0.0.1", 0
-        )
+        return await asyncio.start_server(lambda reader, writer: _relay(reader, writer, place, counter), "127.0.0.1", 0)
 
     server = loop.run_until_complete(begin())
     port = server.sockets[0].getsockname()[1]
@@ -49,8 +53,11 @@ def counted(url: str) -> Iterator[Counter]:
         thread.join(timeout=10)
 
 
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket: str, counter: Counter) -> None:
-    from_database, to_database = await asyncio.open_unix_connection(socket)
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: Place, counter: Counter) -> None:
+    if isinstance(place, str):
+        from_database, to_database = await asyncio.open_unix_connection(place)
+    else:
+        from_database, to_database = await asyncio.open_connection(*place)
     answered = True
 
     async def ask() -> None:
