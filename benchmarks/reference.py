@@ -45,13 +45,13 @@ LIST = (
     + " order by t.created_at desc, t.id desc"
 )
 ONE = _VIEW.format(tasks="tasks") + " where t.company_id = %(company)s and t.deleted_at is null and t.id = %(id)s"
-# All columns of the board on the left, so that an empty one is there too; the names of people by their keys.
+# The columns, an empty one too, with their cards; counted beside them, once each.
 BOARD = (
     """
-select c.id, c.name, c.category, c.position, c.wip_limit,
-       (select count(*) from tasks n where n.company_id = c.company_id and n.column_id = c.id and n.deleted_at is null),
-       t.*
+select c.id, c.name, c.category, c.position, c.wip_limit, n.cards, t.*
   from board_columns c
+ cross join lateral (select count(*) as cards from tasks
+                      where company_id = c.company_id and column_id = c.id and deleted_at is null) n
   left join lateral (
 """
     + _VIEW.format(tasks="tasks")
