@@ -35,22 +35,33 @@ def counted(url: str) -> Iterator[Counter]:
         place = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
     counter = Counter(url)
     loop = asyncio.new_event_loop()
+    # A loop of its own, since whoever measures may stand in one.
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
 
     async def begin() -> asyncio.Server:
         return await asyncio.start_server(lambda reader, writer: _relay(reader, writer, place, counter), "127.0.0.1", 0)
 
-    server = loop.run_until_complete(begin())
-    port = server.sockets[0].getsockname()[1]
-    address = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
-    counter.url = urlunsplit(parts._replace(netloc=address, query="sslmode=disable&gssencmode=disable"))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
+    async def end(server: asyncio.Server) -> None:
+        server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     try:
-        yield counter
+        server = asyncio.run_coroutine_threadsafe(begin(), loop).result(timeout=10)
+        try:
+            port = server.sockets[0].getsockname()[1]
+            address = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+            counter.url = urlunsplit(parts._replace(netloc=address, query="sslmode=disable&gssencmode=disable"))
+            yield counter
+        finally:
+            asyncio.run_coroutine_threadsafe(end(server), loop).result(timeout=10)
     finally:
-        loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=10)
+        loop.close()
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: Place, counter: Counter) -> None:
@@ -68,7 +79,6 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pla
                 counter.trips += 1
             to_database.write(chunk)
             await to_database.drain()
-        to_database.close()
 
     async def answer() -> None:
         nonlocal answered
@@ -76,6 +86,14 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pla
             answered = True
             writer.write(chunk)
             await writer.drain()
-        writer.close()
 
-    await asyncio.gather(ask(), answer(), return_exceptions=True)
+    # Whichever side ends the conversation ends it for both.
+    talks = [asyncio.ensure_future(talk) for talk in (ask(), answer())]
+    try:
+        await asyncio.wait(talks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+        for end in (writer, to_database):
+            end.close()
