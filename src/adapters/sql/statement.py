@@ -48,10 +48,8 @@ class Statement:
         statement = type(self).__new__(type(self))
         statement.order = (*self.order, "rows")
         statement.given = self.given
-        statement.text = (
-            f"WITH changed AS ({self.text} RETURNING 1) "
-            f"SELECT 1 / (count(*) = ${len(statement.order)}::bigint)::integer FROM changed"
-        )
+        fits = f"(count(*) = ${len(statement.order)}::bigint)::integer"
+        statement.text = f"WITH changed AS ({self.text} RETURNING 1) SELECT 1 / {fits} FROM changed"  # noqa: S608
         return statement
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:
