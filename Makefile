@@ -4,10 +4,12 @@
 #   make install   .venv alone
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
+#   make test-pooler  the integration tests once more, with PgBouncer between the product and PostgreSQL
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make openapi   write docs/openapi/<version>.json, the document of this release
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 #   make image     the container image flowtrack:local
+#   make smoke     that image, alone and by compose.yaml, as an operator would start it
 #   make migrate   bring the database to the present shape
 
 PYTHON ?= python3
@@ -15,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test bench openapi lock migrate image clean
+.PHONY: run install check test test-pooler bench openapi lock migrate image smoke clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -42,6 +44,10 @@ check: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
 
+test-pooler: export FLOWTRACK_TEST_POOLER = pgbouncer
+test-pooler: $(STAMP)
+	$(BIN)/python -m pytest $(or $(ARGS),tests/integration)
+
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
@@ -56,8 +62,18 @@ lock: $(STAMP)
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null)
+# Only what anybody could open, and never a password that a remote's address may hold.
+SOURCE = $(shell git remote get-url origin 2>/dev/null | sed -n 's|^https://\([^/@]*@\)\{0,1\}|https://|p')
+
 image:
-	docker build --tag $(or $(IMAGE),flowtrack:local) .
+	docker build --tag $(or $(IMAGE),flowtrack:local) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$(or $(REVISION),unknown) --build-arg SOURCE=$(or $(SOURCE),unknown) .
+
+smoke:
+	.ci/smoke-image
+	.ci/smoke-compose
 
 migrate: $(STAMP)
 	$(BIN)/flowtrack migrate

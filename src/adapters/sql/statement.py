@@ -10,6 +10,7 @@ from sqlalchemy.sql.expression import ClauseElement
 # `$1`, `$2`: what PostgreSQL itself reads, so that nothing is rewritten when a statement is executed.
 DIALECT: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call,unused-ignore]
 
+_PLAIN_CHANGE = re.compile(r"\s*(UPDATE|DELETE|INSERT)\s", re.IGNORECASE)
 _NAMED = re.compile(r"%\((\w+)\)s")
 
 
@@ -35,6 +36,20 @@ class Statement:
         numbers = {name: f"${place}" for place, name in enumerate(statement.order, 1)}
         statement.text = _NAMED.sub(lambda found: numbers[found[1]], text)
         statement.given = {}
+        return statement
+
+    def counted(self) -> Self | None:
+        """The same UPDATE, DELETE or INSERT, which fails with a division by zero unless it changes `:rows` rows.
+
+        None for a statement that cannot stand inside another one.
+        """
+        if not _PLAIN_CHANGE.match(self.text) or "RETURNING" in self.text:
+            return None
+        statement = type(self).__new__(type(self))
+        statement.order = (*self.order, "rows")
+        statement.given = self.given
+        fits = f"(count(*) = ${len(statement.order)}::bigint)::integer"
+        statement.text = f"WITH changed AS ({self.text} RETURNING 1) SELECT 1 / {fits} FROM changed"  # noqa: S608
         return statement
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:

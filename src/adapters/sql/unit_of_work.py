@@ -1,7 +1,10 @@
 """One transaction of one actor in one company: repositories exist only on it."""
 
+from functools import cache
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+
+import psycopg
 
 from adapters.sql import event_log, once_ledger
 from adapters.sql.connection import COMMIT, Connection, Database, Opened, execute
@@ -22,11 +25,24 @@ class Write(NamedTuple):
     rows: int | None
 
 
+@cache
+def _counted(statement: Statement) -> Statement | None:
+    return statement.counted()
+
+
+def _counting(write: Write) -> Asked:
+    """What is sent with the commit: nothing of that is carried out if too few or too many rows are changed."""
+    counted = _counted(write.statement) if write.rows is not None else None
+    if counted is None:
+        return Asked(write.statement, write.values)
+    return Asked(counted, {**write.values, "rows": write.rows})
+
+
 class SqlUnitOfWork:
     """The transaction itself; features add their repositories to it.
 
     Writes are collected and sent in one pipeline together with the events, the Idempotency-Key and COMMIT: an insert
-    and its event cost one round trip. Where a write must hit a row, the writes go first, alone, and are counted.
+    and its event cost one round trip. A write that must hit a row counts by itself, and breaks the pipeline off.
 
     A `lazy` one, for use cases that begin by loading, sends BEGIN and the opening statement with what is fetched first;
     there is no `actor` before.
@@ -89,9 +105,9 @@ class SqlUnitOfWork:
         if self._connection is None:
             await self._open([])
         assert self._opened is not None, "the unit of work is not open"
-        if any(write.rows is not None for write in self._writes):
+        if not all(write.rows is None or _counted(write.statement) for write in self._writes):
             await self.flush()
-        asked = [Asked(write.statement, write.values) for write in self._writes]
+        asked = [_counting(write) for write in self._writes]
         place = len(asked)
         if self._facts:
             actor, at = self.actor, self._clock.now()
@@ -102,7 +118,10 @@ class SqlUnitOfWork:
                 asked[place] = Asked(event_log.APPEND_AND_KEEP, {**asked[place].values, **values})
             else:
                 asked.append(Asked(self._keep, values))
-        done = await execute(self._open_connection, *asked, Asked(COMMIT, {}))
+        try:
+            done = await execute(self._open_connection, *asked, Asked(COMMIT, {}))
+        except psycopg.errors.DivisionByZero as error:
+            raise ChangedMeanwhile from error
         seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
         self._writes, self._facts = [], []
         return seq

@@ -100,6 +100,14 @@ class DatabaseAway(Unavailable):
     title = "The database cannot be reached at the moment"
 
 
+class StorageFull(Unavailable):
+    """What was asked for needs more room than the database has left. Nothing of it was done; reads go on."""
+
+    code = "service.storage_full"
+    title = "There is no room to store this until the operator makes some"
+    retry_after = 60
+
+
 class Contended(Unavailable):
     code = "service.contended"
     title = "Others were changing the same things; try again"

@@ -90,6 +90,11 @@ def encoded_list(views: list[Any]) -> bytes:
     return _encode([write(*view) for view in views])
 
 
+def nested_list(views: list[Any]) -> msgspec.Raw:
+    """The same as a part of something larger."""
+    return msgspec.Raw(encoded_list(views))
+
+
 def encoded(value: Any) -> bytes:
     """Anything that is made of structures, dicts and plain values."""
     return _encode(value)

@@ -23,6 +23,7 @@ from core.kernel.errors import (
     NotFound,
     Refusal,
     Stale,
+    StorageFull,
     TooMany,
     Unauthenticated,
     Unavailable,
@@ -207,7 +208,7 @@ def problem_responses(
     *verbs: Callable[..., object], signed_in: bool = True, also: Iterable[type[Refusal]] = (), body: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, from what its use cases raise: for OpenAPI and the tests."""
-    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, Contended]
+    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, StorageFull, Contended]
     for verb in verbs:
         kinds.extend(refusals_of(verb))
     codes: dict[int, list[str]] = {}

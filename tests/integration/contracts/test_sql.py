@@ -28,6 +28,7 @@ from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
 from tests.contracts.cycles import CycleContract
+from tests import pooler
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -154,7 +155,7 @@ class SqlWorld:
 
 @pytest.fixture(scope="module")
 async def sql_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
-    database = Database(url=test_database.application)
+    database = Database(url=test_database.product, prepared_statements=not pooler.is_wanted())
     try:
         await database.open()
         with psycopg.connect(test_database.superuser, autocommit=True) as superuser:

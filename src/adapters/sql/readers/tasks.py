@@ -190,16 +190,10 @@ def _tag(by_key: bool, member: bool) -> Statement:
 
 
 @cache
-def _board(by_key: bool, member: bool) -> Statement:
-    cards = (
-        select(*task_columns(), tasks.c.rank)
-        .select_from(_with_names())
-        .where(tasks.c.column_id == board_columns.c.id)
-        .order_by(tasks.c.rank, tasks.c.id)
-        .limit(bindparam("most", type_=Integer))
-        .lateral("cards")
-    )
-    counted = select(func.count()).where(tasks.c.column_id == board_columns.c.id).select_from(tasks).scalar_subquery()
+def _columns(by_key: bool, member: bool) -> Statement:
+    """The columns of a board. Counted beside them, once each: within them it would be once a card."""
+    counted = select(func.count().label("cards")).select_from(tasks).where(tasks.c.column_id == board_columns.c.id)
+    each = counted.lateral("counted")
     query = (
         select(
             projects.c.id,
@@ -208,12 +202,34 @@ def _board(by_key: bool, member: bool) -> Statement:
             board_columns.c.category,
             board_columns.c.position,
             board_columns.c.wip_limit,
-            counted,
-            *(column for column in cards.c if column.key != "rank"),
+            each.c.cards,
         )
-        .select_from(projects.join(board_columns, board_columns.c.project_id == projects.c.id).outerjoin(cards, true()))
+        .select_from(projects.join(board_columns, board_columns.c.project_id == projects.c.id).join(each, true()))
         .where(named_project(by_key))
-        .order_by(board_columns.c.position, board_columns.c.id, cards.c.rank, cards.c.id)
+        .order_by(board_columns.c.position, board_columns.c.id)
+    )
+    return Statement(query.where(is_member_of(projects.c.id)) if member else query)
+
+
+@cache
+def _cards(by_key: bool, member: bool) -> Statement:
+    """The first cards of each column, in order."""
+    first = (
+        select(tasks)
+        .where(tasks.c.column_id == board_columns.c.id)
+        .order_by(tasks.c.rank, tasks.c.id)
+        .limit(bindparam("most", type_=Integer))
+        .lateral("first")
+    )
+    query = (
+        select(*task_columns(first))
+        .select_from(
+            projects.join(board_columns, board_columns.c.project_id == projects.c.id)
+            .join(first, true())
+            .outerjoin(_assignees, _assignees.c.id == first.c.assigned_to)
+        )
+        .where(named_project(by_key))
+        .order_by(first.c.rank, first.c.id)
     )
     return Statement(query.where(is_member_of(projects.c.id)) if member else query)
 
@@ -258,20 +274,20 @@ class SqlTaskReader:
     async def board(
         self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
     ) -> Answer[BoardView | None]:
-        values: dict[str, Any] = {"ref": ref_value(ref), "most": tasks_per_column}
+        values: dict[str, Any] = {"ref": ref_value(ref)}
         if visible.member_id is not None:
             values["member_id"] = visible.member_id
-        statement = _board(not isinstance(ref, UUID), visible.member_id is not None)
-        rows, seq, _ = await self._database.rows(actor, statement, values)
+        shape = not isinstance(ref, UUID), visible.member_id is not None
+        cards = (_cards(*shape), {**values, "most": tasks_per_column})
+        found = await self._database.rows(actor, _columns(*shape), values, also=cards)
         columns: dict[UUID, ColumnView] = {}
-        for row in rows:
-            column = columns.get(row[1])
-            if column is None:
-                over = row[5] is not None and row[6] > row[5]
-                column = columns[row[1]] = ColumnView(row[1], row[2], row[3], row[4], row[5], over, row[6], [])
-            if row[7] is not None:
-                column.tasks.append(TaskView._make(row[7:]))
-        return Answer(BoardView(rows[0][0], list(columns.values())) if rows else None, seq)
+        for _, column, name, category, position, limit, count in found.rows:
+            over = limit is not None and count > limit
+            columns[column] = ColumnView(column, name, category, position, limit, over, count, [])
+        for row in found.also:
+            card = TaskView._make(row)
+            columns[card.column_id].tasks.append(card)
+        return Answer(BoardView(found.rows[0][0], list(columns.values())) if columns else None, found.seq)
 
 
 def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:

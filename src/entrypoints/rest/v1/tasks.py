@@ -367,8 +367,5 @@ async def get_board(
 
 def _board_body(board: BoardView) -> bytes:
     shape: Any = ColumnView
-    columns = [
-        answers.mirror(shape)(*column[:-1], [answers.as_written(task) for task in column.tasks])
-        for column in board.columns
-    ]
+    columns = [answers.mirror(shape)(*column[:-1], answers.nested_list(column.tasks)) for column in board.columns]
     return answers.encoded(answers.mirror(BoardView)(board.project_id, columns))

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.sql.connection import Database
 from adapters.system.clock import SystemClock
+from tests import pooler
 from tests.integration.adapters.sql.firms import Firm, Firms
 from tests.integration.conftest import TestDatabase
 
@@ -57,13 +58,13 @@ async def no_context_is_left(database: Database) -> None:
 
 @pytest.fixture
 async def narrow(test_database: TestDatabase) -> AsyncIterator[Database]:
-    async with narrow_database(test_database.application) as database:
+    async with narrow_database(test_database.product, prepared_statements=not pooler.is_wanted()) as database:
         yield database
 
 
 @pytest.fixture(scope="session")
 async def database(test_database: TestDatabase) -> AsyncIterator[Database]:
-    async with opened(Database(url=test_database.application)) as found:
+    async with opened(Database(url=test_database.product, prepared_statements=not pooler.is_wanted())) as found:
         yield found
 
 

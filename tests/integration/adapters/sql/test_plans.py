@@ -356,9 +356,10 @@ def test_a_task_is_found_by_its_id_or_key_in_one_index(seeded: Seeded, by_key: b
 
 @pytest.mark.parametrize("by_key", [False, True])
 def test_a_board_reads_each_column_in_its_order(seeded: Seeded, by_key: bool) -> None:
-    plan = seeded.plan(task_reader._board(by_key, False), ref=seeded.project.key if by_key else seeded.project.id)
-    assert not [node for node in reads_of(plan) if node["Node Type"] == "Seq Scan"], plan
-    assert "tasks_on_board" in conditions(plan)
+    for asked in (task_reader._columns, task_reader._cards):
+        plan = seeded.plan(asked(by_key, False), ref=seeded.project.key if by_key else seeded.project.id)
+        assert not [node for node in reads_of(plan) if node["Node Type"] == "Seq Scan"], plan
+        assert "tasks_on_board" in conditions(plan)
 
 
 FILTERS = [

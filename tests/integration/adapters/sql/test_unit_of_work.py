@@ -117,6 +117,30 @@ async def test_a_change_takes_back_the_writes_beside_it_when_it_hits_nothing(dat
     assert firm.count("tasks") == 0
 
 
+@pytest.mark.parametrize("own", ["", " RETURNING id"])
+@pytest.mark.parametrize("must", [0, 1, 2, 3])
+async def test_a_write_has_to_change_as_many_rows_as_it_says(
+    database: Database, firm: Firm, own: str, must: int
+) -> None:
+    """Also one with a RETURNING of its own, which cannot stand inside another statement."""
+    project = firm.project()
+    for _ in range(2):
+        firm.task(project)
+    change = Statement.plain(f"UPDATE tasks SET title = %(title)s WHERE project_id = %(project)s{own}")
+    assert (change.counted() is None) is bool(own)
+    async with tasks_of(database, firm.owner) as uow:
+        uow.write(change, {"title": "Changed", "project": project.id}, rows=must)
+        uow.record(Noted(text="changed"))
+        if must == 2:
+            await uow.commit()
+        else:
+            with pytest.raises(ChangedMeanwhile):
+                await uow.commit()
+    expected = "Changed" if must == 2 else "A task"
+    assert firm.sql("select distinct title from tasks where company_id = %s", (firm.id,)) == [(expected,)]
+    assert firm.count("events") == (must == 2)
+
+
 async def test_another_companys_task_cannot_be_saved_by_its_id(database: Database, firm: Firm, other: Firm) -> None:
     project = other.project()
     task_id = other.task(project)

@@ -14,6 +14,7 @@ from core.projects.use_cases.projects import ProjectUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.cli.demo import EMAIL, make_demo_once
 from entrypoints.settings import Settings
+from tests import pooler
 from tests.integration.api import Api
 from tests.integration.conftest import Server, TestDatabase, quick_container, running
 
@@ -42,10 +43,11 @@ def start(database: TestDatabase, data_dir: Path) -> Start:
             data_dir=data_dir,
             secret_key="a secret for tests that is long enough to be one",
             database_url="postgresql://unused",
+            database_prepared_statements=not pooler.is_wanted(),
             _env_file=None,
             **given,
         )
-        container = quick_container(settings, database_url=database.application)
+        container = quick_container(settings, database_url=database.product)
         async with running(container) as client:
             await make_demo_once(container, settings)
             yield Api(client=client, superuser_url=database.superuser)

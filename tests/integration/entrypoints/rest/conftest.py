@@ -69,7 +69,7 @@ def another_app(settings: Settings, test_database: TestDatabase, watch: Watch) -
     @asynccontextmanager
     async def start(*, prepare: Callable[[Container], Any] | None = None, **changes: Any) -> AsyncIterator[Api]:
         changed = Settings(**{**settings.model_dump(), **changes}, _env_file=None)
-        container = quick_container(changed, database_url=test_database.application)
+        container = quick_container(changed, database_url=test_database.product)
         if prepare is not None:
             prepare(container)
         async with running(container) as client:

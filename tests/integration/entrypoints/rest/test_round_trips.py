@@ -1,0 +1,92 @@
+"""How often a request asks PostgreSQL, counted on the wire: latency between the two is what users of a cloud wait for."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from benchmarks import wire
+from entrypoints.settings import Settings
+from tests.integration.api import Api, Person
+from tests.integration.conftest import TestDatabase, quick_container, running
+
+
+class Desk:
+    """One signed-in person with a project of some cards, whose server is reached through a counter."""
+
+    def __init__(self, counter: wire.Counter, person: Person, project: dict[str, Any], cards: list[str]) -> None:
+        self.counter = counter
+        self.person = person
+        self.project = project
+        self.cards = cards
+
+    async def most(self, method: str, path: str, body: Any = None, *, times: int = 4, **more: Any) -> int:
+        """The most round trips that a request took, of several; the first ones, which prepare statements, aside.
+
+        `{card}` and `{other}` in path and body are cards that change from one time to the next.
+        """
+        found = []
+        for turn in range(times + 3):
+            card, other = self.cards[turn], self.cards[-1 - turn]
+            sent = {name: value.format(card=card, other=other) for name, value in (body or {}).items()}
+            if method == "POST":
+                more["headers"] = {"Idempotency-Key": str(uuid.uuid4())}
+            self.counter.reset()
+            answer = await self.person.send(
+                method, path.format(card=card, other=other), **({"json": sent} if body is not None else {}), **more
+            )
+            assert answer.status_code < 300, answer.text
+            found.append(self.counter.trips)
+        return max(found[3:])
+
+
+@pytest.fixture
+async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator[Desk]:
+    with wire.counted(test_database.product) as counter:
+        async with running(quick_container(settings, database_url=counter.url)) as client:
+            person = await Api(client=client, superuser_url=test_database.superuser).register()
+            project = await person.project()
+            cards = [(await person.task(project))["id"] for _ in range(24)]
+            yield Desk(counter, person, project, cards)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tasks",
+        "/tasks?include_total=true",
+        "/tasks/{card}",
+        "/projects",
+        "/projects/{project}/board",
+        "/events?after=0",
+    ],
+)
+async def test_a_read_takes_one(desk: Desk, path: str) -> None:
+    assert await desk.most("GET", path.replace("{project}", desk.project["id"])) == 1
+
+
+async def test_a_new_task_with_a_key_takes_two(desk: Desk) -> None:
+    assert await desk.most("POST", "/tasks", {"project_id": desk.project["id"], "title": "New"}) == 2
+
+
+async def test_a_change_takes_two(desk: Desk) -> None:
+    assert await desk.most("PATCH", "/tasks/{card}", {"title": "Of {other}"}) == 2
+
+
+@pytest.mark.parametrize("to", [{"new_status": "done"}, {"column_id": "last"}])
+async def test_a_move_to_another_column_takes_two(desk: Desk, to: dict[str, str]) -> None:
+    if "column_id" in to:
+        board = (await desk.person.get(f"/projects/{desk.project['id']}/board")).json()
+        to = {"column_id": board["columns"][-1]["id"]}
+    assert await desk.most("PATCH", "/tasks/{card}/move", to) == 2
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_a_move_beside_another_card_takes_three(desk: Desk, side: str) -> None:
+    """The target is at most six."""
+    assert await desk.most("PATCH", "/tasks/{card}/move", {side: "{other}"}) == 3
+
+
+async def test_deleting_takes_two(desk: Desk) -> None:
+    assert await desk.most("DELETE", "/tasks/{card}") == 2
