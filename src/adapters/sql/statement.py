@@ -20,7 +20,7 @@ class Statement:
     Compile at import, or once for each shape: building and compiling costs about as much as executing.
     """
 
-    __slots__ = ("given", "order", "text")
+    __slots__ = ("_counted", "given", "order", "text")
 
     def __init__(self, core: ClauseElement) -> None:
         compiled: Any = core.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
@@ -43,7 +43,12 @@ class Statement:
 
         None for a statement that cannot stand inside another one.
         """
-        if not _PLAIN_CHANGE.match(self.text) or "RETURNING" in self.text:
+        if not hasattr(self, "_counted"):
+            self._counted = self._counting()
+        return self._counted
+
+    def _counting(self) -> Self | None:
+        if not _PLAIN_CHANGE.match(self.text) or "RETURNING" in self.text.upper():
             return None
         statement = type(self).__new__(type(self))
         statement.order = (*self.order, "rows")

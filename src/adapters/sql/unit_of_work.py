@@ -1,6 +1,5 @@
 """One transaction of one actor in one company: repositories exist only on it."""
 
-from functools import cache
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -25,14 +24,9 @@ class Write(NamedTuple):
     rows: int | None
 
 
-@cache
-def _counted(statement: Statement) -> Statement | None:
-    return statement.counted()
-
-
 def _counting(write: Write) -> Asked:
     """What is sent with the commit: nothing of that is carried out if too few or too many rows are changed."""
-    counted = _counted(write.statement) if write.rows is not None else None
+    counted = write.statement.counted() if write.rows is not None else None
     if counted is None:
         return Asked(write.statement, write.values)
     return Asked(counted, {**write.values, "rows": write.rows})
@@ -105,7 +99,7 @@ class SqlUnitOfWork:
         if self._connection is None:
             await self._open([])
         assert self._opened is not None, "the unit of work is not open"
-        if not all(write.rows is None or _counted(write.statement) for write in self._writes):
+        if not all(write.rows is None or write.statement.counted() for write in self._writes):
             await self.flush()
         asked = [_counting(write) for write in self._writes]
         place = len(asked)

@@ -117,7 +117,7 @@ async def test_a_change_takes_back_the_writes_beside_it_when_it_hits_nothing(dat
     assert firm.count("tasks") == 0
 
 
-@pytest.mark.parametrize("own", ["", " RETURNING id"])
+@pytest.mark.parametrize("own", ["", " RETURNING id", " returning id"])
 @pytest.mark.parametrize("must", [0, 1, 2, 3])
 async def test_a_write_has_to_change_as_many_rows_as_it_says(
     database: Database, firm: Firm, own: str, must: int
