@@ -20,6 +20,7 @@ from adapters.sql.connection import Database
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.preflight import NotReady, check_database
+from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -38,6 +39,8 @@ from core.companies.use_cases import CompanyUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.columns import ColumnUseCases
+from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.settings import Settings
 
@@ -86,6 +89,7 @@ class Container(containers.DeclarativeContainer):
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
+    column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
@@ -119,6 +123,12 @@ class Container(containers.DeclarativeContainer):
     )
     task_use_cases = providers.Singleton(
         TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids
+    )
+    deleted_task_use_cases = providers.Singleton(
+        DeletedTaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock
+    )
+    column_use_cases = providers.Singleton(
+        ColumnUseCases, unit_of_work=task_unit_of_work.provider, reader=column_reader, clock=clock, ids=ids
     )
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)

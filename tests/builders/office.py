@@ -14,6 +14,8 @@ from core.realtime.use_cases import EventUseCases
 from core.tasks.model import Status, Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.columns import ColumnUseCases
+from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.passwords import CheapPasswords
@@ -40,6 +42,12 @@ class Office:
         self.passwords = CheapPasswords()
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
+        self.deleted_tasks = DeletedTaskUseCases(
+            unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, clock=self.clock
+        )
+        self.board_columns = ColumnUseCases(
+            unit_of_work=self.world.task_unit_of_work, reader=self.world.column_reader, **both
+        )
         self.boards = BoardUseCases(reader=self.world.task_reader)
         self.events = EventUseCases(reader=self.world.event_reader)
         self.projects = ProjectUseCases(

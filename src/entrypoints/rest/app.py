@@ -17,7 +17,7 @@ from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
-from entrypoints.rest.v1 import auth, companies, events, projects, tasks
+from entrypoints.rest.v1 import auth, boards, columns, companies, events, projects, tasks
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
@@ -90,6 +90,8 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (
         tasks.router,
+        boards.router,
+        columns.router,
         projects.router,
         events.router,
         companies.router,

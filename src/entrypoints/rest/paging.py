@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -42,7 +43,9 @@ def sort_of(given: str) -> Sort:
     return Sort(field=given.removeprefix("-"), descending=given.startswith("-"))
 
 
-def listed(request: Request, answer: Answer[Page[Any]]) -> Response:
+def listed(
+    request: Request, answer: Answer[Page[Any]], *, write: Callable[[list[Any]], bytes] = encoded_list
+) -> Response:
     """A page as a JSON array, with the link to the next one."""
     page, seq = answer
     headers = read_headers(seq)
@@ -53,7 +56,7 @@ def listed(request: Request, answer: Answer[Page[Any]]) -> Response:
         headers.append((b"link", f'<{address}>; rel="next"'.encode()))
     if page.total is not None:
         headers.append((b"x-total-count", str(page.total).encode()))
-    return JsonResponse(encoded_list(page.items), headers=headers)
+    return JsonResponse(write(page.items), headers=headers)
 
 
 def _key(request: Request) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.sql.connection import Database
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
@@ -38,6 +39,7 @@ class SqlWorld:
     def __init__(self, database: Database, superuser: psycopg.Connection[Any]) -> None:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
+        self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
         self.event_reader = SqlEventReader(database)
         self._database = database

@@ -9,11 +9,14 @@ from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
+from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -27,13 +30,14 @@ from core.realtime import ports as realtime
 from core.tasks import ports as tasks
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.clock import SettableClock
+from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
-from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
+from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
 from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
 
 ADAPTERS = [
@@ -53,6 +57,9 @@ ADAPTERS = [
     (projects.ProjectReader, SqlProjectReader, InMemoryProjectReader),
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
+    (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
+    (tasks.Columns, SqlColumns, InMemoryColumns),
+    (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]

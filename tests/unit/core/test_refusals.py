@@ -45,7 +45,8 @@ from core.realtime.use_cases import EventUseCases
 from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveContradicts, TaskNotFound
 from core.tasks.model import Status, TaskChanges
 from core.tasks.use_cases.boards import BoardUseCases
-from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
+from core.tasks.use_cases.placing import Destination
+from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
