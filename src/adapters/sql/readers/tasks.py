@@ -187,7 +187,9 @@ def named_task(by_key: bool, rows: FromClause = tasks) -> ColumnElement[bool]:
     numbered = rows.alias("numbered")
     stands = select(numbered.c.id).where(numbered.c.project_id == project, numbered.c.number == number)
     stood = select(task_keys.c.task_id).where(task_keys.c.project_id == project, task_keys.c.number == number)
-    return rows.c.id == func.coalesce(stands.scalar_subquery(), stood.scalar_subquery())
+    # Asked for first and by itself: as part of a condition, COALESCE would keep row-level security from the index.
+    found = select(func.coalesce(stands.scalar_subquery(), stood.scalar_subquery())).scalar_subquery()
+    return rows.c.id == found
 
 
 def ref_values(ref: TaskRef) -> dict[str, Any]:

@@ -15,6 +15,7 @@ OPERATIONS = {
     "register", "login", "refresh", "logout", "getMe", "switchCompany", "listCompanies", "openCompany", "getCompany",
     "listProjects", "openProject", "getProject", "changeProject", "deleteProject", "getProjectProgress", "getBoard",
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
+    "restoreTask", "addColumn", "orderColumns", "getColumn", "changeColumn", "deleteColumn",
 }  # fmt: skip
 
 
@@ -40,7 +41,8 @@ async def test_every_operation_has_a_stable_id_a_summary_and_a_description(confo
 
 async def test_aliases_are_left_out(conformance: Conformance) -> None:
     for path, item in conformance.document["paths"].items():
-        assert "put" not in item and "head" not in item, path
+        # The order of a board's columns is put as a whole; that is no other name for a PATCH.
+        assert ("put" in item) == path.endswith("/order") and "head" not in item, path
         assert path.startswith("/api/v1/")
         assert path not in ("/api/v1/users/me", "/api/v1/users/profile")
 

@@ -7,7 +7,7 @@ it does not, the test has to be taught how to fill the operation in.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -25,7 +25,17 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "login": lambda side: {"email": side.person.email, "password": PASSWORD},
     "refresh": lambda side: {"refresh_token": side.refresh_token},
     "moveTask": lambda side: {"new_status": "in_progress"},
+    "addColumn": lambda side: {"name": "Review", "category": "in_progress"},
+    "orderColumns": lambda side: {"column_ids": side.columns},
 }
+# Where a list of ids is asked for, one of them is foreign.
+IN_A_LIST = {"column_ids"}
+# What must have been done before an operation succeeds.
+FIRST: dict[str, Callable[["Side"], Awaitable[Any]]] = {
+    "restoreTask": lambda side: side.person.delete(f"/tasks/{side.task['id']}"),
+}
+# A parameter that says what to do, not what to look for.
+ORDERS = {("deleteColumn", "move_to")}
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
 ACTING = {"login", "refresh"}
 
@@ -36,12 +46,14 @@ class Side:
     def __init__(self, person: Person, project: dict[str, Any], task: dict[str, Any], other: dict[str, Any]) -> None:
         self.person, self.project, self.task, self.other = person, project, task, other
         self.refresh_token = ""
+        self.columns: list[str] = []
 
     def path_ids(self) -> Ids:
         """By the name of the path's parameter: id and key."""
         return {
             "project_id": [self.project["id"], self.project["key"]],
             "task_id": [self.task["id"], self.task["key"]],
+            "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
         }
 
@@ -54,6 +66,9 @@ class Side:
             "created_by": [self.person.user_id],
             "before": [self.other["id"]],
             "after": [self.other["id"]],
+            "addColumn.after": self.columns[:1],
+            "column_ids": self.columns[:1],
+            "move_to": self.columns[:1],
             "company_id": [self.person.company_id],
         }
 
@@ -62,7 +77,15 @@ async def settled(person: Person, key: str | None = None) -> Side:
     """Fresh things of a person's own, so that what one request does to them is no matter to the next."""
     project = await person.project(**({"key": key} if key else {}))
     tasks = [await person.task(project, assigned_to=person.user_id) for _ in range(2)]
-    return Side(person, project, *tasks)
+    side = Side(person, project, *tasks)
+    side.columns = [column["id"] for column in (await person.board(project))["columns"]]
+    added = await person.post(f"/projects/{project['id']}/columns", {"name": "Ideas", "category": "todo"})
+    side.columns.append(added.json()["id"])
+    return side
+
+
+async def _nothing(_: Side) -> None:
+    pass
 
 
 def uuid_fields(conformance: Conformance, operation: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -101,6 +124,8 @@ def filled_body(conformance: Conformance, operation: dict[str, Any], side: Side)
 
 
 def known(ids: Ids, name: str, operation: dict[str, Any]) -> list[str]:
+    """The ids of that name, or of that name in that operation alone."""
+    name = f"{operation['operationId']}.{name}" if f"{operation['operationId']}.{name}" in ids else name
     if name not in ids:
         pytest.fail(f"{operation['operationId']}: teach this test what the id {name} is of")
     return ids[name]
@@ -194,8 +219,7 @@ async def probe(
         ]
         _, fields = uuid_fields(conformance, operation)
         has_body = "requestBody" in operation
-        side = await fresh()
-        own = side.path_ids()
+        own = (await fresh()).path_ids()
 
         def path_with(side: Side, **ids: str) -> str:
             return re.sub(
@@ -207,6 +231,13 @@ async def probe(
         def body_of(side: Side) -> dict[str, Any] | None:
             return filled_body(conformance, operation, side) if has_body else None
 
+        async def ready() -> Side:
+            """Fresh things, and what the operation needs to have been done to them."""
+            side = await fresh()
+            await FIRST.get(operation_id, _nothing)(side)
+            return side
+
+        side = await ready()
         control = await ask(side, method, path_with(side), body_of(side))
         if not control.is_success:
             pytest.fail(f"{operation_id} cannot be filled in; teach GIVEN how: {control.status_code} {control.text}")
@@ -229,6 +260,15 @@ async def probe(
                     )
 
         for name in queries:
+            if (operation_id, name) in ORDERS:
+                answers = []
+                for each in (known(foreign_field, name, operation)[0], str(uuid4())):
+                    side = await ready()
+                    answers.append(await ask(side, method, path_with(side), body_of(side), {name: each}))
+                compared += 1
+                if answers[0].json()["code"] != "reference.not_found" or shape(answers[0])[:2] != shape(answers[1])[:2]:
+                    wrong.append(f"{operation_id} query {name}: {shape(answers[0])} but {shape(answers[1])}")
+                continue
             for foreign_id in known(foreign_field, name, operation):
                 side = await fresh()
                 answers = [
@@ -252,7 +292,7 @@ async def probe(
                 answers = []
                 for each in (foreign_id, str(uuid4())):
                     side = await fresh()
-                    body = {**(body_of(side) or {}), name: each}
+                    body = {**(body_of(side) or {}), name: [each] if name in IN_A_LIST else each}
                     if name in ("before", "after", "column_id"):
                         body = {key: value for key, value in body.items() if key not in ("new_status", "status")}
                     answers.append(await ask(side, method, path_with(side), body))
@@ -262,7 +302,8 @@ async def probe(
                     fits = (answers[0].status_code, code) == (403, "auth.no_active_membership")
                 else:
                     fits = answers[0].status_code == 422 and code in ("reference.not_found", "field.read_only")
-                    fits = fits and answers[0].json()["errors"][0]["pointer"] == f"/{name}"
+                    place = f"/{name}/0" if name in IN_A_LIST else f"/{name}"
+                    fits = fits and answers[0].json()["errors"][0]["pointer"] == place
                 first, second = (shape(answer)[:2] for answer in answers)
                 if not fits or first != second:
                     wrong.append(f"{operation_id} body {name}: {first} but {second}")
