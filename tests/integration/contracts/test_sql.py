@@ -25,6 +25,8 @@ from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
+from tests.contracts.columns import ColumnContract
+from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -172,6 +174,18 @@ class TestSqlReads(Sql, ConcurrentReadContract):
 
 
 class TestSqlTasks(Sql, TaskContract):
+    pass
+
+
+class TestSqlColumns(Sql, ColumnContract):
+    pass
+
+
+class TestSqlDeletedTasks(Sql, DeletedTaskContract):
+    pass
+
+
+class TestSqlTransfers(Sql, TransferContract):
     pass
 
 

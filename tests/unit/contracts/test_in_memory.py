@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.contracts.columns import ColumnContract
+from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -29,6 +31,18 @@ class TestInMemoryReads(InMemory, ConcurrentReadContract):
 
 
 class TestInMemoryTasks(InMemory, TaskContract):
+    pass
+
+
+class TestInMemoryColumns(InMemory, ColumnContract):
+    pass
+
+
+class TestInMemoryDeletedTasks(InMemory, DeletedTaskContract):
+    pass
+
+
+class TestInMemoryTransfers(InMemory, TransferContract):
     pass
 
 

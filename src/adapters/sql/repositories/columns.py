@@ -142,7 +142,9 @@ _MOVE = Statement(
 )
 # What was deleted can be restored, and so must stand somewhere.
 _REHANG_DELETED = Statement(
-    update(_all).where(_all.c.column_id == _the_column).values(column_id=bindparam("heir", type_=Uuid))
+    update(_all)
+    .where(_all.c.column_id == _the_column, _all.c.deleted_at.is_not(None))
+    .values(column_id=bindparam("heir", type_=Uuid))
 )
 _REMOVE = Statement(delete(board_columns).where(board_columns.c.id == _the_column))
 
