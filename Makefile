@@ -4,6 +4,7 @@
 #   make install   .venv alone
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
+#   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 #   make image     the container image flowtrack:local
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test bench lock migrate image clean
+.PHONY: run install check test test-moves bench lock migrate image clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -40,6 +41,9 @@ check: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-moves: $(STAMP)
+	FLOWTRACK_TEST_MOVES=10000 $(BIN)/python -m pytest tests/integration/adapters/sql/test_moves.py --durations=1
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)
