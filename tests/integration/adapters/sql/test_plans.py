@@ -20,11 +20,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
 from adapters.sql.migrating import migrate
+from adapters.sql.readers import columns as column_reader
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
+from adapters.sql.repositories import columns as column_repository
 from adapters.sql.statement import Statement
 from core.kernel.paging import Sort
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
@@ -392,6 +394,20 @@ def test_every_sort_stays_within_the_company_by_an_index(
     for null in (False, True) if task_reader.SORTS[field].nullable and after else (False,):
         plan = small.plan(listed(field=field, descending=descending, after=after, null=null), **values)
         assert read_by_company(plan), plan
+
+
+def test_deleted_tasks_are_found_among_deleted_ones_alone(seeded: Seeded) -> None:
+    for filters in (("deleted",), ("deleted", "project_id is")):
+        plan = seeded.plan(listed(*filters), deleted_after=datetime(2026, 1, 1, tzinfo=UTC))
+        found = conditions(plan)
+        assert set(found) == {"tasks_deleted"}, plan
+        assert {"company_id", "deleted_at"} <= set(re.findall(r"\w+", found["tasks_deleted"]))
+
+
+def test_the_cards_of_a_column_are_locked_and_counted_by_its_index(seeded: Seeded) -> None:
+    column = seeded.project.columns[1]
+    for statement in (column_repository._CARDS, column_reader._one(False), column_repository._BOARD_OF_COLUMN):
+        assert set(conditions(seeded.plan(statement, column=column))) == {"tasks_on_board"}
 
 
 # Leakproof operators
