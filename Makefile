@@ -5,6 +5,7 @@
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
 #   make test-pooler  the integration tests once more, with PgBouncer between the product and PostgreSQL
+#   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make openapi   write docs/openapi/<version>.json, the document of this release
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test test-pooler bench openapi lock migrate image smoke clean
+.PHONY: run install check test test-moves test-pooler bench openapi lock migrate image smoke clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -47,6 +48,9 @@ test: $(STAMP)
 test-pooler: export FLOWTRACK_TEST_POOLER = pgbouncer
 test-pooler: $(STAMP)
 	$(BIN)/python -m pytest $(or $(ARGS),tests/integration)
+
+test-moves: $(STAMP)
+	FLOWTRACK_TEST_MOVES=10000 $(BIN)/python -m pytest tests/integration/adapters/sql/test_moves.py --durations=1
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)

@@ -23,6 +23,7 @@ from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.preflight import NotReady, check_database
+from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
@@ -49,6 +50,8 @@ from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.listeners import leave_cycle
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.columns import ColumnUseCases
+from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
@@ -103,6 +106,7 @@ class Container(containers.DeclarativeContainer):
     cycle_reader = providers.Singleton(SqlCycleReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
+    column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
@@ -184,6 +188,12 @@ class Container(containers.DeclarativeContainer):
     )
     task_use_cases = providers.Singleton(
         TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids
+    )
+    deleted_task_use_cases = providers.Singleton(
+        DeletedTaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock
+    )
+    column_use_cases = providers.Singleton(
+        ColumnUseCases, unit_of_work=task_unit_of_work.provider, reader=column_reader, clock=clock, ids=ids
     )
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)

@@ -20,6 +20,8 @@ from core.tasks.listeners import leave_cycle
 from core.tasks.model import Status, Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.columns import ColumnUseCases
+from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
@@ -48,6 +50,12 @@ class Office:
         self.passwords = CheapPasswords()
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
+        self.deleted_tasks = DeletedTaskUseCases(
+            unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, clock=self.clock
+        )
+        self.board_columns = ColumnUseCases(
+            unit_of_work=self.world.task_unit_of_work, reader=self.world.column_reader, **both
+        )
         self.boards = BoardUseCases(reader=self.world.task_reader)
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both

@@ -20,7 +20,7 @@ from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
 from core.projects.ports import ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
-from core.tasks.ports import TaskReader, TaskUnitOfWork
+from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
@@ -38,6 +38,9 @@ class ContractWorld(Protocol):
 
     @property
     def task_reader(self) -> TaskReader: ...
+
+    @property
+    def column_reader(self) -> ColumnReader: ...
 
     @property
     def project_reader(self) -> ProjectReader: ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -43,6 +43,9 @@ class StoredColumn:
     category: Status
     position: int
     wip_limit: int | None = None
+    version: int = 1
+    created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    updated_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class CompanyTables:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     cycles: dict[UUID, Cycle] = field(default_factory=dict)
     last_cycle_numbers: dict[UUID, int] = field(default_factory=dict)
+    task_keys: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
@@ -105,6 +109,7 @@ class CompanyTables:
             tasks=dict(self.tasks),
             cycles=dict(self.cycles),
             last_cycle_numbers=dict(self.last_cycle_numbers),
+            task_keys=dict(self.task_keys),
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),
@@ -136,13 +141,20 @@ class CompanyTables:
         return found if found is not None and found.deleted_at is None else None
 
     def task(self, ref: TaskRef) -> Task | None:
-        if isinstance(ref, UUID):
-            found = self.tasks.get(ref)
-        else:
-            key, _, number = ref.rpartition("-")
-            named = (self.project_keys.get(key.upper()), int(number))
-            found = next((task for task in self.tasks.values() if (task.project_id, task.number) == named), None)
+        found = self.any_task(ref)
         return found if found is not None and self.stands(found) else None
+
+    def any_task(self, ref: TaskRef) -> Task | None:
+        """A task, deleted or not."""
+        if isinstance(ref, UUID):
+            return self.tasks.get(ref)
+        key, _, number = ref.rpartition("-")
+        project_id = self.project_keys.get(key.upper())
+        if project_id is None:
+            return None
+        named = (project_id, int(number))
+        stands = (task for task in self.tasks.values() if (task.project_id, task.number) == named)
+        return next(stands, None) or self.tasks.get(self.task_keys.get(named, project_id))
 
     def stands(self, task: Task) -> bool:
         """Whether neither the task nor its project was deleted."""

@@ -12,7 +12,17 @@ from core.projects.ports import ProjectRef
 from core.tasks.model import Priority, Status, Task
 from core.tasks.policy import Visible
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskFilter, TaskRef
-from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
+from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, TaskView
+from core.tasks.ports import (
+    Assignee,
+    LoadedDeletedTask,
+    LoadedTask,
+    Neighbour,
+    Opening,
+    TaskFilter,
+    TaskRef,
+)
+from tests.fakes.columns import InMemoryColumns
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
@@ -56,7 +66,7 @@ class InMemoryTasks:
             cycle=tables.cycle_status(cycle, project_id=project_id) if cycle else None,
         )
 
-    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None:
+    async def load(self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None) -> LoadedTask | None:
         tables = self._unit.now
         task = tables.task(ref)
         if task is None:
@@ -142,6 +152,53 @@ class InMemoryTasks:
 
         self._unit.transaction.defer(self._unit.within(put))
 
+    def transfer(self, task: Task, *, was: int, from_project: UUID, from_number: int) -> None:
+        self.save(task, was=was)
+
+        def keep(tables: CompanyTables) -> None:
+            tables.task_keys[from_project, from_number] = task.id
+
+        self._unit.transaction.defer(self._unit.within(keep))
+
+    async def project_members(self, project_id: UUID) -> tuple[UUID, ...]:
+        return tuple(sorted(user for project, user in self._unit.now.members if project == project_id))
+
+
+class InMemoryDeletedTasks:
+    """The tasks of one unit of work's company, deleted or not."""
+
+    def __init__(self, unit: InMemoryUnitOfWork) -> None:
+        self._unit = unit
+
+    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedDeletedTask | None:
+        tables = self._unit.now
+        task = tables.any_task(ref)
+        if task is None or tables.project(task.project_id) is None:
+            return None
+        project = tables.projects[task.project_id]
+        found = None
+        if task.assigned_to is not None:
+            found = _assignee(tables, task.assigned_to, project_id=project.id, for_user=for_user)
+        return LoadedDeletedTask(
+            task=replace(task),
+            project_is_active=project.is_active,
+            is_member=(project.id, for_user) in tables.members,
+            board=tables.board(project.id),
+            rank_is_taken=any(card.rank == task.rank for card in tables.cards(task.column_id)),
+            assignee=found,
+        )
+
+    def restore(self, task: Task, *, was: int) -> None:
+        changed = replace(task)
+
+        def put(tables: CompanyTables) -> None:
+            found = tables.any_task(changed.id)
+            if found is None or found.version != was:
+                raise Conflict("the task changed meanwhile")
+            tables.tasks[changed.id] = changed
+
+        self._unit.transaction.defer(self._unit.within(put))
+
 
 class InMemoryTaskUnitOfWork(InMemoryUnitOfWork):
     """A unit of work with tasks."""
@@ -149,6 +206,8 @@ class InMemoryTaskUnitOfWork(InMemoryUnitOfWork):
     def __init__(self, store: Store, actor: Actor, *, once: Once | None = None) -> None:
         super().__init__(store, actor, once=once)
         self.tasks = InMemoryTasks(self)
+        self.deleted_tasks = InMemoryDeletedTasks(self)
+        self.columns = InMemoryColumns(self)
 
 
 class InMemoryTaskReader:
@@ -168,6 +227,23 @@ class InMemoryTaskReader:
         ]
         found = page_of(tasks, page, key=SORTS[sort.field], sort=sort, id_of=lambda task: task.id)
         views = [_view(tables, task) for task in found.items]
+        return Answer(Page(views, found.next_position, found.total), tables.last_seq)
+
+    async def deleted_page(
+        self, actor: Actor, *, visible: Visible, where: TaskFilter, after: datetime, sort: Sort, page: PageRequest
+    ) -> Answer[Page[DeletedTask]]:
+        tables = self._store.read(actor)
+        tasks = [
+            task
+            for task in tables.tasks.values()
+            if task.deleted_at is not None
+            and task.deleted_at > after
+            and tables.project(task.project_id) is not None
+            and _is_visible(tables, task, visible)
+            and _fits(task, where)
+        ]
+        found = page_of(tasks, page, key=SORTS[sort.field], sort=sort, id_of=lambda task: task.id)
+        views = [DeletedTask(_view(tables, task), task.deleted_at) for task in found.items]
         return Answer(Page(views, found.next_position, found.total), tables.last_seq)
 
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
@@ -253,4 +329,6 @@ def _fits(task: Task, where: TaskFilter) -> bool:
         return False
     if where.deadline_after is not None and not (task.deadline and task.deadline > where.deadline_after):
         return False
+    if where.query is not None and where.query.lower() not in task.title.lower():
+        return where.query.lower() in task.key.lower()
     return where.updated_after is None or task.updated_at > where.updated_after

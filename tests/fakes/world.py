@@ -13,6 +13,7 @@ from core.kernel.ports import Ids
 from core.users.events import UserCreated
 from core.users.model import User
 from tests.fakes.clock import SettableClock
+from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
@@ -38,6 +39,7 @@ class World:
         self.store = Store(clock=self.clock)
         self.task_reader = InMemoryTaskReader(self.store)
         self.cycle_reader = InMemoryCycleReader(self.store)
+        self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)

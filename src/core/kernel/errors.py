@@ -121,13 +121,15 @@ class ChangedMeanwhile(Conflict):
 
 
 class ReferenceNotFound(Invalid):
-    """A reference inside a body names something that is missing or that the caller may not see."""
+    """A reference inside a body names something that is missing or that the caller may not see; so may a parameter that
+    says what to do.
+    """
 
     code = "reference.not_found"
     title = "A referenced thing does not exist, or you may not see it"
 
-    def __init__(self, *, pointer: str) -> None:
-        super().__init__(faults=(Fault("no such thing, or not visible to you", pointer=pointer),))
+    def __init__(self, *, pointer: str | None = None, parameter: str | None = None) -> None:
+        super().__init__(faults=(Fault("no such thing, or not visible to you", pointer, parameter),))
 
 
 class FieldReadOnly(Invalid):

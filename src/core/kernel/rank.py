@@ -22,9 +22,9 @@ class RanksExhausted(Exception):
 def between(low: str | None, high: str | None) -> str:
     """A rank above `low` and below `high`; None stands for the open end.
 
-    Raises RanksExhausted where 32 digits do not suffice, and ValueError unless low < high.
+    Raises RanksExhausted where 32 digits do not suffice, or the two are equal, and ValueError if low > high.
     """
-    if low is not None and high is not None and low >= high:
+    if low is not None and high is not None and low > high:
         raise ValueError("the lower rank must be the lower one")
     if high is None:
         # However long the last rank is, its first digits tell where the next step leads.
@@ -37,6 +37,15 @@ def between(low: str | None, high: str | None) -> str:
         if ceiling - floor >= 2:
             return _digits((floor + ceiling) // 2, width)
     raise RanksExhausted
+
+
+def beyond(low: str | None, count: int) -> list[str]:
+    """`count` ranks above `low`, in rising order. Raises RanksExhausted."""
+    ranks = []
+    for _ in range(count):
+        low = between(low, None)
+        ranks.append(low)
+    return ranks
 
 
 def spread(count: int) -> Sequence[str]:

@@ -19,6 +19,26 @@ class MoveContradicts(Invalid):
     title = "The parts of the move name different places"
 
 
+class TaskNotDeleted(Conflict):
+    code = "task.not_deleted"
+    title = "The task was not deleted, so there is nothing to restore"
+
+
+class ColumnNotFound(NotFound):
+    code = "column.not_found"
+    title = "There is no such column, or you may not see it"
+
+
+class ColumnNotEmpty(Conflict):
+    code = "column.not_empty"
+    title = "The column holds cards; say with move_to where they go"
+
+
+class TooManyColumns(Conflict):
+    code = "board.too_many_columns"
+    title = "A board has 50 columns at most"
+
+
 class BoardIncomplete(Conflict):
     code = "board.category_missing"
     title = "The board has no column of that category"

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from core.kernel.events import Audience, Change, Channel, Fact
@@ -32,9 +32,23 @@ class TaskCreated(TaskFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUpdated(TaskFact):
+    """`left` are the members of the project that the task went away from, if it did, who hear of that."""
+
     event: ClassVar[str] = "task_updated"
 
     changes: dict[str, Change]
+    left: tuple[UUID, ...] = ()
+
+    def audience(self) -> Audience:
+        return Audience(project_id=self.project_id, named=self.left)
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "task_id": self.task_id,
+            "project_id": self.project_id,
+            "changes": self.changes,
+            "version": self.version,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +64,77 @@ class TaskMoved(TaskFact):
     new_column_id: UUID
     after_id: UUID | None
     moved_by: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRestored(TaskFact):
+    event: ClassVar[str] = "task_restored"
+
+    task_key: str
+    task_title: str
+    column_id: UUID
+    assigned_to: UUID | None
+    restored_by: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardFact(Fact):
+    """Whoever may see the project now hears of its board."""
+
+    channel: ClassVar[Channel] = Channel.KANBAN
+
+    project_id: UUID
+
+    def audience(self) -> Audience:
+        return Audience(project_id=self.project_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnCreated(BoardFact):
+    """The columns from its position on stand one further to the right."""
+
+    event: ClassVar[str] = "column_created"
+
+    column_id: UUID
+    name: str
+    category: str
+    position: int
+    wip_limit: int | None
+    created_by: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnUpdated(BoardFact):
+    event: ClassVar[str] = "column_updated"
+
+    column_id: UUID
+    changes: dict[str, Change]
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDeleted(BoardFact):
+    """`moved_to` is where its cards went, None if it had none."""
+
+    event: ClassVar[str] = "column_deleted"
+
+    column_id: UUID
+    name: str
+    category: str
+    moved_to: UUID | None
+    deleted_by: UUID
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnsOrdered(BoardFact):
+    """`column_ids` are all columns of the board, from left to right."""
+
+    event: ClassVar[str] = "columns_ordered"
+
+    column_ids: tuple[UUID, ...]
+    ordered_by: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from core.kernel import rank, text
 from core.kernel.events import Change
 from core.tasks.errors import BoardIncomplete
-from core.tasks.events import TaskCreated, TaskDeleted, TaskMoved, TaskUpdated
+from core.tasks.events import TaskCreated, TaskDeleted, TaskMoved, TaskRestored, TaskUpdated
+
+RESTORABLE = timedelta(days=30)
 
 
 class Status(StrEnum):
@@ -83,6 +85,7 @@ class TaskChanges:
     cycle_id: UUID | None = None
     status: Status | None = None
     column_id: UUID | None = None
+    project_id: UUID | None = None
 
     def __post_init__(self) -> None:
         # Bad values are refused before anything is looked up.
@@ -93,8 +96,8 @@ class TaskChanges:
 
     @property
     def fields(self) -> frozenset[str]:
-        """What is given, but for the place on the board."""
-        return self.given - {"status", "column_id"}
+        """What is given, but for the project and the place on its board."""
+        return self.given - {"status", "column_id", "project_id"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -227,6 +230,39 @@ class Task:
             version=self.version,
         )
 
+    def transfer(
+        self, *, project_id: UUID, project_key: str, number: int, place: Place, members: tuple[UUID, ...], at: datetime
+    ) -> TaskUpdated:
+        """Takes the task to another project, where it gets a new number and leaves its cycle behind.
+
+        `members` are those of the project that it leaves.
+        """
+        status = place.column.category
+        new: dict[str, object] = {
+            "project_id": project_id,
+            "key": f"{project_key}-{number}",
+            "number": number,
+            "column_id": place.column.id,
+            "status": status,
+            "cycle_id": None,
+        }
+        changed: dict[str, Change] = {}
+        for name, value in new.items():
+            old = getattr(self, name)
+            if old != value:
+                changed[name] = Change(old=old, new=value)
+        if status is not Status.DONE:
+            self.completed_at = None
+        elif self.status is not Status.DONE:
+            self.completed_at = at
+        for name, value in new.items():
+            setattr(self, name, value)
+        self.rank = place.rank
+        self.previous_column_id = None
+        self.version += 1
+        self.updated_at = at
+        return TaskUpdated(task_id=self.id, project_id=project_id, changes=changed, left=members, version=self.version)
+
     def column_for(self, board: Board, *, completed: bool) -> Column | None:
         """Where completing the task, or undoing that, puts it; None where it is so already.
 
@@ -252,5 +288,33 @@ class Task:
             task_key=self.key,
             task_title=self.title,
             deleted_by=by,
+            version=self.version,
+        )
+
+    def is_restorable(self, *, at: datetime) -> bool:
+        """Whether it was deleted, and not so long ago that it counts as gone."""
+        return self.deleted_at is not None and at - self.deleted_at < RESTORABLE
+
+    def column_to_return_to(self, board: Board) -> Column:
+        """The column that it was deleted from, or the first of its status where that is gone, or of another status."""
+        column = board.column(self.column_id)
+        return column if column is not None and column.category is self.status else board.first_of(self.status)
+
+    def restore(self, *, place: Place | None, assigned_to: UUID | None, by: UUID, at: datetime) -> TaskRestored:
+        """Brings a deleted task back to its old place, or to a new one if it is given."""
+        if place is not None:
+            self.column_id, self.rank = place.column.id, place.rank
+        self.assigned_to = assigned_to
+        self.deleted_at = None
+        self.updated_at = at
+        self.version += 1
+        return TaskRestored(
+            task_id=self.id,
+            project_id=self.project_id,
+            task_key=self.key,
+            task_title=self.title,
+            column_id=self.column_id,
+            assigned_to=assigned_to,
+            restored_by=by,
             version=self.version,
         )

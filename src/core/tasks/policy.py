@@ -30,6 +30,12 @@ def listed_tasks(actor: Actor, *, names_container: bool) -> Visible:
     return Visible(member_id=actor.user_id, assigned_to=None if names_container else actor.user_id)
 
 
+def authorise_list_deleted(actor: Actor) -> None:
+    """Owners and admins see what was deleted."""
+    if not actor.administers:
+        raise Forbidden
+
+
 def sees_task(actor: Actor, *, is_member: bool) -> bool:
     """The same rule as `visible_tasks`, asked of one task by its project's membership."""
     return actor.administers or is_member

@@ -10,9 +10,10 @@ from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.kernel.ports import UnitOfWork
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
+from core.tasks.columns import Arrangement, BoardColumn, Card
 from core.tasks.model import Board, Priority, Status, Task
 from core.tasks.policy import Visible
-from core.tasks.read_models import BoardView, TaskTag, TaskView
+from core.tasks.read_models import BoardView, ColumnDetails, DeletedTask, TaskTag, TaskView
 
 TaskRef = UUID | str
 """A task's id, or its key in any case."""
@@ -64,6 +65,19 @@ class Left(NamedTuple):
     version: int
 
 
+class LoadedDeletedTask(NamedTuple):
+    """A task that may have been deleted, to restore; its project's board and itself are locked until the transaction
+    ends. `rank_is_taken`: another card has its place meanwhile.
+    """
+
+    task: Task
+    project_is_active: bool
+    is_member: bool
+    board: Board
+    rank_is_taken: bool
+    assignee: Assignee | None
+
+
 class Neighbour(NamedTuple):
     """A card next to which another is to stand, and the cards above and below it, the moved one left out."""
 
@@ -89,7 +103,12 @@ class Tasks(Protocol):
         """Prepares a new task; None if there is no such project."""
         ...
 
-    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None: ...
+    async def load(self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None) -> LoadedTask | None:
+        """A task to change; `also` is another project to lock, so that two of them are always locked in one order.
+
+        Raises ChangedMeanwhile if the task went to another project at the same moment.
+        """
+        ...
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None: ...
 
@@ -119,10 +138,78 @@ class Tasks(Protocol):
         """Writes a changed task, whose version was `was`."""
         ...
 
+    def transfer(self, task: Task, *, was: int, from_project: UUID, from_number: int) -> None:
+        """Writes a task that went to another project, and makes its old number there resolve, for ever."""
+        ...
+
+    async def project_members(self, project_id: UUID) -> tuple[UUID, ...]: ...
+
+
+class DeletedTasks(Protocol):
+    """The tasks of the company that the unit of work was opened for, deleted or not, of projects that still stand."""
+
+    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedDeletedTask | None: ...
+
+    def restore(self, task: Task, *, was: int) -> None:
+        """Writes a task that is deleted no more, and whose version was `was`."""
+        ...
+
+
+class LoadedBoard(NamedTuple):
+    """A board to arrange, locked until the transaction ends."""
+
+    arrangement: Arrangement
+    project_is_active: bool
+    is_member: bool
+
+
+class Columns(Protocol):
+    """The columns of the company that the unit of work was opened for."""
+
+    async def of_project(self, ref: ProjectRef, *, for_user: UUID) -> LoadedBoard | None:
+        """The board of a project."""
+        ...
+
+    async def around(self, column_id: UUID, *, for_user: UUID) -> LoadedBoard | None:
+        """The board that a column stands on."""
+        ...
+
+    async def cards(self, column_id: UUID) -> list[Card]:
+        """All cards of a column from top to bottom, locked until the transaction ends."""
+        ...
+
+    def add(self, column: BoardColumn) -> None: ...
+
+    def save(self, column: BoardColumn, *, was: int) -> None:
+        """Writes a column's fields, whose version was `was`; not its position."""
+        ...
+
+    def place(self, columns: list[BoardColumn]) -> None:
+        """Writes the positions of columns."""
+        ...
+
+    def recategorise(self, cards: list[Card], *, category: Status, at: datetime) -> None:
+        """Gives cards, all of one column, the status of its new category."""
+        ...
+
+    def move(self, cards: list[Card], ranks: list[str], *, to: BoardColumn, at: datetime) -> None:
+        """Puts the cards of a column that goes away into another one, at those ranks."""
+        ...
+
+    def remove(self, column: BoardColumn, *, heir: BoardColumn) -> None:
+        """Deletes a column without cards; those that were deleted from it come back to `heir`."""
+        ...
+
 
 class TaskUnitOfWork(UnitOfWork, Protocol):
     @property
     def tasks(self) -> Tasks: ...
+
+    @property
+    def deleted_tasks(self) -> DeletedTasks: ...
+
+    @property
+    def columns(self) -> Columns: ...
 
 
 class OpenTaskUnitOfWork(Protocol):
@@ -134,7 +221,7 @@ class TaskFilter:
     """Which tasks: each given filter must hold, any of its values will do.
 
     In `assigned_to`, None stands for unassigned, in `cycle_id` for no cycle. `deadline_before` and the others exclude
-    their bound.
+    their bound. `query` is part of the title or key, in any case.
     """
 
     project_id: tuple[UUID, ...] = ()
@@ -147,6 +234,7 @@ class TaskFilter:
     deadline_before: date | None = None
     deadline_after: date | None = None
     updated_after: datetime | None = None
+    query: str | None = None
 
     @property
     def names_container(self) -> bool:
@@ -161,6 +249,12 @@ class TaskReader(Protocol):
         self, actor: Actor, *, visible: Visible, where: TaskFilter, sort: Sort, page: PageRequest
     ) -> Answer[Page[TaskView]]: ...
 
+    async def deleted_page(
+        self, actor: Actor, *, visible: Visible, where: TaskFilter, after: datetime, sort: Sort, page: PageRequest
+    ) -> Answer[Page[DeletedTask]]:
+        """As `page`, of the tasks that were deleted after that instant from projects that still stand."""
+        ...
+
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]: ...
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
@@ -170,3 +264,9 @@ class TaskReader(Protocol):
     async def board(
         self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
     ) -> Answer[BoardView | None]: ...
+
+
+class ColumnReader(Protocol):
+    """What screens show of single columns. Each call is one round trip, and one snapshot."""
+
+    async def one(self, actor: Actor, column_id: UUID, *, visible: VisibleProjects) -> Answer[ColumnDetails | None]: ...

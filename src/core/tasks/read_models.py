@@ -2,6 +2,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from core.tasks.columns import BoardColumn
 from core.tasks.model import Task
 
 
@@ -67,6 +68,50 @@ class TaskTag(NamedTuple):
     def embedded(self) -> tuple[str, ...]:
         """The same names as in TaskView."""
         return (self.key, self.assigned_to_name or "")
+
+
+class DeletedTask(NamedTuple):
+    """A task that can be restored, and when it was deleted."""
+
+    task: TaskView
+    deleted_at: datetime
+
+
+class ColumnDetails(NamedTuple):
+    """A column by itself; `task_count` counts its cards."""
+
+    id: UUID
+    project_id: UUID
+    name: str
+    category: str
+    position: int
+    wip_limit: int | None
+    over_limit: bool
+    task_count: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @staticmethod
+    def of(column: BoardColumn) -> "ColumnDetails":
+        return ColumnDetails(
+            id=column.id,
+            project_id=column.project_id,
+            name=column.name,
+            category=column.category,
+            position=column.position,
+            wip_limit=column.wip_limit,
+            over_limit=column.over_limit,
+            task_count=column.task_count,
+            version=column.version,
+            created_at=column.created_at,
+            updated_at=column.updated_at,
+        )
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """What changes without this one's version: its place, and its cards."""
+        return (str(self.position), str(self.task_count))
 
 
 class ColumnView(NamedTuple):

@@ -18,7 +18,19 @@ from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
-from entrypoints.rest.v1 import auth, companies, cycles, events, invitations, projects, sessions, tasks, users
+from entrypoints.rest.v1 import (
+    auth,
+    boards,
+    columns,
+    companies,
+    cycles,
+    events,
+    invitations,
+    projects,
+    sessions,
+    tasks,
+    users,
+)
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
@@ -72,6 +84,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (
         tasks.router,
+        boards.router,
+        columns.router,
         projects.router,
         cycles.router,
         events.router,

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -42,7 +43,13 @@ def sort_of(given: str) -> Sort:
     return Sort(field=given.removeprefix("-"), descending=given.startswith("-"))
 
 
-def listed(request: Request, answer: Answer[Page[Any]], *, kept: bool = True) -> Response:
+def listed(
+    request: Request,
+    answer: Answer[Page[Any]],
+    *,
+    write: Callable[[list[Any]], bytes] = encoded_list,
+    kept: bool = True,
+) -> Response:
     """A page as a JSON array, with the link to the next one."""
     page, seq = answer
     headers = read_headers(seq, kept=kept)
@@ -53,7 +60,7 @@ def listed(request: Request, answer: Answer[Page[Any]], *, kept: bool = True) ->
         headers.append((b"link", f'<{address}>; rel="next"'.encode()))
     if page.total is not None:
         headers.append((b"x-total-count", str(page.total).encode()))
-    return JsonResponse(encoded_list(page.items), headers=headers)
+    return JsonResponse(write(page.items), headers=headers)
 
 
 def _key(request: Request) -> bytes:

@@ -10,7 +10,7 @@ from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
 from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
-from core.tasks.errors import TaskNotFound
+from core.tasks.errors import ColumnNotFound, TaskNotFound
 from core.tasks.ports import TaskRef
 from core.users.errors import InvitationNotFound, UserNotFound
 
@@ -27,6 +27,13 @@ def project_ref(segment: str) -> ProjectRef:
 def task_ref(segment: str) -> TaskRef:
     """Raises TaskNotFound."""
     return _ref(segment, _TASK_KEY, TaskNotFound)
+
+
+def column_id(segment: str) -> UUID:
+    """Raises ColumnNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise ColumnNotFound
 
 
 def company_id(segment: str) -> UUID:

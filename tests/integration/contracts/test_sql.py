@@ -13,6 +13,7 @@ from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.readers.cycles import SqlCycleReader
+from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
@@ -29,6 +30,8 @@ from core.kernel.once import Once, Refused
 from core.users.model import User
 from tests.contracts.cycles import CycleContract
 from tests import pooler
+from tests.contracts.columns import ColumnContract
+from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -44,6 +47,7 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.cycle_reader = SqlCycleReader(database)
+        self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
@@ -187,6 +191,18 @@ class TestSqlTasks(Sql, TaskContract):
 
 
 class TestSqlCycles(Sql, CycleContract):
+    pass
+
+
+class TestSqlColumns(Sql, ColumnContract):
+    pass
+
+
+class TestSqlDeletedTasks(Sql, DeletedTaskContract):
+    pass
+
+
+class TestSqlTransfers(Sql, TransferContract):
     pass
 
 

@@ -17,6 +17,8 @@ ANNOUNCED: set[str] = {
     # A service user has no address, and before 0.2.0 there were no service users.
     "the answer, email may now be null",
     "the answer, user, email may now be null",
+    # It was read-only and never null, so that null was refused before, too.
+    "the body, project_id no longer takes null",
 }
 
 

@@ -12,6 +12,7 @@ from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
+from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
@@ -20,6 +21,8 @@ from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
+from adapters.sql.repositories.columns import SqlColumns
+from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
@@ -36,6 +39,7 @@ from core.tasks import ports as tasks
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.clock import SettableClock
+from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
@@ -51,7 +55,7 @@ from tests.fakes.people import (
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
-from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
+from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
 from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
 
 ADAPTERS = [
@@ -81,6 +85,9 @@ ADAPTERS = [
     (cycles.CycleReader, SqlCycleReader, InMemoryCycleReader),
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
+    (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
+    (tasks.Columns, SqlColumns, InMemoryColumns),
+    (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]

@@ -3,6 +3,8 @@
 import pytest
 
 from tests.contracts.cycles import CycleContract
+from tests.contracts.columns import ColumnContract
+from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.projects import ProjectContract
@@ -34,6 +36,18 @@ class TestInMemoryTasks(InMemory, TaskContract):
 
 
 class TestInMemoryCycles(InMemory, CycleContract):
+    pass
+
+
+class TestInMemoryColumns(InMemory, ColumnContract):
+    pass
+
+
+class TestInMemoryDeletedTasks(InMemory, DeletedTaskContract):
+    pass
+
+
+class TestInMemoryTransfers(InMemory, TransferContract):
     pass
 
 

@@ -49,19 +49,33 @@ from core.kernel.errors import (
     refusals_of,
 )
 from core.kernel.once import InFlight, KeyReused
-from core.kernel.paging import CursorInvalid, PageRequest
+from core.kernel.paging import CursorInvalid, PageRequest, Sort
 from core.kernel.step_up import StepUpRequired
 from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
 from core.projects.model import ProjectChanges
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.errors import PositionInvalid
 from core.realtime.use_cases import EventUseCases
-from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveContradicts, TaskNotFound
+from core.tasks.columns import MOST_COLUMNS, ColumnChanges
+from core.tasks.errors import (
+    AssigneeCannotSeeProject,
+    BoardIncomplete,
+    ColumnNotEmpty,
+    ColumnNotFound,
+    MoveContradicts,
+    TaskNotDeleted,
+    TaskNotFound,
+    TooManyColumns,
+)
 from core.tasks.model import Status, TaskChanges
+from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
+from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
+from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
@@ -81,6 +95,14 @@ USE_CASES = (
     TaskUseCases,
     UserUseCases,
     SessionUseCases,
+    AuthUseCases,
+    BoardUseCases,
+    ColumnUseCases,
+    CompanyUseCases,
+    DeletedTaskUseCases,
+    EventUseCases,
+    ProjectUseCases,
+    TaskUseCases,
 )
 
 RAISED_OUTSIDE = {
@@ -90,6 +112,7 @@ RAISED_OUTSIDE = {
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
+    ("DeletedTaskUseCases.list", CursorInvalid): "as above",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -718,6 +741,219 @@ async def _(office: Office) -> Awaitable[object]:
 @refuses(CycleUseCases.delete, CycleActive)
 async def _(office: Office) -> Awaitable[object]:
     return office.cycles.delete(office.adam, (await office.active_cycle()).id)
+
+
+# Deleted tasks
+
+
+@refuses(DeletedTaskUseCases.list, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.deleted_tasks.list(office.mia, where=TaskFilter(), sort=Sort(field="number"), page=PageRequest())
+
+
+async def deleted(office: Office) -> object:
+    """The id of a deleted task of Adam's."""
+    task = await office.task()
+    await office.tasks.delete(office.adam, task.id)
+    return task.id
+
+
+@refuses(DeletedTaskUseCases.restore, TaskNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.deleted_tasks.restore(office.nora, await deleted(office))
+
+
+@refuses(DeletedTaskUseCases.restore, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.deleted_tasks.restore(office.mia, await deleted(office))
+
+
+@refuses(DeletedTaskUseCases.restore, Stale)
+async def _(office: Office) -> Awaitable[object]:
+    return office.deleted_tasks.restore(office.adam, await deleted(office), expected=1)
+
+
+@refuses(DeletedTaskUseCases.restore, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    task_id = await deleted(office)
+    await office.archive_web()
+    return office.deleted_tasks.restore(office.adam, task_id)
+
+
+@refuses(DeletedTaskUseCases.restore, TaskNotDeleted)
+async def _(office: Office) -> Awaitable[object]:
+    return office.deleted_tasks.restore(office.adam, (await office.task()).id)
+
+
+@refuses(DeletedTaskUseCases.restore, BoardIncomplete)
+async def _(office: Office) -> Awaitable[object]:
+    task_id = await deleted(office)
+    office.drop_columns(Status.TODO)
+    return office.deleted_tasks.restore(office.adam, task_id)
+
+
+@refuses(DeletedTaskUseCases.restore, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    task_id = await deleted(office)
+    await office.deleted_tasks.restore(office.adam, task_id, once=a_key())
+    return office.deleted_tasks.restore(office.adam, task_id, once=a_key(digest=b"other"))
+
+
+@refuses(DeletedTaskUseCases.restore, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    task_id = await deleted(office)
+    await office.world.task_unit_of_work(office.adam, once=a_key()).__aenter__()
+    return office.deleted_tasks.restore(office.adam, task_id, once=a_key())
+
+
+# Columns
+
+
+def a_column(**fields: object) -> NewColumn:
+    return NewColumn(**{"name": "Review", "category": Status.IN_PROGRESS, **fields})
+
+
+def column_changes(**fields: object) -> ColumnChanges:
+    return ColumnChanges(given=frozenset(fields), **fields)
+
+
+@refuses(ColumnUseCases.add, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.add(office.nora, "WEB", a_column())
+
+
+@refuses(ColumnUseCases.add, ReferenceNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.add(office.mia, "WEB", a_column(after=an_id()))
+
+
+@refuses(ColumnUseCases.add, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.add(office.mia, "WEB", a_column(position=4))
+
+
+@refuses(ColumnUseCases.add, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    await office.archive_web()
+    return office.board_columns.add(office.mia, "WEB", a_column())
+
+
+@refuses(ColumnUseCases.add, TooManyColumns)
+async def _(office: Office) -> Awaitable[object]:
+    for _ in range(MOST_COLUMNS - 3):
+        office.add_column(Status.TODO)
+    return office.board_columns.add(office.mia, "WEB", a_column())
+
+
+@refuses(ColumnUseCases.add, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    await office.board_columns.add(office.mia, "WEB", a_column(), once=a_key())
+    return office.board_columns.add(office.mia, "WEB", a_column(name="Other"), once=a_key(digest=b"other"))
+
+
+@refuses(ColumnUseCases.add, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.task_unit_of_work(office.mia, once=a_key()).__aenter__()
+    return office.board_columns.add(office.mia, "WEB", a_column(), once=a_key())
+
+
+@refuses(ColumnUseCases.get, ColumnNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.get(office.nora, office.column(Status.TODO))
+
+
+@refuses(ColumnUseCases.change, ColumnNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.change(office.nora, office.column(Status.TODO), column_changes(name="Ideas"))
+
+
+@refuses(ColumnUseCases.change, FieldReadOnly)
+async def _(office: Office) -> Awaitable[object]:
+    changes = replace(column_changes(name="Ideas"), unchanged={"task_count": 7})
+    return office.board_columns.change(office.mia, office.column(Status.TODO), changes)
+
+
+@refuses(ColumnUseCases.change, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.change(office.mia, office.column(Status.TODO), column_changes(position=3))
+
+
+@refuses(ColumnUseCases.change, Stale)
+async def _(office: Office) -> Awaitable[object]:
+    changes = column_changes(name="Ideas")
+    return office.board_columns.change(office.mia, office.column(Status.TODO), changes, expected=2)
+
+
+@refuses(ColumnUseCases.change, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    await office.archive_web()
+    return office.board_columns.change(office.mia, office.column(Status.TODO), column_changes(name="Ideas"))
+
+
+@refuses(ColumnUseCases.change, BoardIncomplete)
+async def _(office: Office) -> Awaitable[object]:
+    changes = column_changes(name="Ideas", category=Status.DONE)
+    return office.board_columns.change(office.mia, office.column(Status.TODO), changes)
+
+
+@refuses(ColumnUseCases.order, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.order(office.nora, "WEB", [an_id()])
+
+
+@refuses(ColumnUseCases.order, ReferenceNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.order(office.mia, "WEB", [an_id()])
+
+
+@refuses(ColumnUseCases.order, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.order(office.mia, "WEB", [office.column(Status.TODO)])
+
+
+@refuses(ColumnUseCases.order, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    await office.archive_web()
+    return office.board_columns.order(office.mia, "WEB", [office.column(Status.TODO)])
+
+
+@refuses(ColumnUseCases.delete, ColumnNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.delete(office.nora, office.add_column(Status.TODO))
+
+
+@refuses(ColumnUseCases.delete, ReferenceNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.delete(office.mia, office.add_column(Status.TODO), move_to=an_id())
+
+
+@refuses(ColumnUseCases.delete, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    column = office.add_column(Status.TODO)
+    return office.board_columns.delete(office.mia, column, move_to=column)
+
+
+@refuses(ColumnUseCases.delete, Stale)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.delete(office.mia, office.add_column(Status.TODO), expected=2)
+
+
+@refuses(ColumnUseCases.delete, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    await office.archive_web()
+    return office.board_columns.delete(office.mia, office.add_column(Status.TODO))
+
+
+@refuses(ColumnUseCases.delete, BoardIncomplete)
+async def _(office: Office) -> Awaitable[object]:
+    return office.board_columns.delete(office.mia, office.column(Status.TODO))
+
+
+@refuses(ColumnUseCases.delete, ColumnNotEmpty)
+async def _(office: Office) -> Awaitable[object]:
+    column = office.add_column(Status.TODO)
+    await office.task(column_id=column)
+    return office.board_columns.delete(office.mia, column)
 
 
 @refuses(AuthUseCases.actor_of, TokenInvalid)

@@ -1,5 +1,6 @@
 """Reading tasks and boards."""
 
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
+    exists,
     func,
     literal_column,
     or_,
@@ -25,18 +27,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, in_order, ordered, page_of, position_values
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, tasks, users
+from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, task_keys, tasks, users
+from adapters.sql.tenancy import including_deleted
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.tasks.policy import Visible
 from core.tasks.ports import TaskFilter, TaskRef
-from core.tasks.read_models import BoardView, ColumnView, TaskTag, TaskView
+from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, TaskView
 
+_all = including_deleted(tasks)
 _assignees = users.alias("assignees")
 _DASH: ColumnElement[str] = literal_column("'-'")
 _WIDTH = len(TaskView._fields)
@@ -94,9 +99,16 @@ _BY_ID: dict[str, ColumnElement[Any]] = {
 _BY_WORD: dict[str, ColumnElement[Any]] = {"status": tasks.c.status, "priority": tasks.c.priority}
 
 
+def _rows(filters: frozenset[str]) -> FromClause:
+    """What a list is of: tasks, or for "deleted" those that were deleted."""
+    return _all if "deleted" in filters else tasks
+
+
 def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
+    rows = _rows(filters)
     for kind, columns in ((Uuid, _BY_ID), (Text, _BY_WORD)):
-        for name, column in columns.items():
+        for name in columns:
+            column = rows.c[str(columns[name].key)]
             fits: list[ColumnElement[bool]] = []
             # One value is compared as such: PostgreSQL then reads an index in the list's order.
             if f"{name} is" in filters:
@@ -108,17 +120,25 @@ def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
             if fits:
                 query = query.where(or_(*fits))
     if "deadline_before" in filters:
-        query = query.where(tasks.c.deadline < bindparam("deadline_before", type_=Date))
+        query = query.where(rows.c.deadline < bindparam("deadline_before", type_=Date))
     if "deadline_after" in filters:
-        query = query.where(tasks.c.deadline > bindparam("deadline_after", type_=Date))
+        query = query.where(rows.c.deadline > bindparam("deadline_after", type_=Date))
     if "updated_after" in filters:
-        query = query.where(tasks.c.updated_at > bindparam("updated_after", type_=DateTime(timezone=True)))
+        query = query.where(rows.c.updated_at > bindparam("updated_after", type_=DateTime(timezone=True)))
     if "mine" in filters:
-        query = query.where(tasks.c.assigned_to == bindparam("mine", type_=Uuid))
+        query = query.where(rows.c.assigned_to == bindparam("mine", type_=Uuid))
+    if "query" in filters:
+        words = func.lower(bindparam("query", type_=Text))
+        project_key = select(projects.c.key).where(projects.c.id == rows.c.project_id).scalar_subquery()
+        key = project_key + _DASH + cast(rows.c.number, Text)
+        query = query.where(or_(*(func.strpos(func.lower(text), words) > 0 for text in (rows.c.title, key))))
+    if "deleted" in filters:
+        stands = exists().where(projects.c.id == rows.c.project_id)
+        query = query.where(rows.c.deleted_at > bindparam("deleted_after", type_=DateTime(timezone=True)), stands)
     if "member_id" in filters:
         # Not EXISTS, which would become a join, and a sort of all that it finds.
         of_member = select(project_members.c.user_id.is_not(None)).where(
-            project_members.c.project_id == tasks.c.project_id,
+            project_members.c.project_id == rows.c.project_id,
             project_members.c.user_id == bindparam("member_id", type_=Uuid),
         )
         query = query.where(of_member.scalar_subquery())
@@ -132,11 +152,11 @@ def page_statement(shape: Shape) -> Statement:
     The planner does not know that a project belongs to one company; given a join to page over, it would sort all tasks
     of a big one.
     """
-    key = SORTS[shape.sort.field]
+    key, rows = SORTS[shape.sort.field], _rows(shape.filters)
     page = ordered(
-        _filtered(select(tasks), shape.filters),
-        key=key,
-        id_column=tasks.c.id,
+        _filtered(select(rows), shape.filters),
+        key=key._replace(column=rows.c[str(key.column.key)]),
+        id_column=rows.c.id,
         sort=shape.sort,
         after=shape.after,
         after_null=shape.after_null,
@@ -146,6 +166,8 @@ def page_statement(shape: Shape) -> Statement:
     columns = task_columns(page)
     if shape.sort.field == "position":
         columns.append(page.c.rank)
+    if "deleted" in shape.filters:
+        columns.append(page.c.deleted_at)
     again = in_order(page.c[str(key.column.key)], page.c.id, sort=shape.sort, nullable=key.nullable)
     return Statement(select(*columns).select_from(_with_names(page)).order_by(*again))
 
@@ -153,16 +175,23 @@ def page_statement(shape: Shape) -> Statement:
 @lru_cache(maxsize=500)
 def count_statement(filters: frozenset[str]) -> Statement:
     """How many tasks a list has in all."""
-    return Statement(_filtered(select(func.count()).select_from(tasks), filters))
+    return Statement(_filtered(select(func.count()).select_from(_rows(filters)), filters))
 
 
-def named_task(by_key: bool) -> ColumnElement[bool]:
-    """The task that `:ref` names by id, or `:ref` and `:number` name by its project's key and its number."""
+def named_task(by_key: bool, rows: FromClause = tasks) -> ColumnElement[bool]:
+    """The task that `:ref` names by id, or `:ref` and `:number` name by a key that its project has or had and the
+    number that it has or had there.
+    """
     if not by_key:
-        return tasks.c.id == bindparam("ref", type_=Uuid)
-    project = select(project_keys.c.project_id).where(project_keys.c.key == bindparam("ref", type_=Text))
-    named: ColumnElement[bool] = tasks.c.project_id == project.scalar_subquery()
-    return named & (tasks.c.number == bindparam("number", type_=Integer))
+        return rows.c.id == bindparam("ref", type_=Uuid)
+    key = select(project_keys.c.project_id).where(project_keys.c.key == bindparam("ref", type_=Text))
+    project, number = key.scalar_subquery(), bindparam("number", type_=Integer)
+    numbered = rows.alias("numbered")
+    stands = select(numbered.c.id).where(numbered.c.project_id == project, numbered.c.number == number)
+    stood = select(task_keys.c.task_id).where(task_keys.c.project_id == project, task_keys.c.number == number)
+    # Asked for first and by itself: as part of a condition, COALESCE would keep row-level security from the index.
+    found = select(func.coalesce(stands.scalar_subquery(), stood.scalar_subquery())).scalar_subquery()
+    return rows.c.id == found
 
 
 def ref_values(ref: TaskRef) -> dict[str, Any]:
@@ -244,24 +273,18 @@ class SqlTaskReader:
         self, actor: Actor, *, visible: Visible, where: TaskFilter, sort: Sort, page: PageRequest
     ) -> Answer[Page[TaskView]]:
         filters, values = filter_values(where, visible)
-        position = page.position
-        shape = Shape(
-            filters,
-            sort,
-            after=position is not None,
-            after_null=position is not None and position[0] is None,
-            most=page.limit + 1,
-            skips=page.skip > 0,
-        )
-        count = (count_statement(filters), values) if page.include_total else None
-        asked = {**values, **position_values(page)}
-        found = await self._database.rows(actor, page_statement(shape), asked, also=count)
-        total = found.also[0][0] if page.include_total else None
-        read = SORTS[sort.field].read
-        rows = page_of(found.rows, page, position=lambda row: (read(row), str(row[0])), total=total)
-        cut = sort.field == "position"
-        views = [TaskView._make(row[:_WIDTH] if cut else row) for row in rows.items]
-        return Answer(Page(views, rows.next_position, rows.total), found.seq)
+        rows, seq = await self._rows(actor, filters, values, sort=sort, page=page)
+        views = [TaskView._make(row[:_WIDTH] if len(row) > _WIDTH else row) for row in rows.items]
+        return Answer(Page(views, rows.next_position, rows.total), seq)
+
+    async def deleted_page(
+        self, actor: Actor, *, visible: Visible, where: TaskFilter, after: datetime, sort: Sort, page: PageRequest
+    ) -> Answer[Page[DeletedTask]]:
+        filters, values = filter_values(where, visible)
+        filters, values["deleted_after"] = filters | {"deleted"}, after
+        rows, seq = await self._rows(actor, filters, values, sort=sort, page=page)
+        found = [DeletedTask(TaskView._make(row[:_WIDTH]), row[-1]) for row in rows.items]
+        return Answer(Page(found, rows.next_position, rows.total), seq)
 
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
         found = await self._database.rows(actor, *_question(_one, ref, visible))
@@ -289,6 +312,26 @@ class SqlTaskReader:
             columns[card.column_id].tasks.append(card)
         return Answer(BoardView(found.rows[0][0], list(columns.values())) if columns else None, found.seq)
 
+    async def _rows(
+        self, actor: Actor, filters: frozenset[str], values: dict[str, Any], *, sort: Sort, page: PageRequest
+    ) -> Answer[Page[Row]]:
+        position = page.position
+        shape = Shape(
+            filters,
+            sort,
+            after=position is not None,
+            after_null=position is not None and position[0] is None,
+            most=page.limit + 1,
+            skips=page.skip > 0,
+        )
+        count = (count_statement(filters), values) if page.include_total else None
+        asked = {**values, **position_values(page)}
+        found = await self._database.rows(actor, page_statement(shape), asked, also=count)
+        total = found.also[0][0] if page.include_total else None
+        read = SORTS[sort.field].read
+        rows = page_of(found.rows, page, position=lambda row: (read(row), str(row[0])), total=total)
+        return Answer(rows, found.seq)
+
 
 def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:
     """The shape of a filter, and the parameters for it."""
@@ -308,6 +351,9 @@ def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], 
         if bound is not None:
             shape.add(name)
             values[name] = bound
+    if where.query:
+        shape.add("query")
+        values["query"] = where.query
     if visible.assigned_to is not None:
         shape.add("mine")
         values["mine"] = visible.assigned_to

@@ -8,56 +8,45 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Date,
-    DateTime,
-    Integer,
-    Text,
-    Uuid,
-    bindparam,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import BigInteger, Boolean, Integer, Text, Uuid, bindparam, func, insert, null, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
-from adapters.sql.pipeline import Row
 from adapters.sql.readers.tasks import named_task, ref_values
+from adapters.sql.repositories.columns import SqlColumns
+from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
+from adapters.sql.repositories.task_rows import (
+    CHANGED,
+    INSTANT,
+    LOADED,
+    WRITTEN,
+    assignee_in,
+    belongs_to,
+    board_in,
+    board_of,
+    changed_values,
+    loading,
+    lock_of,
+    plain,
+    saving,
+    task_of,
+)
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import board_columns, cycles, project_members, projects, tasks, users
+from adapters.sql.tables.work import cycles, project_members, projects, task_keys, tasks, users
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.ports import Clock
-from core.tasks.model import Board, Column, Priority, Status, Task
+from core.tasks.model import Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskRef
-
-_instant = DateTime(timezone=True)
-_assignees = users.alias("assignees")
-
-
-def _member(project_id: Any, user: str) -> ColumnElement[bool]:
-    return exists().where(
-        project_members.c.project_id == project_id,
-        project_members.c.user_id == bindparam(user, type_=Uuid),
-    )
-
 
 # Takes the next number and with it the project's row, which serialises all changes of its board.
 _take_number = (
     update(projects)
     .where(projects.c.id == bindparam("project", type_=Uuid))
     .values(last_number=projects.c.last_number + 1)
-    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, _member(projects.c.id, "for_user"))
+    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, belongs_to(projects.c.id, "for_user"))
 )
 _TAKE_NUMBER = Statement(_take_number)
 
@@ -68,39 +57,15 @@ _TAKE_NUMBER_ONCE = Statement(
     )
 )
 
-_last = (
-    select(tasks.c.id, tasks.c.rank)
-    .where(tasks.c.column_id == board_columns.c.id)
-    .order_by(tasks.c.rank.desc(), tasks.c.id.desc())
-    .limit(1)
-    .lateral("last")
-)
-_BOARD = Statement(
-    select(board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank)
-    .select_from(board_columns.outerjoin(_last, true()))
-    .where(board_columns.c.project_id == bindparam("project", type_=Uuid))
-    .order_by(board_columns.c.position, board_columns.c.id)
-)
+_BOARD = Statement(board_in(bindparam("project", type_=Uuid)))
 
-_mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
 _ASSIGNEE = Statement(
-    select(
-        users.c.id,
-        users.c.name,
-        users.c.is_active,
-        or_(
-            users.c.role != "member",
-            exists().where(
-                project_members.c.project_id == bindparam("project", type_=Uuid),
-                project_members.c.user_id == users.c.id,
-            ),
-        ),
-        exists(
-            select(_mine.c.user_id)
-            .select_from(_mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id))
-            .where(_mine.c.user_id == bindparam("for_user", type_=Uuid), _theirs.c.user_id == users.c.id)
-        ),
-    ).where(users.c.id == bindparam("assignee", type_=Uuid))
+    assignee_in(bindparam("project", type_=Uuid)).where(users.c.id == bindparam("assignee", type_=Uuid))
+)
+_MEMBERS = Statement(
+    select(project_members.c.user_id)
+    .where(project_members.c.project_id == bindparam("project", type_=Uuid))
+    .order_by(project_members.c.user_id)
 )
 
 CYCLE_STATUS = Statement(
@@ -118,61 +83,34 @@ def _leave_cycle(finished_too: bool) -> Statement:
         .values(
             cycle_id=bindparam("to", type_=Uuid),
             version=tasks.c.version + 1,
-            updated_at=bindparam("at", type_=_instant),
+            updated_at=bindparam("at", type_=INSTANT),
         )
         .returning(tasks.c.number, tasks.c.id, tasks.c.project_id, tasks.c.version)
     )
 
 
 @cache
-def _lock_project(by_key: bool) -> Statement:
-    """Locks the project of a task; what follows in the transaction sees the board as nobody else can change it."""
+def _lock_project(by_key: bool, also: bool) -> Statement:
+    """Locks the project of a task, and `:also` another one, always the lower id first; what follows in the transaction
+    sees the board as nobody else can change it.
+    """
     of_task = select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()
-    return Statement(
-        select(projects.c.key, projects.c.is_active, _member(projects.c.id, "for_user"), projects.c.id)
-        .where(projects.c.id == of_task)
-        .with_for_update(of=projects, key_share=True)
-    )
+    query = select(projects.c.key, projects.c.is_active, belongs_to(projects.c.id, "for_user"), projects.c.id)
+    if also:
+        query = query.where(projects.c.id.in_([of_task, bindparam("also", type_=Uuid)])).order_by(projects.c.id)
+    else:
+        query = query.where(projects.c.id == of_task)
+    return Statement(query.with_for_update(of=projects, key_share=True))
 
 
 @cache
 def _load(by_key: bool) -> Statement:
-    return Statement(
-        select(
-            tasks.c.id,
-            tasks.c.project_id,
-            tasks.c.number,
-            tasks.c.title,
-            tasks.c.description,
-            tasks.c.priority,
-            tasks.c.status,
-            tasks.c.column_id,
-            tasks.c.rank,
-            tasks.c.previous_column_id,
-            tasks.c.deadline,
-            tasks.c.assigned_to,
-            tasks.c.created_by,
-            tasks.c.completed_at,
-            tasks.c.created_at,
-            tasks.c.updated_at,
-            tasks.c.version,
-            tasks.c.cycle_id,
-            select(_assignees.c.name).where(_assignees.c.id == tasks.c.assigned_to).scalar_subquery(),
-        )
-        .where(named_task(by_key))
-        .with_for_update(of=tasks, key_share=True)
-    )
+    return Statement(loading(tasks).where(named_task(by_key)).with_for_update(of=tasks, key_share=True))
 
 
 @cache
 def _board_of_task(by_key: bool) -> Statement:
-    of_task = select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()
-    return Statement(
-        select(board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank)
-        .select_from(board_columns.outerjoin(_last, true()))
-        .where(board_columns.c.project_id == of_task)
-        .order_by(board_columns.c.position, board_columns.c.id)
-    )
+    return Statement(board_in(select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()))
 
 
 _others = tasks.alias("others")
@@ -206,37 +144,33 @@ _ranks = (
 )
 _RESPREAD = Statement(update(tasks).where(tasks.c.id == _ranks.c.id).values(rank=_ranks.c.rank))
 
-_WRITTEN: dict[str, Any] = {
-    "title": Text,
-    "description": Text,
-    "priority": Text,
-    "status": Text,
-    "column_id": Uuid,
-    "rank": Text,
-    "previous_column_id": Uuid,
-    "deadline": Date,
-    "assigned_to": Uuid,
-    "cycle_id": Uuid,
-    "completed_at": _instant,
-    "version": Integer,
-    "updated_at": _instant,
-}
 _FIXED: dict[str, Any] = {
     "id": Uuid,
     "project_id": Uuid,
     "number": Integer,
     "created_by": Uuid,
-    "created_at": _instant,
+    "created_at": INSTANT,
 }
 _ADD = Statement(
-    insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**_FIXED, **_WRITTEN}.items()})
+    insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**_FIXED, **WRITTEN}.items()})
 )
-_SAVE = Statement(
-    update(tasks)
-    .where(tasks.c.id == bindparam("task", type_=Uuid), tasks.c.version == bindparam("was", type_=Integer))
-    .values(
-        {tasks.c[name]: bindparam(f"new_{name}", type_=kind) for name, kind in _WRITTEN.items()}
-        | {tasks.c.deleted_at: bindparam("new_deleted_at", type_=_instant)}
+_SAVE = Statement(saving(tasks).values(CHANGED))
+# The cycle is one of the project that the task leaves.
+_TRANSFER = Statement(
+    saving(tasks).values(
+        CHANGED
+        | {
+            tasks.c.project_id: bindparam("new_project_id", type_=Uuid),
+            tasks.c.number: bindparam("new_number", type_=Integer),
+            tasks.c.cycle_id: null(),
+        }
+    )
+)
+_ADD_KEY = Statement(
+    insert(task_keys).values(
+        project_id=bindparam("project", type_=Uuid),
+        number=bindparam("number", type_=Integer),
+        task_id=bindparam("task", type_=Uuid),
     )
 )
 
@@ -269,44 +203,26 @@ class SqlTasks:
             project_is_active=is_active,
             is_member=is_member,
             number=number,
-            board=_board(columns),
+            board=board_of(columns),
             assignee=Assignee._make(found[0]) if found else None,
             cycle=CycleStatus(named[0][0]) if named else None,
         )
 
-    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedTask | None:
+    async def load(self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None) -> LoadedTask | None:
         by_key, values = not isinstance(ref, UUID), ref_values(ref)
+        lock: dict[str, Any] = {**values, "for_user": for_user}
+        if also is not None:
+            lock["also"] = also
         locked, loaded, columns = await self._unit.fetch(
-            (_lock_project(by_key), {**values, "for_user": for_user}),
+            (_lock_project(by_key, also is not None), lock),
             (_load(by_key), values),
             (_board_of_task(by_key), values),
         )
         if not locked or not loaded:
             return None
-        key, is_active, is_member, _ = locked[0]
         row = loaded[0]
-        task = Task(
-            id=row[0],
-            project_id=row[1],
-            key=f"{key}-{row[2]}",
-            number=row[2],
-            title=row[3],
-            description=row[4],
-            priority=Priority(row[5]),
-            status=Status(row[6]),
-            column_id=row[7],
-            rank=row[8],
-            previous_column_id=row[9],
-            deadline=row[10],
-            assigned_to=row[11],
-            created_by=row[12],
-            completed_at=row[13],
-            created_at=row[14],
-            updated_at=row[15],
-            version=row[16],
-            cycle_id=row[17],
-        )
-        return LoadedTask(task, is_active, is_member, row[18], _board(columns))
+        key, is_active, is_member = lock_of(locked, row)
+        return LoadedTask(task_of(row, key), is_active, is_member, row[len(LOADED)], board_of(columns))
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
         values = {"assignee": user_id, "project": project_id, "for_user": for_user}
@@ -336,21 +252,19 @@ class SqlTasks:
         await self._unit.flush()
 
     def add(self, task: Task) -> None:
-        self._unit.write(_ADD, {name: _plain(getattr(task, name)) for name in (*_FIXED, *_WRITTEN)})
+        self._unit.write(_ADD, {name: plain(getattr(task, name)) for name in (*_FIXED, *WRITTEN)})
 
     def save(self, task: Task, *, was: int) -> None:
-        values = {f"new_{name}": _plain(getattr(task, name)) for name in (*_WRITTEN, "deleted_at")}
-        self._unit.write(_SAVE, {**values, "task": task.id, "was": was}, rows=1)
+        self._unit.write(_SAVE, changed_values(task, was=was), rows=1)
 
+    def transfer(self, task: Task, *, was: int, from_project: UUID, from_number: int) -> None:
+        values = {"new_project_id": task.project_id, "new_number": task.number}
+        self._unit.write(_TRANSFER, {**changed_values(task, was=was), **values}, rows=1)
+        self._unit.write(_ADD_KEY, {"project": from_project, "number": from_number, "task": task.id})
 
-def _board(rows: list[Row]) -> Board:
-    return Board(
-        columns=tuple(Column(id=row[0], category=Status(row[1]), last_id=row[2], last_rank=row[3]) for row in rows)
-    )
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Status | Priority) else value
+    async def project_members(self, project_id: UUID) -> tuple[UUID, ...]:
+        (rows,) = await self._unit.fetch((_MEMBERS, {"project": project_id}))
+        return tuple(user_id for (user_id,) in rows)
 
 
 class SqlTaskUnitOfWork(SqlUnitOfWork):
@@ -361,3 +275,5 @@ class SqlTaskUnitOfWork(SqlUnitOfWork):
     ) -> None:
         super().__init__(database, clock, actor, once=once, lazy=lazy)
         self.tasks = SqlTasks(self)
+        self.deleted_tasks = SqlDeletedTasks(self)
+        self.columns = SqlColumns(self)

@@ -1,23 +1,27 @@
 """Tasks and boards over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Request
+from msgspec.structs import asdict
+from pydantic import Field
 from starlette.responses import Response
 
+from core.kernel.errors import Forbidden
 from core.kernel.paging import Answer
 from core.tasks.model import Priority, Status, TaskChanges
 from core.tasks.ports import TaskFilter
-from core.tasks.read_models import BoardView, ColumnView, TaskView
-from core.tasks.use_cases.boards import BoardUseCases
-from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
+from core.tasks.read_models import DeletedTask, TaskView
+from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
+from core.tasks.use_cases.placing import Destination
+from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from entrypoints.rest import answers, paging
-from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
+from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
-from entrypoints.rest.refs import project_ref, task_ref
+from entrypoints.rest.refs import task_ref
 from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Several, Shown, Text, Title, Version
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
@@ -58,6 +62,7 @@ class TaskShown(Shown):
     version: int
     created_at: datetime
     updated_at: datetime
+    deleted_at: Annotated[datetime | None, Field(description="Only in a list of deleted tasks.")] = None
 
 
 class TaskGiven(Given):
@@ -83,12 +88,12 @@ class TaskPatch(Given):
     deadline: Day | None = None
     assigned_to: UUID | None = None
     cycle_id: UUID | None = None
+    project_id: UUID = UUID(int=0)
     version: Version = 1
 
     id: UUID | None = None
     key: Text | None = None
     number: int | None = None
-    project_id: UUID | None = None
     assigned_to_name: Text | None = None
     created_by: UUID | None = None
     completed_at: Instant | None = None
@@ -109,20 +114,8 @@ class CompleteGiven(Given):
     version: Version | None = None
 
 
-class ColumnShown(Shown):
-    id: UUID
-    name: str
-    category: Status
-    position: int
-    wip_limit: int | None
-    over_limit: bool
-    task_count: int
-    tasks: list[TaskShown]
-
-
-class BoardShown(Shown):
-    project_id: UUID
-    columns: list[ColumnShown]
+class RestoreGiven(Given):
+    version: Version | None = None
 
 
 TASK_EXAMPLE = {
@@ -145,28 +138,17 @@ TASK_EXAMPLE = {
     "created_at": "2026-11-20T09:30:00.123456Z",
     "updated_at": "2026-11-20T10:00:00.654321Z",
 }
-BOARD_EXAMPLE = {
-    "project_id": "01920000-0000-7000-8000-000000000001",
-    "columns": [
-        {
-            "id": "01920000-0000-7000-8000-000000000003",
-            "name": "In progress",
-            "category": "in_progress",
-            "position": 1,
-            "wip_limit": None,
-            "over_limit": False,
-            "task_count": 1,
-            "tasks": [TASK_EXAMPLE],
-        }
-    ],
-}
 _WRITABLE = frozenset(
-    {"title", "description", "priority", "status", "column_id", "deadline", "assigned_to", "cycle_id"}
+    {"title", "description", "priority", "status", "column_id", "deadline", "assigned_to", "cycle_id", "project_id"}
 )
 
 
 def tasks_of(request: Request) -> TaskUseCases:
     return container_of(request).task_use_cases()
+
+
+def deleted_tasks_of(request: Request) -> DeletedTaskUseCases:
+    return container_of(request).deleted_task_use_cases()
 
 
 @router.get(
@@ -178,6 +160,7 @@ def tasks_of(request: Request) -> TaskUseCases:
         shows=list[TaskShown],
         example=[TASK_EXAMPLE],
         is_list=True,
+        also=[Forbidden],
     ),
 )
 async def list_tasks(
@@ -192,6 +175,12 @@ async def list_tasks(
     deadline_before: Day | None = None,
     deadline_after: Day | None = None,
     updated_after: Instant | None = None,
+    query: Annotated[
+        Text | None,
+        Query(max_length=200, description="Part of the title or the key, in any case."),
+        AlsoNamed(("search", "q")),
+    ] = None,
+    deleted: Annotated[bool, Query(description="Deleted tasks that can be restored, for owners and admins.")] = False,
     sort: SORTS = "-created_at",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
@@ -211,8 +200,12 @@ async def list_tasks(
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
+        query=query or None,
     )
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
+    if deleted:
+        found = await deleted_tasks_of(request).list(actor, where=where, sort=paging.sort_of(sort), page=page)
+        return paging.listed(request, found, write=_deleted_body)
     answer = await tasks_of(request).list(actor, where=where, sort=paging.sort_of(sort), page=page)
     return paging.listed(request, answer)
 
@@ -302,6 +295,33 @@ async def delete_task(request: Request, task_id: TaskId) -> Response:
     return answers.no_content(await tasks_of(request).delete(caller(request), task_ref(task_id), expected=expected))
 
 
+@router.post(
+    "/tasks/{task_id}/restore",
+    **operation(
+        DeletedTaskUseCases.restore,
+        id="restoreTask",
+        changes=True,
+        summary="Restore a deleted task",
+        shows=TaskShown,
+        example=TASK_EXAMPLE,
+        body=True,
+        tagged=True,
+        idempotent=True,
+    ),
+)
+async def restore_task(
+    request: Request, task_id: TaskId, given: Annotated[RestoreGiven | None, Body()] = None
+) -> Response:
+    actor, ref = caller(request), task_ref(task_id)
+    expected = expected_version(request, in_body=given.version if given else None)
+    return await answered_once(
+        request,
+        do=lambda once: deleted_tasks_of(request).restore(actor, ref, expected=expected, once=once),
+        again=lambda made: tasks_of(request).get(actor, made),
+        respond=answers.one,
+    )
+
+
 @router.patch(
     "/tasks/{task_id}/move",
     **operation(
@@ -349,23 +369,9 @@ async def complete_task(
     )
 
 
-@router.get(
-    "/projects/{project_id}/board",
-    **operation(
-        BoardUseCases.get, id="getBoard", summary="Get a project's board", shows=BoardShown, example=BOARD_EXAMPLE
-    ),
-)
-async def get_board(
-    request: Request,
-    project_id: Annotated[str, Path(description="The project's id, or its key in any case.")],
-    tasks_per_column: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> Response:
-    boards = container_of(request).board_use_cases()
-    board, seq = await boards.get(caller(request), project_ref(project_id), tasks_per_column=tasks_per_column)
-    return answers.JsonResponse(_board_body(board), headers=answers.read_headers(seq))
-
-
-def _board_body(board: BoardView) -> bytes:
-    shape: Any = ColumnView
-    columns = [answers.mirror(shape)(*column[:-1], answers.nested_list(column.tasks)) for column in board.columns]
-    return answers.encoded(answers.mirror(BoardView)(board.project_id, columns))
+def _deleted_body(tasks: list[DeletedTask]) -> bytes:
+    shown = (
+        {**asdict(answers.as_written(task)), "deleted_at": answers.written_instant(deleted_at)}
+        for task, deleted_at in tasks
+    )
+    return answers.encoded(list(shown))

@@ -266,6 +266,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "everything": (False, True),
     "typed": (False, True),
     "after": (False, True),
+    "also": (False, True),
 }
 MADE_BY_HAND = {
     "adapters.sql.readers.projects._page": [
@@ -296,10 +297,18 @@ MADE_BY_HAND = {
         for filters in (
             *((f"{name} {how}",) for name in FILTERS for how in ("is", "among", "none")),
             ("deadline_before", "deadline_after", "updated_after", "project_id among", "member_id"),
+            ("query", "member_id"),
         )
+    ]
+    + [
+        (task_reader.Shape(frozenset(filters), Sort(field=field), after, False, 51, False),)
+        for filters in (("deleted",), ("deleted", "query", "project_id is", "mine", "member_id"))
+        for field in task_reader.SORTS
+        for after in (False, True)
     ],
     "adapters.sql.readers.tasks.count_statement": [
-        (frozenset(),), (frozenset({"mine", "member_id"}),), (frozenset({"project_id is", "status among"}),)
+        (frozenset(),), (frozenset({"mine", "member_id"}),), (frozenset({"project_id is", "status among"}),),
+        (frozenset({"deleted"}),), (frozenset({"query"}),),
     ],
 }  # fmt: skip
 
@@ -356,7 +365,16 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
 
 
 # Deleted rows exist for these statements alone, and each has its reason.
-SEE_DELETED: dict[str, str] = {}
+SEE_DELETED: dict[str, str] = {
+    "adapters.sql.readers.tasks.page_statement": "the list of deleted tasks",
+    "adapters.sql.readers.tasks.count_statement": "the list of deleted tasks",
+    "adapters.sql.repositories.columns._REHANG_DELETED": "what can be restored must stand in a column",
+    "adapters.sql.repositories.deleted_tasks._lock_project": "restoring a task",
+    "adapters.sql.repositories.deleted_tasks._load": "restoring a task",
+    "adapters.sql.repositories.deleted_tasks._board": "restoring a task",
+    "adapters.sql.repositories.deleted_tasks._assignee": "restoring a task",
+    "adapters.sql.repositories.deleted_tasks._RESTORE": "restoring a task",
+}
 
 
 def sees_deleted(text: str) -> bool:

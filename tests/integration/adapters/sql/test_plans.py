@@ -20,13 +20,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
 from adapters.sql.migrating import migrate
-from adapters.sql.readers import cycles as cycle_reader
+from adapters.sql.readers import columns as column_reader, cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
 from adapters.sql.repositories.tasks import _leave_cycle
+from adapters.sql.repositories import columns as column_repository
 from adapters.sql.statement import Statement
 from core.kernel.paging import Sort
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
@@ -344,14 +345,20 @@ def test_a_list_that_skips_reads_what_it_skips_and_the_page_and_sorts_neither(se
 @pytest.mark.parametrize("by_key", [False, True])
 @pytest.mark.parametrize("member", [False, True])
 @pytest.mark.parametrize("asked", ["_one", "_tag"])
-def test_a_task_is_found_by_its_id_or_key_in_one_index(seeded: Seeded, by_key: bool, member: bool, asked: str) -> None:
+def test_a_task_is_found_by_its_id_or_key_in_indexes_alone(
+    seeded: Seeded, by_key: bool, member: bool, asked: str
+) -> None:
     statement = getattr(task_reader, asked)(by_key, member)
     values = {"ref": seeded.project.key} if by_key else {}
-    found = conditions(seeded.plan(statement, **values))
-    expected = {"company_id", "project_id", "number"} if by_key else {"company_id", "id"}
-    assert set(found) == {"tasks_number_unique" if by_key else "tasks_pkey"}
-    (condition,) = found.values()
-    assert expected <= set(re.findall(r"\w+", condition))
+    plan = seeded.plan(statement, **values)
+    found = conditions(plan)
+    assert set(found) == ({"tasks_number_unique", "tasks_pkey"} if by_key else {"tasks_pkey"})
+    for index, expected in (
+        ("tasks_number_unique", {"company_id", "project_id", "number"}),
+        ("tasks_pkey", {"company_id", "id"}),
+    ):
+        assert index not in found or expected <= set(re.findall(r"\w+", found[index]))
+    assert not [node for node in reads_of(plan) if "Index" not in node["Node Type"]], plan
 
 
 @pytest.mark.parametrize("by_key", [False, True])
@@ -484,6 +491,20 @@ def test_every_sort_of_cycles_stays_within_the_company_by_an_index(
     for null in (False, True) if cycle_reader.SORTS[field].nullable and after else (False,):
         plan = small.plan(listed_cycles(field=field, descending=descending, after=after, null=null), **values)
         assert read_by_company(plan, "cycles"), plan
+
+
+def test_deleted_tasks_are_found_among_deleted_ones_alone(seeded: Seeded) -> None:
+    for filters in (("deleted",), ("deleted", "project_id is")):
+        plan = seeded.plan(listed(*filters), deleted_after=datetime(2026, 1, 1, tzinfo=UTC))
+        found = conditions(plan)
+        assert set(found) == {"tasks_deleted"}, plan
+        assert {"company_id", "deleted_at"} <= set(re.findall(r"\w+", found["tasks_deleted"]))
+
+
+def test_the_cards_of_a_column_are_locked_and_counted_by_its_index(seeded: Seeded) -> None:
+    column = seeded.project.columns[1]
+    for statement in (column_repository._CARDS, column_reader._one(False), column_repository._BOARD_OF_COLUMN):
+        assert set(conditions(seeded.plan(statement, column=column))) == {"tasks_on_board"}
 
 
 # Leakproof operators

@@ -17,6 +17,7 @@ OPERATIONS = {
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
     "listLoginSessions", "revokeLoginSession", "stepUp", "changePassword",
     "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
+    "restoreTask", "addColumn", "orderColumns", "getColumn", "changeColumn", "deleteColumn",
 }  # fmt: skip
 # What nobody edits has no version, so there is none to be stale.
 UNVERSIONED = {"/api/v1/auth/sessions/{session_id}", "/api/v1/invitations/{invitation_id}"}
@@ -48,7 +49,8 @@ SINGLE_USE = {"/api/v1/invitations/accept"}
 
 async def test_aliases_are_left_out(conformance: Conformance) -> None:
     for path, item in conformance.document["paths"].items():
-        assert "put" not in item and "head" not in item, path
+        # The order of a board's columns is put as a whole; that is no other name for a PATCH.
+        assert ("put" in item) == path.endswith("/order") and "head" not in item, path
         assert path.startswith("/api/v1/")
         assert path not in ("/api/v1/users/me", "/api/v1/users/profile")
 

@@ -29,13 +29,20 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "moveTask": lambda side: {"new_status": "in_progress"},
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
+    "addColumn": lambda side: {"name": "Review", "category": "in_progress"},
+    "orderColumns": lambda side: {"column_ids": side.columns},
 }
 # They would end the caller's own access, or need a link that somebody else made: tried in tests of their own.
 NOT_CARRIED_OUT = {"leaveCompany", "deleteCompany", "acceptInvitation"}
-# What has to be done with own things before the operation succeeds.
-BEFORE: dict[str, Callable[["Side"], Awaitable[httpx.Response]]] = {
+# Where a list of ids is asked for, one of them is foreign.
+IN_A_LIST = {"column_ids"}
+# What must have been done before an operation succeeds.
+FIRST: dict[str, Callable[["Side"], Awaitable[Any]]] = {
+    "restoreTask": lambda side: side.person.delete(f"/tasks/{side.task['id']}"),
     "completeCycle": lambda side: side.person.post(f"/cycles/{side.cycle['id']}/start"),
 }
+# A parameter that says what to do, not what to look for.
+ORDERS = {("deleteColumn", "move_to")}
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
 ACTING = {"login", "refresh"}
 
@@ -57,6 +64,7 @@ class Side:
         self.person, self.project, self.cycle, self.task, self.other = person, project, cycle, task, other
         self.user, self.invitation = user, invitation
         self.refresh_token = ""
+        self.columns: list[str] = []
 
     def path_ids(self) -> Ids:
         """By the name of the path's parameter: id and key."""
@@ -64,6 +72,7 @@ class Side:
             "project_id": [self.project["id"], self.project["key"]],
             "task_id": [self.task["id"], self.task["key"]],
             "cycle_id": [self.cycle["id"]],
+            "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
             "invitation_id": [self.invitation["id"]],
@@ -81,6 +90,9 @@ class Side:
             "created_by": [self.person.user_id],
             "before": [self.other["id"]],
             "after": [self.other["id"]],
+            "addColumn.after": self.columns[:1],
+            "column_ids": self.columns[:1],
+            "move_to": self.columns[:1],
             "company_id": [self.person.company_id],
         }
 
@@ -92,7 +104,15 @@ async def settled(person: Person, key: str | None = None) -> Side:
     invitation = await person.post("/invitations", {"email": f"{uuid4().hex}@example.com"})
     cycle = await person.cycle(project)
     tasks = [await person.task(project, assigned_to=person.user_id, cycle_id=cycle["id"]) for _ in range(2)]
-    return Side(person, project, cycle, *tasks, user=user.json(), invitation=invitation.json())
+    side = Side(person, project, cycle, *tasks, user=user.json(), invitation=invitation.json())
+    side.columns = [column["id"] for column in (await person.board(project))["columns"]]
+    added = await person.post(f"/projects/{project['id']}/columns", {"name": "Ideas", "category": "todo"})
+    side.columns.append(added.json()["id"])
+    return side
+
+
+async def _nothing(_: Side) -> None:
+    pass
 
 
 def uuid_fields(conformance: Conformance, operation: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -131,6 +151,8 @@ def filled_body(conformance: Conformance, operation: dict[str, Any], side: Side)
 
 
 def known(ids: Ids, name: str, operation: dict[str, Any]) -> list[str]:
+    """The ids of that name, or of that name in that operation alone."""
+    name = f"{operation['operationId']}.{name}" if f"{operation['operationId']}.{name}" in ids else name
     if name not in ids:
         pytest.fail(f"{operation['operationId']}: teach this test what the id {name} is of")
     return ids[name]
@@ -206,9 +228,6 @@ async def probe(
     async def fresh() -> Side:
         side = await settled(await signed_in())
         await refreshed(api, side)
-        if operation_id in BEFORE:
-            prepared = await BEFORE[operation_id](side)
-            assert prepared.is_success, prepared.text
         return side
 
     async def signed_in() -> Person:
@@ -227,8 +246,7 @@ async def probe(
         ]
         _, fields = uuid_fields(conformance, operation)
         has_body = "requestBody" in operation
-        side = await fresh()
-        own = side.path_ids()
+        own = (await fresh()).path_ids()
 
         def path_with(side: Side, **ids: str) -> str:
             return re.sub(
@@ -240,10 +258,19 @@ async def probe(
         def body_of(side: Side) -> dict[str, Any] | None:
             return filled_body(conformance, operation, side) if has_body else None
 
+        async def ready() -> Side:
+            """Fresh things, and what the operation needs to have been done to them."""
+            side = await fresh()
+            await FIRST.get(operation_id, _nothing)(side)
+            return side
+
         if operation_id not in NOT_CARRIED_OUT:
+            side = await ready()
             control = await ask(side, method, path_with(side), body_of(side))
-        if not control.is_success:
-            pytest.fail(f"{operation_id} cannot be filled in; teach GIVEN how: {control.status_code} {control.text}")
+            if not control.is_success:
+                pytest.fail(
+                    f"{operation_id} cannot be filled in; teach GIVEN how: {control.status_code} {control.text}"
+                )
 
         for name in names:
             known(own, name, operation)
@@ -263,6 +290,15 @@ async def probe(
                     )
 
         for name in queries:
+            if (operation_id, name) in ORDERS:
+                answers = []
+                for each in (known(foreign_field, name, operation)[0], str(uuid4())):
+                    side = await ready()
+                    answers.append(await ask(side, method, path_with(side), body_of(side), {name: each}))
+                compared += 1
+                if answers[0].json()["code"] != "reference.not_found" or shape(answers[0])[:2] != shape(answers[1])[:2]:
+                    wrong.append(f"{operation_id} query {name}: {shape(answers[0])} but {shape(answers[1])}")
+                continue
             for foreign_id in known(foreign_field, name, operation):
                 side = await fresh()
                 answers = [
@@ -286,7 +322,7 @@ async def probe(
                 answers = []
                 for each in (foreign_id, str(uuid4())):
                     side = await fresh()
-                    body = {**(body_of(side) or {}), name: each}
+                    body = {**(body_of(side) or {}), name: [each] if name in IN_A_LIST else each}
                     if name in ("before", "after", "column_id"):
                         body = {key: value for key, value in body.items() if key not in ("new_status", "status")}
                     answers.append(await ask(side, method, path_with(side), body))
@@ -296,7 +332,8 @@ async def probe(
                     fits = (answers[0].status_code, code) == (403, "auth.no_active_membership")
                 else:
                     fits = answers[0].status_code == 422 and code in ("reference.not_found", "field.read_only")
-                    fits = fits and answers[0].json()["errors"][0]["pointer"] == f"/{name}"
+                    place = f"/{name}/0" if name in IN_A_LIST else f"/{name}"
+                    fits = fits and answers[0].json()["errors"][0]["pointer"] == place
                 first, second = (shape(answer)[:2] for answer in answers)
                 if not fits or first != second:
                     wrong.append(f"{operation_id} body {name}: {first} but {second}")

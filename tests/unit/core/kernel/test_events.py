@@ -7,6 +7,7 @@ from core.projects import events as projects
 from core.tasks import events as tasks
 from core.users import events as users
 from tests.builders import an_id
+from tests.unit.architecture.sources import ROOT
 
 FACTS = [
     fact
@@ -21,6 +22,11 @@ class TestFacts:
         names = [fact.event for fact in FACTS]
         assert sorted(names) == sorted(set(names))
         assert all(re.search(r"_([a-z]+ed|left)$", name) for name in names)
+
+    def test_each_is_in_the_table_of_the_documentation_with_its_channel(self) -> None:
+        table = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+        missing = {fact.event for fact in FACTS if f"| `{fact.event}` | `{fact.channel}` |" not in table}
+        assert missing == set()
 
     def test_each_goes_out_on_one_channel(self) -> None:
         assert all(isinstance(fact.channel, Channel) for fact in FACTS)

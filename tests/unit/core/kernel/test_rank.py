@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kernel.rank import LONGEST, SHORTEST, RanksExhausted, between, spread
+from core.kernel.rank import LONGEST, SHORTEST, RanksExhausted, between, beyond, spread
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -51,10 +51,24 @@ class TestBetween:
             assert set(middle) <= set(DIGITS)
 
     @given(a_rank(longest=12), a_rank(longest=12))
-    def test_equal_or_swapped_neighbours_are_refused(self, one: str, other: str) -> None:
+    def test_swapped_neighbours_are_refused(self, one: str, other: str) -> None:
         low, high = sorted((one, other))
+        if low == high:
+            return
         with pytest.raises(ValueError, match="lower"):
             between(high, low)
+
+    @given(a_rank())
+    def test_between_equal_ranks_there_is_none(self, rank: str) -> None:
+        with pytest.raises(RanksExhausted):
+            between(rank, rank)
+
+    @given(a_rank(longest=20), st.integers(0, 60))
+    def test_many_beyond_one_rise_and_stay_short(self, rank: str, count: int) -> None:
+        ranks = [rank, *beyond(rank, count)]
+        assert len(ranks) == count + 1
+        assert ranks == sorted(set(ranks))
+        assert all(len(each) <= LONGEST for each in ranks)
 
     def test_the_first_card_of_a_column_gets_a_rank_of_the_shortest_length(self) -> None:
         assert len(between(None, None)) == SHORTEST

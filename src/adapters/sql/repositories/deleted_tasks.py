@@ -1,0 +1,93 @@
+"""Loading and saving tasks that were deleted, to restore them."""
+
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import exists, select
+
+from adapters.sql.readers.tasks import named_task, ref_values
+from adapters.sql.repositories.task_rows import (
+    CHANGED,
+    LOADED,
+    assignee_in,
+    belongs_to,
+    board_in,
+    board_of,
+    changed_values,
+    loading,
+    lock_of,
+    saving,
+    task_of,
+)
+from adapters.sql.statement import Statement
+from adapters.sql.tables.work import projects, tasks, users
+from adapters.sql.tenancy import including_deleted
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.tasks.model import Task
+from core.tasks.ports import Assignee, LoadedDeletedTask, TaskRef
+
+_all = including_deleted(tasks)
+_others = tasks.alias("others")
+
+
+@cache
+def _lock_project(by_key: bool) -> Statement:
+    of_task = select(_all.c.project_id).where(named_task(by_key, _all)).scalar_subquery()
+    return Statement(
+        select(projects.c.key, projects.c.is_active, belongs_to(projects.c.id, "for_user"), projects.c.id)
+        .where(projects.c.id == of_task)
+        .with_for_update(of=projects, key_share=True)
+    )
+
+
+@cache
+def _load(by_key: bool) -> Statement:
+    taken = exists().where(_others.c.column_id == _all.c.column_id, _others.c.rank == _all.c.rank)
+    return Statement(
+        loading(_all)
+        .add_columns(_all.c.deleted_at, taken)
+        .where(named_task(by_key, _all))
+        .with_for_update(of=_all, key_share=True)
+    )
+
+
+@cache
+def _assignee(by_key: bool) -> Statement:
+    task = select(_all.c.assigned_to, _all.c.project_id).where(named_task(by_key, _all)).subquery("task")
+    return Statement(assignee_in(task.c.project_id).where(users.c.id == task.c.assigned_to))
+
+
+@cache
+def _board(by_key: bool) -> Statement:
+    return Statement(board_in(select(_all.c.project_id).where(named_task(by_key, _all)).scalar_subquery()))
+
+
+_RESTORE = Statement(saving(_all).values({_all.c[str(each.key)]: value for each, value in CHANGED.items()}))
+
+
+class SqlDeletedTasks:
+    """The tasks of one unit of work's company, deleted or not."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedDeletedTask | None:
+        by_key, values = not isinstance(ref, UUID), ref_values(ref)
+        asking = {**values, "for_user": for_user}
+        locked, loaded, columns, assignees = await self._unit.fetch(
+            (_lock_project(by_key), asking),
+            (_load(by_key), values),
+            (_board(by_key), values),
+            (_assignee(by_key), asking),
+        )
+        if not locked or not loaded:
+            return None
+        row = loaded[0]
+        key, is_active, is_member = lock_of(locked, row)
+        task = task_of(row, key)
+        task.deleted_at, is_taken = row[len(LOADED) + 1 :]
+        assignee = Assignee._make(assignees[0]) if assignees else None
+        return LoadedDeletedTask(task, is_active, is_member, board_of(columns), is_taken, assignee)
+
+    def restore(self, task: Task, *, was: int) -> None:
+        self._unit.write(_RESTORE, changed_values(task, was=was), rows=1)

@@ -1,0 +1,168 @@
+"""What the repositories of tasks share: the row of a task, the lock of its project, its board, its assignee."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    Update,
+    Uuid,
+    bindparam,
+    exists,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from adapters.sql.pipeline import Row
+from adapters.sql.tables.work import board_columns, project_members, tasks, users
+from adapters.sql.tenancy import TenantTable
+from core.kernel.errors import ChangedMeanwhile
+from core.tasks.model import Board, Column, Priority, Status, Task
+
+INSTANT = DateTime(timezone=True)
+_assignees = users.alias("assignees")
+
+
+def belongs_to(project_id: Any, user: str) -> ColumnElement[bool]:
+    """Whether the user in that parameter is a member of a project."""
+    return exists().where(
+        project_members.c.project_id == project_id,
+        project_members.c.user_id == bindparam(user, type_=Uuid),
+    )
+
+
+_last = (
+    select(tasks.c.id, tasks.c.rank)
+    .where(tasks.c.column_id == board_columns.c.id)
+    .order_by(tasks.c.rank.desc(), tasks.c.id.desc())
+    .limit(1)
+    .lateral("last")
+)
+
+
+def board_in(project: Any) -> Select[Any]:
+    """The columns of a project from left to right, each with its last card."""
+    return (
+        select(board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank)
+        .select_from(board_columns.outerjoin(_last, true()))
+        .where(board_columns.c.project_id == project)
+        .order_by(board_columns.c.position, board_columns.c.id)
+    )
+
+
+_mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
+
+
+def assignee_in(project: Any) -> Select[Any]:
+    """What the rules ask about users as assignees of a project's tasks."""
+    belongs = exists().where(project_members.c.project_id == project, project_members.c.user_id == users.c.id)
+    return select(
+        users.c.id,
+        users.c.name,
+        users.c.is_active,
+        or_(users.c.role != "member", belongs),
+        exists(
+            select(_mine.c.user_id)
+            .select_from(_mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id))
+            .where(_mine.c.user_id == bindparam("for_user", type_=Uuid), _theirs.c.user_id == users.c.id)
+        ),
+    )
+
+
+# A task as it is loaded, but for its key.
+LOADED = (
+    "id",
+    "project_id",
+    "number",
+    "title",
+    "description",
+    "priority",
+    "status",
+    "column_id",
+    "rank",
+    "previous_column_id",
+    "deadline",
+    "assigned_to",
+    "created_by",
+    "completed_at",
+    "created_at",
+    "updated_at",
+    "version",
+    "cycle_id",
+)
+
+
+def loading(rows: TenantTable) -> Select[Any]:
+    """What `task_of` reads, and the assignee's name after it."""
+    name = select(_assignees.c.name).where(_assignees.c.id == rows.c.assigned_to).scalar_subquery()
+    return select(*(rows.c[each] for each in LOADED), name)
+
+
+# What every change of a task writes.
+WRITTEN: dict[str, Any] = {
+    "title": Text,
+    "description": Text,
+    "priority": Text,
+    "status": Text,
+    "column_id": Uuid,
+    "rank": Text,
+    "previous_column_id": Uuid,
+    "deadline": Date,
+    "assigned_to": Uuid,
+    "cycle_id": Uuid,
+    "completed_at": INSTANT,
+    "version": Integer,
+    "updated_at": INSTANT,
+}
+CHANGED: dict[ColumnElement[Any], Any] = {
+    tasks.c[name]: bindparam(f"new_{name}", type_=kind) for name, kind in WRITTEN.items()
+} | {tasks.c.deleted_at: bindparam("new_deleted_at", type_=INSTANT)}
+
+
+def saving(rows: TenantTable) -> Update:
+    """An update of one task, if it still has the version that it was loaded with."""
+    return update(rows).where(
+        rows.c.id == bindparam("task", type_=Uuid), rows.c.version == bindparam("was", type_=Integer)
+    )
+
+
+def lock_of(projects: list[Row], loaded: Row) -> tuple[str, bool, bool]:
+    """Key, whether it is active, and whether the caller is a member of the project that the task was found in.
+
+    Raises ChangedMeanwhile if the task left the project while its lock was waited for.
+    """
+    for key, is_active, is_member, project_id in projects:
+        if project_id == loaded[LOADED.index("project_id")]:
+            return key, is_active, is_member
+    raise ChangedMeanwhile
+
+
+def task_of(row: Row, project_key: str) -> Task:
+    """The task in a row of `loading`."""
+    values: dict[str, Any] = dict(zip(LOADED, row, strict=False))
+    values["priority"], values["status"] = Priority(values["priority"]), Status(values["status"])
+    return Task(key=f"{project_key}-{values['number']}", **values)
+
+
+def board_of(rows: list[Row]) -> Board:
+    """The board in the rows of `board_in`."""
+    return Board(
+        columns=tuple(Column(id=row[0], category=Status(row[1]), last_id=row[2], last_rank=row[3]) for row in rows)
+    )
+
+
+def plain(value: object) -> object:
+    """A value of a task as the driver takes it."""
+    return str(value) if isinstance(value, Status | Priority) else value
+
+
+def changed_values(task: Task, *, was: int) -> dict[str, Any]:
+    """The parameters of what `saving` updates to CHANGED."""
+    values = {f"new_{name}": plain(getattr(task, name)) for name in (*WRITTEN, "deleted_at")}
+    return {**values, "task": task.id, "was": was}
