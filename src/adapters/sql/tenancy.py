@@ -15,15 +15,30 @@ from sqlalchemy.ext.compiler import compiles
 OWN = "current_setting('app.company_id')::uuid"
 
 metadata = MetaData()
+_with_deleted = MetaData()
 
 
 class TenantTable(Table):
     """A table of which only the current company's rows exist; rows with `deleted_at` do not exist either.
 
     `info["tenant_column"]` names the column that holds the company, `company_id` unless it says otherwise.
+    `info["including_deleted"]` is set on what `including_deleted` makes.
     """
 
     inherit_cache = True
+
+
+def including_deleted(table: TenantTable) -> TenantTable:
+    """The same table with the rows that were deleted as well, for what restores, lists or purges them on purpose.
+
+    It is still the current company's alone, in reads and writes. It is another `Table` of the same name, so a statement
+    that needs both gives one of them an alias. Where it is used is listed in `test_compile_hook.py`.
+    """
+    found = _with_deleted.tables.get(table.name)
+    if isinstance(found, TenantTable):
+        return found
+    columns = [Column(each.name, each.type, primary_key=each.primary_key) for each in table.columns]
+    return TenantTable(table.name, _with_deleted, *columns, info={**table.info, "including_deleted": True})
 
 
 def company_column() -> Column[Any]:
@@ -33,7 +48,11 @@ def company_column() -> Column[Any]:
 
 def _predicate(table: TenantTable) -> str:
     own = f"{table.info.get('tenant_column', 'company_id')} = {OWN}"
-    return f"{own} AND deleted_at IS NULL" if "deleted_at" in table.c else own
+    return f"{own} AND deleted_at IS NULL" if _hides_deleted(table) else own
+
+
+def _hides_deleted(table: TenantTable) -> bool:
+    return "deleted_at" in table.c and not table.info.get("including_deleted")
 
 
 @compiles(TenantTable, "postgresql")  # type: ignore[untyped-decorator,unused-ignore]
@@ -62,4 +81,4 @@ def _within(statement: Update | Delete) -> Update | Delete:
         return statement
     column = table.c[table.info.get("tenant_column", "company_id")]
     statement = statement.where(column == literal_column(OWN))
-    return statement.where(table.c.deleted_at.is_(None)) if "deleted_at" in table.c else statement
+    return statement.where(table.c.deleted_at.is_(None)) if _hides_deleted(table) else statement

@@ -10,7 +10,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -49,6 +49,16 @@ def visitor(request: Request) -> Visitor:
     return Visitor(address=address, agent=request.headers.get("user-agent"))
 
 
+class AlsoNamed(NamedTuple):
+    """Other names of a query parameter, which mean the same and are left out of the documentation.
+
+    They stand in the endpoint's annotation: `query: Annotated[str | None, AlsoNamed(("search", "q"))] = None`. Giving
+    a parameter by two of its names is giving it twice.
+    """
+
+    names: tuple[str, ...]
+
+
 class PublicRoute(APIRoute):
     """A route that anybody may call. Its endpoint takes the request, path segments as text, query parameters, and at
     most one model as body; nothing is injected.
@@ -65,6 +75,7 @@ class PublicRoute(APIRoute):
             raise TypeError(f"{self.path}: an endpoint takes the request, path, query and one body, no more")
         self._path_names = {field.alias: field.name for field in described.path_params}
         self._query = {field.alias: _Parameter(field) for field in described.query_params}
+        self._also_named = _also_named(self.endpoint)
         self._body = _Body(described.body_params[0]) if described.body_params else None
         self._request_name = described.request_param_name
 
@@ -114,19 +125,21 @@ class PublicRoute(APIRoute):
         return response
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
-        given = request.query_params
-        seen: set[str] = set()
-        for name, _ in given.multi_items():
+        given: dict[str, list[str]] = {}
+        used: dict[str, str] = {}
+        for each, value in request.query_params.multi_items():
+            name = self._also_named.get(each, each)
             parameter = self._query.get(name)
             if parameter is None:
-                raise ParameterUnknown(faults=(Fault("unknown here", parameter=name[:100]),))
-            if name in seen and not parameter.repeats:
-                raise ParameterUnknown(faults=(Fault("given twice", parameter=name),))
-            seen.add(name)
-        for name in seen:
+                raise ParameterUnknown(faults=(Fault("unknown here", parameter=each[:100]),))
+            if name in used and not (parameter.repeats and used[name] == each):
+                raise ParameterUnknown(faults=(Fault("given twice", parameter=each),))
+            used[name] = each
+            given.setdefault(name, []).append(value)
+        for name, texts in given.items():
             parameter = self._query[name]
             value, errors = parameter.field.validate(
-                given.getlist(name) if parameter.repeats else given[name], values, loc=("query", name)
+                texts if parameter.repeats else texts[0], values, loc=("query", used[name])
             )
             if errors:
                 faults.extend(errors)
@@ -148,6 +161,17 @@ class SignedInRoute(PublicRoute):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["openapi_extra"] = {"security": [{"bearer": []}], **(kwargs.get("openapi_extra") or {})}
         super().__init__(*args, **kwargs)
+
+
+def _also_named(endpoint: Any) -> dict[str, str]:
+    """Each other name of the endpoint's query parameters, and the parameter's own."""
+    return {
+        other: name
+        for name, annotation in get_type_hints(endpoint, include_extras=True).items()
+        for each in getattr(annotation, "__metadata__", ())
+        if isinstance(each, AlsoNamed)
+        for other in each.names
+    }
 
 
 class _Parameter:

@@ -26,9 +26,12 @@ from sqlalchemy.dialects import postgresql
 from adapters.sql.tables.identity import accounts, companies
 from adapters.sql.tables.log import event_sequences
 from adapters.sql.tables.work import project_keys, project_members, projects, tasks, users
+from adapters.sql.tenancy import including_deleted
 
 _t, _p, _u = tasks.c, projects.c, users.c
 _others = tasks.alias("others")
+_all = including_deleted(tasks)
+_also = including_deleted(tasks).alias("also")
 _doubles = (
     select(_others.c.company_id.label("company"), _others.c.title)
     .where(_others.c.title == _t.title)
@@ -79,6 +82,13 @@ READING: dict[str, Any] = {
     "FOR UPDATE OF an alias": select(_others.c.company_id).with_for_update(of=_others, key_share=True),
     "companies, whose own id is the company": select(companies.c.id),
     "companies joined with their users": select(companies.c.id, _u.company_id).join(users, _u.name == "Robin"),
+    "deleted ones too": select(_all.c.company_id).where(_all.c.title == "Same"),
+    "an alias of deleted ones too beside the living": select(_t.company_id, _also.c.company_id).join(
+        _also, _also.c.title == _t.title
+    ),
+    "FOR UPDATE OF deleted ones too": select(_all.c.company_id, _p.company_id)
+    .join(projects, _p.id == _all.c.project_id)
+    .with_for_update(of=_all, key_share=True),
     "beside a global table": select(_u.company_id).join(accounts, accounts.c.id == _u.account_id),
 }
 
@@ -96,6 +106,9 @@ WRITING: dict[str, Any] = {
     .add_cte(_changed),
     "UPDATE of companies": update(companies).values(name="Taken over"),
     "UPDATE of a counter": update(event_sequences).values(last_seq=event_sequences.c.last_seq + 1),
+    "UPDATE of deleted ones too": update(_all).where(_all.c.title == "Same").values(title="Other"),
+    "UPDATE .. FROM deleted ones too": update(tasks).where(_also.c.title == _t.title).values(title=_also.c.title + "!"),
+    "DELETE of deleted ones too": delete(_all).where(_all.c.title == "Same"),
     "DELETE": delete(tasks).where(_t.title == "Same"),
     "DELETE of everything": delete(project_members),
     "DELETE .. USING": delete(tasks).where(_t.title == "Same", _p.status == "pending"),

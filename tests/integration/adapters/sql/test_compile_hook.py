@@ -25,6 +25,7 @@ from tests.integration.adapters.sql.shapes import READING, WRITING
 
 OWN = "current_setting('app.company_id')::uuid"
 TASKS = f"(SELECT * FROM tasks WHERE company_id = {OWN} AND deleted_at IS NULL)"
+ALL_TASKS = f"(SELECT * FROM tasks WHERE company_id = {OWN})"
 PROJECTS = f"(SELECT * FROM projects WHERE company_id = {OWN} AND deleted_at IS NULL)"
 USERS = f"(SELECT * FROM users WHERE company_id = {OWN})"
 EVENT_SEQUENCES = f"(SELECT * FROM event_sequences WHERE company_id = {OWN})"
@@ -117,6 +118,15 @@ PINNED = {
         f"SELECT companies.id, users.company_id FROM (SELECT * FROM companies WHERE id = {OWN} AND deleted_at IS NULL) AS companies JOIN "
         f"{USERS} AS users ON users.name = $1::VARCHAR"
     ),
+    "deleted ones too": (f"SELECT tasks.company_id FROM {ALL_TASKS} AS tasks WHERE tasks.title = $1::VARCHAR"),
+    "an alias of deleted ones too beside the living": (
+        f"SELECT tasks.company_id, also.company_id AS company_id_1 FROM {TASKS} AS tasks JOIN {ALL_TASKS} AS also ON "
+        "also.title = tasks.title"
+    ),
+    "FOR UPDATE OF deleted ones too": (
+        f"SELECT tasks.company_id, projects.company_id AS company_id_1 FROM {ALL_TASKS} AS tasks JOIN {PROJECTS} AS "
+        "projects ON projects.id = tasks.project_id FOR NO KEY UPDATE OF tasks"
+    ),
     "beside a global table": (
         f"SELECT users.company_id FROM {USERS} AS users JOIN accounts ON accounts.id = users.account_id"
     ),
@@ -151,6 +161,14 @@ PINNED = {
         "UPDATE event_sequences SET last_seq=(event_sequences.last_seq + $1::BIGINT) WHERE "
         f"event_sequences.company_id = {OWN}"
     ),
+    "UPDATE of deleted ones too": (
+        f"UPDATE tasks SET title=$1::VARCHAR WHERE tasks.title = $2::VARCHAR AND tasks.company_id = {OWN}"
+    ),
+    "UPDATE .. FROM deleted ones too": (
+        f"UPDATE tasks SET title=(also.title || $1::VARCHAR) FROM {ALL_TASKS} AS also WHERE also.title = "
+        f"tasks.title AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
+    ),
+    "DELETE of deleted ones too": (f"DELETE FROM tasks WHERE tasks.title = $1::VARCHAR AND tasks.company_id = {OWN}"),
     "DELETE": (
         f"DELETE FROM tasks WHERE tasks.title = $1::VARCHAR AND tasks.company_id = {OWN} AND tasks.deleted_at IS NULL"
     ),
@@ -206,10 +224,10 @@ def test_a_plain_copy_of_a_table_has_no_wall_so_that_these_tests_prove_something
 TENANT_TABLES = {table.name: table for table in metadata.tables.values() if isinstance(table, TenantTable)}
 
 
-def own_rows(table: Table) -> str:
-    """What stands for a tenant table in a FROM."""
+def own_rows(table: Table, *, deleted: bool = False) -> str:
+    """What stands for a tenant table in a FROM; `deleted` if deleted rows are read on purpose."""
     column = "id" if table.name == "companies" else "company_id"
-    alive = " AND deleted_at IS NULL" if "deleted_at" in table.c else ""
+    alive = " AND deleted_at IS NULL" if "deleted_at" in table.c and not deleted else ""
     return f"(SELECT * FROM {table.name} WHERE {column} = {OWN}{alive})"
 
 
@@ -222,7 +240,7 @@ def holes(text: str) -> list[str]:
         if name not in text:
             continue
         column = "id" if name == "companies" else "company_id"
-        rest = text.replace(own_rows(table), "(its own rows)")
+        rest = text.replace(own_rows(table), "(its own rows)").replace(own_rows(table, deleted=True), "(its own rows)")
         for write in (f"UPDATE {name} SET", f"DELETE FROM {name}"):
             if write in rest and f"{name}.{column} = {OWN}" in rest:
                 rest = rest.replace(write, "(its own rows)", 1)
@@ -335,6 +353,35 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
     found = {name: found for name, statement in statements() if (found := holes(statement.text))}
     doors = ("_BY_USERNAME", "_MEMBERSHIPS", "_MEMBERSHIP", "_NOTE_LOGIN")
     assert set(found) == {f"adapters.sql.system.{name}" for name in doors}, found
+
+
+# Deleted rows exist for these statements alone, and each has its reason.
+SEE_DELETED: dict[str, str] = {}
+
+
+def sees_deleted(text: str) -> bool:
+    """Whether a statement reads or changes rows that were deleted."""
+    text = " ".join(text.split())
+    for table in TENANT_TABLES.values():
+        if "deleted_at" not in table.c:
+            continue
+        if own_rows(table, deleted=True) in text:
+            return True
+        for write in (f"UPDATE {table.name} SET", f"DELETE FROM {table.name}"):
+            if write in text and f"{table.name}.deleted_at IS NULL" not in text:
+                return True
+    return False
+
+
+def test_only_what_is_listed_here_sees_deleted_rows() -> None:
+    doors = "adapters.sql.system."
+    found = {name.partition("(")[0] for name, statement in statements() if sees_deleted(statement.text)}
+    assert {name for name in found if not name.startswith(doors)} == set(SEE_DELETED)
+
+
+def test_what_sees_deleted_rows_is_told_from_what_does_not() -> None:
+    told = {name for name, core in {**READING, **WRITING}.items() if sees_deleted(Statement(core).text)}
+    assert told == {name for name in PINNED if "deleted ones too" in name}
 
 
 def test_a_write_to_companies_is_an_insert_and_nothing_else() -> None:
