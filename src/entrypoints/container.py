@@ -22,9 +22,11 @@ from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.preflight import NotReady, check_database
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
+from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.roles import WrongRole
@@ -35,8 +37,10 @@ from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
+from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
+from core.tasks.listeners import release_tasks
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.settings import Settings
@@ -85,12 +89,14 @@ class Container(containers.DeclarativeContainer):
     once_ledger = providers.Factory(SqlOnceLedger, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
+    member_reader = providers.Singleton(SqlMemberReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
+    member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
     auth_use_cases = providers.Singleton(
@@ -116,6 +122,13 @@ class Container(containers.DeclarativeContainer):
     )
     project_use_cases = providers.Singleton(
         ProjectUseCases, unit_of_work=project_unit_of_work.provider, reader=project_reader, clock=clock, ids=ids
+    )
+    member_use_cases = providers.Singleton(
+        MemberUseCases,
+        unit_of_work=member_unit_of_work.provider,
+        reader=member_reader,
+        clock=clock,
+        on_removed=release_tasks,
     )
     task_use_cases = providers.Singleton(
         TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids

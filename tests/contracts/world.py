@@ -17,7 +17,7 @@ from core.auth.ports import IdentityUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
-from core.projects.ports import ProjectReader, ProjectUnitOfWork
+from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import TaskReader, TaskUnitOfWork
 
@@ -38,11 +38,16 @@ class ContractWorld(Protocol):
     def project_reader(self) -> ProjectReader: ...
 
     @property
+    def member_reader(self) -> MemberReader: ...
+
+    @property
     def event_reader(self) -> EventReader: ...
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
+
+    def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> MemberUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
 

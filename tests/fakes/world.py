@@ -17,6 +17,7 @@ from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWo
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
@@ -35,6 +36,7 @@ class World:
         self.store = Store(clock=self.clock)
         self.task_reader = InMemoryTaskReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
+        self.member_reader = InMemoryMemberReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
 
@@ -53,6 +55,9 @@ class World:
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryProjectUnitOfWork:
         return InMemoryProjectUnitOfWork(self.store, self.ids, actor, once=once)
+
+    def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryMemberUnitOfWork:
+        return InMemoryMemberUnitOfWork(self.store, actor, once=once)
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCompanyUnitOfWork:
         return InMemoryCompanyUnitOfWork(self.store, actor, once=once)

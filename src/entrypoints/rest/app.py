@@ -17,7 +17,7 @@ from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
-from entrypoints.rest.v1 import auth, companies, events, projects, tasks
+from entrypoints.rest.v1 import auth, companies, events, members, projects, tasks
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
@@ -91,6 +91,7 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
     for router in (
         tasks.router,
         projects.router,
+        members.router,
         events.router,
         companies.router,
         auth.public,

@@ -12,8 +12,10 @@ import pytest
 from adapters.sql.connection import Database
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -26,6 +28,7 @@ from core.kernel.once import Once, Refused
 from core.users.model import User
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.members import MemberContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
@@ -39,6 +42,7 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.project_reader = SqlProjectReader(database)
+        self.member_reader = SqlMemberReader(database)
         self.event_reader = SqlEventReader(database)
         self._database = database
         self._superuser = superuser
@@ -48,6 +52,9 @@ class SqlWorld:
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlProjectUnitOfWork:
         return SqlProjectUnitOfWork(self._database, self.clock, self.ids, actor, once=once)
+
+    def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlMemberUnitOfWork:
+        return SqlMemberUnitOfWork(self._database, self.clock, actor, once=once)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -182,4 +189,8 @@ class TestSqlEvents(Sql, EventContract):
 
 
 class TestSqlIdentity(Sql, IdentityContract):
+    pass
+
+
+class TestSqlMembers(Sql, MemberContract):
     pass

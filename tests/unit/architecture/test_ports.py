@@ -11,9 +11,12 @@ from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
+from adapters.sql.repositories.assignments import SqlAssignments
+from adapters.sql.repositories.members import SqlMembers, SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -31,6 +34,12 @@ from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWo
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.members import (
+    InMemoryAssignments,
+    InMemoryMemberReader,
+    InMemoryMembers,
+    InMemoryMemberUnitOfWork,
+)
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
@@ -51,6 +60,11 @@ ADAPTERS = [
     (projects.Projects, SqlProjects, InMemoryProjects),
     (projects.ProjectUnitOfWork, SqlProjectUnitOfWork, InMemoryProjectUnitOfWork),
     (projects.ProjectReader, SqlProjectReader, InMemoryProjectReader),
+    (projects.Members, SqlMembers, InMemoryMembers),
+    (projects.MemberUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
+    (projects.MemberReader, SqlMemberReader, InMemoryMemberReader),
+    (tasks.Assignments, SqlAssignments, InMemoryAssignments),
+    (tasks.AssignmentUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
@@ -70,6 +84,7 @@ class TestAdapters:
 
     def test_every_port_of_the_core_is_held_against_its_adapters(self) -> None:
         factories = {"OpenCompanyUnitOfWork", "OpenProjectUnitOfWork", "OpenTaskUnitOfWork"}
+        factories |= {"OpenMemberUnitOfWork", "OnRemoved"}
         abstract = {"UnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {

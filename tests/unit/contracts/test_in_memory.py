@@ -4,6 +4,7 @@ import pytest
 
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.members import MemberContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
@@ -41,4 +42,8 @@ class TestInMemoryEvents(InMemory, EventContract):
 
 
 class TestInMemoryIdentity(InMemory, IdentityContract):
+    pass
+
+
+class TestInMemoryMembers(InMemory, MemberContract):
     pass
