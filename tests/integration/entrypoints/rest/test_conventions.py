@@ -30,7 +30,12 @@ class World:
 
     def __init__(self, ann: Person, project: dict[str, Any], task: dict[str, Any], conformance: Conformance) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
-        self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
+        self._ids = {
+            "project_id": project["id"],
+            "task_id": task["id"],
+            "company_id": ann.company_id,
+            "user_id": ann.user_id,
+        }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Method, filled-in path below /api/v1, and description."""
@@ -409,10 +414,12 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
         "/companies": {"name": "x"},
         "/auth/register": {"name": "x", "email": f"{uuid4().hex}@example.com", "password": PASSWORD},
     }
+    member = f"/projects/{world.project['id']}/members/{world.ann.user_id}"
+    assert (await world.ann.delete(member)).status_code == 204
     posts = [path for method, path, operation in world.operations() if "201" in operation["responses"]]
-    assert set(posts) == set(bodies), "a new route that creates something belongs here"
-    for path, body in bodies.items():
-        made = await world.ann.post(path, body)
+    assert set(posts) == {*bodies, member}, "a new route that creates something belongs here"
+    for path in posts:
+        made = await world.ann.post(path, bodies.get(path))
         assert made.status_code == 201
         location = made.headers["location"]
         token = made.json().get("access_token", world.ann.token)
@@ -437,6 +444,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",
         (even, even, even, ann.user_id),
     )
+    api.sql("update project_members set added_at = %s where company_id = %s", (even, ann.company_id))
     api.sql("update events set occurred_at = %s where company_id = %s", (even, ann.company_id))
     other = await ann.task(world.project)
     for path in world.reads():

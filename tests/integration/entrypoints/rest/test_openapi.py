@@ -15,7 +15,12 @@ OPERATIONS = {
     "register", "login", "refresh", "logout", "getMe", "switchCompany", "listCompanies", "openCompany", "getCompany",
     "listProjects", "openProject", "getProject", "changeProject", "deleteProject", "getProjectProgress", "getBoard",
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
+    "restoreProject", "listProjectMembers", "getProjectMember", "addProjectMember", "removeProjectMember",
 }  # fmt: skip
+# What nobody edits has no version, so there is none to be stale.
+UNVERSIONED = {"/api/v1/projects/{project_id}/members/{user_id}"}
+# These say by the status whether there was anything to do.
+ALREADY = {"addProjectMember"}
 
 
 async def test_the_document_is_openapi_3_1_and_names_what_it_describes(api: Api, conformance: Conformance) -> None:
@@ -48,14 +53,15 @@ async def test_aliases_are_left_out(conformance: Conformance) -> None:
 async def test_every_operation_declares_its_answers_and_the_codes_of_its_refusals(conformance: Conformance) -> None:
     for method, path, operation in conformance.operations():
         statuses, place = set(operation["responses"]), f"{method} {path}"
-        assert len([status for status in statuses if status.startswith("2")]) == 1, place
+        successes = 2 if operation["operationId"] in ALREADY else 1
+        assert len([status for status in statuses if status.startswith("2")]) == successes, place
         assert {"400", "406", "422", "503"} <= statuses, place
         assert ("401" in statuses) or "security" not in operation, place
         assert ("404" in statuses) or "{" not in path, place
         if "requestBody" in operation:
             assert {"413", "415"} <= statuses, place
         if method in ("patch", "delete"):
-            assert "412" in statuses, place
+            assert ("412" in statuses) is (path not in UNVERSIONED), place
         for status, answer in operation["responses"].items():
             assert answer["description"], place
             if status.startswith(("4", "5")):
@@ -149,7 +155,7 @@ async def test_headers_that_change_an_operation_are_in_the_document(conformance:
         else:
             assert "Idempotency-Key" not in headers, path
         if method in ("patch", "delete") or path.endswith("/complete"):
-            assert "If-Match" in headers, f"{method} {path}"
+            assert ("If-Match" in headers) is (path not in UNVERSIONED), f"{method} {path}"
         if "304" in operation["responses"]:
             assert "If-None-Match" in headers, f"{method} {path}"
 

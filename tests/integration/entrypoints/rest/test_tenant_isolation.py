@@ -7,7 +7,7 @@ it does not, the test has to be taught how to fill the operation in.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +26,10 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "refresh": lambda side: {"refresh_token": side.refresh_token},
     "moveTask": lambda side: {"new_status": "in_progress"},
 }
+# What has to be done with own things before the operation succeeds.
+BEFORE: dict[str, Callable[["Side"], Awaitable[httpx.Response]]] = {
+    "restoreProject": lambda side: side.person.delete(f"/projects/{side.project['id']}"),
+}
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
 ACTING = {"login", "refresh"}
 
@@ -43,6 +47,7 @@ class Side:
             "project_id": [self.project["id"], self.project["key"]],
             "task_id": [self.task["id"], self.task["key"]],
             "company_id": [self.person.company_id],
+            "user_id": [self.person.user_id],
         }
 
     def field_ids(self) -> Ids:
@@ -176,6 +181,9 @@ async def probe(
     async def fresh() -> Side:
         side = await settled(await signed_in())
         await refreshed(api, side)
+        if operation_id in BEFORE:
+            prepared = await BEFORE[operation_id](side)
+            assert prepared.is_success, prepared.text
         return side
 
     async def signed_in() -> Person:
