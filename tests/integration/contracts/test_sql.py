@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import given, settings
 
 from adapters.sql.connection import Database
 from adapters.sql.once_ledger import SqlOnceLedger
@@ -32,6 +33,7 @@ from tests.contracts.members import MemberContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
+from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
 from tests.integration.conftest import TestDatabase
 
 
@@ -194,3 +196,10 @@ class TestSqlIdentity(Sql, IdentityContract):
 
 class TestSqlMembers(Sql, MemberContract):
     pass
+
+
+class TestSqlVisibility(Sql):
+    @given(plan=PLANS)
+    @settings(**BOUNDED)
+    async def test_lists_show_what_the_policies_say(self, world: SqlWorld, plan: Plan) -> None:
+        await agree(world, plan)

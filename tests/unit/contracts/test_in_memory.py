@@ -1,6 +1,7 @@
 """The in-memory adapters keep the contracts that the real ones keep."""
 
 import pytest
+from hypothesis import given, settings
 
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
@@ -8,6 +9,7 @@ from tests.contracts.members import MemberContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
+from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
 from tests.fakes.world import World
 
 
@@ -47,3 +49,10 @@ class TestInMemoryIdentity(InMemory, IdentityContract):
 
 class TestInMemoryMembers(InMemory, MemberContract):
     pass
+
+
+class TestInMemoryVisibility(InMemory):
+    @given(plan=PLANS)
+    @settings(**BOUNDED)
+    async def test_lists_show_what_the_policies_say(self, plan: Plan) -> None:
+        await agree(World(), plan)
