@@ -99,10 +99,9 @@ class Firm:
             project = await open_project(world, owner, key=f"K{place}", name=f"Project {place}")
             firm.projects.append(project)
             firm.members.add((project.id, owner.user_id))
-            for person in {firm.people[place].user_id: firm.people[place] for place in members}.values():
-                if person is not owner:
-                    await world.add_to_project(project.id, person)
-                    firm.members.add((project.id, person.user_id))
+            for person in (firm.people[each] for each in sorted(members - {0})):
+                await world.add_to_project(project.id, person)
+                firm.members.add((project.id, person.user_id))
         for place, creator, assignee, is_deleted in plan.tasks:
             await firm._task(place, creator, assignee, is_deleted=is_deleted)
         for number, (place, named, admins) in enumerate(plan.notes):
