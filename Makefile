@@ -4,6 +4,7 @@
 #   make install   .venv alone
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
+#   make permissions  write docs/permissions.md anew, by asking every operation as everybody
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 #   make image     the container image flowtrack:local
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test bench lock migrate image clean
+.PHONY: run install check test permissions bench lock migrate image clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -40,6 +41,9 @@ check: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+permissions: $(STAMP)
+	FLOWTRACK_TEST_PERMISSIONS=write $(BIN)/python -m pytest tests/integration/entrypoints/rest/test_permissions.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)
