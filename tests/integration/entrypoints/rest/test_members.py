@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from adapters.sql import unit_of_work
 from tests.integration.api import Api, Person
 
 KEY = "Idempotency-Key"
@@ -253,28 +254,50 @@ async def test_an_admin_who_is_no_member_any_more_sees_everything_and_keeps_thei
     assert await names(owner, project) == []
 
 
-async def test_many_tasks_are_released_in_as_many_statements_as_few(api: Api, container: Any) -> None:
+async def test_thousands_of_tasks_are_released_by_as_many_statements_as_one(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owner = await api.register()
     project = await owner.project()
-    bob = await api.colleague(owner, projects=(project,))
-    task = await owner.task(project, assigned_to=bob.user_id)
-    api.sql(
-        "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, version,"
-        " created_at, updated_at, assigned_to) select company_id, gen_random_uuid(), project_id, number + n, title,"
-        " priority, status, column_id, rank || n, 1, now(), now(), assigned_to from tasks, generate_series(1, 2000) n"
-        " where id = %s",
-        (task["id"],),
-    )
-    after = int((await owner.get("/projects")).headers["x-event-seq"])
-    answer = await owner.delete(f"/projects/{project['id']}/members/{bob.user_id}")
-    assert answer.headers["x-event-seq"] == str(after + 1 + 2001)
+    asked: list[int] = []
+    execute = unit_of_work.execute
+
+    async def counting(connection: Any, *statements: Any) -> Any:
+        asked.append(len(statements))
+        return await execute(connection, *statements)
+
+    async def released(tasks: int) -> tuple[Person, str, list[int]]:
+        bob = await api.colleague(owner, projects=(project,))
+        task = await owner.task(project, assigned_to=bob.user_id)
+        api.sql(
+            "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, version,"
+            " created_at, updated_at, assigned_to) select company_id, gen_random_uuid(), project_id, number + n, title,"
+            " priority, status, column_id, rank || n, 1, now(), now(), assigned_to from tasks, generate_series(2, %s) n"
+            " where id = %s",
+            (tasks, task["id"]),
+        )
+        asked.clear()
+        monkeypatch.setattr(unit_of_work, "execute", counting)
+        answer = await owner.delete(f"/projects/{project['id']}/members/{bob.user_id}")
+        monkeypatch.undo()
+        assert answer.status_code == 204
+        return bob, answer.headers["x-event-seq"], [*asked]
+
+    before = int((await owner.get("/projects")).headers["x-event-seq"])
+    bob, last, of_many = await released(2000)
+    assert int(last) == before + 1 + 1 + 2000, "the task, the removal, and each task once"
     assert api.sql("select count(*) from tasks where assigned_to = %s", (bob.user_id,)) == [(0,)]
     numbers = api.sql(
         "select t.number from events e join tasks t on t.id = (e.body->>'task_id')::uuid"
         " where e.company_id = %s and e.event = 'task_updated' order by e.seq",
         (owner.company_id,),
     )
-    assert numbers == [(number,) for number in range(1, 2002)]
+    assert [number for (number,) in numbers] == sorted(number for (number,) in numbers)
+    assert len(numbers) == 2000
+    api.sql("update projects set last_number = 5000 where id = %s", (project["id"],))
+    _, _, of_one = await released(1)
+    assert of_many == of_one
+    assert sum(of_one) <= 5
 
 
 async def test_nobody_is_given_a_task_of_a_project_while_they_are_removed(api: Api) -> None:
