@@ -6,6 +6,7 @@
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
 #   make test-pooler  the integration tests once more, with PgBouncer between the product and PostgreSQL
 #   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
+#   make permissions  write docs/permissions.md anew, by asking every operation as everybody
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make openapi   write docs/openapi/<version>.json, the document of this release
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
@@ -18,7 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test test-moves test-pooler bench openapi lock migrate image smoke clean
+.PHONY: run install check test test-moves test-pooler bench openapi permissions lock migrate image smoke clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -51,6 +52,9 @@ test-pooler: $(STAMP)
 
 test-moves: $(STAMP)
 	FLOWTRACK_TEST_MOVES=10000 $(BIN)/python -m pytest tests/integration/adapters/sql/test_moves.py --durations=1
+
+permissions: $(STAMP)
+	FLOWTRACK_TEST_PERMISSIONS=write $(BIN)/python -m pytest tests/integration/entrypoints/rest/test_permissions.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run $(ARGS)

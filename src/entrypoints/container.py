@@ -27,11 +27,13 @@ from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
+from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.roles import WrongRole
@@ -46,9 +48,10 @@ from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
+from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
-from core.tasks.listeners import leave_cycle
+from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
@@ -104,6 +107,7 @@ class Container(containers.DeclarativeContainer):
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
     cycle_reader = providers.Singleton(SqlCycleReader, database)
+    member_reader = providers.Singleton(SqlMemberReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
@@ -114,6 +118,7 @@ class Container(containers.DeclarativeContainer):
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
+    member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
     auth_use_cases = providers.Singleton(
@@ -185,6 +190,13 @@ class Container(containers.DeclarativeContainer):
         leave_cycle=leave_cycle,
         clock=clock,
         ids=ids,
+    )
+    member_use_cases = providers.Singleton(
+        MemberUseCases,
+        unit_of_work=member_unit_of_work.provider,
+        reader=member_reader,
+        clock=clock,
+        on_removed=release_tasks,
     )
     task_use_cases = providers.Singleton(
         TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids

@@ -14,9 +14,10 @@ from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.actor import Actor, Role, Visitor
 from core.projects.read_models import ProjectView
+from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
-from core.tasks.listeners import leave_cycle
+from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.model import Status, Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
@@ -63,6 +64,12 @@ class Office:
         self.events = EventUseCases(reader=self.world.event_reader)
         self.projects = ProjectUseCases(
             unit_of_work=self.world.project_unit_of_work, reader=self.world.project_reader, **both
+        )
+        self.members = MemberUseCases(
+            unit_of_work=self.world.member_unit_of_work,
+            reader=self.world.member_reader,
+            clock=self.clock,
+            on_removed=release_tasks,
         )
         self.companies = CompanyUseCases(
             unit_of_work=self.world.company_unit_of_work,

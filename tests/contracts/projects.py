@@ -4,6 +4,7 @@ The subclass provides the fixture `world`; see `tests.contracts.world`. Of it th
 `add_to_project`, the project and task units of work, the project reader, the clock and the ids.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from core.projects.policy import Visible
 from core.projects.ports import LoadedProject, ProjectFilter
 from core.projects.read_models import ProgressView, ProjectView
 from core.tasks.model import Status
-from tests.contracts.steps import add_task, delete_project, open_project, save_project, save_task
+from tests.contracts.steps import add_task, delete_project, open_project, save_project, save_task, titles
 from tests.contracts.world import ContractWorld
 
 EVERYTHING = Visible()
@@ -81,6 +82,60 @@ class ProjectStoreContract:
         ann = await world.person(owner.company_id, name="Ann Miller")
         async with world.project_unit_of_work(owner) as uow:
             assert await uow.projects.user_name(ann.user_id) == "Ann Miller"
+
+    async def test_a_deleted_project_is_loaded_on_purpose_alone(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        ann, gone = await world.person(here.company_id), await open_project(world, here, key="OLD")
+        standing, foreign = await open_project(world, here), await open_project(world, there, key="FAR")
+        await world.add_to_project(gone.id, ann)
+        for project, owner in ((gone, here), (foreign, there)):
+            await delete_project(world, owner, project)
+        async with world.project_unit_of_work(ann) as uow:
+            for ref in (gone.id, "OLD", "old"):
+                loaded = await uow.projects.load_deleted(ref, for_user=ann.user_id)
+                assert loaded is not None
+                assert (loaded.project, loaded.is_member) == (gone, True)
+            found = await uow.projects.load_deleted(standing.id, for_user=ann.user_id)
+            assert found is not None
+            assert (found.project, found.is_member) == (standing, False)
+            for ref in (world.ids.new(), foreign.id, "FAR", "NONE"):
+                assert await uow.projects.load_deleted(ref, for_user=ann.user_id) is None, ref
+
+    async def test_what_is_restored_comes_with_the_tasks_that_went_with_it(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project, other = await open_project(world, owner), await open_project(world, owner, key="APP")
+        before = await add_task(world, owner, project, "before")
+        for title in ("kept", "kept too"):
+            await add_task(world, owner, project, title)
+        there = await add_task(world, owner, other, "elsewhere")
+        at = world.clock.now()
+        for task, since in ((before, at - timedelta(seconds=1)), (there, at)):
+            task.delete(by=owner.user_id, at=since)
+            await save_task(world, owner, task, was=1)
+        async with world.project_unit_of_work(owner) as uow:
+            project.delete(members=(), at=at)
+            uow.projects.delete(project)
+            await uow.commit()
+        assert await titles(world, owner) == []
+        async with world.project_unit_of_work(owner) as uow:
+            since, _ = project.restore(at=at + timedelta(seconds=1))
+            uow.projects.restore(project, deleted_at=since)
+            await uow.commit()
+        assert (await self._loaded(world, owner, "WEB")).project == project
+        assert await titles(world, owner) == ["kept", "kept too"]
+
+    async def test_a_project_that_was_restored_meanwhile_is_not_restored_again(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        at = world.clock.now()
+        project.delete(members=(), at=at)
+        stale = replace(project, version=project.version + 1)
+        with pytest.raises(Conflict):
+            async with world.project_unit_of_work(owner) as uow:
+                since, _ = stale.restore(at=at)
+                uow.projects.restore(stale, deleted_at=since)
+                await uow.commit()
+        assert (await self._loaded(world, owner, "WEB")).project.version == 1
 
     async def test_a_change_is_kept(self, world: ContractWorld) -> None:
         owner = await world.company()
@@ -180,6 +235,54 @@ class ProjectReaderContract:
             (ProjectFilter(status=(ProjectStatus.PENDING, ProjectStatus.COMPLETED), is_active=None), ["a", "c"]),
         ):
             assert await self._names(world, owner, where=where) == expected, where
+
+    async def test_a_query_is_looked_for_in_names_keys_and_descriptions(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await open_project(world, owner, key="AA", name="Über_100%")
+        await open_project(world, owner, key="BB", name="b\\c")
+        bare = await open_project(world, owner, key="XY", name="c")
+        bare.description = None
+        await save_project(world, owner, bare)
+        for query, expected in (
+            ("über", ["Über_100%"]),
+            ("ÜBER_1", ["Über_100%"]),
+            ("0%", ["Über_100%"]),
+            ("%", ["Über_100%"]),
+            ("_", ["Über_100%"]),
+            ("\\", ["b\\c"]),
+            ("xy", ["c"]),
+            ("all OF", ["b\\c", "Über_100%"]),
+            ("nowhere", []),
+        ):
+            assert sorted(await self._names(world, owner, where=ProjectFilter(query=query))) == expected, query
+
+    async def test_what_was_deleted_is_listed_with_when(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        ann, first = await world.person(here.company_id), world.clock.now()
+        projects = [await open_project(world, here, key=f"K{name.upper()}", name=name) for name in "abc"]
+        far = await open_project(world, there)
+        await open_project(world, here, key="HERE", name="standing")
+        for place, project in enumerate(projects):
+            project.delete(members=(), at=first + timedelta(seconds=place))
+            async with world.project_unit_of_work(here) as uow:
+                uow.projects.delete(project)
+                await uow.commit()
+        await delete_project(world, there, far)
+        await world.add_to_project(projects[1].id, ann)
+
+        async def listed(actor: Actor, **question: object) -> list[tuple[str, object]]:
+            asked = {"visible": EVERYTHING, "where": BOTH, "since": first - timedelta(days=1), **question}
+            page = asked.pop("page", PageRequest(include_total=True))
+            answer = await world.project_reader.deleted(actor, sort=Sort(field="name"), page=page, **asked)
+            assert page.limit < 50 or answer.value.total == len(answer.value.items)
+            return [(view.name, view.deleted_at) for view in answer.value.items]
+
+        everything = [(project.name, project.deleted_at) for project in projects]
+        assert await listed(here) == everything
+        assert await listed(here, since=first) == everything[1:]
+        assert await listed(here, where=ProjectFilter(is_active=None, query="C")) == everything[2:]
+        assert await listed(ann, visible=Visible(member_id=ann.user_id)) == [everything[1]]
+        assert await listed(here, page=PageRequest(limit=1, skip=1)) == [everything[1]]
 
     @pytest.mark.parametrize("field", ["name", "created_at", "updated_at"])
     @pytest.mark.parametrize("sign", ["", "-"])

@@ -18,7 +18,7 @@ from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
-from core.projects.ports import ProjectReader, ProjectUnitOfWork
+from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 
@@ -47,6 +47,7 @@ class ContractWorld(Protocol):
 
     @property
     def cycle_reader(self) -> CycleReader: ...
+    def member_reader(self) -> MemberReader: ...
 
     @property
     def event_reader(self) -> EventReader: ...
@@ -59,6 +60,7 @@ class ContractWorld(Protocol):
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
+    def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> MemberUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
 

@@ -11,7 +11,7 @@ from core.projects.errors import ProjectKeyTaken
 from core.projects.model import Project
 from core.projects.policy import Visible
 from core.projects.ports import LoadedProject, ProjectFilter, ProjectRef
-from core.projects.read_models import ProgressView, ProjectView
+from core.projects.read_models import DeletedProjectView, ProgressView, ProjectView
 from core.tasks.model import Status
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
@@ -34,10 +34,15 @@ class InMemoryProjects:
         self._ids = ids
 
     async def load(self, ref: ProjectRef, *, for_user: UUID) -> LoadedProject | None:
-        tables = self._unit.now
-        project = tables.project(ref)
+        return self._loaded(self._unit.now.project(ref), for_user)
+
+    async def load_deleted(self, ref: ProjectRef, *, for_user: UUID) -> LoadedProject | None:
+        return self._loaded(self._unit.now.project_or_deleted(ref), for_user)
+
+    def _loaded(self, project: Project | None, for_user: UUID) -> LoadedProject | None:
         if project is None:
             return None
+        tables = self._unit.now
         is_member = (project.id, for_user) in tables.members
         return LoadedProject(replace(project), is_member, tables.name_of(project.created_by))
 
@@ -72,7 +77,29 @@ class InMemoryProjects:
         self._unit.transaction.defer(self._unit.within(put))
 
     def delete(self, project: Project) -> None:
+        at = project.deleted_at
+
+        def take_tasks(tables: CompanyTables) -> None:
+            for task in list(tables.tasks.values()):
+                if task.project_id == project.id and task.deleted_at is None:
+                    tables.tasks[task.id] = replace(task, deleted_at=at)
+
+        self._unit.transaction.defer(self._unit.within(take_tasks))
         self.save(project)
+
+    def restore(self, project: Project, *, deleted_at: datetime) -> None:
+        restored = replace(project)
+
+        def put(tables: CompanyTables) -> None:
+            found = tables.projects.get(restored.id)
+            if found is None or found.version != restored.version - 1:
+                raise Conflict("the project changed meanwhile")
+            tables.projects[restored.id] = restored
+            for task in list(tables.tasks.values()):
+                if (task.project_id, task.deleted_at) == (restored.id, deleted_at):
+                    tables.tasks[task.id] = replace(task, deleted_at=None)
+
+        self._unit.transaction.defer(self._unit.within(put))
 
     def add_key(self, project: Project) -> None:
         new = replace(project)
@@ -117,13 +144,26 @@ class InMemoryProjectReader:
         projects = [
             project
             for project in tables.projects.values()
-            if project.deleted_at is None
-            and _is_visible(tables, project, visible)
-            and (not where.status or project.status in where.status)
-            and where.is_active in (None, project.is_active)
+            if project.deleted_at is None and _is_visible(tables, project, visible) and _fits(project, where)
         ]
         found = page_of(projects, page, key=SORTS[sort.field], sort=sort, id_of=lambda project: project.id)
         views = [_view(tables, project) for project in found.items]
+        return Answer(Page(views, found.next_position, found.total), tables.last_seq)
+
+    async def deleted(
+        self, actor: Actor, *, visible: Visible, since: datetime, where: ProjectFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[DeletedProjectView]]:
+        tables = self._store.read(actor)
+        projects = [
+            project
+            for project in tables.projects.values()
+            if project.deleted_at is not None
+            and project.deleted_at > since
+            and _is_visible(tables, project, visible)
+            and _fits(project, where)
+        ]
+        found = page_of(projects, page, key=SORTS[sort.field], sort=sort, id_of=lambda project: project.id)
+        views = [DeletedProjectView(*_view(tables, project), project.deleted_at) for project in found.items]
         return Answer(Page(views, found.next_position, found.total), tables.last_seq)
 
     async def one(self, actor: Actor, ref: ProjectRef, *, visible: Visible) -> Answer[ProjectView | None]:
@@ -149,6 +189,15 @@ class InMemoryProjectReader:
 
 def _is_visible(tables: CompanyTables, project: Project, visible: Visible) -> bool:
     return visible.member_id is None or (project.id, visible.member_id) in tables.members
+
+
+def _fits(project: Project, where: ProjectFilter) -> bool:
+    texts = (project.name, project.key, project.description or "")
+    return (
+        (not where.status or project.status in where.status)
+        and where.is_active in (None, project.is_active)
+        and (where.query is None or any(where.query.lower() in text.lower() for text in texts))
+    )
 
 
 def _view(tables: CompanyTables, project: Project) -> ProjectView:

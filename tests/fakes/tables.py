@@ -88,6 +88,7 @@ class CompanyTables:
     project_keys: dict[str, UUID] = field(default_factory=dict)
     last_numbers: dict[UUID, int] = field(default_factory=dict)
     members: frozenset[tuple[UUID, UUID]] = frozenset()  # (project, user)
+    added_at: dict[tuple[UUID, UUID], datetime] = field(default_factory=dict)
     columns: dict[UUID, StoredColumn] = field(default_factory=dict)
     tasks: dict[UUID, Task] = field(default_factory=dict)
     cycles: dict[UUID, Cycle] = field(default_factory=dict)
@@ -105,6 +106,7 @@ class CompanyTables:
             project_keys=dict(self.project_keys),
             last_numbers=dict(self.last_numbers),
             members=self.members,
+            added_at=dict(self.added_at),
             columns=dict(self.columns),
             tasks=dict(self.tasks),
             cycles=dict(self.cycles),
@@ -136,9 +138,17 @@ class CompanyTables:
         )
 
     def project(self, ref: ProjectRef) -> Project | None:
-        project_id = ref if isinstance(ref, UUID) else self.project_keys.get(ref.upper())
-        found = self.projects.get(project_id) if project_id else None
+        found = self.project_or_deleted(ref)
         return found if found is not None and found.deleted_at is None else None
+
+    def project_or_deleted(self, ref: ProjectRef) -> Project | None:
+        project_id = ref if isinstance(ref, UUID) else self.project_keys.get(ref.upper())
+        return self.projects.get(project_id) if project_id else None
+
+    def member_since(self, project_id: UUID, user_id: UUID) -> datetime | None:
+        """Since when a user belongs to a project; for those who were put there by the stage, since it stands."""
+        pair = (project_id, user_id)
+        return self.added_at.get(pair, self.projects[project_id].created_at) if pair in self.members else None
 
     def task(self, ref: TaskRef) -> Task | None:
         found = self.any_task(ref)

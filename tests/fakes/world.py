@@ -20,6 +20,7 @@ from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
+from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
@@ -41,6 +42,7 @@ class World:
         self.cycle_reader = InMemoryCycleReader(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
+        self.member_reader = InMemoryMemberReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
@@ -67,6 +69,9 @@ class World:
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
         return InMemoryCycleUnitOfWork(self.store, actor, once=once)
+
+    def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryMemberUnitOfWork:
+        return InMemoryMemberUnitOfWork(self.store, actor, once=once)
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCompanyUnitOfWork:
         return InMemoryCompanyUnitOfWork(self.store, actor, once=once)

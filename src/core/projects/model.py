@@ -1,19 +1,30 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 from uuid import UUID
 
 from core.kernel import text
+from core.kernel.actor import Role
 from core.kernel.errors import Fault, Invalid
 from core.kernel.events import Change
 from core.kernel.slug import plain_words
-from core.projects.errors import ProjectArchived
-from core.projects.events import ProjectCreated, ProjectDeleted, ProjectUpdated
+from core.projects.errors import ColleagueInactive, MemberNotFound, ProjectArchived, ProjectNotDeleted
+from core.projects.events import (
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectMemberAdded,
+    ProjectMemberRemoved,
+    ProjectRestored,
+    ProjectUpdated,
+)
 
 _KEY = re.compile(r"[A-Z][A-Z0-9]{1,9}\Z")
+
+RESTORABLE = timedelta(days=30)
+"""For so long a deleted project can be restored."""
 
 
 class ProjectStatus(StrEnum):
@@ -45,6 +56,19 @@ class ProjectChanges:
             text.name(self.name)
         if self.description is not None:
             text.description(self.description)
+
+
+@dataclass(slots=True, kw_only=True)
+class Colleague:
+    """A user of the company to a project: `added_at` is since when they belong to it, None if they do not."""
+
+    user_id: UUID
+    name: str
+    username: str
+    email: str | None
+    role: Role
+    is_active: bool
+    added_at: datetime | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,6 +154,50 @@ class Project:
         self.updated_at = at
         self.version += 1
         return ProjectDeleted(project_id=self.id, key=self.key, name=self.name, version=self.version, members=members)
+
+    def restore(self, *, at: datetime) -> tuple[datetime, ProjectRestored]:
+        """Brings a deleted project back as it was; answers since when it was deleted. Raises ProjectNotDeleted."""
+        deleted_at = self.deleted_at
+        if deleted_at is None:
+            raise ProjectNotDeleted
+        self.deleted_at = None
+        self.updated_at = at
+        self.version += 1
+        return deleted_at, ProjectRestored(project_id=self.id, key=self.key, name=self.name, version=self.version)
+
+    def admit(self, colleague: Colleague, *, at: datetime) -> ProjectMemberAdded | None:
+        """Makes a user a member; None if they are one. Raises ProjectArchived and ColleagueInactive."""
+        if colleague.added_at is not None:
+            return None
+        self.ensure_open()
+        if not colleague.is_active:
+            raise ColleagueInactive
+        colleague.added_at = at
+        return ProjectMemberAdded(
+            project_id=self.id,
+            project_key=self.key,
+            project_name=self.name,
+            user_id=colleague.user_id,
+            user_name=colleague.name,
+            version=self.version,
+        )
+
+    def dismiss(self, colleague: Colleague) -> ProjectMemberRemoved:
+        """Takes a member away, from an archived project too: who may read it must not depend on its being changeable.
+
+        Raises MemberNotFound.
+        """
+        if colleague.added_at is None:
+            raise MemberNotFound
+        colleague.added_at = None
+        return ProjectMemberRemoved(
+            project_id=self.id,
+            project_key=self.key,
+            project_name=self.name,
+            user_id=colleague.user_id,
+            user_name=colleague.name,
+            version=self.version,
+        )
 
 
 def checked_key(key: str) -> str:

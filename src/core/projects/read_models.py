@@ -3,7 +3,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from core.projects.model import Project
+from core.kernel.actor import Role
+from core.projects.model import Colleague, Project
 
 
 class ProjectView(NamedTuple):
@@ -43,6 +44,59 @@ class ProjectView(NamedTuple):
     def embedded(self) -> tuple[str, ...]:
         """Names that belong to other things and change without this one's version."""
         return (self.creator_name or "",)
+
+
+class DeletedProjectView(NamedTuple):
+    """A project that was deleted, as whoever may restore it sees it: a ProjectView, and when that was."""
+
+    id: UUID
+    key: str
+    name: str
+    description: str | None
+    deadline: date | None
+    status: str
+    is_active: bool
+    created_by: UUID | None
+    creator_name: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime
+
+
+class ColleagueView(NamedTuple):
+    """A project's member as the other members see them."""
+
+    user_id: UUID
+    name: str
+    username: str
+    role: Role
+    is_active: bool
+    added_at: datetime
+
+
+class MemberView(NamedTuple):
+    """A project's member as owners and admins see them. Only services have no e-mail."""
+
+    user_id: UUID
+    name: str
+    username: str
+    role: Role
+    is_active: bool
+    added_at: datetime
+    email: str | None
+
+    @staticmethod
+    def of(colleague: Colleague, *, added_at: datetime) -> "MemberView":
+        return MemberView(
+            user_id=colleague.user_id,
+            name=colleague.name,
+            username=colleague.username,
+            role=colleague.role,
+            is_active=colleague.is_active,
+            added_at=added_at,
+            email=colleague.email,
+        )
 
 
 class ProgressView(NamedTuple):

@@ -201,6 +201,26 @@ class Columns(Protocol):
         ...
 
 
+class Released(NamedTuple):
+    """A task that lost its assignee, at its new version."""
+
+    task_id: UUID
+    version: int
+
+
+class Assignments(Protocol):
+    """Who is to do which tasks of the company that the unit of work was opened for."""
+
+    async def release(self, user_id: UUID, *, project_id: UUID, at: datetime) -> list[Released]:
+        """Takes the open tasks of a project away from somebody, in one statement, and answers them by number."""
+        ...
+
+
+class AssignmentUnitOfWork(UnitOfWork, Protocol):
+    @property
+    def assignments(self) -> Assignments: ...
+
+
 class TaskUnitOfWork(UnitOfWork, Protocol):
     @property
     def tasks(self) -> Tasks: ...

@@ -82,7 +82,8 @@ def encoded_list(views: list[Any]) -> bytes:
         return b"[]"
     kind: Any = type(views[0])
     write, places = mirror(kind), _instants(kind)
-    pick = itemgetter(*places)
+    # Of a single place itemgetter would pick no tuple.
+    pick = itemgetter(*places) if len(places) > 1 else lambda view: [view[place] for place in places]
     for view in views:
         for instant in pick(view):
             if instant is not None and not instant.microsecond:

@@ -27,11 +27,13 @@ async def answered_once(
     do: Callable[[Once | None], Awaitable[Answer[View]]],
     again: Callable[[UUID], Awaitable[Answer[View]]],
     respond: Callable[[Answer[View]], Response],
+    respond_again: Callable[[Answer[View], Made], Response] | None = None,
 ) -> Response:
     """Carries a request out, or answers it again if its key was used before.
 
-    `again` reads what the first request made, as the caller may see it now, by its id. Rule refusals (409 and 422) are
-    kept as well; others are not, since trying again may help.
+    `again` reads what the first request made, as the caller may see it now, by its id; `respond_again` answers it where
+    the status depends on what was made. Rule refusals (409 and 422) are kept as well; others are not, since trying
+    again may help.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -48,7 +50,7 @@ async def answered_once(
                 answer = await again(before.outcome.id)
             except NotFound as gone:
                 raise ResultGone from gone
-            response = respond(answer)
+            response = respond_again(answer, before.outcome) if respond_again is not None else respond(answer)
         else:
             response = _refused_again(before.outcome)
         response.headers["Idempotency-Replayed"] = "true"

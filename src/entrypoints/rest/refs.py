@@ -73,6 +73,11 @@ def cycle_id(segment: str) -> UUID:
     raise CycleNotFound
 
 
+def project_member_id(segment: str) -> UUID:
+    """A user's id. What is none names nobody: who may ask which users there are is for the use case to say."""
+    return UUID(segment) if _UUID.match(segment) else UUID(int=0)
+
+
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:
     if _UUID.match(segment):
         return UUID(segment)

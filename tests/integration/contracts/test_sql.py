@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import given, settings
 
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
@@ -15,9 +16,11 @@ from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
+from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -34,9 +37,11 @@ from tests.contracts.columns import ColumnContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.members import MemberContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
+from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
 from tests.integration.conftest import TestDatabase
 
 
@@ -49,6 +54,7 @@ class SqlWorld:
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
+        self.member_reader = SqlMemberReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
         self._database = database
@@ -62,6 +68,9 @@ class SqlWorld:
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlProjectUnitOfWork:
         return SqlProjectUnitOfWork(self._database, self.clock, self.ids, actor, once=once)
+
+    def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlMemberUnitOfWork:
+        return SqlMemberUnitOfWork(self._database, self.clock, actor, once=once)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -216,3 +225,14 @@ class TestSqlEvents(Sql, EventContract):
 
 class TestSqlIdentity(Sql, IdentityContract):
     pass
+
+
+class TestSqlMembers(Sql, MemberContract):
+    pass
+
+
+class TestSqlVisibility(Sql):
+    @given(plan=PLANS)
+    @settings(**BOUNDED)
+    async def test_lists_show_what_the_policies_say(self, world: SqlWorld, plan: Plan) -> None:
+        await agree(world, plan)

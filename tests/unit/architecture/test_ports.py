@@ -16,6 +16,7 @@ from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
@@ -23,6 +24,8 @@ from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
+from adapters.sql.repositories.assignments import SqlAssignments
+from adapters.sql.repositories.members import SqlMembers, SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
@@ -45,6 +48,12 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycl
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.members import (
+    InMemoryAssignments,
+    InMemoryMemberReader,
+    InMemoryMembers,
+    InMemoryMemberUnitOfWork,
+)
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.people import (
     InMemoryAccounts,
@@ -83,6 +92,11 @@ ADAPTERS = [
     (cycles.Cycles, SqlCycles, InMemoryCycles),
     (cycles.CycleUnitOfWork, SqlCycleUnitOfWork, InMemoryCycleUnitOfWork),
     (cycles.CycleReader, SqlCycleReader, InMemoryCycleReader),
+    (projects.Members, SqlMembers, InMemoryMembers),
+    (projects.MemberUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
+    (projects.MemberReader, SqlMemberReader, InMemoryMemberReader),
+    (tasks.Assignments, SqlAssignments, InMemoryAssignments),
+    (tasks.AssignmentUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
@@ -113,6 +127,7 @@ class TestAdapters:
             "OpenPeopleUnitOfWork",
         }
         abstract = {"UnitOfWork", "NewPasswords"}
+        factories |= {"OpenMemberUnitOfWork", "OnRemoved"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name

@@ -1,15 +1,18 @@
 """The in-memory adapters keep the contracts that the real ones keep."""
 
 import pytest
+from hypothesis import given, settings
 
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.members import MemberContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
+from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
 from tests.fakes.world import World
 
 
@@ -61,3 +64,14 @@ class TestInMemoryEvents(InMemory, EventContract):
 
 class TestInMemoryIdentity(InMemory, IdentityContract):
     pass
+
+
+class TestInMemoryMembers(InMemory, MemberContract):
+    pass
+
+
+class TestInMemoryVisibility(InMemory):
+    @given(plan=PLANS)
+    @settings(**BOUNDED)
+    async def test_lists_show_what_the_policies_say(self, plan: Plan) -> None:
+        await agree(World(), plan)

@@ -51,8 +51,18 @@ from core.kernel.errors import (
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import CursorInvalid, PageRequest, Sort
 from core.kernel.step_up import StepUpRequired
-from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
+from core.projects.errors import (
+    ColleagueInactive,
+    ColleagueNotFound,
+    MemberNotFound,
+    ProjectArchived,
+    ProjectKeyTaken,
+    ProjectNotDeleted,
+    ProjectNotFound,
+)
 from core.projects.model import ProjectChanges
+from core.projects.ports import ProjectFilter
+from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.errors import PositionInvalid
 from core.realtime.use_cases import EventUseCases
@@ -87,22 +97,17 @@ USE_CASES = (
     AcceptanceUseCases,
     AuthUseCases,
     BoardUseCases,
-    CompanyUseCases,
-    CycleUseCases,
-    EventUseCases,
-    InvitationUseCases,
-    ProjectUseCases,
-    TaskUseCases,
-    UserUseCases,
-    SessionUseCases,
-    AuthUseCases,
-    BoardUseCases,
     ColumnUseCases,
     CompanyUseCases,
+    CycleUseCases,
     DeletedTaskUseCases,
     EventUseCases,
+    InvitationUseCases,
+    MemberUseCases,
     ProjectUseCases,
+    SessionUseCases,
     TaskUseCases,
+    UserUseCases,
 )
 
 RAISED_OUTSIDE = {
@@ -113,6 +118,7 @@ RAISED_OUTSIDE = {
     ("SessionUseCases.list", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
+    ("MemberUseCases.list", CursorInvalid): "as above",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -424,6 +430,120 @@ async def _(office: Office) -> Awaitable[object]:
 @refuses(ProjectUseCases.delete, Stale)
 async def _(office: Office) -> Awaitable[object]:
     return office.projects.delete(office.adam, "WEB", expected=2)
+
+
+@refuses(ProjectUseCases.list, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    by_name = Sort(field="name")
+    return office.projects.list(office.mia, where=ProjectFilter(deleted=True), sort=by_name, page=PageRequest())
+
+
+@refuses(ProjectUseCases.restore, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    await office.projects.delete(office.adam, "WEB")
+    return office.projects.restore(office.mia, "WEB")
+
+
+@refuses(ProjectUseCases.restore, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.projects.restore(office.mia, "WEB")
+
+
+@refuses(ProjectUseCases.restore, ProjectNotDeleted)
+async def _(office: Office) -> Awaitable[object]:
+    return office.projects.restore(office.adam, "WEB")
+
+
+@refuses(ProjectUseCases.restore, Stale)
+async def _(office: Office) -> Awaitable[object]:
+    await office.projects.delete(office.adam, "WEB")
+    return office.projects.restore(office.adam, "WEB", expected=1)
+
+
+@refuses(ProjectUseCases.restore, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    await office.projects.delete(office.adam, "WEB")
+    await office.projects.restore(office.adam, "WEB", once=a_key())
+    return office.projects.restore(office.adam, "WEB", once=a_key(digest=b"other"))
+
+
+@refuses(ProjectUseCases.restore, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.project_unit_of_work(office.adam, once=a_key()).__aenter__()
+    return office.projects.restore(office.adam, "WEB", once=a_key())
+
+
+# Members of projects
+
+
+@refuses(MemberUseCases.list, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.list(office.nora, "WEB", search=None, sort=Sort(field="name"), page=PageRequest())
+
+
+@refuses(MemberUseCases.get, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.get(office.nora, "WEB", office.mia.user_id)
+
+
+@refuses(MemberUseCases.get, MemberNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.get(office.mia, "WEB", office.nora.user_id)
+
+
+@refuses(MemberUseCases.add, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.add(office.nora, "WEB", office.nora.user_id)
+
+
+@refuses(MemberUseCases.add, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.add(office.mia, "WEB", office.nora.user_id)
+
+
+@refuses(MemberUseCases.add, ColleagueNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    stranger = await office.world.company("Elsewhere")
+    return office.members.add(office.adam, "WEB", stranger.user_id)
+
+
+@refuses(MemberUseCases.add, ColleagueInactive)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.deactivate(office.nora)
+    return office.members.add(office.adam, "WEB", office.nora.user_id)
+
+
+@refuses(MemberUseCases.add, ProjectArchived)
+async def _(office: Office) -> Awaitable[object]:
+    await office.archive_web()
+    return office.members.add(office.adam, "WEB", office.nora.user_id)
+
+
+@refuses(MemberUseCases.add, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    await office.members.add(office.adam, "WEB", office.nora.user_id, once=a_key())
+    return office.members.add(office.adam, "WEB", office.nora.user_id, once=a_key(digest=b"other"))
+
+
+@refuses(MemberUseCases.add, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.member_unit_of_work(office.adam, once=a_key()).__aenter__()
+    return office.members.add(office.adam, "WEB", office.nora.user_id, once=a_key())
+
+
+@refuses(MemberUseCases.remove, ProjectNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.remove(office.nora, "WEB", office.mia.user_id)
+
+
+@refuses(MemberUseCases.remove, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.remove(office.mia, "WEB", office.mia.user_id)
+
+
+@refuses(MemberUseCases.remove, MemberNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.members.remove(office.adam, "WEB", office.nora.user_id)
 
 
 # Creating and reading tasks

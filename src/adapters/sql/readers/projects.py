@@ -1,7 +1,9 @@
 """Reading projects and their progress."""
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,21 +16,27 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import project_keys, project_members, projects, tasks, users
+from adapters.sql.tenancy import TenantTable, including_deleted
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.projects.policy import Visible
 from core.projects.ports import ProjectFilter, ProjectRef
-from core.projects.read_models import ProgressView, ProjectView
+from core.projects.read_models import DeletedProjectView, ProgressView, ProjectView
+
+View = TypeVar("View", ProjectView, DeletedProjectView)
 
 _creators = users.alias("creators")
+_all_projects = including_deleted(projects)
 
 SORTS = {
     "name": Key(projects.c.name, Text(), lambda view: view.name),
@@ -45,12 +53,12 @@ def is_member_of(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
     )
 
 
-def named_project(by_key: bool) -> ColumnElement[bool]:
+def named_project(by_key: bool, among: TenantTable = projects) -> ColumnElement[bool]:
     """The project that `:ref` names, by its id or by a key that it has or had."""
     if not by_key:
-        return projects.c.id == bindparam("ref", type_=Uuid)
+        return among.c.id == bindparam("ref", type_=Uuid)
     named = select(project_keys.c.project_id).where(project_keys.c.key == bindparam("ref", type_=Text))
-    return projects.c.id == named.scalar_subquery()
+    return among.c.id == named.scalar_subquery()
 
 
 def ref_value(ref: UUID | str) -> UUID | str:
@@ -58,25 +66,31 @@ def ref_value(ref: UUID | str) -> UUID | str:
     return ref if isinstance(ref, UUID) else ref.upper()
 
 
-def _views() -> Select[Any]:
+def holds_query(*columns: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether `:query` stands in one of the texts, in any case. A pattern's signs mean themselves."""
+    wanted = func.lower(bindparam("query", type_=Text))
+    return or_(*(func.strpos(func.lower(column), wanted) > 0 for column in columns))
+
+
+def _views(shown: TenantTable = projects) -> Select[Any]:
     return select(
-        projects.c.id,
-        projects.c.key,
-        projects.c.name,
-        projects.c.description,
-        projects.c.deadline,
-        projects.c.status,
-        projects.c.is_active,
-        projects.c.created_by,
+        shown.c.id,
+        shown.c.key,
+        shown.c.name,
+        shown.c.description,
+        shown.c.deadline,
+        shown.c.status,
+        shown.c.is_active,
+        shown.c.created_by,
         _creators.c.name,
-        projects.c.version,
-        projects.c.created_at,
-        projects.c.updated_at,
-    ).select_from(projects.outerjoin(_creators, _creators.c.id == projects.c.created_by))
+        shown.c.version,
+        shown.c.created_at,
+        shown.c.updated_at,
+    ).select_from(shown.outerjoin(_creators, _creators.c.id == shown.c.created_by))
 
 
 class Shape(NamedTuple):
-    """What the statement of a list depends on; all else are parameters."""
+    """What the statement of a list depends on; all else are parameters. `deleted`: of what was deleted instead."""
 
     filters: frozenset[str]
     member: bool
@@ -84,25 +98,35 @@ class Shape(NamedTuple):
     after: bool
     most: int
     skips: bool
+    deleted: bool = False
 
 
-def _filtered(query: Select[Any], filters: frozenset[str], *, member: bool) -> Select[Any]:
+def _filtered(
+    query: Select[Any], filters: frozenset[str], *, member: bool, among: TenantTable = projects
+) -> Select[Any]:
     if member:
-        query = query.where(is_member_of(projects.c.id))
+        query = query.where(is_member_of(among.c.id))
     if "status" in filters:
-        query = query.where(projects.c.status == func.any(bindparam("status", type_=ARRAY(Text))))
+        query = query.where(among.c.status == func.any(bindparam("status", type_=ARRAY(Text))))
     if "is_active" in filters:
-        query = query.where(projects.c.is_active == bindparam("is_active", type_=Boolean))
+        query = query.where(among.c.is_active == bindparam("is_active", type_=Boolean))
+    if "query" in filters:
+        query = query.where(holds_query(among.c.name, among.c.key, func.coalesce(among.c.description, "")))
+    if "since" in filters:
+        query = query.where(among.c.deleted_at > bindparam("since", type_=DateTime(timezone=True)))
     return query
 
 
 @lru_cache(maxsize=500)
 def _page(shape: Shape) -> Statement:
+    among = _all_projects if shape.deleted else projects
+    views = _views(among).add_columns(among.c.deleted_at) if shape.deleted else _views()
+    key = SORTS[shape.sort.field]
     return Statement(
         ordered(
-            _filtered(_views(), shape.filters, member=shape.member),
-            key=SORTS[shape.sort.field],
-            id_column=projects.c.id,
+            _filtered(views, shape.filters, member=shape.member, among=among),
+            key=key._replace(column=among.c[str(key.column.key)]),
+            id_column=among.c.id,
             sort=shape.sort,
             after=shape.after,
             after_null=False,
@@ -113,8 +137,9 @@ def _page(shape: Shape) -> Statement:
 
 
 @cache
-def _count(filters: frozenset[str], member: bool) -> Statement:
-    return Statement(_filtered(select(func.count()).select_from(projects), filters, member=member))
+def _count(filters: frozenset[str], member: bool, deleted: bool = False) -> Statement:
+    among = _all_projects if deleted else projects
+    return Statement(_filtered(select(func.count()).select_from(among), filters, member=member, among=among))
 
 
 @cache
@@ -147,19 +172,31 @@ class SqlProjectReader:
     async def page(
         self, actor: Actor, *, visible: Visible, where: ProjectFilter, sort: Sort, page: PageRequest
     ) -> Answer[Page[ProjectView]]:
-        values: dict[str, Any] = {}
-        if where.status:
-            values["status"] = [str(status) for status in where.status]
-        if where.is_active is not None:
-            values["is_active"] = where.is_active
-        filters, member = frozenset(values), visible.member_id is not None
+        return await self._listed(actor, _filter_values(where), visible, sort, page, ProjectView._make)
+
+    async def deleted(
+        self, actor: Actor, *, visible: Visible, since: datetime, where: ProjectFilter, sort: Sort, page: PageRequest
+    ) -> Answer[Page[DeletedProjectView]]:
+        values = {**_filter_values(where), "since": since}
+        return await self._listed(actor, values, visible, sort, page, DeletedProjectView._make)
+
+    async def _listed(
+        self,
+        actor: Actor,
+        values: dict[str, Any],
+        visible: Visible,
+        sort: Sort,
+        page: PageRequest,
+        view_of: Callable[[Row], View],
+    ) -> Answer[Page[View]]:
+        filters, member, deleted = frozenset(values), visible.member_id is not None, "since" in values
         if member:
             values["member_id"] = visible.member_id
-        shape = Shape(filters, member, sort, page.position is not None, page.limit + 1, page.skip > 0)
-        count = (_count(filters, member), values) if page.include_total else None
+        shape = Shape(filters, member, sort, page.position is not None, page.limit + 1, page.skip > 0, deleted)
+        count = (_count(filters, member, deleted), values) if page.include_total else None
         found = await self._database.rows(actor, _page(shape), {**values, **position_values(page)}, also=count)
         read = SORTS[sort.field].read
-        views = [ProjectView._make(row) for row in found.rows]
+        views = [view_of(row) for row in found.rows]
         total = found.also[0][0] if page.include_total else None
         result = page_of(views, page, position=lambda view: (read(view), str(view.id)), total=total)
         return Answer(result, found.seq)
@@ -174,6 +211,17 @@ class SqlProjectReader:
             return Answer(None, found.seq)
         todo, in_progress, done = found.rows[0]
         return Answer(ProgressView.of(todo=todo, in_progress=in_progress, done=done), found.seq)
+
+
+def _filter_values(where: ProjectFilter) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if where.status:
+        values["status"] = [str(status) for status in where.status]
+    if where.is_active is not None:
+        values["is_active"] = where.is_active
+    if where.query is not None:
+        values["query"] = where.query
+    return values
 
 
 def _question(shape: Any, ref: ProjectRef, visible: Visible) -> tuple[Statement, dict[str, Any]]:

@@ -1,16 +1,36 @@
 """Loading and saving projects."""
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, DateTime, Integer, Text, Uuid, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Integer,
+    Text,
+    Update,
+    Uuid,
+    bindparam,
+    cast,
+    exists,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
 from adapters.sql.readers.projects import named_project, ref_value
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, tasks, users
+from adapters.sql.tenancy import TenantTable, including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
 from core.kernel.once import Once
@@ -22,36 +42,66 @@ FIRST_COLUMNS = (("To do", "todo"), ("In progress", "in_progress"), ("Done", "do
 
 _creators = users.alias("creators")
 _instant = DateTime(timezone=True)
+_all_projects = including_deleted(projects)
+_all_tasks = including_deleted(tasks)
 
 
 @cache
-def _load(by_key: bool) -> Statement:
+def load_statement(by_key: bool, deleted: bool = False) -> Statement:
+    """Finds and locks the project that `:ref` names, and says whether `:for_user` belongs to it; `deleted`: be it
+    deleted or not.
+    """
+    found = _all_projects if deleted else projects
     member = exists().where(
-        project_members.c.project_id == projects.c.id,
+        project_members.c.project_id == found.c.id,
         project_members.c.user_id == bindparam("for_user", type_=Uuid),
     )
-    creator = select(_creators.c.name).where(_creators.c.id == projects.c.created_by).scalar_subquery()
+    creator = select(_creators.c.name).where(_creators.c.id == found.c.created_by).scalar_subquery()
     return Statement(
         select(
-            projects.c.id,
-            projects.c.key,
-            projects.c.name,
-            projects.c.description,
-            projects.c.deadline,
-            projects.c.status,
-            projects.c.is_active,
-            projects.c.created_by,
-            projects.c.created_at,
-            projects.c.updated_at,
-            projects.c.version,
+            found.c.id,
+            found.c.key,
+            found.c.name,
+            found.c.description,
+            found.c.deadline,
+            found.c.status,
+            found.c.is_active,
+            found.c.created_by,
+            found.c.created_at,
+            found.c.updated_at,
+            found.c.deleted_at,
+            found.c.version,
             member,
             creator,
         )
-        .where(named_project(by_key))
-        .with_for_update(of=projects)
+        .where(named_project(by_key, found))
+        .with_for_update(of=found)
     )
 
 
+def loaded_project(row: Row) -> LoadedProject:
+    """A row of `load_statement`."""
+    project = Project(
+        id=row[0],
+        key=row[1],
+        name=row[2],
+        description=row[3],
+        deadline=row[4],
+        status=ProjectStatus(row[5]),
+        is_active=row[6],
+        created_by=row[7],
+        created_at=row[8],
+        updated_at=row[9],
+        deleted_at=row[10],
+        version=row[11],
+    )
+    return LoadedProject(project, is_member=row[12], creator_name=row[13])
+
+
+# Whoever looks for a free key waits for those who are taking one: however many open projects of one name at once, each
+# finds another key, and nobody has to try again.
+_LOCK_KEYS = Statement(select(cast(func.pg_advisory_xact_lock(bindparam("lock", type_=BigInteger)), Text)))
+_KEYS = 0x70726F6A65637473
 _TAKEN = Statement(
     select(project_keys.c.key).where(project_keys.c.key == func.any(bindparam("candidates", type_=ARRAY(Text))))
 )
@@ -112,31 +162,46 @@ _ADD_COLUMNS = Statement(
         ),
     )
 )
-_SAVE = Statement(
-    update(projects)
-    .where(
-        projects.c.id == bindparam("project_id", type_=Uuid),
-        projects.c.version == bindparam("new_version", type_=Integer) - 1,
-    )
-    .values(
-        key=bindparam("key", type_=Text),
-        name=bindparam("name", type_=Text),
-        description=bindparam("description", type_=Text),
-        deadline=bindparam("deadline", type_=Date),
-        status=bindparam("status", type_=Text),
-        is_active=bindparam("is_active", type_=Boolean),
-        version=bindparam("new_version", type_=Integer),
-        updated_at=bindparam("updated_at", type_=_instant),
-        deleted_at=bindparam("deleted_at", type_=_instant),
-    )
-)
 
+
+def _save(saved: TenantTable) -> Update:
+    return (
+        update(saved)
+        .where(
+            saved.c.id == bindparam("project_id", type_=Uuid),
+            saved.c.version == bindparam("new_version", type_=Integer) - 1,
+        )
+        .values(
+            key=bindparam("key", type_=Text),
+            name=bindparam("name", type_=Text),
+            description=bindparam("description", type_=Text),
+            deadline=bindparam("deadline", type_=Date),
+            status=bindparam("status", type_=Text),
+            is_active=bindparam("is_active", type_=Boolean),
+            version=bindparam("new_version", type_=Integer),
+            updated_at=bindparam("updated_at", type_=_instant),
+            deleted_at=bindparam("deleted_at", type_=_instant),
+        )
+    )
+
+
+_SAVE = Statement(_save(projects))
+_SAVE_RESTORED = Statement(_save(_all_projects))
 
 # Marked as deleted themselves, so that no list of tasks has to look whether their project still stands.
 _DELETE_TASKS = Statement(
     update(tasks)
     .where(tasks.c.project_id == bindparam("project_id", type_=Uuid))
     .values(deleted_at=bindparam("at", type_=_instant))
+)
+# Those that went with the project alone: what had been deleted before says another instant.
+_RESTORE_TASKS = Statement(
+    update(_all_tasks)
+    .where(
+        _all_tasks.c.project_id == bindparam("project_id", type_=Uuid),
+        _all_tasks.c.deleted_at == bindparam("deleted_at", type_=_instant),
+    )
+    .values(deleted_at=null())
 )
 
 
@@ -148,28 +213,18 @@ class SqlProjects:
         self._ids = ids
 
     async def load(self, ref: ProjectRef, *, for_user: UUID) -> LoadedProject | None:
-        values = {"ref": ref_value(ref), "for_user": for_user}
-        (rows,) = await self._unit.fetch((_load(not isinstance(ref, UUID)), values))
-        if not rows:
-            return None
-        row = rows[0]
-        project = Project(
-            id=row[0],
-            key=row[1],
-            name=row[2],
-            description=row[3],
-            deadline=row[4],
-            status=ProjectStatus(row[5]),
-            is_active=row[6],
-            created_by=row[7],
-            created_at=row[8],
-            updated_at=row[9],
-            version=row[10],
-        )
-        return LoadedProject(project, is_member=row[11], creator_name=row[12])
+        return await self._load(load_statement(not isinstance(ref, UUID)), ref, for_user)
+
+    async def load_deleted(self, ref: ProjectRef, *, for_user: UUID) -> LoadedProject | None:
+        return await self._load(load_statement(not isinstance(ref, UUID), deleted=True), ref, for_user)
+
+    async def _load(self, statement: Statement, ref: ProjectRef, for_user: UUID) -> LoadedProject | None:
+        (rows,) = await self._unit.fetch((statement, {"ref": ref_value(ref), "for_user": for_user}))
+        return loaded_project(rows[0]) if rows else None
 
     async def free_key(self, candidates: list[str]) -> str | None:
-        (rows,) = await self._unit.fetch((_TAKEN, {"candidates": candidates}))
+        lock = (self._unit.actor.company_id.int ^ _KEYS) % 2**63
+        _, rows = await self._unit.fetch((_LOCK_KEYS, {"lock": lock}), (_TAKEN, {"candidates": candidates}))
         taken = {key for (key,) in rows}
         return next((key for key in candidates if key not in taken), None)
 
@@ -206,23 +261,30 @@ class SqlProjects:
         self._unit.write(_DELETE_TASKS, {"project_id": project.id, "at": project.deleted_at})
         self.save(project)
 
+    def restore(self, project: Project, *, deleted_at: datetime) -> None:
+        self._unit.write(_SAVE_RESTORED, _saved(project), rows=1)
+        self._unit.write(_RESTORE_TASKS, {"project_id": project.id, "deleted_at": deleted_at})
+
     def add_key(self, project: Project) -> None:
         self._unit.write(_ADD_KEY, {"key": project.key, "project_id": project.id})
 
     def save(self, project: Project) -> None:
-        values = {
-            "project_id": project.id,
-            "key": project.key,
-            "name": project.name,
-            "description": project.description,
-            "deadline": project.deadline,
-            "status": str(project.status),
-            "is_active": project.is_active,
-            "new_version": project.version,
-            "updated_at": project.updated_at,
-            "deleted_at": project.deleted_at,
-        }
-        self._unit.write(_SAVE, values, rows=1)
+        self._unit.write(_SAVE, _saved(project), rows=1)
+
+
+def _saved(project: Project) -> dict[str, Any]:
+    return {
+        "project_id": project.id,
+        "key": project.key,
+        "name": project.name,
+        "description": project.description,
+        "deadline": project.deadline,
+        "status": str(project.status),
+        "is_active": project.is_active,
+        "new_version": project.version,
+        "updated_at": project.updated_at,
+        "deleted_at": project.deleted_at,
+    }
 
 
 _FIELDS = ("id", "key", "name", "description", "deadline", "is_active", "created_by", "version", "updated_at")

@@ -9,8 +9,8 @@ from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
 from core.projects import policy
-from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
-from core.projects.model import Project, ProjectChanges, ProjectStatus, checked_key, keys_from
+from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotDeleted, ProjectNotFound
+from core.projects.model import RESTORABLE, Project, ProjectChanges, ProjectStatus, checked_key, keys_from
 from core.projects.ports import (
     LoadedProject,
     OpenProjectUnitOfWork,
@@ -19,11 +19,11 @@ from core.projects.ports import (
     ProjectRef,
     ProjectUnitOfWork,
 )
-from core.projects.read_models import ProgressView, ProjectView
+from core.projects.read_models import DeletedProjectView, ProgressView, ProjectView
 
 
 class ProjectUseCases:
-    """Opening, finding, changing and deleting projects."""
+    """Opening, finding, changing, deleting and restoring projects."""
 
     def __init__(self, *, unit_of_work: OpenProjectUnitOfWork, reader: ProjectReader, clock: Clock, ids: Ids) -> None:
         self._unit_of_work = unit_of_work
@@ -62,12 +62,22 @@ class ProjectUseCases:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     @reading
-    @answers(CursorInvalid)
+    @answers(CursorInvalid, Forbidden)
     async def list(
         self, actor: Actor, *, where: ProjectFilter, sort: Sort, page: PageRequest
-    ) -> Answer[Page[ProjectView]]:
-        """The projects that the caller sees: all for owners and admins, their own for members."""
-        return await self._reader.page(actor, visible=policy.visible_projects(actor), where=where, sort=sort, page=page)
+    ) -> Answer[Page[ProjectView]] | Answer[Page[DeletedProjectView]]:
+        """The projects that the caller sees: all for owners and admins, their own for members.
+
+        Owners and admins also see those that were deleted within the last 30 days, and since when they are.
+        """
+        visible = policy.visible_projects(actor)
+        if not where.deleted:
+            return await self._reader.page(actor, visible=visible, where=where, sort=sort, page=page)
+        since = self._clock.now() - RESTORABLE
+        deleted = await self._reader.deleted(actor, visible=visible, since=since, where=where, sort=sort, page=page)
+        # Not before: only now is the caller's role more than what the token hints at.
+        policy.authorise_restore(actor)
+        return deleted
 
     @reading
     @answers(ProjectNotFound)
@@ -122,6 +132,29 @@ class ProjectUseCases:
             uow.record(deleted)
             return await uow.commit()
 
+    @answers(ProjectNotFound, Forbidden, Stale, ProjectNotDeleted, KeyReused, InFlight)
+    async def restore(
+        self, actor: Actor, ref: ProjectRef, *, expected: int | None = None, once: Once | None = None
+    ) -> Answer[ProjectView]:
+        """Brings a deleted project back, with its board, its members and the tasks that were deleted with it.
+
+        Owners and admins may, for 30 days. Tasks that had been deleted before stay deleted.
+        """
+        async with self._unit_of_work(actor, once=once) as uow:
+            loaded, at = await uow.projects.load_deleted(ref, for_user=actor.user_id), self._clock.now()
+            if loaded is None or not policy.finds_to_restore(
+                uow.actor, loaded.project, is_member=loaded.is_member, at=at
+            ):
+                raise ProjectNotFound
+            project, _, creator_name = loaded
+            policy.authorise_restore(uow.actor)
+            ensure_current(expected, ProjectView.of(project, creator_name=creator_name))
+            deleted_at, restored = project.restore(at=at)
+            uow.projects.restore(project, deleted_at=deleted_at)
+            uow.record(restored)
+            seq = await uow.commit(made=Made(kind="project", id=project.id, version=project.version))
+        return Answer(ProjectView.of(project, creator_name=creator_name), seq)
+
     async def _open(
         self,
         actor: Actor,
@@ -135,12 +168,12 @@ class ProjectUseCases:
         wanted = iter([key]) if key is not None else keys_from(name)
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_open(uow.actor)
-            free = None
+            free, most = None, 100
             while free is None:
-                candidates = list(islice(wanted, 100))
+                candidates = list(islice(wanted, most))
                 if not candidates:
                     raise ProjectKeyTaken
-                free = await uow.projects.free_key(candidates)
+                free, most = await uow.projects.free_key(candidates), most * 10
             project, created = Project.open(
                 id=self._ids.new(),
                 key=free,

@@ -14,7 +14,7 @@ from core.projects.ports import ProjectFilter
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.projects import ProjectUseCases
 from entrypoints.rest import answers, paging
-from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
+from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import project_ref
@@ -39,6 +39,12 @@ class ProjectShown(Shown):
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+class ProjectListed(ProjectShown):
+    """`deleted_at` is there with `deleted=true`, and only then."""
+
+    deleted_at: datetime | None = None
 
 
 class ProgressShown(Shown):
@@ -102,7 +108,7 @@ def projects_of(request: Request) -> ProjectUseCases:
         ProjectUseCases.list,
         id="listProjects",
         summary="List projects",
-        shows=list[ProjectShown],
+        shows=list[ProjectListed],
         example=[PROJECT_EXAMPLE],
         is_list=True,
     ),
@@ -110,14 +116,29 @@ def projects_of(request: Request) -> ProjectUseCases:
 async def list_projects(
     request: Request,
     status: Annotated[list[ProjectStatus], Several, Query()] = [],  # noqa: B006  (the framework copies it)
-    is_active: Literal["true", "false", "all"] = "true",
+    is_active: Annotated[
+        Literal["true", "false", "all"],
+        Query(description="`false` is the archive. With `deleted`: `all`, if not given."),
+    ] = "true",
+    query: Annotated[
+        Text | None,
+        AlsoNamed(("search", "q")),
+        Query(max_length=200, description="Is in the name, key or description, in any case."),
+    ] = None,
+    deleted: Annotated[bool, Query(description="Those that can be restored, for owners and admins.")] = False,
     sort: SORTS = "name",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
     skip: paging.Skip = 0,
     include_total: paging.IncludeTotal = False,
 ) -> Response:
-    where = ProjectFilter(status=tuple(status), is_active={"true": True, "false": False, "all": None}[is_active])
+    any_activity = is_active == "all" or (deleted and "is_active" not in request.query_params)
+    where = ProjectFilter(
+        status=tuple(status),
+        is_active=None if any_activity else is_active == "true",
+        query=query or None,
+        deleted=deleted,
+    )
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
     answer = await projects_of(request).list(caller(request), where=where, sort=paging.sort_of(sort), page=page)
     return paging.listed(request, answer)
@@ -217,6 +238,30 @@ router.add_api_route(
 async def delete_project(request: Request, project_id: ProjectId) -> Response:
     expected, ref = expected_version(request), project_ref(project_id)
     return answers.no_content(await projects_of(request).delete(caller(request), ref, expected=expected))
+
+
+@router.post(
+    "/{project_id}/restore",
+    **operation(
+        ProjectUseCases.restore,
+        id="restoreProject",
+        summary="Restore a project",
+        shows=ProjectShown,
+        example=PROJECT_EXAMPLE,
+        changes=True,
+        tagged=True,
+        idempotent=True,
+    ),
+)
+async def restore_project(request: Request, project_id: ProjectId) -> Response:
+    actor, projects, ref = caller(request), projects_of(request), project_ref(project_id)
+    expected = expected_version(request)
+    return await answered_once(
+        request,
+        do=lambda once: projects.restore(actor, ref, expected=expected, once=once),
+        again=lambda restored: projects.get(actor, restored),
+        respond=answers.one,
+    )
 
 
 @router.get(

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
+from adapters.sql.readers import members as member_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.statement import Statement
@@ -267,11 +268,20 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "typed": (False, True),
     "after": (False, True),
     "also": (False, True),
+    "deleted": (False, True),
+    "project": tuple(itertools.starmap(member_reader.Project, itertools.product((False, True), repeat=2))),
+    "addresses": (False, True),
+    "search": (False, True),
+    "counted": (False, True),
 }
 MADE_BY_HAND = {
     "adapters.sql.readers.projects._page": [
-        (project_reader.Shape(frozenset(filters), member, Sort(field=field, descending=descending), after, 51, skips),)
-        for filters in ((), ("status",), ("status", "is_active"))
+        (
+            project_reader.Shape(
+                frozenset(filters), member, Sort(field=field, descending=descending), after, 51, skips, "since" in filters
+            ),
+        )
+        for filters in ((), ("status",), ("status", "is_active", "query"), ("since",), ("since", "query", "is_active"))
         for member in (False, True)
         for field in project_reader.SORTS
         for descending in (False, True)
@@ -279,9 +289,23 @@ MADE_BY_HAND = {
         for skips in (False, True)
     ],
     "adapters.sql.readers.projects._count": [
-        (frozenset(filters), member)
-        for filters in ((), ("status",), ("status", "is_active"))
+        (frozenset(filters), member, "since" in filters)
+        for filters in ((), ("status",), ("status", "is_active", "query"), ("since",), ("since", "query", "is_active"))
         for member in (False, True)
+    ],
+    "adapters.sql.readers.members._page": [
+        (
+            member_reader.Shape(
+                project, addresses, search, Sort(field=field, descending=descending), after, 51, skips=skips
+            ),
+        )
+        for project in GIVEN["project"]
+        for addresses in (False, True)
+        for search in (False, True)
+        for field in member_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
     ],
     "adapters.sql.readers.tasks.page_statement": [
         (task_reader.Shape(frozenset(filters), Sort(field=field, descending=descending), after, null, 51, skips),)
@@ -374,6 +398,11 @@ SEE_DELETED: dict[str, str] = {
     "adapters.sql.repositories.deleted_tasks._board": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._assignee": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._RESTORE": "restoring a task",
+    "adapters.sql.readers.projects._count": "how many deleted projects an owner or admin could restore",
+    "adapters.sql.readers.projects._page": "the list of those",
+    "adapters.sql.repositories.projects._RESTORE_TASKS": "brings tasks back with their project",
+    "adapters.sql.repositories.projects._SAVE_RESTORED": "brings a project back",
+    "adapters.sql.repositories.projects.load_statement": "loads a project that is to be restored",
 }
 
 

@@ -43,6 +43,7 @@ class World:
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
             "company_id": ann.company_id,
+            "user_id": ann.user_id,
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -423,10 +424,12 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
         "/companies": {"name": "x"},
         "/auth/register": {"name": "x", "email": f"{uuid4().hex}@example.com", "password": PASSWORD},
     }
+    member = f"/projects/{world.project['id']}/members/{world.ann.user_id}"
+    assert (await world.ann.delete(member)).status_code == 204
     posts = [path for method, path, operation in world.operations() if "201" in operation["responses"]]
-    assert set(posts) == set(bodies), "a new route that creates something belongs here"
-    for path, body in bodies.items():
-        made = await world.ann.post(path, body)
+    assert set(posts) == {*bodies, member}, "a new route that creates something belongs here"
+    for path in posts:
+        made = await world.ann.post(path, bodies.get(path))
         assert made.status_code == 201
         location = made.headers["location"]
         token = made.json().get("access_token", world.ann.token)
@@ -453,6 +456,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         (even, even, even, ann.user_id),
     )
     api.sql("update login_sessions set created_at = %s where id = %s", (even, ann.session_id))
+    api.sql("update project_members set added_at = %s where company_id = %s", (even, ann.company_id))
     api.sql("update events set occurred_at = %s where company_id = %s", (even, ann.company_id))
     other = await ann.task(world.project)
     for path in world.reads():

@@ -30,13 +30,15 @@ def rows(api: Api, person: Person) -> dict[str, int]:
 async def test_every_post_but_auth_happens_once_under_one_key(api: Api) -> None:
     ann = await api.register()
     project = await ann.project()
-    task = await ann.task(project)
+    task, bob = await ann.task(project), await api.colleague(ann)
     for path, body in (
         ("/projects", {"name": "Twice"}),
         ("/tasks", {"project_id": project["id"], "title": "Twice"}),
         ("/companies", {"name": "Twice"}),
         (f"/tasks/{task['id']}/complete", None),
         (f"/tasks/{task['key']}/complete", {}),
+        (f"/projects/{project['key']}/members/{ann.user_id}", None),
+        (f"/projects/{project['key']}/members/{bob.user_id}", None),
     ):
         first = await ann.post(path, body, headers={KEY: "one"})
         assert first.is_success and KEY.lower() not in first.headers and not is_replay(first)

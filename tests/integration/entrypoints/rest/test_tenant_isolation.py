@@ -38,6 +38,7 @@ NOT_CARRIED_OUT = {"leaveCompany", "deleteCompany", "acceptInvitation"}
 IN_A_LIST = {"column_ids"}
 # What must have been done before an operation succeeds.
 FIRST: dict[str, Callable[["Side"], Awaitable[Any]]] = {
+    "restoreProject": lambda side: side.person.delete(f"/projects/{side.project['id']}"),
     "restoreTask": lambda side: side.person.delete(f"/tasks/{side.task['id']}"),
     "completeCycle": lambda side: side.person.post(f"/cycles/{side.cycle['id']}/start"),
 }
@@ -101,6 +102,7 @@ async def settled(person: Person, key: str | None = None) -> Side:
     """Fresh things of a person's own, so that what one request does to them is no matter to the next."""
     project = await person.project(**({"key": key} if key else {}))
     user = await person.post("/users", {"name": "Robot", "kind": "service"})
+    await person.post(f"/projects/{project['id']}/members/{user.json()['id']}")
     invitation = await person.post("/invitations", {"email": f"{uuid4().hex}@example.com"})
     cycle = await person.cycle(project)
     tasks = [await person.task(project, assigned_to=person.user_id, cycle_id=cycle["id"]) for _ in range(2)]

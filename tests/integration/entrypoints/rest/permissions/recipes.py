@@ -1,0 +1,145 @@
+"""How each operation is asked so that it succeeds for whoever may: what is in its path, and the least body.
+
+A new operation needs, at most:
+
+- an entry in THINGS for each new `{name}` in its path: how to make such a thing where the case says, and in which places
+  it can stand. It is made anew after each success, so that what one answer does to it is no matter to the next;
+- an entry in BODIES, if it takes a body: one for each wording, where the rules differ by what is asked for;
+- an entry in BEFORE, if something must have happened to the thing first;
+- an entry in PLACES, if its body, not its path, says where (it then uses `case.project`);
+- its id in SPENDS, if its success ends the caller or the stage: signing out, leaving, deactivating.
+
+Then `make permissions` writes docs/permissions.md, and the difference is there to be read.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from tests.integration.api import PASSWORD
+from tests.integration.entrypoints.rest.permissions.stage import COLLEAGUES, Case, Place, Role
+
+Ids = dict[str, str]
+IN_PROJECTS = (Place.SHARED, Place.HIDDEN, Place.FOREIGN)
+ANYWHERE = (Place.OWN, *IN_PROJECTS)
+
+
+class ThingMaker(NamedTuple):
+    """Makes a thing in its place and answers its id."""
+
+    make: Callable[[Case], Awaitable[str]]
+    places: tuple[Place, ...]
+
+
+async def _project(case: Case) -> str:
+    project = await case.host.project()
+    if case.place is Place.SHARED:
+        for role in (Role.MEMBER, Role.DEACTIVATED):
+            case.stage.api.add_member(case.host.company_id, project["id"], case.stage.people[role].user_id)
+    return str(project["id"])
+
+
+async def _task(case: Case) -> str:
+    task = await case.host.task(case.project)
+    if case.place is Place.OWN:
+        assert case.caller is not None
+        case.stage.api.sql("update tasks set created_by = %s where id = %s", (case.caller.user_id, task["id"]))
+    return str(task["id"])
+
+
+def _company_of(case: Case) -> str:
+    if case.place is Place.FOREIGN:
+        return case.stage.stranger.company_id
+    assert case.caller is not None
+    return case.caller.company_id
+
+
+async def _company(case: Case) -> str:
+    return _company_of(case)
+
+
+async def _user(case: Case) -> str:
+    if case.place is Place.OWN:
+        assert case.caller is not None
+        return case.caller.user_id
+    projects = (case.project,) if case.place is Place.SHARED else ()
+    return (await case.stage.api.colleague(case.host, projects=projects)).user_id
+
+
+THINGS: dict[str, ThingMaker] = {
+    "project_id": ThingMaker(_project, IN_PROJECTS),
+    "task_id": ThingMaker(_task, ANYWHERE),
+    "company_id": ThingMaker(_company, (Place.OWN, Place.FOREIGN)),
+    "user_id": ThingMaker(_user, ANYWHERE),
+}
+
+
+def _given(**fields: Any) -> Callable[[Case], dict[str, Any]]:
+    return lambda _: fields
+
+
+def _me(case: Case) -> dict[str, Any]:
+    return {"assigned_to": case.caller.user_id if case.caller is not None else None}
+
+
+# By the operation's id, and by what is particular about the question; "" where nothing is.
+BODIES: dict[str, dict[str, Callable[[Case], dict[str, Any]]]] = {
+    "register": {
+        "": lambda _: {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
+    },
+    "login": {"": lambda case: {"email": case.stage.owner.email, "password": PASSWORD}},
+    "refresh": {"with a token that is none": _given(refresh_token="none")},
+    "logout": {"": _given()},
+    "switchCompany": {"": lambda case: {"company_id": _company_of(case)}},
+    "openCompany": {"": _given(name="x")},
+    "openProject": {"": _given(name="x")},
+    "changeProject": {
+        "a name": _given(name="x"),
+        "the key": lambda _: {"key": f"K{uuid4().hex[:9]}"},
+        "into the archive": _given(is_active=False),
+    },
+    "createTask": {"": lambda case: {"project_id": case.project["id"], "title": "x"}},
+    "changeTask": {"a title": _given(title="x"), "taking it": _me},
+    "moveTask": {"": _given(new_status="in_progress")},
+    "completeTask": {"": _given(completed=True)},
+}
+
+QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
+    "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
+}
+
+PLACES: dict[str, tuple[Place, ...]] = {"createTask": IN_PROJECTS, "switchCompany": (Place.OWN, Place.FOREIGN)}
+
+
+async def _deleted(case: Case, ids: Ids) -> None:
+    answer = await case.host.delete(f"/projects/{ids['project_id']}")
+    assert answer.is_success, answer.text
+
+
+async def _joined(case: Case, ids: Ids) -> None:
+    answer = await case.host.post(f"/projects/{ids['project_id']}/members/{ids['user_id']}")
+    assert answer.is_success, answer.text
+
+
+BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
+    "restoreProject": _deleted,
+    "getProjectMember": _joined,
+    "removeProjectMember": _joined,
+}
+
+SPENDS: frozenset[str] = frozenset()
+
+
+def places_of(operation_id: str, names: list[str]) -> tuple[Place, ...]:
+    """Where the things that an operation names can stand, all of them together."""
+    if operation_id in PLACES:
+        return PLACES[operation_id]
+    places = [THINGS[name].places for name in names]
+    return tuple(each for each in ANYWHERE if all(each in those for those in places)) if places else (Place.NOWHERE,)
+
+
+def is_asked(role: Role, place: Place) -> bool:
+    """Whether a caller of that kind can have a thing there: a visitor has none, and a stranger's own are elsewhere."""
+    if role is Role.STRANGER:
+        return place is not Place.FOREIGN
+    return role in COLLEAGUES or place is not Place.OWN
