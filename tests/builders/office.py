@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from core.auth.read_models import SignedIn
+from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, Role, Visitor
@@ -16,6 +17,7 @@ from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
 from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
@@ -59,6 +61,7 @@ class Office:
             addresses=PlainEmailAddresses(),
             access_tokens=RememberedAccessTokens(),
             refresh_tokens=ReadableRefreshTokens(),
+            guessing=Guessing(attempts=CountedAttempts(self.clock), devices=ReadableDeviceTokens()),
             registration=registration,
             **both,
         )

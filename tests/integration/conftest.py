@@ -97,6 +97,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         data_dir=tmp_path_factory.mktemp("data"),
         secret_key="a secret for tests that is long enough to be one",
         database_url="postgresql://unused",
+        # All tests are one address; those of the limits switch them on for themselves.
+        rate_limits_enabled=False,
         _env_file=None,
     )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from core.auth.common_passwords import COMMON
 from core.auth.errors import PasswordTooWeak
+from core.kernel.limits import Limit
 from core.kernel.slug import plain_words
 
 IDLE = timedelta(days=7)
@@ -12,6 +13,7 @@ LONGEST = timedelta(days=90)
 REPLAY_GRACE = timedelta(seconds=10)
 ACCESS_LIFE = timedelta(minutes=30)
 LONGEST_PASSWORD = 128
+FAILURES = Limit(name="failures", most=5, seconds=15 * 60)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,9 +6,14 @@ from types import FunctionType
 import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.memory.attempts import LocalAttempts
+from adapters.memory.rate_limits import LocalRateLimits
+from adapters.redis.attempts import SharedAttempts
+from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -26,6 +31,7 @@ from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.events import InMemoryEventReader
@@ -39,6 +45,9 @@ from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
 ADAPTERS = [
     (kernel.Clock, SystemClock, SettableClock),
     (kernel.Ids, UuidV7Ids, CountingIds),
+    (kernel.RateLimits, LocalRateLimits, SharedRateLimits),
+    (auth.Attempts, LocalAttempts, SharedAttempts, CountedAttempts),
+    (auth.DeviceTokens, DerivedDeviceTokens, ReadableDeviceTokens),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
     (auth.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),

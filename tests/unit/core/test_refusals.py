@@ -21,6 +21,7 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     TokenInvalid,
+    TooManyFailures,
 )
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
@@ -125,6 +126,16 @@ async def _(office: Office) -> Awaitable[object]:
 async def _(office: Office) -> Awaitable[object]:
     await office.register()
     return office.auth.login(Visitor(), Credentials(email="ann@example.com", password="a wrong guess"))
+
+
+@refuses(AuthUseCases.login, TooManyFailures)
+async def _(office: Office) -> Awaitable[object]:
+    await office.register()
+    given = Credentials(email="ann@example.com", password="a wrong guess")
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            await office.auth.login(Visitor(), given)
+    return office.auth.login(Visitor(), replace(given, password=PASSWORD))
 
 
 @refuses(AuthUseCases.login, NoActiveMembership)

@@ -12,6 +12,7 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     TokenInvalid,
+    TooManyFailures,
 )
 from core.auth.model import ACCESS_LIFE, Account, LoginSession, check_password
 from core.auth.ports import (
@@ -23,6 +24,7 @@ from core.auth.ports import (
     RefreshTokens,
 )
 from core.auth.read_models import Claims, Profile, SignedIn
+from core.auth.use_cases.guessing import Guessing
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel import text
@@ -68,6 +70,7 @@ class AuthUseCases:
         addresses: EmailAddresses,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        guessing: Guessing,
         clock: Clock,
         ids: Ids,
         registration: str,
@@ -78,6 +81,7 @@ class AuthUseCases:
         self._addresses = addresses
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
+        self._guessing = guessing
         self._clock = clock
         self._ids = ids
         self._registration = registration
@@ -133,18 +137,26 @@ class AuthUseCases:
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
-        return self._signed_in(session, membership)
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(InvalidCredentials, NoActiveMembership, Invalid)
+    @answers(InvalidCredentials, TooManyFailures, NoActiveMembership, Invalid)
     async def login(self, visitor: Visitor, given: Credentials) -> SignedIn:
-        """Signs a device in with a password, into the company named or the one used last."""
+        """Signs a device in with a password, into the company named or the one used last.
+
+        After 5 failures within 15 minutes for one name from one network, known or unknown, nothing is looked at until
+        the first of them is past; a browser that signed in before is counted by itself.
+        """
         async with self._identity() as uow:
             account = await self._account_of(uow, given)
+        attempt = await self._guessing.begin(
+            visitor, name=self._name_of(given), account_id=account.id if account else None
+        )
         # Between the transactions: no connection is held while the hash is computed.
         if not await self._passwords.verify(given.password, account.password_hash if account else None):
             raise InvalidCredentials
         if account is None:
             raise InvalidCredentials
+        await self._guessing.succeeded(attempt)
         session = self._new_session(account.id, visitor)
         async with self._identity() as uow:
             membership = None
@@ -159,7 +171,7 @@ class AuthUseCases:
             session.current_company_id = membership[1].id
             await uow.add_session(session)
             await uow.commit()
-        return self._signed_in(session, membership)
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
     @answers(RefreshInvalid, NoActiveMembership)
     async def refresh(self, token: str | None, *, company_id: UUID | None, from_cookie: bool) -> SignedIn:
@@ -270,6 +282,15 @@ class AuthUseCases:
             )
         raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
 
+    def _name_of(self, given: Credentials) -> str:
+        """What is tried to sign in with, in the one form by which failures are counted, whether it exists or not."""
+        if given.email is None:
+            return f"{given.username} of {given.company_id or given.company}".lower()
+        try:
+            return self._addresses.canonical(given.email)
+        except EmailInvalid:
+            return given.email.strip().lower()
+
     async def _membership(
         self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None
     ) -> tuple[UserView, CompanyView]:
@@ -300,6 +321,7 @@ class AuthUseCases:
         membership: tuple[UserView, CompanyView] | None,
         *,
         with_refresh_token: bool = True,
+        device_token: str | None = None,
     ) -> SignedIn:
         if membership is None:
             raise NoActiveMembership
@@ -322,4 +344,5 @@ class AuthUseCases:
             refresh_token=refresh_token,
             user=user,
             company=company,
+            device_token=device_token,
         )

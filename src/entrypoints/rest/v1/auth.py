@@ -1,5 +1,6 @@
 """Registering, signing in and out, over HTTP."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from core.auth.errors import OriginRefused, TokenInvalid
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
-from core.kernel.actor import Role
+from core.kernel.actor import Role, Visitor
 from core.users.model import UserKind
 from core.users.read_models import UserView
 from entrypoints.rest import answers
@@ -25,6 +26,7 @@ public = APIRouter(prefix="/api/v1/auth", route_class=PublicRoute, tags=["Authen
 signed_in = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Authentication"])
 
 _NO_STORE = [(b"cache-control", b"no-store")]
+_DAY = 24 * 3600
 Email = Annotated[Text, Field(min_length=3, max_length=254)]
 # Longer than any that is accepted, so that the rule of the product refuses it, and short enough to be no burden.
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -154,6 +156,7 @@ def auth_of(request: Request) -> AuthUseCases:
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
+        limited_by="register",
     ),
 )
 async def register(request: Request, given: RegisterGiven) -> Response:
@@ -164,7 +167,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         username=given.username,
         company_name=given.company_name,
     )
-    done = await auth_of(request).register(visitor(request), registration)
+    done = await auth_of(request).register(_browser(request), registration)
     return _signed_in(request, done, status=201, show_refresh_token=False)
 
 
@@ -178,6 +181,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
+        limited_by="login",
     ),
 )
 async def login(request: Request, given: LoginGiven) -> Response:
@@ -188,7 +192,7 @@ async def login(request: Request, given: LoginGiven) -> Response:
         company=given.company,
         company_id=given.company_id,
     )
-    done = await auth_of(request).login(visitor(request), credentials)
+    done = await auth_of(request).login(_browser(request), credentials)
     return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 
@@ -288,16 +292,14 @@ def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_to
     if status == 201:
         headers.append((b"location", b"/api/v1/auth/me"))
     response = answers.JsonResponse(answers.encoded(body), status=status, headers=headers)
-    if done.refresh_token is not None:
-        response.set_cookie(
-            _cookie_name(request),
-            done.refresh_token,
-            max_age=7 * 24 * 3600,
-            path="/",
-            secure=_https(request),
-            httponly=True,
-            samesite="lax",
-        )
+    for name, value, life in (
+        (_cookie_name(request), done.refresh_token, 7 * _DAY),
+        (_device_cookie_name(request), done.device_token, 400 * _DAY),
+    ):
+        if value is not None:
+            response.set_cookie(
+                name, value, max_age=life, path="/", secure=_https(request), httponly=True, samesite="lax"
+            )
     return response
 
 
@@ -307,6 +309,15 @@ def _https(request: Request) -> bool:
 
 def _cookie_name(request: Request) -> str:
     return "__Host-flowtrack_refresh" if _https(request) else "flowtrack_refresh"
+
+
+def _device_cookie_name(request: Request) -> str:
+    return "__Host-flowtrack_device" if _https(request) else "flowtrack_device"
+
+
+def _browser(request: Request) -> Visitor:
+    """The visitor with what their browser is known by, if somebody signed in with it before."""
+    return replace(visitor(request), device=request.cookies.get(_device_cookie_name(request)))
 
 
 def _cookie(request: Request) -> str | None:
