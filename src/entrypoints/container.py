@@ -45,6 +45,7 @@ from adapters.system.secret_files import keep_secret, kept_secret
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
+from core.kernel.limits import Limit
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.use_cases.boards import BoardUseCases
@@ -77,8 +78,8 @@ def _redis_store(url: SecretStr | None) -> RedisStore | None:
     return None if url is None else RedisStore(url=url.get_secret_value())
 
 
-def _rate_limits(redis: RedisStore | None) -> LocalRateLimits:
-    return LocalRateLimits() if redis is None else SharedRateLimits(redis)
+def _rate_limits(redis: RedisStore | None, limits: tuple[Limit, ...]) -> LocalRateLimits:
+    return LocalRateLimits() if redis is None else SharedRateLimits(redis, limits=limits)
 
 
 def _attempts(redis: RedisStore | None, sealer: Sealer) -> LocalAttempts | SharedAttempts:
@@ -102,7 +103,7 @@ class Container(containers.DeclarativeContainer):
     cursor_key = providers.Singleton(Sealer.key_for, sealer, "flowtrack list cursors")
 
     redis = providers.Singleton(_redis_store, settings.provided.redis_url)
-    rate_limits = providers.Singleton(_rate_limits, redis)
+    rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
     attempts = providers.Singleton(_attempts, redis, sealer)
     device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
     guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)

@@ -157,6 +157,10 @@ class Settings(BaseSettings):
         """Whether browsers reach the product by HTTPS, so that cookies are bound to it."""
         return urlsplit(self.public_url).scheme == "https"
 
+    def rate_limits(self) -> tuple[Limit, ...]:
+        """All of them."""
+        return tuple(self.limit(name) for name in ("session", "company", "address", "login", "register"))
+
     def limit(self, name: str) -> Limit:
         """One of the rate limits: session, company, address, login or register."""
         most, _, span = getattr(self, f"rate_limit_{name}").partition("/")

@@ -9,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite(
     "tests.contracts.events",
     "tests.contracts.identity",
+    "tests.contracts.limits",
     "tests.contracts.projects",
     "tests.contracts.steps",
     "tests.contracts.tasks",

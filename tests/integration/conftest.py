@@ -19,7 +19,7 @@ from adapters.sql.migrating import migrate
 from entrypoints.container import Container, make_container
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings
-from tests import servers
+from tests import redis_servers, servers
 from tests.integration.api import Api
 
 OWNER, APPLICATION = "test_owner", "test_app"
@@ -81,6 +81,13 @@ def postgres_server() -> Iterator[Server]:
                 )
             )
         yield Server(superuser=url)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis for the whole run: each test counts under keys of its own."""
+    with redis_servers.redis() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -6,31 +6,56 @@ more than the limit is granted in a window, two numbers are all that is kept for
 step.
 """
 
-import heapq
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import ceil
 from operator import itemgetter
-from typing import NamedTuple
 
 from core.kernel.limits import Allowance, Limit
 
 # A flood of addresses cannot make a process grow: of more keys than these, those that used least are forgotten.
 MOST_KEYS = 20_000
-# Windows that were waited for in full leave fractions of a request, by the nature of floating point.
+# Who waited as long as told is not refused for the last digit of a floating-point number.
 _SLACK = 1e-9
 
 
-class Batch(NamedTuple):
-    """What one process used up in the window that begins at `begins`, and no other process knows of yet."""
-
-    limit: Limit
-    begins: int
-    used: dict[str | int, int]
-
-
 class Window:
-    """The present and the last window of one limit."""
+    """What each key used in one span of time; `unsent` is the part that other processes do not know of, if there are
+    any, and `seen` how far this one listened to them.
+    """
+
+    def __init__(self, begins: int, *, most_keys: int) -> None:
+        self.begins = begins
+        self.used: dict[str, int] = {}
+        self.unsent: dict[str, int] = {}
+        self.seen = 0
+        self._most_keys = most_keys
+
+    def sent(self, amounts: dict[str, int]) -> None:
+        """So much of what was unsent is known to the others."""
+        for key, amount in amounts.items():
+            left = self.unsent.get(key, 0) - amount
+            if left > 0:
+                self.unsent[key] = left
+            else:
+                self.unsent.pop(key, None)
+
+    def learn(self, key: str, total: int) -> None:
+        """What all processes together used, as far as they have said so."""
+        used = self.used.get(key, 0)
+        if used or len(self.used) < self._most_keys:
+            self.used[key] = max(used, total + self.unsent.get(key, 0))
+
+    def forget_least(self) -> None:
+        kept = sorted(self.used.items(), key=itemgetter(1), reverse=True)[: self._most_keys // 2]
+        self.used.clear()
+        self.used.update(kept)
+        for key in self.unsent.keys() - self.used.keys():
+            del self.unsent[key]
+
+
+class Counter:
+    """One limit: its present and its last window."""
 
     def __init__(self, limit: Limit, *, is_shared: bool, most_keys: int) -> None:
         self.limit = limit
@@ -38,71 +63,38 @@ class Window:
         self._seconds = limit.seconds
         self._is_shared = is_shared
         self._most_keys = most_keys
-        self._begins = 0
-        self._used: dict[str | int, int] = {}
-        self._used_before: dict[str | int, int] = {}
-        self._unsent: dict[str | int, int] = {}
-        self._unsent_before: dict[str | int, int] = {}
+        self.present = Window(0, most_keys=most_keys)
+        self.last = Window(-limit.seconds, most_keys=most_keys)
 
-    def take(self, key: str | int, now: float) -> Allowance:
-        elapsed = now - self._begins
+    def take(self, key: str, now: float) -> Allowance:
+        elapsed = now - self.present.begins
         if not 0 <= elapsed < self._seconds:
-            elapsed = self._turn(now)
-        used = self._used.get(key, 0)
-        before = self._used_before.get(key, 0)
+            elapsed = self.turn(now)
+        window = self.present
+        used = window.used.get(key, 0)
+        before = self.last.used.get(key, 0)
         left = self._most - used - before * (1 - elapsed / self._seconds) + _SLACK
         if left < 1:
             return Allowance(False, 0, self._wait(used, before, elapsed))
-        if not used and len(self._used) >= self._most_keys:
-            self._forget_least()
-        self._used[key] = used + 1
+        if not used and len(window.used) >= self._most_keys:
+            window.forget_least()
+        window.used[key] = used + 1
         if self._is_shared:
-            self._unsent[key] = self._unsent.get(key, 0) + 1
+            window.unsent[key] = window.unsent.get(key, 0) + 1
         return Allowance(True, int(left) - 1, ceil(self._seconds - elapsed))
 
-    def keys(self) -> int:
-        """How many keys are remembered, at most twice what is allowed for one window."""
-        return len(self._used) + len(self._used_before)
-
-    def unsent(self, *, most: int) -> Iterator[Batch]:
-        """Hands over what was not shared yet: the biggest amounts first, if there are more than `most`."""
-        if self._unsent_before:
-            before, self._unsent_before = self._unsent_before, {}
-            yield Batch(self.limit, self._begins - self._seconds, _biggest(before, most))
-        if self._unsent:
-            used = _biggest(self._unsent, most)
-            self._unsent = {key: amount for key, amount in self._unsent.items() if key not in used}
-            yield Batch(self.limit, self._begins, used)
-
-    def take_back(self, batch: Batch) -> None:
-        """A batch that could not be shared, to be tried again while it matters."""
-        if batch.begins == self._begins:
-            unsent = self._unsent
-        elif batch.begins == self._begins - self._seconds:
-            unsent = self._unsent_before
-        else:
-            return
-        for key, amount in batch.used.items():
-            unsent[key] = unsent.get(key, 0) + amount
-
-    def learn(self, begins: int, key: str | int, total: int) -> None:
-        """What all processes together used in the window that begins then, as far as they have said so."""
-        if begins == self._begins:
-            self._used[key] = max(self._used.get(key, 0), total + self._unsent.get(key, 0))
-        elif begins == self._begins - self._seconds and len(self._used_before) < self._most_keys:
-            self._used_before[key] = max(self._used_before.get(key, 0), total)
-
-    def _turn(self, now: float) -> float:
+    def turn(self, now: float) -> float:
         """Goes on to the window of now, and answers how much of it is over."""
-        begins = int(now // self._seconds) * self._seconds
-        if begins == self._begins - self._seconds:
+        seconds, was = self._seconds, self.present.begins
+        begins = int(now // seconds) * seconds
+        if begins == was:
+            return now - begins
+        if begins == was - seconds:
             # The clock was put back a little: the present window goes on from its beginning.
             return 0.0
-        follows = begins == self._begins + self._seconds
-        self._used_before = self._used if follows else {}
-        self._unsent_before = self._unsent if follows else {}
-        self._used, self._unsent = {}, {}
-        self._begins = begins
+        follows = begins == was + seconds
+        self.last = self.present if follows else Window(begins - seconds, most_keys=self._most_keys)
+        self.present = Window(begins, most_keys=self._most_keys)
         return now - begins
 
     def _wait(self, used: int, before: int, elapsed: float) -> int:
@@ -114,15 +106,6 @@ class Window:
             wait = seconds - elapsed + seconds * (1 - free / used)
         return max(1, ceil(wait - _SLACK))
 
-    def _forget_least(self) -> None:
-        kept = sorted(self._used.items(), key=itemgetter(1), reverse=True)[: self._most_keys // 2]
-        self._used = dict(kept)
-        self._unsent = {key: amount for key, amount in self._unsent.items() if key in self._used}
-
-
-def _biggest(used: dict[str | int, int], most: int) -> dict[str | int, int]:
-    return used if len(used) <= most else dict(heapq.nlargest(most, used.items(), key=itemgetter(1)))
-
 
 class LocalRateLimits:
     """The limits of one process; `now` is in seconds, by a clock that processes agree on."""
@@ -132,14 +115,20 @@ class LocalRateLimits:
     def __init__(self, *, now: Callable[[], float] = time.time, most_keys: int = MOST_KEYS) -> None:
         self._now = now
         self._most_keys = most_keys
-        self._windows: dict[str, Window] = {}
+        self._counters: dict[str, Counter] = {}
 
-    def take(self, limit: Limit, key: str | int) -> Allowance:
-        window = self._windows.get(limit.name)
-        if window is None:
-            window = self._windows[limit.name] = Window(limit, is_shared=self._is_shared, most_keys=self._most_keys)
-        return window.take(key, self._now())
+    def take(self, limit: Limit, key: str) -> Allowance:
+        counter = self._counters.get(limit.name)
+        if counter is None:
+            counter = self.counter(limit)
+        return counter.take(key, self._now())
+
+    def counter(self, limit: Limit) -> Counter:
+        """What counts a limit, made when it is first asked for."""
+        if limit.name not in self._counters:
+            self._counters[limit.name] = Counter(limit, is_shared=self._is_shared, most_keys=self._most_keys)
+        return self._counters[limit.name]
 
     def keys(self) -> int:
         """How many counts are kept."""
-        return sum(window.keys() for window in self._windows.values())
+        return sum(len(each.present.used) + len(each.last.used) for each in self._counters.values())

@@ -30,7 +30,7 @@ class Ids(Protocol):
 class RateLimits(Protocol):
     """Counts what is used up of limits, without asking anybody: a process hears of what others counted afterwards."""
 
-    def take(self, limit: Limit, key: str | int) -> Allowance:
+    def take(self, limit: Limit, key: str) -> Allowance:
         """Uses up one, if there is one left for that key; what is refused is not counted."""
         ...
 

@@ -38,10 +38,10 @@ class RequestLimits:
         """Counts a request of a login session, and of its company. Raises TooMany, after a moment."""
         headers = scope["flowtrack.headers"]
         headers.append(self._signed_in_policy)
-        session = self._take(self._session, actor.session_id.int)
+        session = self._take(self._session, actor.session_id.hex)
         if not session.granted:
             await self._refuse(headers, self._session, session.seconds)
-        company = self._take(self._company, actor.company_id.int)
+        company = self._take(self._company, actor.company_id.hex)
         if not company.granted:
             await self._refuse(headers, self._company, company.seconds)
         left = b'"session";r=%d;t=%d, "company";r=%d;t=%d'

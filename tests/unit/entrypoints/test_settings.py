@@ -125,8 +125,8 @@ class TestRefusals:
             ("FLOWTRACK_REDIS_URL", f"redis://{SECRET}:port@redis:port"),
             ("FLOWTRACK_TRUSTED_PROXIES", f"10.0.0.0/8, {SECRET}"),
             ("FLOWTRACK_TRUSTED_PROXIES", "10.0.0.0/33"),
-            ("FLOWTRACK_RATE_LIMIT_SESSION", "600"),
-            ("FLOWTRACK_RATE_LIMIT_SESSION", "0/min"),
+            ("FLOWTRACK_RATE_LIMIT_SESSION", "700"),
+            ("FLOWTRACK_RATE_LIMIT_SESSION", "00/hour"),
             ("FLOWTRACK_RATE_LIMIT_LOGIN", "10/fortnight"),
         ],
     )
