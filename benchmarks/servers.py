@@ -90,7 +90,7 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def product(name: str, *, folder: Path, url: str) -> Iterator[Server]:
+def product(name: str, *, folder: Path, url: str, **settings: str) -> Iterator[Server]:
     """`flowtrack serve` as it is, with settings of its own and the application role's URL."""
     environment = {
         "FLOWTRACK_DATABASE_URL": url,
@@ -99,6 +99,7 @@ def product(name: str, *, folder: Path, url: str) -> Iterator[Server]:
         "FLOWTRACK_PUBLIC_URL": "http://localhost:8000",
         # Counted as always, and never reached.
         **{f"FLOWTRACK_RATE_LIMIT_{name}": "999999999/min" for name in RATE_LIMITS},
+        **settings,
     }
     with _server(name, ["-m", "entrypoints.cli.main", "serve"], folder=folder, settings=environment) as server:
         yield server

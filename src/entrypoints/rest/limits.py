@@ -6,6 +6,7 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers-11: the policies, 
 import asyncio
 from collections.abc import Sequence
 from functools import cache
+from random import uniform
 from typing import NoReturn
 
 from starlette.types import Scope
@@ -18,8 +19,9 @@ from entrypoints.settings import Settings
 
 # Where a route of the OpenAPI document names its limits; one without is not limited.
 LIMITED_BY = "x-rate-limits"
-# A caller who does not wait is made to: what is answered at once is asked again at once, at everybody's cost.
-_HELD_SECONDS = 0.25
+# Who does not wait is made to: what is answered at once is asked again at once, at everybody's cost. Not all of them
+# alike, or they would come back together.
+_HELD_SECONDS = (0.2, 0.3)
 _MOST_HELD = 500
 
 
@@ -67,7 +69,7 @@ class RequestLimits:
         if self._held < _MOST_HELD:
             self._held += 1
             try:
-                await asyncio.sleep(_HELD_SECONDS)
+                await asyncio.sleep(uniform(*_HELD_SECONDS))  # noqa: S311  (no secret)
             finally:
                 self._held -= 1
         wording = f"The limit `{limit.name}`, {limit.most} requests in {limit.seconds} s, is used up"
