@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Visitor
-from core.kernel.errors import Fault, Invalid
+from core.kernel.errors import Fault, Invalid, Unauthenticated
 from entrypoints.container import Container
 from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
@@ -85,7 +85,7 @@ class PublicRoute(APIRoute):
         if self.needs_caller:
             try:
                 scope["flowtrack.actor"] = actor = authenticated(request)
-            except TokenInvalid:
+            except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
