@@ -13,11 +13,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 import psycopg
 from psycopg import sql
 
-from benchmarks import asking, reference, report, seeding, servers, wire
+from benchmarks import asking, neighbours, reference, report, seeding, servers, wire
 from benchmarks.load import CONNECTIONS
 from benchmarks.measuring import Compared, Pace, Side, compare
 from benchmarks.report import Row, compared_row
@@ -278,6 +279,38 @@ def big_company(bench: Bench) -> list[Row]:
     return [compared_row(what, found, least=0.9, target=">= 0.9")]
 
 
+def noisy_neighbour(bench: Bench) -> list[Row]:
+    """The limits as they are by default, for sessions and companies."""
+    small = bench.small
+    quiet, noisy = small.companies[0], small.companies[1]
+
+    def sessions(place: int, company: Company, count: int) -> list[bytes]:
+        tokens = seeding.sign_in(small.server, place, count=count)
+        return asking.lists([company._replace(token=token) for token in tokens])
+
+    limits = {"FLOWTRACK_RATE_LIMIT_SESSION": "600/min", "FLOWTRACK_RATE_LIMIT_COMPANY": "6000/min"}
+    with servers.product("small", folder=bench.folder, url=small.urls.application, **limits) as server:
+        rounds = neighbours.measure(
+            server,
+            quiet=sessions(0, quiet, neighbours.SESSIONS),
+            noisy=sessions(1, noisy, CONNECTIONS),
+            pace=bench.pace,
+        )
+    alone, beside = (
+        [neighbours.p95(each) for each in windows] for windows in zip(*(r[:2] for r in rounds), strict=True)
+    )
+    ratios = [noise / silence for silence, noise in zip(alone, beside, strict=True)]
+    bench.notes.append(
+        f"`noisy-neighbour`: p95 of one company, {1000 * median(alone):.2f} ms, and {1000 * median(beside):.2f} ms while "
+        f"another on {CONNECTIONS} connections was granted {sum(r.granted for r in rounds):,} requests and refused "
+        f"{sum(r.refused for r in rounds):,}."
+    )
+    return [
+        Row("p95 of a company beside another that hammers at its rate limit; reference: the same alone",
+            f"{median(ratios):.2f}", f"{min(ratios):.2f}..{max(ratios):.2f}", "<= 1.3", is_met=median(ratios) <= 1.3)
+    ]  # fmt: skip
+
+
 def memory(bench: Bench) -> list[Row]:
     server = bench.small.server
     now, most = server.megabytes(), server.megabytes(most=True)
@@ -299,6 +332,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "create": create,
     "create-once": create_once,
     "one-project": create_in_one_project,
+    "noisy-neighbour": noisy_neighbour,
     # Last, since what it takes to make a million tasks goes on in the background for a while.
     "normal-company": normal_company,
     "big-company": big_company,

@@ -113,6 +113,13 @@ def register(server: Server, *, count: int) -> list[tuple[UUID, UUID, str]]:
     return opened
 
 
+def sign_in(server: Server, place: int, *, count: int) -> list[str]:
+    """More access tokens of the owner who was registered at that place, each of a login session of its own."""
+    body = {"email": f"owner{place}@bench.example.com", "password": PASSWORD}
+    answers = [server.ask("POST", "/api/v1/auth/login", body=body) for _ in range(count)]
+    return [answer.body["access_token"] for answer in answers]
+
+
 def fill(urls: Urls, opened: list[tuple[UUID, UUID, str]], size: Size) -> list[Company]:
     """Writes the other companies, and everybody's tasks. The first that was opened is the biggest."""
     with psycopg.connect(urls.superuser, autocommit=True) as connection:

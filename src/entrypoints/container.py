@@ -3,20 +3,29 @@
 It is never wired into routes: `request.app.state.container` is asked, in one function a feature.
 """
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from adapters.crypto.access_tokens import JwtAccessTokens, SigningKey
+from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.memory.attempts import LocalAttempts
+from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
+from adapters.redis.attempts import SharedAttempts
+from adapters.redis.rate_limits import SharedRateLimits
+from adapters.redis.store import RedisStore
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
@@ -43,11 +52,13 @@ from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
+from core.kernel.limits import Limit
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
@@ -78,7 +89,20 @@ __all__ = [
     "make_container",
     "migrate_database",
     "prepare_embedded",
+    "shared_counts",
 ]
+
+
+def _redis_store(url: SecretStr | None) -> RedisStore | None:
+    return None if url is None else RedisStore(url=url.get_secret_value())
+
+
+def _rate_limits(redis: RedisStore | None, limits: tuple[Limit, ...]) -> LocalRateLimits:
+    return LocalRateLimits() if redis is None else SharedRateLimits(redis, limits=limits)
+
+
+def _attempts(redis: RedisStore | None, sealer: Sealer) -> LocalAttempts | SharedAttempts:
+    return LocalAttempts() if redis is None else SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
 
 
 class Container(containers.DeclarativeContainer):
@@ -97,6 +121,12 @@ class Container(containers.DeclarativeContainer):
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
     cursor_key = providers.Singleton(Sealer.key_for, sealer, "flowtrack list cursors")
+
+    redis = providers.Singleton(_redis_store, settings.provided.redis_url)
+    rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
+    attempts = providers.Singleton(_attempts, redis, sealer)
+    device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
+    guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)
 
     database = providers.Singleton(
         Database, url=database_url, prepared_statements=settings.provided.database_prepared_statements
@@ -129,6 +159,7 @@ class Container(containers.DeclarativeContainer):
         addresses=addresses,
         access_tokens=access_tokens,
         refresh_tokens=refresh_tokens,
+        guessing=guessing,
         clock=clock,
         ids=ids,
         registration=settings.provided.registration.value,
@@ -169,6 +200,7 @@ class Container(containers.DeclarativeContainer):
         identity=identity_unit_of_work.provider,
         reader=session_reader,
         passwords=passwords,
+        guessing=guessing,
         clock=clock,
     )
     company_use_cases = providers.Singleton(
@@ -240,6 +272,21 @@ def prepare_embedded(settings: Settings, *, superuser_url: str) -> DatabaseUrls:
 def migrate_database(found: DatabaseUrls) -> None:
     """Makes roles and runs migrations. Raises WrongRole and MigrationFailed."""
     migrate_in_child(owner_url=found.owner, application_url=found.application)
+
+
+@asynccontextmanager
+async def shared_counts(container: Container) -> AsyncIterator[None]:
+    """As long as it is open, this process shares what it counts with the others, if a Redis is configured."""
+    redis, limits = container.redis(), container.rate_limits()
+    sharing = asyncio.create_task(limits.share()) if isinstance(limits, SharedRateLimits) else None
+    try:
+        yield
+    finally:
+        if sharing is not None:
+            sharing.cancel()
+            await asyncio.wait([sharing])
+        if redis is not None:
+            await redis.close()
 
 
 async def load_signing_keys(container: Container) -> None:

@@ -1,11 +1,13 @@
 """The only reader of the environment: every setting, its default, and what is refused."""
 
+import re
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -14,6 +16,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from core.kernel.limits import Limit
 
 
 class Environment(StrEnum):
@@ -36,7 +40,18 @@ class SettingsRefused(Exception):
 
 _PREFIX = "FLOWTRACK_"
 _OF_TESTS = "FLOWTRACK_TEST_"
-_SECRETS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS")
+_SECRETS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS")
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
+_SECONDS = {"second": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86_400}
+
+
+def _rate(value: str) -> str:
+    if not _RATE.fullmatch(value):
+        raise ValueError("a rate is a number and a span, such as 600/min; spans are second, min, hour and day")
+    return value
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class Settings(BaseSettings):
@@ -59,6 +74,14 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     registration: Registration = Registration.OPEN
     allow_embedded: bool = False
+    redis_url: SecretStr | None = None
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    rate_limits_enabled: bool = True
+    rate_limit_session: Rate = "600/min"
+    rate_limit_company: Rate = "6000/min"
+    rate_limit_address: Rate = "60/min"
+    rate_limit_login: Rate = "10/min"
+    rate_limit_register: Rate = "30/hour"
 
     @classmethod
     def settings_customise_sources(
@@ -72,7 +95,7 @@ class Settings(BaseSettings):
         """What is given in code goes before the environment, and that before `.env`."""
         return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
-    @field_validator("database_url", "migration_database_url", "secret_key", "secret_key_previous", mode="before")
+    @field_validator(*(name.lower() for name in _SECRETS), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -86,6 +109,30 @@ class Settings(BaseSettings):
             raise SettingsRefused(
                 "FLOWTRACK_CORS_ORIGINS must name each origin in full, without *: cookies are sent along with requests."
             )
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(each.strip(), strict=False) for each in value.split(",") if each.strip())
+        except ValueError:
+            raise ValueError("networks or addresses separated by commas, such as 10.0.0.0/8, ::1") from None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _reachable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            is_whole = bool(parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0)
+        except ValueError:
+            is_whole = False
+        if not is_whole or parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("a URL such as redis://:password@host:6379/0, rediss://... or unix:///path/to/socket")
         return value
 
     @model_validator(mode="after")
@@ -114,6 +161,15 @@ class Settings(BaseSettings):
     def own_origin(self) -> str:
         """How browsers name the pages of the product in `Origin`."""
         return _origin(self.public_url)
+
+    def rate_limits(self) -> tuple[Limit, ...]:
+        """All of them."""
+        return tuple(self.limit(name) for name in ("session", "company", "address", "login", "register"))
+
+    def limit(self, name: str) -> Limit:
+        """One of the rate limits: session, company, address, login or register."""
+        most, _, span = getattr(self, f"rate_limit_{name}").partition("/")
+        return Limit(name=name, most=int(most), seconds=_SECONDS[span])
 
     def secret_keys(self) -> tuple[str, ...]:
         """The installation's key, and after it the one that it replaced, if there was one."""

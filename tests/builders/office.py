@@ -8,6 +8,7 @@ from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.sessions import SessionUseCases
+from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
@@ -27,6 +28,7 @@ from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
 from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
@@ -88,7 +90,8 @@ class Office:
             "registration": registration,
             **both,
         }
-        self.auth = AuthUseCases(profiles=self.world.company_reader, **signing)
+        guessing = Guessing(attempts=CountedAttempts(self.clock), devices=ReadableDeviceTokens())
+        self.auth = AuthUseCases(profiles=self.world.company_reader, guessing=guessing, **signing)
         self.acceptance = AcceptanceUseCases(tokens=self.tokens, **signing)
         people: dict[str, Any] = {
             "unit_of_work": self.world.people_unit_of_work,
@@ -104,6 +107,7 @@ class Office:
             identity=self.world.identity_unit_of_work,
             reader=self.world.session_reader,
             passwords=self.passwords,
+            guessing=guessing,
             clock=self.clock,
         )
 

@@ -10,6 +10,7 @@ pytest.register_assert_rewrite(
     "tests.contracts.cycles",
     "tests.contracts.events",
     "tests.contracts.identity",
+    "tests.contracts.limits",
     "tests.contracts.projects",
     "tests.contracts.steps",
     "tests.contracts.tasks",

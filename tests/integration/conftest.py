@@ -19,7 +19,7 @@ from adapters.sql.migrating import migrate
 from entrypoints.container import Container, make_container
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings
-from tests import pooler, servers
+from tests import pooler, redis_servers, servers
 from tests.integration.api import Api
 
 OWNER, APPLICATION = "test_owner", "test_app"
@@ -98,6 +98,13 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis for the whole run: each test counts under keys of its own."""
+    with redis_servers.redis() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def test_database(postgres_server: Server) -> TestDatabase:
     """The database that most tests share: each makes companies of its own, and sees no other."""
     database = postgres_server.database("flowtrack_test")
@@ -112,6 +119,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         secret_key="a secret for tests that is long enough to be one",
         database_url="postgresql://unused",
         database_prepared_statements=not pooler.is_wanted(),
+        # All tests are one address; those of the limits switch them on for themselves.
+        rate_limits_enabled=False,
         _env_file=None,
     )
 

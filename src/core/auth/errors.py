@@ -1,4 +1,4 @@
-from core.kernel.errors import Forbidden, NotFound, Unauthenticated
+from core.kernel.errors import Forbidden, NotFound, TooMany, Unauthenticated
 
 
 class TokenInvalid(Unauthenticated):
@@ -14,6 +14,11 @@ class SessionEnded(Unauthenticated):
 class InvalidCredentials(Unauthenticated):
     code = "auth.invalid_credentials"
     title = "The address or the password is wrong"
+
+
+class TooManyFailures(TooMany):
+    code = "auth.too_many_failures"
+    title = "Signing in failed too often; wait before trying again"
 
 
 class RefreshInvalid(Unauthenticated):

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from core.auth.common_passwords import COMMON
+from core.kernel.limits import Limit
 from core.kernel.slug import plain_words
 from core.users.errors import PasswordTooWeak
 
@@ -12,6 +13,7 @@ LONGEST = timedelta(days=90)
 REPLAY_GRACE = timedelta(seconds=10)
 ACCESS_LIFE = timedelta(minutes=30)
 LONGEST_PASSWORD = 128
+FAILURES = Limit(name="failures", most=5, seconds=15 * 60)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor
 from core.kernel.events import Fact
+from core.kernel.limits import Limit
 from core.kernel.paging import Answer, Page, PageRequest
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
@@ -61,6 +62,28 @@ class OfferedMembership(NamedTuple):
     company_id: UUID
     invitation: Invitation
     user: User | None
+
+
+class Attempts(Protocol):
+    """Remembers attempts to sign in, those of other processes too."""
+
+    async def begin(self, key: str, limit: Limit) -> int:
+        """Counts an attempt, and answers 0; or how many seconds to wait, if the limit leaves no room for one more."""
+        ...
+
+    async def forget(self, key: str, limit: Limit) -> None:
+        """Forgets all attempts of a key."""
+        ...
+
+
+class DeviceTokens(Protocol):
+    """Tokens by which a browser is known again after somebody signed in with it. They open nothing."""
+
+    def issue(self, account_id: UUID) -> str: ...
+
+    def read(self, token: str) -> tuple[UUID, UUID] | None:
+        """The account that a token of ours was given to, and the device; nothing for any other text."""
+        ...
 
 
 class IdentityUnitOfWork(Protocol):

@@ -55,13 +55,17 @@ class SteppedUp(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """What a successful sign-in gives. `refresh_token` is a secret of the device; `expires_in` is in seconds."""
+    """What a successful sign-in gives. `refresh_token` is a secret of the device; `expires_in` is in seconds.
+
+    `device_token` is what a browser is known by when it signs in again.
+    """
 
     access_token: str
     expires_in: int
     refresh_token: str | None
     user: UserView
     company: CompanyView
+    device_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

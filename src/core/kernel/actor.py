@@ -53,10 +53,14 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Somebody who has not signed in. `address` and `agent` are as the request said, for the login session's list."""
+    """Somebody who has not signed in. `address` and `agent` are as the request said, for the login session's list.
+
+    `device` is the token, not yet verified, that a browser was given when somebody signed in with it before.
+    """
 
     address: str | None = None
     agent: str | None = None
+    device: str | None = field(default=None, repr=False)
 
 
 class ActorChanged(Exception):

@@ -83,8 +83,14 @@ class Stale(Refusal):
 
 
 class TooMany(Refusal):
+    """A limit is used up. `retry_after` is in seconds: earlier it is of no use."""
+
     code = "rate.limited"
     title = "Too many requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(Refusal):

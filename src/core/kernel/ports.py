@@ -7,6 +7,7 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.events import Fact
+from core.kernel.limits import Allowance, Limit
 from core.kernel.once import Made
 
 
@@ -23,6 +24,14 @@ class Ids(Protocol):
 
     def new(self) -> UUID:
         """A fresh UUIDv7: later ones sort after earlier ones."""
+        ...
+
+
+class RateLimits(Protocol):
+    """Counts what is used up of limits, without asking anybody: a process hears of what others counted afterwards."""
+
+    def take(self, limit: Limit, key: str) -> Allowance:
+        """Uses up one, if there is one left for that key; what is refused is not counted."""
         ...
 
 

@@ -13,11 +13,13 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from entrypoints.container import Container, load_signing_keys
+from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
+from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
+from entrypoints.rest.middleware.proxies import Proxies
 from entrypoints.rest.v1 import (
     auth,
     boards,
@@ -125,12 +127,15 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
-            yield
+            async with shared_counts(container):
+                yield
         finally:
             await database.close()
 
     app = _routed(lifespan)
+    settings = container.settings()
     app.state.container = container
+    app.state.limits = RequestLimits(container.rate_limits(), settings) if settings.rate_limits_enabled else None
 
     async def session_still_open(request: Request) -> None:
         actor = request.scope.get("flowtrack.actor")
@@ -139,7 +144,6 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
 
     add_handlers(app, before_refusing=session_still_open)
 
-    settings = container.settings()
     framed: ASGIApp = Compression(Form(app))
     if settings.cors_origins:
         framed = CORSMiddleware(
@@ -158,4 +162,5 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
             expose_headers=EXPOSED,
             max_age=600,
         )
-    return Frame(framed, https=settings.is_https)
+    framed = Frame(framed, https=settings.is_https)
+    return Proxies(framed, trusted=settings.trusted_proxies) if settings.trusted_proxies else framed

@@ -1,7 +1,7 @@
 """Who calls, and in what form: read and checked in the order that docs/api.md promises.
 
-401 comes first, then 413 and 415, then unknown query names, then bad values. That the login session is still open is
-asked of the database by the use case, in the statement that opens its transaction.
+401 comes first, then 429, 413 and 415, then unknown query names, then bad values. That the login session is still open
+is asked of the database by the use case, in the statement that opens its transaction.
 
 FastAPI describes these routes; what it would do for each request, they do themselves: its solving of dependencies and
 its exit stacks cost more than a quarter of a list's time (docs/decisions/0003), and none of it is used here.
@@ -22,9 +22,10 @@ from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Visitor
-from core.kernel.errors import Fault, Invalid
+from core.kernel.errors import Fault, Invalid, Unauthenticated
 from entrypoints.container import Container
 from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
+from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -78,6 +79,7 @@ class PublicRoute(APIRoute):
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(described.body_params[0]) if described.body_params else None
         self._request_name = described.request_param_name
+        self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request whose path is this route's."""
@@ -90,8 +92,18 @@ class PublicRoute(APIRoute):
 
     async def _answer(self, request: Request) -> Response:
         scope = request.scope
+        limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
-            scope["flowtrack.actor"] = authenticated(request)
+            try:
+                scope["flowtrack.actor"] = actor = authenticated(request)
+            except Unauthenticated:
+                if limits is not None:
+                    await limits.visitor(scope, ("address",))
+                raise
+            if limits is not None:
+                await limits.signed_in(scope, actor)
+        elif limits is not None and self._limited_by:
+            await limits.visitor(scope, self._limited_by)
         length, media_type, accepts = 0, "", []
         for name, value in scope["headers"]:
             if name == b"accept":

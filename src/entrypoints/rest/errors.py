@@ -46,6 +46,19 @@ STATUS_OF: dict[type[Refusal], int] = {
 MEDIA_TYPE = "application/problem+json"
 
 
+RATE_LIMIT_HEADERS = {
+    "RateLimit-Policy": {
+        "description": "The limits that count here: `q` requests within any `w` seconds.",
+        "schema": {"type": "string", "examples": ['"session";q=600;w=60, "company";q=6000;w=60']},
+    },
+    "RateLimit": {
+        "description": "What is left of them: `r` requests for the next `t` seconds.",
+        "schema": {"type": "string", "examples": ['"session";r=599;t=60, "company";r=5999;t=60']},
+    },
+}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+
+
 class BodyMalformed(Malformed):
     code = "body.malformed"
     title = "The body is not well-formed JSON"
@@ -124,7 +137,7 @@ def problem(request: Request, refusal: Refusal) -> Response:
         headers["ETag"] = f'"{refusal.current}"'
     elif isinstance(refusal, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="flowtrack"'
-    elif isinstance(refusal, Unavailable):
+    elif isinstance(refusal, Unavailable | TooMany):
         headers["Retry-After"] = str(refusal.retry_after)
     elif isinstance(refusal, RequestRefused):
         headers.update(refusal.headers)
@@ -216,6 +229,7 @@ def problem_responses(
         codes.setdefault(status_of(kind), []).append(kind.code)
     codes.setdefault(406, []).append(_PROTOCOL[406][0])
     codes.setdefault(422, []).append(Invalid.code)
+    codes.setdefault(429, []).append(TooMany.code)
     if signed_in:
         codes.setdefault(401, []).extend(["auth.token_invalid", "auth.session_ended"])
     if body:
@@ -225,6 +239,7 @@ def problem_responses(
     return {
         status: {
             "description": f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{code}`" for code in sorted(set(found))),
+            **({"headers": {**RATE_LIMIT_HEADERS, **_RETRY_AFTER}} if status == 429 else {}),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {

@@ -1,5 +1,7 @@
 """Whether the process lives, and whether it can work. Outsiders hear up or down, never why."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -8,6 +10,7 @@ from entrypoints.rest.caller import PublicRoute, container_of
 
 router = APIRouter(route_class=PublicRoute, include_in_schema=False)
 
+_NOT_CONFIGURED = "not configured"
 _NO_STORE = [(b"cache-control", b"no-store")]
 
 
@@ -26,9 +29,9 @@ async def live() -> Response:
 @router.get("/health")
 @router.get("/health/ready")
 async def ready(request: Request) -> Response:
-    """What the process needs answers too."""
-    is_up = await container_of(request).database().is_alive()
-    return _answer(is_up, database="up" if is_up else "down", redis="not configured", storage="not configured")
+    """What the process needs answers too; what it can do without is told beside it."""
+    is_up, redis = await asyncio.gather(container_of(request).database().is_alive(), _redis(request))
+    return _answer(is_up, database="up" if is_up else "down", redis=redis, storage="not configured")
 
 
 @router.get("/health/db")
@@ -37,6 +40,18 @@ async def database(request: Request) -> Response:
 
 
 @router.get("/health/redis")
+async def redis(request: Request) -> Response:
+    state = await _redis(request)
+    return await not_configured() if state == _NOT_CONFIGURED else _answer(state == "up")
+
+
+async def _redis(request: Request) -> str:
+    store = container_of(request).redis()
+    if store is None:
+        return _NOT_CONFIGURED
+    return "up" if await store.is_alive() else "down"
+
+
 @router.get("/health/storage")
 async def not_configured() -> Response:
-    return answers.JsonResponse(answers.encoded({"status": "not configured"}), headers=_NO_STORE)
+    return answers.JsonResponse(answers.encoded({"status": _NOT_CONFIGURED}), headers=_NO_STORE)

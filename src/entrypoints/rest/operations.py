@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from core.kernel.errors import ChangedMeanwhile, Refusal
-from entrypoints.rest.errors import HeaderMalformed, ResultGone, problem_responses
+from entrypoints.rest.errors import RATE_LIMIT_HEADERS, HeaderMalformed, ResultGone, problem_responses
+from entrypoints.rest.limits import LIMITED_BY
 
 _SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
 _ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
@@ -31,13 +32,15 @@ def operation(
     idempotent: bool = False,
     changes: bool = False,
     positioned: bool = True,
+    limited_by: str | None = None,
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
     becomes the description, and what it raises the other answers. `changes`: If-Match counts; `positioned`: the answer
-    carries the event sequence.
+    carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes.
     """
-    headers: dict[str, Any] = dict(_SEQ) if signed_in and positioned else {}
+    headers: dict[str, Any] = dict(RATE_LIMIT_HEADERS)
+    headers |= _SEQ if signed_in and positioned else {}
     headers |= _LINK if is_list else {}
     headers |= _ETAG if tagged else {}
     headers |= _LOCATION if status == 201 else {}
@@ -68,7 +71,13 @@ def operation(
         "status_code": status,
         "response_model": None,
         "responses": responses,
-        "openapi_extra": {"parameters": parameters} if parameters else None,
+        "openapi_extra": {
+            LIMITED_BY: [
+                *(("session", "company") if signed_in else ("address",)),
+                *([limited_by] if limited_by else []),
+            ],
+            **({"parameters": parameters} if parameters else {}),
+        },
     }
 
 

@@ -21,7 +21,7 @@ BUILT = {
 
 @pytest.fixture(scope="module")
 def container() -> Container:
-    settings = Settings(_env_file=None, secret_key="s" * 40)
+    settings = Settings(_env_file=None, secret_key="s" * 40, redis_url="redis://127.0.0.1:1")
     return make_container(settings, database_url="postgresql://nobody@127.0.0.1:1/nothing")
 
 

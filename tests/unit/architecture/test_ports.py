@@ -13,6 +13,11 @@ from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.readers.columns import SqlColumnReader
+from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.memory.attempts import LocalAttempts
+from adapters.memory.rate_limits import LocalRateLimits
+from adapters.redis.attempts import SharedAttempts
+from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
@@ -41,6 +46,7 @@ from core.realtime import ports as realtime
 from core.tasks import ports as tasks
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
@@ -70,6 +76,9 @@ from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, R
 ADAPTERS = [
     (kernel.Clock, SystemClock, SettableClock),
     (kernel.Ids, UuidV7Ids, CountingIds),
+    (kernel.RateLimits, LocalRateLimits, SharedRateLimits),
+    (auth.Attempts, LocalAttempts, SharedAttempts, CountedAttempts),
+    (auth.DeviceTokens, DerivedDeviceTokens, ReadableDeviceTokens),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
     (users.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (users.InvitationTokens, RandomInvitationTokens, CountedInvitationTokens),

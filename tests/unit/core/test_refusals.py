@@ -21,6 +21,7 @@ from core.auth.errors import (
     SessionEnded,
     SessionNotFound,
     TokenInvalid,
+    TooManyFailures,
 )
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.auth.use_cases.accepting import AcceptanceUseCases
@@ -189,6 +190,16 @@ async def _(office: Office) -> Awaitable[object]:
     return office.auth.login(Visitor(), Credentials(email="ann@example.com", password="a wrong guess"))
 
 
+@refuses(AuthUseCases.login, TooManyFailures)
+async def _(office: Office) -> Awaitable[object]:
+    await office.register()
+    given = Credentials(email="ann@example.com", password="a wrong guess")
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            await office.auth.login(Visitor(), given)
+    return office.auth.login(Visitor(), replace(given, password=PASSWORD))
+
+
 @refuses(AuthUseCases.login, NoActiveMembership)
 async def _(office: Office) -> Awaitable[object]:
     await office.register()
@@ -277,6 +288,25 @@ async def _(office: Office) -> Awaitable[object]:
 async def _(office: Office) -> Awaitable[object]:
     await office.world.sign_out(office.mia)
     return office.sessions.step_up(office.mia, password=PASSWORD)
+
+
+async def guessed(office: Office, actor: Actor) -> None:
+    """Five wrong proofs in a row."""
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            await office.sessions.step_up(actor, password="a wrong guess")
+
+
+@refuses(SessionUseCases.step_up, TooManyFailures)
+async def _(office: Office) -> Awaitable[object]:
+    await guessed(office, office.mia)
+    return office.sessions.step_up(office.mia, password=PASSWORD)
+
+
+@refuses(SessionUseCases.change_password, TooManyFailures)
+async def _(office: Office) -> Awaitable[object]:
+    await guessed(office, office.mia)
+    return office.sessions.change_password(office.mia, current_password=PASSWORD, new_password=PASSWORD[::-1])
 
 
 @refuses(SessionUseCases.step_up, InvalidCredentials)

@@ -1,10 +1,12 @@
 """What the environment and .env may say, and how a mistake in them is told."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from core.kernel.limits import Limit
 from entrypoints.settings import Registration, SettingsRefused, load_settings
 
 SECRET = "do-not-print-me-0123456789-0123456789"
@@ -118,6 +120,14 @@ class TestRefusals:
             ("FLOWTRACK_ALLOW_EMBEDDED", SECRET),
             ("PORT", SECRET),
             ("PORT", "70000"),
+            ("FLOWTRACK_REDIS_URL", f"http://:{SECRET}@redis"),
+            ("FLOWTRACK_REDIS_URL", f"redis://[{SECRET}"),
+            ("FLOWTRACK_REDIS_URL", f"redis://{SECRET}:port@redis:port"),
+            ("FLOWTRACK_TRUSTED_PROXIES", f"10.0.0.0/8, {SECRET}"),
+            ("FLOWTRACK_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("FLOWTRACK_RATE_LIMIT_SESSION", "700"),
+            ("FLOWTRACK_RATE_LIMIT_SESSION", "00/hour"),
+            ("FLOWTRACK_RATE_LIMIT_LOGIN", "10/fortnight"),
         ],
     )
     def test_a_wrong_value_is_told_by_its_variable_and_never_printed(self, given: Given, name: str, value: str) -> None:
@@ -167,3 +177,19 @@ def test_dotenv_is_read(given: Given) -> None:
     settings = load_settings()
     assert settings.registration is Registration.CLOSED
     assert settings.cors_origins == ("https://a.example.com", "https://b.example.com")
+
+
+def test_rates_and_proxies_are_read(given: Given) -> None:
+    given(FLOWTRACK_RATE_LIMIT_LOGIN="7/hour", FLOWTRACK_TRUSTED_PROXIES="10.1.2.3/8, ::1")
+    settings = load_settings()
+    assert settings.limit("login") == Limit(name="login", most=7, seconds=3600)
+    assert settings.limit("session") == Limit(name="session", most=600, seconds=60)
+    assert settings.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
+
+
+@pytest.mark.parametrize("url", ["redis://redis", "rediss://:pw@redis:6380/1", "unix:///run/redis.sock?db=1"])
+def test_redis_may_be_anywhere(given: Given, url: str) -> None:
+    given(FLOWTRACK_REDIS_URL=url)
+    found = load_settings().redis_url
+    assert found is not None and found.get_secret_value() == url
+    assert url not in repr(load_settings())

@@ -35,6 +35,7 @@ class SignsDevicesIn:
         membership: tuple[UserView, CompanyView] | None,
         *,
         with_refresh_token: bool = True,
+        device_token: str | None = None,
     ) -> SignedIn:
         if membership is None:
             raise NoActiveMembership
@@ -57,4 +58,5 @@ class SignsDevicesIn:
             refresh_token=refresh_token,
             user=user,
             company=company,
+            device_token=device_token,
         )

@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from core.auth.errors import InvalidCredentials, SessionEnded, SessionNotFound
+from core.auth.errors import InvalidCredentials, SessionEnded, SessionNotFound, TooManyFailures
 from core.auth.model import Account, LoginSession
 from core.auth.ports import IdentityUnitOfWork, Passwords, SessionReader
 from core.auth.read_models import SessionView, SteppedUp
+from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import check_new_password, ensure_password, hash_of_new
-from core.kernel.actor import Actor, reading
+from core.kernel.actor import Actor, Visitor, reading
 from core.kernel.errors import answers
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
 from core.kernel.ports import Clock
@@ -23,11 +24,13 @@ class SessionUseCases:
         identity: Callable[[], IdentityUnitOfWork],
         reader: SessionReader,
         passwords: Passwords,
+        guessing: Guessing,
         clock: Clock,
     ) -> None:
         self._identity = identity
         self._reader = reader
         self._passwords = passwords
+        self._guessing = guessing
         self._clock = clock
 
     @reading
@@ -52,15 +55,16 @@ class SessionUseCases:
             await uow.save_session(session)
             await uow.commit()
 
-    @answers(SessionEnded, InvalidCredentials)
+    @answers(SessionEnded, InvalidCredentials, TooManyFailures)
     async def step_up(self, actor: Actor, *, password: str) -> SteppedUp:
         """Proves once more who the caller is, which some requests need: they answer 403 `auth.step_up_required`.
 
         It counts for 10 minutes, in this login session; so does signing in. A wrong password is 401
-        `auth.invalid_credentials`: the session and its tokens stay good, so do not renew them.
+        `auth.invalid_credentials`: the session and its tokens stay good, so do not renew them. After 5 within 15
+        minutes nothing is looked at for a while.
         """
         _, account = await self._who(actor)
-        await ensure_password(self._passwords, account, password)
+        await self._ensure_password(account, password)
         at = self._clock.now()
         async with self._identity() as uow:
             caller = await uow.caller(actor)
@@ -71,7 +75,7 @@ class SessionUseCases:
             await uow.commit()
         return SteppedUp(authenticated_at=at, valid_until=stepped_up_until(at))
 
-    @answers(SessionEnded, StepUpRequired, InvalidCredentials, PasswordTooWeak)
+    @answers(SessionEnded, StepUpRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
     async def change_password(self, actor: Actor, *, current_password: str | None, new_password: str) -> None:
         """Gives the account another password, and signs all its other devices out.
 
@@ -82,7 +86,7 @@ class SessionUseCases:
         if current_password is None:
             ensure_stepped_up(caller, at=self._clock.now())
         else:
-            await ensure_password(self._passwords, account, current_password)
+            await self._ensure_password(account, current_password)
         password_hash = await hash_of_new(self._passwords, account, new_password)
         at = self._clock.now()
         async with self._identity() as uow:
@@ -96,6 +100,12 @@ class SessionUseCases:
                 session.step_up(at=at)
                 await uow.save_session(session)
             await uow.commit()
+
+    async def _ensure_password(self, account: Account, password: str) -> None:
+        """Failures are counted for the account, wherever they come from: whoever guesses here has its session."""
+        attempt = await self._guessing.begin(Visitor(), name=f"proof of {account.id}", account_id=None)
+        await ensure_password(self._passwords, account, password)
+        await self._guessing.succeeded(attempt)
 
     async def _who(self, actor: Actor) -> tuple[Actor, Account]:
         """The caller as of now, and their account."""

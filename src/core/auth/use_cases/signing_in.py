@@ -11,6 +11,7 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     TokenInvalid,
+    TooManyFailures,
 )
 from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import (
@@ -22,6 +23,7 @@ from core.auth.ports import (
 )
 from core.auth.read_models import Profile, SignedIn
 from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import check_new_password, ensure_password, hash_anew, hash_of_new
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
@@ -73,6 +75,7 @@ class AuthUseCases(SignsDevicesIn):
         addresses: EmailAddresses,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        guessing: Guessing,
         clock: Clock,
         ids: Ids,
         registration: str,
@@ -82,6 +85,7 @@ class AuthUseCases(SignsDevicesIn):
         self._profiles = profiles
         self._passwords = passwords
         self._addresses = addresses
+        self._guessing = guessing
         self._registration = registration
 
     @answers(EmailTaken, EmailInvalid, PasswordTooWeak, RegistrationClosed, Invalid)
@@ -135,19 +139,25 @@ class AuthUseCases(SignsDevicesIn):
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
-        return self._signed_in(session, membership)
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(InvalidCredentials, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
+    @answers(InvalidCredentials, TooManyFailures, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
     async def login(self, visitor: Visitor, given: Credentials) -> SignedIn:
         """Signs a device in with a password, into the company named or the one used last.
 
         A temporary password, which somebody else chose, is good only together with `new_password`: it is replaced by
         that, all other devices are signed out, and the caller is signed in. Without it the answer is 403
         `auth.password_change_required`.
+
+        After 5 failures within 15 minutes for one name from one network, known or unknown, nothing is looked at until
+        the first of them is past; a browser that signed in before is counted by itself.
         """
         async with self._identity() as uow:
             account = await self._account_of(uow, given)
+        account_id = account.id if account else None
+        attempt = await self._guessing.begin(visitor, name=self._name_of(given), account_id=account_id)
         account = await ensure_password(self._passwords, account, given.password)
+        await self._guessing.succeeded(attempt)
         password_hash = await self._replacement(account, given)
         session = self._new_session(account.id, visitor)
         async with self._identity() as uow:
@@ -164,7 +174,7 @@ class AuthUseCases(SignsDevicesIn):
             session.current_company_id = membership[1].id
             await uow.add_session(session)
             await uow.commit()
-        return self._signed_in(session, membership)
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
     @answers(RefreshInvalid, NoActiveMembership)
     async def refresh(self, token: str | None, *, company_id: UUID | None, from_cookie: bool) -> SignedIn:
@@ -304,6 +314,15 @@ class AuthUseCases(SignsDevicesIn):
             account.choose_password(password_hash, at=at)
             await uow.revoke_sessions(account.id, at=at)
         await uow.save_account(account)
+
+    def _name_of(self, given: Credentials) -> str:
+        """What is tried to sign in with, in the one form by which failures are counted, whether it exists or not."""
+        if given.email is None:
+            return f"{given.username} of {given.company_id or given.company}".lower()
+        try:
+            return self._addresses.canonical(given.email)
+        except EmailInvalid:
+            return given.email.strip().lower()
 
     async def _membership(
         self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None

@@ -41,6 +41,9 @@ class Frame:
         began = time.perf_counter()
         request_id = _given_id(scope["headers"])
         scope["flowtrack.request_id"] = request_id
+        # What layers further in add to the answer, whoever writes it. Copies of the scope share it.
+        added: list[tuple[bytes, bytes]] = []
+        scope["flowtrack.headers"] = added
         status, complete = 0, False
 
         async def framed(message: Message) -> None:
@@ -49,6 +52,7 @@ class Frame:
                 status = message["status"]
                 headers = message["headers"]
                 headers.extend(self._headers)
+                headers.extend(added)
                 headers.append((b"x-request-id", request_id.encode()))
                 if not any(name == _CSP_NAME for name, _ in headers):
                     headers.append(_CSP)

@@ -1,5 +1,6 @@
 """Registering, signing in and out, over HTTP."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from core.auth.errors import OriginRefused, TokenInvalid
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
-from core.kernel.actor import Role
+from core.kernel.actor import Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
-from entrypoints.rest import answers, refresh_cookie
+from entrypoints.rest import answers, device_cookie, refresh_cookie
 from entrypoints.rest.caller import PublicRoute, SignedInRoute, authenticated, caller, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
@@ -121,6 +122,7 @@ def auth_of(request: Request) -> AuthUseCases:
         body=True,
         signed_in=False,
         also=refusals_of(AcceptanceUseCases.register),
+        limited_by="register",
     ),
 )
 async def register(request: Request, given: RegisterGiven) -> Response:
@@ -140,7 +142,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         username=given.username,
         company_name=given.company_name,
     )
-    done = await auth_of(request).register(visitor(request), registration)
+    done = await auth_of(request).register(_browser(request), registration)
     return _signed_in(request, done, status=201, show_refresh_token=False)
 
 
@@ -154,6 +156,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
+        limited_by="login",
     ),
 )
 async def login(request: Request, given: LoginGiven) -> Response:
@@ -165,7 +168,7 @@ async def login(request: Request, given: LoginGiven) -> Response:
         company_id=given.company_id,
         new_password=given.new_password,
     )
-    done = await auth_of(request).login(visitor(request), credentials)
+    done = await auth_of(request).login(_browser(request), credentials)
     return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 
@@ -291,4 +294,11 @@ def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_to
     response = answers.JsonResponse(answers.encoded(body), status=status, headers=headers)
     if done.refresh_token is not None:
         refresh_cookie.keep(request, response, done.refresh_token)
+    if done.device_token is not None:
+        device_cookie.keep(request, response, done.device_token)
     return response
+
+
+def _browser(request: Request) -> Visitor:
+    """The visitor with what their browser is known by, if somebody signed in with it before."""
+    return replace(visitor(request), device=device_cookie.kept_token(request))

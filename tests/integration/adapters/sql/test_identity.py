@@ -128,7 +128,8 @@ def with_devices(firm: Firm, count: int) -> list[Actor]:
 
 
 def use_cases(database: Database) -> AuthUseCases:
-    nothing: dict[str, Any] = dict.fromkeys(("profiles", "passwords", "addresses", "access_tokens", "refresh_tokens"))
+    unused = ("profiles", "passwords", "addresses", "access_tokens", "refresh_tokens", "guessing")
+    nothing: dict[str, Any] = dict.fromkeys(unused)
     return AuthUseCases(
         identity=lambda: SqlIdentityUnitOfWork(database),
         clock=SystemClock(),

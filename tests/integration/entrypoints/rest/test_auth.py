@@ -56,8 +56,8 @@ def packed(value: object) -> str:
 
 
 def set_cookie(response: httpx.Response) -> tuple[str, Any]:
-    """The name and the morsel of the one cookie that an answer sets."""
-    (line,) = response.headers.get_list("set-cookie")
+    """The name and the morsel of the refresh token's cookie, the only one that is not the browser's own."""
+    (line,) = (each for each in response.headers.get_list("set-cookie") if "flowtrack_device=" not in each)
     ((name, morsel),) = SimpleCookie(line).items()
     return name, morsel
 

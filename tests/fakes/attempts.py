@@ -1,0 +1,41 @@
+from uuid import UUID, uuid5
+
+from core.kernel.limits import Limit
+from tests.fakes.clock import SettableClock
+
+
+class CountedAttempts:
+    """Attempts by a clock that is told to go on."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        self._clock = clock
+        self._made: dict[tuple[str, str], list[float]] = {}
+
+    async def begin(self, key: str, limit: Limit) -> int:
+        now = self._clock.now().timestamp()
+        made = [at for at in self._made.get((limit.name, key), []) if at > now - limit.seconds]
+        if len(made) >= limit.most:
+            return max(1, int(made[0] + limit.seconds - now))
+        self._made[limit.name, key] = [*made, now]
+        return 0
+
+    async def forget(self, key: str, limit: Limit) -> None:
+        self._made.pop((limit.name, key), None)
+
+
+class ReadableDeviceTokens:
+    """`device.<account>.<number>`: anybody could write one, so nobody but tests may."""
+
+    def __init__(self) -> None:
+        self._given = 0
+
+    def issue(self, account_id: UUID) -> str:
+        self._given += 1
+        return f"device.{account_id}.{self._given}"
+
+    def read(self, token: str) -> tuple[UUID, UUID] | None:
+        kind, _, rest = token.partition(".")
+        account, _, number = rest.partition(".")
+        if kind != "device" or not number:
+            return None
+        return UUID(account), uuid5(UUID(account), number)

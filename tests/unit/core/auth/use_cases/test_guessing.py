@@ -1,0 +1,135 @@
+from datetime import timedelta
+
+import pytest
+
+from core.auth.errors import InvalidCredentials, TooManyFailures
+from core.auth.read_models import SignedIn
+from core.auth.use_cases.signing_in import Credentials
+from core.kernel.actor import Visitor
+from tests.builders.office import PASSWORD, Office
+
+HERE, NEARBY, ELSEWHERE = (Visitor(address=address) for address in ("192.0.2.1", "192.0.2.77", "198.51.100.1"))
+
+
+async def login(office: Office, visitor: Visitor = HERE, **given: str) -> SignedIn:
+    fields = given or {"email": "ann@example.com"}
+    return await office.auth.login(visitor, Credentials(**{"password": PASSWORD, **fields}))
+
+
+async def fail(office: Office, visitor: Visitor = HERE, *, times: int = 5, **given: str) -> None:
+    fields = {"email": "ann@example.com", "password": "a wrong guess", **given}
+    if "username" in given:
+        del fields["email"]
+    for _ in range(times):
+        with pytest.raises(InvalidCredentials):
+            await login(office, visitor, **fields)
+
+
+async def refused(office: Office, visitor: Visitor = HERE, **given: str) -> TooManyFailures:
+    with pytest.raises(TooManyFailures) as refused:
+        await login(office, visitor, **given)
+    return refused.value
+
+
+class TestTooManyFailures:
+    async def test_after_five_not_even_the_right_password_is_looked_at(self, office: Office) -> None:
+        await office.register()
+        await fail(office)
+        effort = office.passwords.effort
+        assert (await refused(office)).retry_after == 15 * 60
+        assert office.passwords.effort == effort
+
+    async def test_they_are_past_after_fifteen_minutes(self, office: Office) -> None:
+        await office.register()
+        await fail(office, times=4)
+        office.clock.advance(timedelta(minutes=10))
+        await fail(office, times=1)
+        assert (await refused(office)).retry_after == 5 * 60
+        office.clock.advance(timedelta(minutes=5))
+        assert (await login(office)).user.email == "ann@example.com"
+
+    async def test_a_success_forgets_those_before(self, office: Office) -> None:
+        await office.register()
+        for _ in range(3):
+            await fail(office, times=4)
+            await login(office)
+
+    async def test_an_address_that_nobody_has_is_answered_alike(self, office: Office) -> None:
+        await office.register()
+        effort = office.passwords.effort
+        await fail(office)
+        known = await refused(office)
+        spent, effort = office.passwords.effort - effort, office.passwords.effort
+        await fail(office, email="nobody@example.com")
+        unknown = await refused(office, email="nobody@example.com")
+        assert (unknown.detail, unknown.retry_after) == (known.detail, known.retry_after)
+        assert office.passwords.effort - effort == spent
+
+    @pytest.mark.parametrize("spelling", [" ANN@Example.com", "ann@EXAMPLE.com "])
+    async def test_an_address_is_one_in_any_spelling(self, office: Office, spelling: str) -> None:
+        await office.register()
+        await fail(office, email=spelling)
+        await refused(office)
+
+    async def test_a_username_is_one_in_any_spelling_and_counted_within_its_company(self, office: Office) -> None:
+        await office.register(company_name="First")
+        await fail(office, username="ann", company="first", times=3)
+        await fail(office, username="ANN", company="First", times=2)
+        await refused(office, username="Ann", company="first")
+        await fail(office, username="ann", company="acme", times=1)
+
+    async def test_another_address_is_another_count(self, office: Office) -> None:
+        await office.register()
+        await fail(office, email="nobody@example.com")
+        await login(office)
+
+    async def test_the_whole_network_is_one_count(self, office: Office) -> None:
+        await office.register()
+        await fail(office, NEARBY)
+        await refused(office, HERE)
+
+    async def test_nobody_is_locked_out_from_another_network(self, office: Office) -> None:
+        await office.register()
+        await fail(office, ELSEWHERE)
+        await login(office, HERE)
+
+    async def test_open_sessions_go_on(self, office: Office) -> None:
+        signed_in = await office.register()
+        await fail(office)
+        await office.auth.me(office.auth.actor_of(signed_in.access_token))
+        await office.auth.refresh(signed_in.refresh_token, company_id=None, from_cookie=True)
+
+
+class TestABrowserThatIsKnown:
+    async def test_it_has_its_own_count(self, office: Office) -> None:
+        signed_in = await office.register()
+        await fail(office)
+        known = Visitor(address=HERE.address, device=signed_in.device_token)
+        await login(office, known)
+        await fail(office, known)
+        await refused(office, known)
+
+    async def test_its_failures_are_not_those_of_its_network(self, office: Office) -> None:
+        signed_in = await office.register()
+        await fail(office, Visitor(address=HERE.address, device=signed_in.device_token))
+        await login(office, HERE)
+
+    async def test_it_stays_who_it_is(self, office: Office) -> None:
+        signed_in = await office.register()
+        known = Visitor(address=HERE.address, device=signed_in.device_token)
+        assert (await login(office, known)).device_token == signed_in.device_token
+        assert (await login(office, HERE)).device_token not in (None, signed_in.device_token)
+
+    @pytest.mark.parametrize("device", ["nonsense", "device", ""])
+    async def test_what_is_no_token_is_nobody(self, office: Office, device: str) -> None:
+        await office.register()
+        await fail(office)
+        await refused(office, Visitor(address=HERE.address, device=device))
+
+    async def test_it_is_known_for_its_own_account_alone(self, office: Office) -> None:
+        await office.register()
+        other = await office.register("bob@example.com", name="Bob")
+        await fail(office)
+        stranger = Visitor(address=HERE.address, device=other.device_token)
+        await refused(office, stranger)
+        assert (await login(office, Visitor(device=other.device_token))).device_token != other.device_token
