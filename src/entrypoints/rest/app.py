@@ -1,9 +1,10 @@
 """The REST application: routes, handlers and middleware put together."""
 
+import asyncio
 import gc
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -13,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.container import Container, load_signing_keys
-from entrypoints.rest import documentation, health
+from entrypoints.rest import documentation, health, metrics
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
@@ -25,8 +26,6 @@ EXPOSED = (
 )  # fmt: skip
 COMPRESSED_FROM = 1024
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
-
-Started = Callable[[Container], Awaitable[None]]
 
 
 class Compression:
@@ -58,7 +57,7 @@ class Application(FastAPI):
         return ExceptionMiddleware(self.router, handlers=dict(self.exception_handlers))
 
 
-def make_app(container: Container, *, on_start: Started | None = None) -> ASGIApp:
+def make_app(container: Container) -> ASGIApp:
     """The application of one container. It connects when it starts, not before."""
 
     @asynccontextmanager
@@ -67,15 +66,18 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
         await database.open()
         try:
             await load_signing_keys(container)
-            if on_start is not None:
-                await on_start(container)
+            watching = asyncio.create_task(container.metrics().watch(database.occupancy))
             # What was made up to now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
             yield
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
         finally:
             await database.close()
+            container.tracing().close()
 
     app = Application(
         title="FlowTrack API",
@@ -96,6 +98,7 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
         auth.public,
         auth.signed_in,
         health.router,
+        metrics.router,
     ):
         app.router.routes.extend(router.routes)
     documentation.add_documentation(app)
@@ -126,4 +129,4 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
             expose_headers=EXPOSED,
             max_age=600,
         )
-    return Frame(framed, https=settings.is_https)
+    return Frame(framed, https=settings.is_https, metrics=container.metrics(), tracing=container.tracing())
