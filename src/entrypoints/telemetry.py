@@ -17,13 +17,14 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 # addresses, and long unbroken tokens. Ids are no secret.
 _QUOTED = (
     (re.compile(r"^(DETAIL|CONTEXT|HINT): .*$", re.MULTILINE), r"\1: (left out)"),
-    (re.compile(r"//[^/\s@]*:[^\s@]*@"), "//(left out)@"),
-    (re.compile(r"(?i)\b(bearer|password[\"']?\s*[=:]|token[\"']?\s*[=:])\s*\S+"), r"\1 (left out)"),
-    (re.compile(r"[^\s@'\"<>()=,;:]+@[^\s@'\"<>()=,;:]+\.[^\s@'\"<>()=,;:]+"), "(address left out)"),
+    (re.compile(r"//[^/\s]*:\S*@"), "//(left out)@"),
+    (re.compile(r"(?i)\b(bearer|\w*(?:password|secret|token)\w*[\"']?\s*[=:])\s*\S+"), r"\1 (left out)"),
+    (re.compile(r"\$argon2\S+"), "(hash left out)"),
+    (re.compile(r"[^\s@\"<>()=,;:]+@[^\s@'\"<>()=,;:]+\.[^\s@'\"<>()=,;:]+"), "(address left out)"),
+    (re.compile(r"\beyJ[\w-]+(?:\.[\w-]+)+"), "(token left out)"),
     (
         re.compile(
-            r"(?<![\w/.-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)(?=[\w.-]*\d)"
-            r"[A-Za-z0-9_-]{24,}(?:\.[A-Za-z0-9_-]{8,})*"
+            r"(?<![\w/.-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)(?=[\w-]*\d)[\w-]{24,}(?:\.[\w-]{8,})*"
         ),
         "(token left out)",
     ),

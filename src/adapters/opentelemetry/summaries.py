@@ -3,31 +3,25 @@
 import re
 from functools import lru_cache
 
-# `on conflict do update set` and `for update of` are no statements of their own.
-_DOES = re.compile(
-    r"\b(?:(?P<verb>insert)\s+into|(?<!do )(?<!for )(?P<update>update)|(?P<delete>delete)\s+from|from|join)"
-    r"\s+(?:only\s+)?(?:\w+\.)?(?P<name>[a-z_][a-z_0-9]*)",
-    re.IGNORECASE,
+_NAME = r"\s+(?:\w+\.)?([a-z_][a-z_0-9]*)"
+# `on conflict do update set` and `for update of` change nothing by themselves.
+_CHANGES = re.compile(
+    rf"\b(insert(?=\s+into)|(?<!do )(?<!for )update|delete(?=\s+from))(?:\s+into|\s+from)?{_NAME}", re.IGNORECASE
 )
-_FIRST = re.compile(r"\s*([a-z]+(?: (?:local|isolation))?)", re.IGNORECASE)
-_NO_TABLES = frozenset({"set", "select", "lateral", "unnest", "of"})
+_READS = re.compile(rf"\b(?:from|join)(?:\s+lateral)?{_NAME}", re.IGNORECASE)
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_VERB = re.compile(r"\s*([a-z]+)", re.IGNORECASE)
 _MOST = 120
 
 
 @lru_cache(maxsize=2048)
 def summary(text: str) -> str:
-    """`SELECT tasks projects`, `INSERT events`, `BEGIN`: made of keywords and names of tables alone."""
-    first = _FIRST.match(text)
-    verb = first[1].upper() if first else "SQL"
-    tables: list[str] = []
-    for found in _DOES.finditer(text):
-        name = found["name"].lower()
-        changes = found["verb"] or found["update"] or found["delete"]
-        if name in _NO_TABLES:
-            continue
-        if changes and verb in ("WITH", "SELECT"):
-            # What a CTE is there for is the change, not the reading around it.
-            verb, tables = changes.upper(), []
-        if name not in tables:
-            tables.append(name)
-    return " ".join((verb, *tables))[:_MOST]
+    """`SELECT tasks projects`, `UPDATE event_sequences, INSERT events`, `BEGIN`: keywords and names of tables alone."""
+    text = _LITERAL.sub("''", text)
+    changes = [f"{verb.upper()} {table}" for verb, table in _CHANGES.findall(text)]
+    if changes:
+        return ", ".join(dict.fromkeys(changes))[:_MOST]
+    verb = _VERB.match(text)
+    said = verb[1].upper() if verb else "SQL"
+    tables = dict.fromkeys(table for table in _READS.findall(text) if table.lower() not in ("select", "unnest"))
+    return " ".join(("SELECT" if said == "WITH" else said, *tables))[:_MOST]

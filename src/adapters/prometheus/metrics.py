@@ -190,6 +190,8 @@ class Metrics:
     async def page(self, occupancy: Callable[[], Occupancy]) -> bytes:
         """All metrics as text. The other processes' gauges are of up to a second ago."""
         self._look(occupancy())
+        # Whoever asks how busy it is does not want to hear of themselves.
+        self._in_progress.set(self._under_way - 1)
         return await asyncio.to_thread(self._written)
 
     def _written(self) -> bytes:
