@@ -1,7 +1,7 @@
 """What is counted and timed, and the page that Prometheus reads.
 
-A request costs three to five microseconds here, twice that where several processes share their metrics: what a request
-adds to is looked up by one key, not label by label.
+A list costs four microseconds here and a write seven, twice that where several processes share their metrics: what a
+request adds to is looked up by one key, not label by label.
 """
 
 import asyncio

@@ -53,6 +53,9 @@ class Worker:
 
     def __call__(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves until SIGTERM, on the sockets that the parent listens on, if there are any."""
+        if sockets is not None:
+            configure_logging()
+            threading.Thread(target=_end_with_parent, daemon=True).start()
         container = make_container(
             self.settings, database_url=self.database_url, shared_metrics=self.shared_metrics, traced=True
         )
@@ -65,9 +68,6 @@ class Worker:
         # database is stopped.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        if sockets is not None:
-            configure_logging()
-            threading.Thread(target=_end_with_parent, daemon=True).start()
         server.run(sockets)
         if not server.started:
             sys.exit(3)
