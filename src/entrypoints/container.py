@@ -7,6 +7,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
@@ -23,12 +26,15 @@ from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
+from adapters.prometheus.metrics import MEDIA_TYPE, Metrics
+from adapters.prometheus.sharing import shared_folder
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.redis.store import RedisStore
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
+from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.preflight import NotReady, check_database
@@ -70,6 +76,7 @@ from core.tasks.use_cases.tasks import TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.settings import Settings
+from entrypoints.tracing import NoTracing
 
 __all__ = [
     "AlreadyHeld",
@@ -77,6 +84,8 @@ __all__ = [
     "DatabaseUrls",
     "EmbeddedPostgres",
     "EmbeddedPostgresFailed",
+    "MEDIA_TYPE",
+    "Metrics",
     "MigrationFailed",
     "NotReady",
     "Unsealable",
@@ -90,6 +99,7 @@ __all__ = [
     "migrate_database",
     "prepare_embedded",
     "shared_counts",
+    "shared_folder",
 ]
 
 
@@ -112,6 +122,9 @@ class Container(containers.DeclarativeContainer):
     database_url: providers.Dependency[str] = providers.Dependency(instance_of=str)
     secret_keys = providers.Callable(Settings.secret_keys, settings)
 
+    metrics = providers.Singleton(Metrics, version=version("flowtrack"))
+    tracing = providers.Singleton(NoTracing)
+
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(UuidV7Ids)
     sealer = providers.Singleton(Sealer, secrets=secret_keys)
@@ -129,7 +142,10 @@ class Container(containers.DeclarativeContainer):
     guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)
 
     database = providers.Singleton(
-        Database, url=database_url, prepared_statements=settings.provided.database_prepared_statements
+        Database,
+        url=database_url,
+        prepared_statements=settings.provided.database_prepared_statements,
+        observer=metrics,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     once_ledger = providers.Factory(SqlOnceLedger, database)
@@ -250,12 +266,37 @@ def with_kept_secret(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(kept_secret(settings.data_dir / "secret-key"))})
 
 
-def make_container(settings: Settings, *, database_url: str) -> Container:
-    """A container for one process, not yet connected to anything."""
+def make_container(
+    settings: Settings, *, database_url: str, shared_metrics: Path | None = None, traced: bool = False
+) -> Container:
+    """A container for one process, not yet connected to anything.
+
+    Several processes may share a folder for their metrics; `traced` if requests will be, should the settings say so.
+    """
     container = Container()
     container.settings.override(with_kept_secret(settings))
     container.database_url.override(database_url)
+    container.metrics.add_kwargs(shared=shared_metrics)
+    if traced and settings.traces_endpoint:
+        _trace(container, settings)
     return container
+
+
+def _trace(container: Container, settings: Settings) -> None:
+    """Puts spans around requests, use cases and what is asked of the database."""
+    # By name, and only now: OpenTelemetry would stay in the memory of every process that does not need it.
+    tracing = import_module("adapters.opentelemetry.tracing").OtlpTracing(
+        endpoint=settings.traces_endpoint,
+        service=settings.otel_service_name,
+        version=version("flowtrack"),
+        sampler=settings.otel_traces_sampler,
+        ratio=settings.otel_traces_sampler_arg,
+    )
+    container.tracing.override(tracing)
+    container.database.add_kwargs(observer=Observers(container.metrics(), tracing))
+    for name, provider in container.providers.items():
+        if name.endswith("_use_cases") and isinstance(provider, providers.Singleton):
+            provider.set_provides(tracing.traced(provider.provides))
 
 
 def embedded_server(settings: Settings) -> EmbeddedPostgres:

@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -40,7 +40,14 @@ class SettingsRefused(Exception):
 
 _PREFIX = "FLOWTRACK_"
 _OF_TESTS = "FLOWTRACK_TEST_"
-_SECRETS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS")
+_SECRETS = (
+    "DATABASE_URL",
+    "MIGRATION_DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "SECRET_KEY_PREVIOUS",
+    "METRICS_TOKEN",
+)
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86_400}
 
@@ -52,10 +59,21 @@ def _rate(value: str) -> str:
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
+_OF_TRACES = "OTEL_"
+
+
+Sampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
 
 
 class Settings(BaseSettings):
-    """The settings, read from variables that begin with FLOWTRACK_, and from PORT."""
+    """The settings, read from variables that begin with FLOWTRACK_, from PORT, and from those of OpenTelemetry."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
@@ -82,6 +100,17 @@ class Settings(BaseSettings):
     rate_limit_address: Rate = "60/min"
     rate_limit_login: Rate = "10/min"
     rate_limit_register: Rate = "30/hour"
+    workers: int = Field(default=1, ge=1, le=64)
+    metrics_token: SecretStr | None = None
+    otel_exporter_otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_exporter_otlp_traces_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
+        default="http/protobuf", validation_alias="OTEL_EXPORTER_OTLP_PROTOCOL"
+    )
+    otel_service_name: str = Field(default="flowtrack", validation_alias="OTEL_SERVICE_NAME")
+    otel_traces_sampler: Sampler = Field(default="parentbased_always_on", validation_alias="OTEL_TRACES_SAMPLER")
+    otel_traces_sampler_arg: float = Field(default=1.0, validation_alias="OTEL_TRACES_SAMPLER_ARG", ge=0.0, le=1.0)
+    otel_sdk_disabled: bool = Field(default=False, validation_alias="OTEL_SDK_DISABLED")
 
     @classmethod
     def settings_customise_sources(
@@ -99,6 +128,17 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        found = urlsplit(value)
+        if value and (found.scheme not in ("http", "https") or not found.hostname):
+            raise SettingsRefused(
+                "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector that takes OTLP over HTTP, for example "
+                "http://localhost:4318"
+            )
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -171,6 +211,14 @@ class Settings(BaseSettings):
         most, _, span = getattr(self, f"rate_limit_{name}").partition("/")
         return Limit(name=name, most=int(most), seconds=_SECONDS[span])
 
+    @property
+    def traces_endpoint(self) -> str:
+        """Where spans are sent to; empty where requests are not traced."""
+        if self.otel_sdk_disabled:
+            return ""
+        base = self.otel_exporter_otlp_endpoint.rstrip("/")
+        return self.otel_exporter_otlp_traces_endpoint or (f"{base}/v1/traces" if base else "")
+
     def secret_keys(self) -> tuple[str, ...]:
         """The installation's key, and after it the one that it replaced, if there was one."""
         keys = (self.secret_key, self.secret_key_previous)
@@ -224,7 +272,12 @@ class _Variables(PydanticBaseSettingsSource):
         )
         if unknown:
             raise SettingsRefused(f"{', '.join(unknown)}: no setting of that name; .env.example lists them all.")
-        values = dict(self._found())
+        # OpenTelemetry has it that an empty variable is one that is not set.
+        values = {
+            name: value
+            for name, value in self._found().items()
+            if value != "" or not _variable(name).startswith(_OF_TRACES)
+        }
         for name, secret in files.items():
             if not (path := given.get(name)):
                 continue
@@ -255,8 +308,9 @@ def _origin(url: str) -> str:
 
 
 def _variable(name: object) -> str:
-    """The variable of a field: PORT has no prefix, since hosting platforms set it."""
-    return "PORT" if name in ("port", "PORT") else f"{_PREFIX}{name}".upper()
+    """The variable of a field: PORT has no prefix, since hosting platforms set it, nor what is OpenTelemetry's."""
+    variable = str(name).upper()
+    return variable if variable == "PORT" or variable.startswith(_OF_TRACES) else f"{_PREFIX}{variable}"
 
 
 def load_settings() -> Settings:

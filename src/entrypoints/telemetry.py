@@ -1,15 +1,51 @@
 """Logs for every process: one JSON object a line on standard output, without secrets."""
 
 import logging
+import re
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+# What a traceback of ours may quote and nobody writes on purpose: what PostgreSQL was given, a URL's password,
+# addresses, and long unbroken tokens. Ids are no secret.
+_QUOTED = (
+    (re.compile(r"^(DETAIL|CONTEXT|HINT): .*$", re.MULTILINE), r"\1: (left out)"),
+    (re.compile(r"//[^/\s]*:\S*@"), "//(left out)@"),
+    (re.compile(r"(?i)\b(bearer|\w*(?:password|secret|token)\w*[\"']?\s*[=:])\s*\S+"), r"\1 (left out)"),
+    (re.compile(r"\$argon2\S+"), "(hash left out)"),
+    (re.compile(r"[^\s@\"<>()=,;:]+@[^\s@'\"<>()=,;:]+\.[^\s@'\"<>()=,;:]+"), "(address left out)"),
+    (re.compile(r"\beyJ[\w-]+(?:\.[\w-]+)+"), "(token left out)"),
+    (
+        re.compile(
+            r"(?<![\w/.-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)(?=[\w-]*\d)[\w-]{24,}(?:\.[\w-]{8,})*"
+        ),
+        "(token left out)",
+    ),
+)
+
+
+class Request(NamedTuple):
+    """The request in which something is logged."""
+
+    request_id: str
+    trace_id: str
+
+
+present: ContextVar[Request | None] = ContextVar("present", default=None)
+
+
+def redacted(text: str) -> str:
+    """The text without what it may quote of a request or of the settings."""
+    for pattern, instead in _QUOTED:
+        text = pattern.sub(instead, text)
+    return text
 
 
 class JsonFormatter(logging.Formatter):
@@ -20,11 +56,14 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redacted(record.getMessage()),
         }
+        request = present.get()
+        if request is not None:
+            line.update(request._asdict())
         line.update({name: value for name, value in vars(record).items() if name not in _OWN})
         if record.exc_info:
-            line["error"] = "".join(traceback.format_exception(*record.exc_info))
+            line["error"] = redacted("".join(traceback.format_exception(*record.exc_info)))
         return _encode(line).decode()
 
 

@@ -10,6 +10,7 @@ tenant wall compares with. What it does not find is a session that has ended.
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +19,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from adapters.sql.pipeline import Asked, PipelineFailed, Result, Row, send
+from adapters.sql.pipeline import Asked, Observer, PipelineFailed, Result, Row, observe, send
 from adapters.sql.roles import INSPECT, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
@@ -58,10 +59,21 @@ class Rows(NamedTuple):
     also: list[Row]
 
 
-class Database:
-    """PostgreSQL, as the application role."""
+class Occupancy(NamedTuple):
+    """How many connections there are, how many of them have nothing to do, and how many requests wait for one."""
 
-    def __init__(self, *, url: str, prepared_statements: bool = True, largest: int = 20) -> None:
+    connections: int
+    idle: int
+    waiting: int
+
+
+class Database:
+    """PostgreSQL, as the application role. What is asked of it is told to the observer."""
+
+    def __init__(
+        self, *, url: str, prepared_statements: bool = True, largest: int = 20, observer: Observer | None = None
+    ) -> None:
+        self._observer = observer
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             open=False,
@@ -71,6 +83,7 @@ class Database:
             # A server that comes back is found within two seconds, however long it was away.
             reconnect_timeout=2.0,
             max_idle=300.0,
+            configure=self._configured,
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 2 if prepared_statements else None,
@@ -191,11 +204,24 @@ class Database:
             return False
         return True
 
+    def occupancy(self) -> Occupancy:
+        """The state of the pool."""
+        found = self._pool.get_stats()
+        return Occupancy(found["pool_size"], found["pool_available"], found["requests_waiting"])
+
+    async def _configured(self, connection: Connection) -> None:
+        if self._observer is not None:
+            observe(connection, self._observer)
+
     async def _take(self) -> Connection:
+        began = perf_counter()
         try:
             return await self._pool.getconn()
         except (PoolTimeout, PoolClosed, TooManyRequests) as error:
             raise DatabaseAway from error
+        finally:
+            if self._observer is not None:
+                self._observer.waited(perf_counter() - began)
 
 
 async def execute(connection: Connection, *asked: Asked) -> list[Result]:

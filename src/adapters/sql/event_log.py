@@ -113,6 +113,9 @@ APPEND_AND_KEEP = Statement(
     .returning(idempotency_keys.c.seq)
 )
 
+# The statements that append, each with how many facts as its `count`.
+APPENDS = frozenset({APPEND, APPEND_ONE, APPEND_AND_KEEP})
+
 
 def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> Asked:
     """What writes some facts of one actor; a single one, which is the rule, without the cost of arrays."""

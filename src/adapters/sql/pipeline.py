@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from itertools import count, zip_longest
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, errors, generators
@@ -76,6 +77,18 @@ class PipelineFailed(Exception):
         self.done = done
 
 
+class Observer(Protocol):
+    """Is told what is asked of the database. It must be quick, and must not fail."""
+
+    def waited(self, seconds: float) -> None:
+        """Somebody waited so long for a connection, and got it or gave up."""
+        ...
+
+    def sent(self, asked: Sequence[Asked], *, seconds: float, failure: BaseException | None) -> None:
+        """A round trip is over; it asked all these statements, and ended with the failure if there is one."""
+        ...
+
+
 class _Kind(Enum):
     PREPARE = auto()
     EXECUTE = auto()
@@ -95,14 +108,20 @@ class _Send(NamedTuple):
 
 
 class _Prepared:
-    """The statements that one connection has prepared, the least recently used first."""
+    """The statements that one connection has prepared, the least recently used first; and who is told of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, observer: Observer | None = None) -> None:
+        self.observer = observer
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()
 
 
 _prepared: WeakKeyDictionary[AsyncConnection[Any], _Prepared] = WeakKeyDictionary()
+
+
+def observe(connection: AsyncConnection[Any], observer: Observer) -> None:
+    """From now on, what is sent over a new connection is told."""
+    _prepared[connection] = _Prepared(observer)
 
 
 async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list[Result]:
@@ -135,13 +154,18 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
         _Send(_Kind.FORGET, key, None, b"deallocate " + known.names[key], None, (), None)
         for key in [*known.names][: max(0, len(known.names) - MOST_PREPARED)]
     )
+    observer, began = known.observer, perf_counter()
     try:
         async with connection.lock:
             done, error = await connection.wait(_converse(connection.pgconn, sends))
-    except BaseException:
+    except BaseException as failure:
         # Whatever interrupted it, what the server has done of it is not known.
         connection.pgconn.finish()
+        if observer is not None:
+            observer.sent(asked, seconds=perf_counter() - began, failure=failure)
         raise
+    if observer is not None:
+        observer.sent(asked, seconds=perf_counter() - began, failure=error)
     kept: list[Result] = []
     for each, result in zip_longest(sends, done):
         if each.kind is _Kind.EXECUTE and result is not None:

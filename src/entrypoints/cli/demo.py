@@ -38,10 +38,12 @@ def demo() -> None:
     settings = load_settings()
     with database(settings) as urls:
         check_database(urls.application)
-        asyncio.run(_demo(make_container(settings, database_url=urls.application), settings))
+        asyncio.run(make_demo(settings, database_url=urls.application))
 
 
-async def _demo(container: Container, settings: Settings) -> None:
+async def make_demo(settings: Settings, *, database_url: str) -> None:
+    """Makes the demo company unless it is there, and prints its login, over connections of its own."""
+    container = make_container(settings, database_url=database_url)
     await container.database().open()
     try:
         await load_signing_keys(container)

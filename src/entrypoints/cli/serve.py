@@ -1,16 +1,29 @@
 """`flowtrack serve`."""
 
+import asyncio
+import os
 import signal
+import socket
 import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from entrypoints.cli.demo import make_demo_once
+from entrypoints.cli.demo import make_demo
 from entrypoints.cli.starting import database
-from entrypoints.container import Container, check_database, make_container, migrate_database
+from entrypoints.cli.workers import Workers
+from entrypoints.container import check_database, make_container, migrate_database, shared_folder
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings, load_settings
 from entrypoints.telemetry import configure_logging
+
+# Docker kills 10 seconds after its SIGTERM, and the embedded database has to be stopped after these.
+_FOR_REQUESTS = 8
+_FOR_WORKERS = 9.0
 
 
 def serve() -> None:
@@ -22,17 +35,66 @@ def serve() -> None:
         if urls.owner:
             migrate_database(urls)
         check_database(urls.application)
-        container = make_container(settings, database_url=urls.application)
-        _run(container, settings)
-
-
-def _run(container: Container, settings: Settings) -> None:
-    async def started(container: Container) -> None:
         if settings.is_embedded and settings.environment == "development":
-            await make_demo_once(container, settings)
+            asyncio.run(make_demo(settings, database_url=urls.application))
+        if settings.workers == 1:
+            Worker(settings, urls.application)()
+        else:
+            _run_workers(settings, urls.application)
 
-    config = uvicorn.Config(
-        make_app(container, on_start=started),
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One server process, or a part of this one."""
+
+    settings: Settings
+    database_url: str
+    shared_metrics: Path | None = None
+
+    def __call__(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until SIGTERM, on the sockets that the parent listens on, if there are any."""
+        if sockets is not None:
+            configure_logging()
+            threading.Thread(target=_end_with_parent, daemon=True).start()
+        container = make_container(
+            self.settings, database_url=self.database_url, shared_metrics=self.shared_metrics, traced=True
+        )
+        server = uvicorn.Server(_config(self.settings, make_app(container)))
+
+        def stop(*_: object) -> None:
+            server.should_exit = True
+
+        # uvicorn stops at these signals and then raises them again, which would end the process before the embedded
+        # database is stopped.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        server.run(sockets)
+        if not server.started:
+            sys.exit(3)
+
+
+def _run_workers(settings: Settings, database_url: str) -> None:
+    # Made before there are several who would make it.
+    settings = make_container(settings, database_url=database_url).settings()
+    sockets = [_config(settings, None).bind_socket()]
+    with shared_folder() as folder:
+        work = Worker(settings, database_url, folder)
+        status = Workers(settings.workers, work, sockets, patience=_FOR_WORKERS).run()
+    if status:
+        sys.exit(status)
+
+
+def _end_with_parent() -> None:
+    """Ends this process with the one that started it, so that a kill leaves nobody on the port."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _config(settings: Settings, app: ASGIApp | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # the one who only listens has none
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -42,15 +104,6 @@ def _run(container: Container, settings: Settings) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        # Docker kills 10 seconds after its SIGTERM, and the embedded database has to be stopped after this.
-        timeout_graceful_shutdown=8,
+        timeout_graceful_shutdown=_FOR_REQUESTS,
         lifespan="on",
     )
-    server = uvicorn.Server(config)
-    # uvicorn stops at these signals and then raises them again, which would end the process before the embedded
-    # database is stopped.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run()
-    if not server.started:
-        sys.exit(3)

@@ -1,9 +1,10 @@
 """The REST application: routes, handlers and middleware put together."""
 
+import asyncio
 import gc
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.container import Container, load_signing_keys, shared_counts
-from entrypoints.rest import documentation, health
+from entrypoints.rest import documentation, health, metrics
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
@@ -41,8 +42,6 @@ EXPOSED = (
 )  # fmt: skip
 COMPRESSED_FROM = 1024
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
-
-Started = Callable[[Container], Awaitable[None]]
 
 
 class Compression:
@@ -101,6 +100,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         invitations.router,
         sessions.router,
         health.router,
+        metrics.router,
     ):
         app.router.routes.extend(router.routes)
     documentation.add_documentation(app)
@@ -112,7 +112,7 @@ def make_document() -> dict[str, Any]:
     return documentation.openapi_document(_routed())
 
 
-def make_app(container: Container, *, on_start: Started | None = None) -> ASGIApp:
+def make_app(container: Container) -> ASGIApp:
     """The application of one container. It connects when it starts, not before."""
 
     @asynccontextmanager
@@ -121,16 +121,19 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
         await database.open()
         try:
             await load_signing_keys(container)
-            if on_start is not None:
-                await on_start(container)
+            watching = asyncio.create_task(container.metrics().watch(database.occupancy))
             # What was made up to now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
             async with shared_counts(container):
                 yield
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
         finally:
             await database.close()
+            container.tracing().close()
 
     app = _routed(lifespan)
     settings = container.settings()
@@ -162,5 +165,5 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
             expose_headers=EXPOSED,
             max_age=600,
         )
-    framed = Frame(framed, https=settings.is_https)
+    framed = Frame(framed, https=settings.is_https, metrics=container.metrics(), tracing=container.tracing())
     return Proxies(framed, trusted=settings.trusted_proxies) if settings.trusted_proxies else framed

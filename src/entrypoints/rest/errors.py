@@ -117,7 +117,8 @@ def all_codes() -> dict[str, tuple[int, str]]:
 
 
 def problem(request: Request, refusal: Refusal) -> Response:
-    """A refusal as a problem document."""
+    """A refusal as a problem document. The frame counts it by its code."""
+    request.scope["flowtrack.code"] = refusal.code
     status = refusal.status if isinstance(refusal, RequestRefused) else status_of(type(refusal))
     body: dict[str, Any] = {
         "type": f"/problems/{refusal.code}",
@@ -174,7 +175,7 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
         return await refused(request, RequestRefused(error.status_code, headers=headers))
 
     async def defect(request: Request, error: Exception) -> Response:
-        log.error("a request failed", exc_info=error, extra={"request_id": request.scope.get("flowtrack.request_id")})
+        log.error("a request failed", exc_info=error)
         return problem(request, RequestRefused(500))
 
     app.add_exception_handler(Exception, defect)

@@ -39,7 +39,7 @@ class TestExampleOfSettings:
         path = ROOT / ".env.example"
         assert path.exists(), ".env.example is missing"
         text = path.read_text(encoding="utf-8")
-        listed = re.findall(r"^#? ?((?:FLOWTRACK_[A-Z0-9_]+)|PORT)=", text, re.MULTILINE)
+        listed = re.findall(r"^#? ?((?:FLOWTRACK|OTEL)_[A-Z0-9_]+|PORT)=", text, re.MULTILINE)
         assert len(listed) == len(set(listed))
         assert set(listed) - {f"FLOWTRACK_{name}_FILE" for name in _SECRETS} == _settings()
         assert "_FILE" in text

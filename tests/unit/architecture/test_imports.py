@@ -11,6 +11,7 @@ MAY_WRITE_SQL = {
 MAY_READ_ENVIRONMENT = {
     "entrypoints.settings": "the one reader of settings",
     "adapters.postgres_embedded.commands": "passes PATH on to initdb and pg_ctl, which run with no other variable",
+    "adapters.prometheus.sharing": "names the folder that prometheus_client looks for there, for the processes it starts",
 }
 
 

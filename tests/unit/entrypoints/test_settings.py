@@ -15,7 +15,7 @@ SECRET = "do-not-print-me-0123456789-0123456789"
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
-        if name.startswith("FLOWTRACK_") or name == "PORT":
+        if name.startswith(("FLOWTRACK_", "OTEL_")) or name == "PORT":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -193,3 +193,54 @@ def test_redis_may_be_anywhere(given: Given, url: str) -> None:
     found = load_settings().redis_url
     assert found is not None and found.get_secret_value() == url
     assert url not in repr(load_settings())
+
+
+class TestTraces:
+    def test_none_are_sent_where_no_collector_is_named(self, given: Given) -> None:
+        given(OTEL_EXPORTER_OTLP_ENDPOINT="", OTEL_TRACES_SAMPLER="", OTEL_SERVICE_NAME="")
+        settings = load_settings()
+        assert (settings.traces_endpoint, settings.otel_service_name) == ("", "flowtrack")
+
+    def test_a_collector_is_named_by_the_standards_variables(self, given: Given) -> None:
+        given(OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318/", OTEL_TRACES_SAMPLER="traceidratio")
+        settings = load_settings()
+        assert settings.traces_endpoint == "http://collector:4318/v1/traces"
+        assert settings.otel_traces_sampler == "traceidratio"
+
+    def test_the_whole_address_goes_before_the_base(self, given: Given) -> None:
+        given(OTEL_EXPORTER_OTLP_ENDPOINT="http://a:4318", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="https://b/x")
+        assert load_settings().traces_endpoint == "https://b/x"
+
+    def test_they_are_switched_off_by_one_variable(self, given: Given) -> None:
+        given(OTEL_EXPORTER_OTLP_ENDPOINT="http://a:4318", OTEL_SDK_DISABLED="true")
+        assert load_settings().traces_endpoint == ""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+            ("OTEL_TRACES_SAMPLER_ARG", SECRET),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", SECRET),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
+        ],
+    )
+    def test_a_wrong_value_is_told_by_its_variable(self, given: Given, name: str, value: str) -> None:
+        given(**{name: value})
+        said = refusal()
+        assert said.startswith(name)
+        assert SECRET not in said
+
+
+@pytest.mark.parametrize("value", ["0", "65", "many", "-1"])
+def test_a_number_of_workers_that_cannot_be_is_refused(given: Given, value: str) -> None:
+    given(FLOWTRACK_WORKERS=value)
+    assert refusal().startswith("FLOWTRACK_WORKERS")
+
+
+def test_the_token_of_the_metrics_may_come_from_a_file(given: Given) -> None:
+    Path("kept").write_text(f"{SECRET}\n")
+    given(FLOWTRACK_METRICS_TOKEN_FILE="kept")
+    token = load_settings().metrics_token
+    assert token is not None and token.get_secret_value() == SECRET

@@ -27,7 +27,9 @@ class Form:
             # A copy, since the server looks at its own to know that no body may follow.
             asked = {**scope, "method": "GET"}
             await self._app(asked, receive, _without_body(send))
-            scope.update({name: asked[name] for name in ("route", "flowtrack.actor") if name in asked})
+            scope.update(
+                {name: asked[name] for name in ("route", "flowtrack.actor", "flowtrack.code") if name in asked}
+            )
         else:
             await self._app(scope, _bounded(receive), send)
 

@@ -1,4 +1,6 @@
-"""What frames every request: its id, the security headers, one log line, and an answer even to a defect."""
+"""What frames every request: its ids, the security headers, one log line, what is counted and traced, and an answer
+even to a defect.
+"""
 
 import logging
 import re
@@ -10,11 +12,15 @@ from typing import Any
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from entrypoints.telemetry import AccessLog
+from entrypoints.container import Metrics
+from entrypoints.telemetry import AccessLog, Request, present
+from entrypoints.tracing import RequestSpan, Tracing
 
 log = logging.getLogger("flowtrack.rest")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}\Z")
+# W3C Trace Context: version, trace, the caller's span, flags; neither id may be all zeros.
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?\Z")
 _BASE = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -29,8 +35,10 @@ _CSP_NAME = b"content-security-policy"
 class Frame:
     """The outermost layer."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, metrics: Metrics, tracing: Tracing) -> None:
         self._app = app
+        self._metrics = metrics
+        self._tracing = tracing
         self._log = AccessLog()
         self._headers = [*_BASE, _HSTS] if https else _BASE
 
@@ -39,11 +47,16 @@ class Frame:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = _given_id(scope["headers"])
+        self._metrics.began()
+        request_id, trace_id = _ids(scope["headers"])
+        span = self._tracing.request(scope["method"], scope["headers"])
+        if span is not None:
+            trace_id = span.trace_id
         scope["flowtrack.request_id"] = request_id
         # What layers further in add to the answer, whoever writes it. Copies of the scope share it.
         added: list[tuple[bytes, bytes]] = []
         scope["flowtrack.headers"] = added
+        token = present.set(Request(request_id, trace_id))
         status, complete = 0, False
 
         async def framed(message: Message) -> None:
@@ -63,39 +76,60 @@ class Frame:
         try:
             await self._app(scope, receive, framed)
         except Exception:
-            log.exception("a request failed", extra={"request_id": request_id})
+            log.exception("a request failed")
             if not status:
+                scope["flowtrack.code"] = "server.failed"
                 await _answer_defect(scope, request_id, framed)
             elif not complete:
                 # Half an answer is out: only a broken connection can tell the client.
                 raise
         finally:
-            self._note(scope, request_id, status, time.perf_counter() - began)
+            present.reset(token)
+            self._note(scope, request_id, trace_id, status, time.perf_counter() - began, span)
 
-    def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
-        route, actor = scope.get("route"), scope.get("flowtrack.actor")
+    def _note(
+        self,
+        scope: Scope,
+        request_id: str,
+        trace_id: str,
+        status: int,
+        seconds: float,
+        span: RequestSpan | None,
+    ) -> None:
+        method, actor, code = scope["method"], scope.get("flowtrack.actor"), scope.get("flowtrack.code")
+        route = scope["route"].path if "route" in scope else None
+        self._metrics.answered(route, method, status, code, seconds)
+        if span is not None:
+            span.end(method=method, route=route, status=status, code=code, request_id=request_id, actor=actor)
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": "info",
             "message": "request",
-            "method": scope["method"],
-            "route": route.path if route is not None else None,
+            "method": method,
+            "route": route,
             "status": status,
             "milliseconds": round(seconds * 1000, 2),
             "request_id": request_id,
+            "trace_id": trace_id,
         }
+        if code is not None:
+            line["code"] = code
         if actor is not None:
             line["company_id"] = actor.company_id
             line["user_id"] = actor.user_id
         self._log.line(line)
 
 
-def _given_id(headers: list[tuple[bytes, bytes]]) -> str:
+def _ids(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """The request's id, and that of the trace it belongs to: the caller's, or the beginning of one."""
+    request_id = trace_id = ""
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.match(value):
-            return value.decode()
-    # An id, not a secret: the operating system need not be asked for each.
-    return f"{getrandbits(128):032x}"
+            request_id = request_id or value.decode()
+        elif name == b"traceparent" and (found := _TRACEPARENT.match(value)):
+            trace_id = found[1].decode()
+    # Ids, not secrets: the operating system need not be asked for each.
+    return request_id or f"{getrandbits(128):032x}", trace_id or f"{getrandbits(128):032x}"
 
 
 async def _answer_defect(scope: Scope, request_id: str, send: Send) -> None:

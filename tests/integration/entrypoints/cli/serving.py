@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.postgres_embedded.server import EmbeddedPostgres
+from entrypoints.settings import Settings
+from tests.integration.conftest import TestDatabase
 
 PASSWORD = "correct horse 7 battery"
 
@@ -90,6 +92,15 @@ class Serving:
 
     def log(self) -> str:
         return (self.data / "server.log").read_text()
+
+
+def over(database: TestDatabase, settings: Settings) -> dict[str, str]:
+    """The variables of a server that works with the tests' shared database, beside the applications in this process."""
+    assert settings.secret_key is not None
+    return {
+        "FLOWTRACK_DATABASE_URL": database.application,
+        "FLOWTRACK_SECRET_KEY": settings.secret_key.get_secret_value(),
+    }
 
 
 def clean_environment() -> dict[str, str]:
