@@ -79,6 +79,7 @@ class World:
     def __init__(self, api: Api, conformance: Conformance, ann: Person, project: Any, task: Any) -> None:
         self.api, self.conformance, self.ann, self.project, self.task = api, conformance, ann, project, task
         self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
+        self._ids["column_id"] = task["column_id"]
         self._tables = [
             row[0]
             for row in api.sql(
@@ -127,6 +128,8 @@ class World:
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
             "moveTask": {"new_status": "todo"},
+            "addColumn": {"name": "x", "category": "todo"},
+            "orderColumns": {"column_ids": [self.task["column_id"]]},
         }.get(operation_id, {})
 
 
