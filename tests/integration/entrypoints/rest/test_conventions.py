@@ -31,6 +31,7 @@ class World:
     def __init__(self, ann: Person, project: dict[str, Any], task: dict[str, Any], conformance: Conformance) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
         self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
+        self._ids["column_id"] = task["column_id"]
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Method, filled-in path below /api/v1, and description."""
@@ -406,6 +407,7 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
     bodies: dict[str, dict[str, Any]] = {
         "/projects": {"name": "x"},
         "/tasks": {"title": "x", "project_id": world.project["id"]},
+        f"/projects/{world.project['id']}/columns": {"name": "x", "category": "todo"},
         "/companies": {"name": "x"},
         "/auth/register": {"name": "x", "email": f"{uuid4().hex}@example.com", "password": PASSWORD},
     }
@@ -431,6 +433,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         "update tasks set created_at = %s, updated_at = %s, completed_at = %s where id = %s",
         (even, even, even, task["id"]),
     )
+    api.sql("update board_columns set created_at = %s, updated_at = %s where id = %s", (even, even, task["column_id"]))
     api.sql("update projects set created_at = %s, updated_at = %s where id = %s", (even, even, world.project["id"]))
     api.sql("update companies set created_at = %s, updated_at = %s where id = %s", (even, even, ann.company_id))
     api.sql(
