@@ -94,6 +94,7 @@ LOADED = (
     "created_at",
     "updated_at",
     "version",
+    "cycle_id",
 )
 
 
@@ -114,6 +115,7 @@ WRITTEN: dict[str, Any] = {
     "previous_column_id": Uuid,
     "deadline": Date,
     "assigned_to": Uuid,
+    "cycle_id": Uuid,
     "completed_at": INSTANT,
     "version": Integer,
     "updated_at": INSTANT,

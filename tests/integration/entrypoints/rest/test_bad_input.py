@@ -79,7 +79,6 @@ class World:
     def __init__(self, api: Api, conformance: Conformance, ann: Person, project: Any, task: Any) -> None:
         self.api, self.conformance, self.ann, self.project, self.task = api, conformance, ann, project, task
         self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
-        self._ids["column_id"] = task["column_id"]
         self._tables = [
             row[0]
             for row in api.sql(
@@ -89,6 +88,7 @@ class World:
             )
         ]
         assert {"tasks", "events", "idempotency_keys"} <= set(self._tables)
+        self._ids["column_id"] = task["column_id"]
 
     def filled(self, path: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: str(self._ids[found[1]]), path).removeprefix("/api/v1")
@@ -121,6 +121,8 @@ class World:
     def usual(self, operation_id: str) -> dict[str, Any]:
         """A body that the operation takes."""
         return {
+            "addColumn": {"name": "x", "category": "todo"},
+            "orderColumns": {"column_ids": [self.task["column_id"]]},
             "register": {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
             "login": {"email": self.ann.email, "password": PASSWORD},
             "switchCompany": {"company_id": self.ann.company_id},
@@ -128,8 +130,6 @@ class World:
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
             "moveTask": {"new_status": "todo"},
-            "addColumn": {"name": "x", "category": "todo"},
-            "orderColumns": {"column_ids": [self.task["column_id"]]},
         }.get(operation_id, {})
 
 

@@ -31,7 +31,6 @@ class World:
     def __init__(self, ann: Person, project: dict[str, Any], task: dict[str, Any], conformance: Conformance) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
         self._ids = {"project_id": project["id"], "task_id": task["id"], "company_id": ann.company_id}
-        self._ids["column_id"] = task["column_id"]
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Method, filled-in path below /api/v1, and description."""
@@ -41,7 +40,8 @@ class World:
         ]
 
     def filled(self, path: str) -> str:
-        return re.sub(r"\{(\w+)\}", lambda found: str(self._ids[found[1]]), path)
+        ids = {**self._ids, "column_id": self.task["column_id"]}
+        return re.sub(r"\{(\w+)\}", lambda found: str(ids[found[1]]), path)
 
     def reads(self) -> list[str]:
         return [path for method, path, _ in self.operations() if method == "GET"]
@@ -405,9 +405,9 @@ async def test_answers_may_be_kept_by_the_caller_alone(world: World) -> None:
 
 async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> None:
     bodies: dict[str, dict[str, Any]] = {
+        f"/projects/{world.project['id']}/columns": {"name": "x", "category": "todo"},
         "/projects": {"name": "x"},
         "/tasks": {"title": "x", "project_id": world.project["id"]},
-        f"/projects/{world.project['id']}/columns": {"name": "x", "category": "todo"},
         "/companies": {"name": "x"},
         "/auth/register": {"name": "x", "email": f"{uuid4().hex}@example.com", "password": PASSWORD},
     }
@@ -427,13 +427,14 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
 async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, world: World) -> None:
     """The watch of this folder holds every answer's instants against that form; here none has microseconds."""
     even = "2026-03-01T12:00:00Z"
+    column = world.task["column_id"]
+    api.sql("update board_columns set created_at = %s, updated_at = %s where id = %s", (even, even, column))
     ann, task = world.ann, world.task
     await ann.post(f"/tasks/{task['id']}/complete")
     api.sql(
         "update tasks set created_at = %s, updated_at = %s, completed_at = %s where id = %s",
         (even, even, even, task["id"]),
     )
-    api.sql("update board_columns set created_at = %s, updated_at = %s where id = %s", (even, even, task["column_id"]))
     api.sql("update projects set created_at = %s, updated_at = %s where id = %s", (even, even, world.project["id"]))
     api.sql("update companies set created_at = %s, updated_at = %s where id = %s", (even, even, ann.company_id))
     api.sql(
