@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, Uuid, bindparam, func, insert, null, select, true, update
+from sqlalchemy import BigInteger, Boolean, Integer, Text, Uuid, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
@@ -155,14 +155,12 @@ _ADD = Statement(
     insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**_FIXED, **WRITTEN}.items()})
 )
 _SAVE = Statement(saving(tasks).values(CHANGED))
-# The cycle is one of the project that the task leaves.
 _TRANSFER = Statement(
     saving(tasks).values(
         CHANGED
         | {
             tasks.c.project_id: bindparam("new_project_id", type_=Uuid),
             tasks.c.number: bindparam("new_number", type_=Integer),
-            tasks.c.cycle_id: null(),
         }
     )
 )

@@ -96,6 +96,7 @@ class World:
             )
         ]
         assert {"tasks", "events", "idempotency_keys"} <= set(self._tables)
+        self._ids["column_id"] = task["column_id"]
 
     def filled(self, path: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: str(self._ids[found[1]]), path).removeprefix("/api/v1")
@@ -128,6 +129,8 @@ class World:
     def usual(self, operation_id: str) -> dict[str, Any]:
         """A body that the operation takes."""
         return {
+            "addColumn": {"name": "x", "category": "todo"},
+            "orderColumns": {"column_ids": [self.task["column_id"]]},
             "register": {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
             "login": {"email": self.ann.email, "password": PASSWORD},
             "switchCompany": {"company_id": self.ann.company_id},

@@ -54,7 +54,8 @@ class World:
         ]
 
     def filled(self, path: str) -> str:
-        return re.sub(r"\{(\w+)\}", lambda found: str(self._ids[found[1]]), path)
+        ids = {**self._ids, "column_id": self.task["column_id"]}
+        return re.sub(r"\{(\w+)\}", lambda found: str(ids[found[1]]), path)
 
     def reads(self) -> list[str]:
         return [path for method, path, _ in self.operations() if method == "GET"]
@@ -418,6 +419,7 @@ async def test_answers_may_be_kept_by_the_caller_alone(world: World) -> None:
 
 async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> None:
     bodies: dict[str, dict[str, Any]] = {
+        f"/projects/{world.project['id']}/columns": {"name": "x", "category": "todo"},
         "/projects": {"name": "x"},
         "/tasks": {"title": "x", "project_id": world.project["id"]},
         "/cycles": {"name": "x", "project_id": world.project["id"]},
@@ -442,6 +444,8 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
 async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, world: World) -> None:
     """The watch of this folder holds every answer's instants against that form; here none has microseconds."""
     even = "2026-03-01T12:00:00Z"
+    column = world.task["column_id"]
+    api.sql("update board_columns set created_at = %s, updated_at = %s where id = %s", (even, even, column))
     ann, task = world.ann, world.task
     await ann.post(f"/tasks/{task['id']}/complete")
     api.sql(

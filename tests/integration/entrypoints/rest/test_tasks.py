@@ -580,7 +580,6 @@ async def test_a_task_may_be_sent_back_as_it_was_read_and_nothing_changes(api: A
         ("id", str(uuid4())),
         ("key", "WEB-99"),
         ("number", 99),
-        ("project_id", str(uuid4())),
         ("assigned_to_name", "Somebody"),
         ("created_by", str(uuid4())),
         ("created_by", None),
