@@ -323,7 +323,7 @@ async def probe(
                     continue
                 answers = []
                 for each in (foreign_id, str(uuid4())):
-                    side = await fresh()
+                    side = await ready()
                     body = {**(body_of(side) or {}), name: [each] if name in IN_A_LIST else each}
                     if name in ("before", "after", "column_id"):
                         body = {key: value for key, value in body.items() if key not in ("new_status", "status")}
