@@ -3,23 +3,28 @@
 It is never wired into routes: `request.app.state.container` is asked, in one function a feature.
 """
 
-import json
-
 from dependency_injector import containers, providers
 from pydantic import SecretStr
 
-from adapters.crypto.access_tokens import JwtAccessTokens, SigningKey
+from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
+from adapters.sql.archive import ArchiveRefused
+from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import Database
+from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.once_ledger import SqlOnceLedger
-from adapters.sql.preflight import NotReady, check_database
+from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.preflight import NotReady, check_database, newest_revision
+from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -27,7 +32,9 @@ from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
-from adapters.sql.roles import WrongRole
+from adapters.sql.restoring import RestoreRefused, restore
+from adapters.sql.roles import ISOLATION, WrongRole
+from adapters.sql.sealed import reseal
 from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -35,6 +42,7 @@ from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.use_cases.boards import BoardUseCases
@@ -42,23 +50,39 @@ from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.settings import Settings
 
 __all__ = [
+    "ISOLATION",
     "AlreadyHeld",
+    "ArchiveRefused",
+    "BackupFailed",
     "Container",
+    "DatabaseAwayNow",
+    "DatabaseFacts",
     "DatabaseUrls",
     "EmbeddedPostgres",
     "EmbeddedPostgresFailed",
     "MigrationFailed",
     "NotReady",
+    "OwnerFacts",
+    "RestoreRefused",
     "Unsealable",
     "WrongRole",
+    "back_up",
     "check_database",
     "embedded_server",
+    "embedded_urls",
+    "examine",
+    "examine_owner",
     "exclusive",
     "keep_secret",
     "load_signing_keys",
     "make_container",
     "migrate_database",
+    "newest_revision",
     "prepare_embedded",
+    "present_sealer",
+    "refuse_missing_binaries",
+    "reseal",
+    "restore",
 ]
 
 
@@ -76,12 +100,13 @@ class Container(containers.DeclarativeContainer):
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
-    cursor_key = providers.Singleton(Sealer.key_for, sealer, "flowtrack list cursors")
+    cursor_keys = providers.Singleton(Sealer.keys_for, sealer, "flowtrack list cursors")
 
     database = providers.Singleton(
         Database, url=database_url, prepared_statements=settings.provided.database_prepared_statements
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
+    key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
     once_ledger = providers.Factory(SqlOnceLedger, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
@@ -123,12 +148,31 @@ class Container(containers.DeclarativeContainer):
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
+    remains = providers.Factory(SqlRemains, database)
+    operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
+    purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
+    operator_use_cases = providers.Singleton(
+        OperatorUseCases,
+        unit_of_work=operator_unit_of_work.provider,
+        passwords=passwords,
+        addresses=addresses,
+        clock=clock,
+        ids=ids,
+    )
+
 
 def with_kept_secret(settings: Settings) -> Settings:
     """The settings with a secret key: the given one, else one that is generated and kept in the data folder."""
     if settings.secret_key is not None:
         return settings
     return settings.model_copy(update={"secret_key": SecretStr(kept_secret(settings.data_dir / "secret-key"))})
+
+
+def present_sealer(settings: Settings) -> Sealer | None:
+    """What opens the stored secrets; None where no key was given, and none was generated yet."""
+    if settings.secret_key is None and not (settings.data_dir / "secret-key").exists():
+        return None
+    return Sealer(secrets=with_kept_secret(settings).secret_keys())
 
 
 def make_container(settings: Settings, *, database_url: str) -> Container:
@@ -150,6 +194,15 @@ def prepare_embedded(settings: Settings, *, superuser_url: str) -> DatabaseUrls:
     return urls(superuser_url=superuser_url, data_dir=settings.data_dir)
 
 
+def embedded_urls(settings: Settings) -> DatabaseUrls | None:
+    """How to reach the embedded database, if it runs and was used before. Starts and makes nothing."""
+    passwords = ("database-owner-password", "database-app-password")
+    running = embedded_server(settings).running_url()
+    if running is None or not all((settings.data_dir / name).exists() for name in passwords):
+        return None
+    return urls(superuser_url=running, data_dir=settings.data_dir)
+
+
 def migrate_database(found: DatabaseUrls) -> None:
     """Makes roles and runs migrations. Raises WrongRole and MigrationFailed."""
     migrate_in_child(owner_url=found.owner, application_url=found.application)
@@ -157,13 +210,4 @@ def migrate_database(found: DatabaseUrls) -> None:
 
 async def load_signing_keys(container: Container) -> None:
     """Reads the keys that sign access tokens; the first process makes the first one. Raises Unsealable."""
-    store, sealer = container.signing_keys(), container.sealer()
-    if not await store.all():
-        key = SigningKey.generate()
-        await store.add_first(
-            kid=key.kid,
-            public_jwk=json.dumps(key.public_jwk()),
-            sealed_private_jwk=sealer.seal(key.private_jwk()),
-            at=container.clock().now(),
-        )
-    container.access_tokens().use([SigningKey.read(sealer.open(sealed)) for _, _, sealed, _ in await store.all()])
+    await container.key_ring().load()

@@ -12,6 +12,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from entrypoints.background import jobs, working
 from entrypoints.container import Container, load_signing_keys
 from entrypoints.rest import documentation, health
 from entrypoints.rest.errors import add_handlers
@@ -73,7 +74,8 @@ def make_app(container: Container, *, on_start: Started | None = None) -> ASGIAp
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
-            yield
+            async with working(jobs(container)):
+                yield
         finally:
             await database.close()
 

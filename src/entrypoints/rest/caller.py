@@ -210,12 +210,16 @@ def _surrogates(value: Any, pointer: str = "") -> Iterator[str]:
 
 def authenticated(request: Request) -> Actor:
     """The caller that the bearer token names. Raises TokenInvalid."""
+    return container_of(request).auth_use_cases().actor_of(_bearer(request))
+
+
+def _bearer(request: Request) -> str:
     for name, value in request.scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 raise TokenInvalid
-            return container_of(request).auth_use_cases().actor_of(token.strip())
+            return str(token.strip())
     raise TokenInvalid
 
 
