@@ -8,6 +8,7 @@ from core.auth.read_models import SignedIn
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, Role, Visitor
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
@@ -16,6 +17,7 @@ from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
 from tests.fakes.tokens import ReadableRefreshTokens, RememberedAccessTokens
@@ -60,6 +62,15 @@ class Office:
             access_tokens=RememberedAccessTokens(),
             refresh_tokens=ReadableRefreshTokens(),
             registration=registration,
+            **both,
+        )
+
+        self.remains = InMemoryRemains(self.world.store)
+        self.purging = PurgeUseCases(remains=self.remains, clock=self.clock)
+        self.operator = OperatorUseCases(
+            unit_of_work=lambda: InMemoryOperatorUnitOfWork(self.world.store),
+            passwords=self.passwords,
+            addresses=PlainEmailAddresses(),
             **both,
         )
 

@@ -42,16 +42,16 @@ def restore(file: File) -> None:
         _refuse_without_owner(urls)
         made = restore_from(owner_url=urls.owner, application_url=urls.application, path=file)
         print(
-            f"flowtrack: {made.rows} rows of {len(made.tables)} tables were restored, as of {made.made_at:%Y-%m-%d %H:%M} "
-            "UTC",
+            f"flowtrack: {made.rows} rows of {len(made.tables)} tables were restored, "
+            f"as of {made.made_at:%Y-%m-%d %H:%M} UTC",
             flush=True,
         )
         opening = examine(urls.application, sealer=present_sealer(settings)).opening
     if opening is None or opening.closed:
         print(
-            "flowtrack: the stored secrets cannot be opened with the present secret key, and the server will not start: "
-            "set FLOWTRACK_SECRET_KEY, or FLOWTRACK_SECRET_KEY_PREVIOUS, to the key of the installation that was backed "
-            "up",
+            "flowtrack: the stored secrets cannot be opened with the present secret key, and the server will not "
+            "start: set FLOWTRACK_SECRET_KEY, or FLOWTRACK_SECRET_KEY_PREVIOUS, to the key of the installation that "
+            "was backed up",
             file=sys.stderr,
         )
 

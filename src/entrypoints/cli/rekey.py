@@ -13,7 +13,7 @@ from entrypoints.telemetry import configure_logging
 
 
 def rekey(
-    rotate_signing_key: Annotated[  # noqa: FBT002
+    rotate_signing_key: Annotated[
         bool, typer.Option("--rotate-signing-key", help="Also make a new key for access tokens.")
     ] = False,
 ) -> None:
@@ -33,8 +33,8 @@ def rekey(
             print(f"flowtrack: {done.column}: {done.anew} sealed anew, {done.already} had no need of it", flush=True)
     if settings.secret_key_previous is not None:
         print(
-            "flowtrack: FLOWTRACK_SECRET_KEY_PREVIOUS can be left out once every server has worked with the new key for "
-            f"{IDLE.days} days. Sooner, devices that have not been used since have to sign in again.",
+            "flowtrack: FLOWTRACK_SECRET_KEY_PREVIOUS can be left out once every server has worked with the new key "
+            f"for {IDLE.days} days. Sooner, devices that have not been used since have to sign in again.",
             flush=True,
         )
 

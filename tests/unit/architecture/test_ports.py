@@ -9,6 +9,8 @@ from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -22,6 +24,7 @@ from adapters.system.ids import UuidV7Ids
 from core.auth import ports as auth
 from core.companies import ports as companies
 from core.kernel import ports as kernel
+from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
@@ -31,6 +34,7 @@ from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWo
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTasks, InMemoryTaskUnitOfWork
@@ -54,6 +58,8 @@ ADAPTERS = [
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
+    (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
+    (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
@@ -74,7 +80,7 @@ class TestAdapters:
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, kernel, projects, realtime, tasks)
+            for module in (auth, companies, kernel, operations, projects, realtime, tasks)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

@@ -25,7 +25,7 @@ from core.auth.errors import (
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
-from core.kernel.actor import Visitor
+from core.kernel.actor import System, Visitor
 from core.kernel.errors import (
     FieldReadOnly,
     Forbidden,
@@ -37,6 +37,8 @@ from core.kernel.errors import (
 )
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import CursorInvalid
+from core.operations.errors import AccountNotFound
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
 from core.projects.model import ProjectChanges
 from core.projects.use_cases.projects import ProjectUseCases
@@ -52,11 +54,21 @@ from tests.contracts.steps import a_key
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
-USE_CASES = (AuthUseCases, BoardUseCases, CompanyUseCases, EventUseCases, ProjectUseCases, TaskUseCases)
+USE_CASES = (
+    AuthUseCases,
+    BoardUseCases,
+    CompanyUseCases,
+    EventUseCases,
+    OperatorUseCases,
+    ProjectUseCases,
+    PurgeUseCases,
+    TaskUseCases,
+)
 
 RAISED_OUTSIDE = {
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
+    ("OperatorUseCases.create_company", EmailTaken): "only if the owner registers at the same moment",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -471,6 +483,34 @@ async def _(office: Office) -> Awaitable[object]:
         return office.auth.actor_of("nonsense")
 
     return ask()
+
+
+# What the operator does
+
+
+def a_company(office: Office, **given: Any) -> Awaitable[object]:
+    fields = {"name": "Acme", "owner": "ann@example.com", "owner_name": None, "temporary_password": PASSWORD, **given}
+    return office.operator.create_company(System(), **fields)
+
+
+@refuses(OperatorUseCases.create_company, EmailInvalid)
+async def _(office: Office) -> Awaitable[object]:
+    return a_company(office, owner="nowhere")
+
+
+@refuses(OperatorUseCases.create_company, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return a_company(office, name="   ")
+
+
+@refuses(OperatorUseCases.reset_password, EmailInvalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.operator.reset_password(System(), "nowhere", temporary_password=PASSWORD)
+
+
+@refuses(OperatorUseCases.reset_password, AccountNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.operator.reset_password(System(), "nobody@example.com", temporary_password=PASSWORD)
 
 
 class TestRefusals:
