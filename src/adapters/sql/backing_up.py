@@ -120,8 +120,8 @@ def copied(connection: psycopg.Connection[Any], table: TableColumns) -> Iterator
 
 
 def told(error: psycopg.Error) -> str:
-    """What PostgreSQL says without its details, which may quote rows."""
-    return error.diag.message_primary or str(error).strip() or type(error).__name__
+    """What PostgreSQL says, on one line, without its details, which may quote rows."""
+    return " ".join((error.diag.message_primary or str(error) or type(error).__name__).split())
 
 
 def _written(connection: psycopg.Connection[Any], path: Path) -> Manifest:

@@ -34,7 +34,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json/--no-json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Checks every setting and what it names, and prints for each what mends it. Starts, makes and changes nothing.
 
