@@ -80,13 +80,7 @@ class PublicRoute(APIRoute):
     async def _answer(self, request: Request) -> Response:
         scope = request.scope
         if self.needs_caller:
-            try:
-                scope["flowtrack.actor"] = authenticated(request)
-            except TokenInvalid:
-                # Another process may have begun to sign with a new key.
-                if not await container_of(request).key_ring().learns_of(_bearer(request)):
-                    raise
-                scope["flowtrack.actor"] = authenticated(request)
+            scope["flowtrack.actor"] = await signed_in_caller(request)
         length, media_type, accepts = 0, "", []
         for name, value in scope["headers"]:
             if name == b"accept":
@@ -212,6 +206,18 @@ def _surrogates(value: Any, pointer: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for place, each in enumerate(value):
             yield from _surrogates(each, f"{pointer}/{place}")
+
+
+async def signed_in_caller(request: Request) -> Actor:
+    """The caller that the bearer token names, also where another process signed it with a key that is new to this one.
+    Raises TokenInvalid.
+    """
+    try:
+        return authenticated(request)
+    except TokenInvalid:
+        if not await container_of(request).key_ring().learns_of(_bearer(request)):
+            raise
+        return authenticated(request)
 
 
 def authenticated(request: Request) -> Actor:

@@ -16,7 +16,7 @@ from core.kernel.actor import Role
 from core.users.model import UserKind
 from core.users.read_models import UserView
 from entrypoints.rest import answers
-from entrypoints.rest.caller import PublicRoute, SignedInRoute, authenticated, caller, container_of, visitor
+from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, signed_in_caller, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text
@@ -227,7 +227,7 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
 )
 async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] = None) -> Response:
     try:
-        actor = authenticated(request)
+        actor = await signed_in_caller(request)
     except TokenInvalid:
         actor = None
     token = _cookie(request) if actor is None else None
