@@ -94,11 +94,12 @@ create table task_keys (
   number integer not null,
   task_id uuid not null,
   primary key (company_id, project_id, number),
-  constraint task_keys_project_fk foreign key (company_id, project_id) references projects (company_id, id)
-    on delete cascade,
   constraint task_keys_task_fk foreign key (company_id, task_id) references tasks (company_id, id) on delete cascade
 );
 create index task_keys_of_task on task_keys (company_id, task_id);
+
+-- A key outlives its project: it is never given again, and what moved away in time goes on being found by it.
+alter table project_keys drop constraint project_keys_project_fk;
 
 alter table tasks add column cycle_id uuid;
 alter table tasks add constraint tasks_cycle_fk foreign key (company_id, project_id, cycle_id)
@@ -177,6 +178,22 @@ COMPANIES_OF_SESSION_BEFORE = COMPANIES_OF_SESSION.replace(" and u.accepted_at i
 DOORS = {"invitations": ("select", "update"), "companies": ("delete",)}
 
 
+# The log is only ever added to, but for that of a company whose time to come back is over.
+ERASED = "exists (select from companies c where c.id = events.company_id and c.deleted_at < now() - interval '30 days')"
+
+# Keys that outlived their projects: to the revision before they would refer to nothing.
+KEYS_BEFORE = """
+alter table project_keys no force row level security;
+alter table projects no force row level security;
+delete from project_keys k
+ where not exists (select from projects p where p.company_id = k.company_id and p.id = k.project_id);
+alter table project_keys add constraint project_keys_project_fk foreign key (company_id, project_id)
+  references projects (company_id, id) on delete cascade;
+alter table projects force row level security;
+alter table project_keys force row level security;
+"""
+
+
 def _remake(function: str, signature: str, *, drop: bool) -> None:
     if drop:
         op.execute(f"drop function {signature}")
@@ -210,14 +227,20 @@ def upgrade() -> None:
         protect(table)
     for table, verbs in DOORS.items():
         open_door(table, verbs=verbs)
-    op.execute(f"grant delete on accounts, login_sessions to {upkeep_role()}")
+    for verb in ("select", "delete"):
+        op.execute(f"create policy upkeep_{verb} on events for {verb} to {upkeep_role()} using ({ERASED})")
+    op.execute(f"grant select, delete on events to {upkeep_role()}")
+    op.execute(f"grant delete on accounts, login_sessions, signing_keys to {upkeep_role()}")
     _functions(OPEN_COMPANY, COMPANIES_OF_SESSION)
 
 
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     _functions(OPEN_COMPANY_BEFORE, COMPANIES_OF_SESSION_BEFORE)
-    op.execute(f"revoke delete on accounts, login_sessions from {upkeep_role()}")
+    op.execute(f"revoke delete on accounts, login_sessions, signing_keys from {upkeep_role()}")
+    op.execute(f"revoke select, delete on events from {upkeep_role()}")
+    for verb in ("select", "delete"):
+        op.execute(f"drop policy upkeep_{verb} on events")
     for table, verbs in DOORS.items():
         for verb in verbs:
             op.execute(f"drop policy upkeep_{verb} on {table}")
@@ -225,6 +248,7 @@ def downgrade() -> None:
     op.execute("drop index idempotency_keys_old, tasks_deleted, tasks_of_cycle")
     op.execute("alter table tasks drop column cycle_id")
     op.execute("drop table task_keys, cycles, invitations")
+    op.execute(KEYS_BEFORE)
     op.execute("alter table users drop constraint users_email_check")
     # A service user has no address, and there were none before.
     op.execute("alter table users no force row level security")

@@ -4,7 +4,6 @@ It is never wired into routes: `request.app.state.container` is asked, in one fu
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -14,8 +13,9 @@ from pathlib import Path
 from dependency_injector import containers, providers
 from pydantic import SecretStr
 
-from adapters.crypto.access_tokens import JwtAccessTokens, SigningKey
+from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
@@ -23,6 +23,7 @@ from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
+from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
@@ -31,13 +32,18 @@ from adapters.prometheus.sharing import shared_folder
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.redis.store import RedisStore
+from adapters.sql.archive import ArchiveRefused
+from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import Database
+from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.operating import SqlOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
-from adapters.sql.preflight import NotReady, check_database
+from adapters.sql.preflight import NotReady, check_database, newest_revision
+from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -51,7 +57,9 @@ from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
-from adapters.sql.roles import WrongRole
+from adapters.sql.restoring import RestoreRefused, restore
+from adapters.sql.roles import ISOLATION, WrongRole
+from adapters.sql.sealed import reseal
 from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -65,6 +73,7 @@ from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
@@ -79,8 +88,13 @@ from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
 __all__ = [
+    "ISOLATION",
     "AlreadyHeld",
+    "ArchiveRefused",
+    "BackupFailed",
     "Container",
+    "DatabaseAwayNow",
+    "DatabaseFacts",
     "DatabaseUrls",
     "EmbeddedPostgres",
     "EmbeddedPostgresFailed",
@@ -88,18 +102,29 @@ __all__ = [
     "Metrics",
     "MigrationFailed",
     "NotReady",
+    "OwnerFacts",
+    "RestoreRefused",
     "Unsealable",
     "WrongRole",
+    "back_up",
     "check_database",
     "embedded_server",
+    "embedded_urls",
+    "examine",
+    "examine_owner",
     "exclusive",
     "keep_secret",
     "load_signing_keys",
     "make_container",
     "migrate_database",
+    "newest_revision",
     "prepare_embedded",
     "shared_counts",
     "shared_folder",
+    "present_sealer",
+    "refuse_missing_binaries",
+    "reseal",
+    "restore",
 ]
 
 
@@ -133,7 +158,7 @@ class Container(containers.DeclarativeContainer):
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
-    cursor_key = providers.Singleton(Sealer.key_for, sealer, "flowtrack list cursors")
+    cursor_keys = providers.Singleton(Sealer.keys_for, sealer, "flowtrack list cursors")
 
     redis = providers.Singleton(_redis_store, settings.provided.redis_url)
     rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
@@ -148,6 +173,7 @@ class Container(containers.DeclarativeContainer):
         observer=metrics,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
+    key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
     once_ledger = providers.Factory(SqlOnceLedger, database)
     session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
@@ -258,12 +284,31 @@ class Container(containers.DeclarativeContainer):
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
+    remains = providers.Factory(SqlRemains, database)
+    operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
+    purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
+    operator_use_cases = providers.Singleton(
+        OperatorUseCases,
+        unit_of_work=operator_unit_of_work.provider,
+        passwords=passwords,
+        addresses=addresses,
+        clock=clock,
+        ids=ids,
+    )
+
 
 def with_kept_secret(settings: Settings) -> Settings:
     """The settings with a secret key: the given one, else one that is generated and kept in the data folder."""
     if settings.secret_key is not None:
         return settings
     return settings.model_copy(update={"secret_key": SecretStr(kept_secret(settings.data_dir / "secret-key"))})
+
+
+def present_sealer(settings: Settings) -> Sealer | None:
+    """What opens the stored secrets; None where no key was given, and none was generated yet."""
+    if settings.secret_key is None and not (settings.data_dir / "secret-key").exists():
+        return None
+    return Sealer(secrets=with_kept_secret(settings).secret_keys())
 
 
 def make_container(
@@ -310,6 +355,15 @@ def prepare_embedded(settings: Settings, *, superuser_url: str) -> DatabaseUrls:
     return urls(superuser_url=superuser_url, data_dir=settings.data_dir)
 
 
+def embedded_urls(settings: Settings) -> DatabaseUrls | None:
+    """How to reach the embedded database, if it runs and was used before. Starts and makes nothing."""
+    passwords = ("database-owner-password", "database-app-password")
+    running = embedded_server(settings).running_url()
+    if running is None or not all((settings.data_dir / name).exists() for name in passwords):
+        return None
+    return urls(superuser_url=running, data_dir=settings.data_dir)
+
+
 def migrate_database(found: DatabaseUrls) -> None:
     """Makes roles and runs migrations. Raises WrongRole and MigrationFailed."""
     migrate_in_child(owner_url=found.owner, application_url=found.application)
@@ -332,13 +386,4 @@ async def shared_counts(container: Container) -> AsyncIterator[None]:
 
 async def load_signing_keys(container: Container) -> None:
     """Reads the keys that sign access tokens; the first process makes the first one. Raises Unsealable."""
-    store, sealer = container.signing_keys(), container.sealer()
-    if not await store.all():
-        key = SigningKey.generate()
-        await store.add_first(
-            kid=key.kid,
-            public_jwk=json.dumps(key.public_jwk()),
-            sealed_private_jwk=sealer.seal(key.private_jwk()),
-            at=container.clock().now(),
-        )
-    container.access_tokens().use([SigningKey.read(sealer.open(sealed)) for _, _, sealed, _ in await store.all()])
+    await container.key_ring().load()

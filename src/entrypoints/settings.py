@@ -1,6 +1,7 @@
 """The only reader of the environment: every setting, its default, and what is refused."""
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -37,6 +39,8 @@ class Registration(StrEnum):
 class SettingsRefused(Exception):
     """A setting is missing or wrong. The message names it and says how to mend it, and never holds its value."""
 
+
+SECRET_LENGTH = 32
 
 _PREFIX = "FLOWTRACK_"
 _OF_TESTS = "FLOWTRACK_TEST_"
@@ -226,24 +230,27 @@ class Settings(BaseSettings):
 
     def refuse_unsafe(self) -> None:
         """Raises SettingsRefused for what must not be in production, with the setting that mends it."""
+        for refusal in self.unsafe():
+            raise SettingsRefused(refusal)
+
+    def unsafe(self) -> Iterator[str]:
+        """All that must not be in production."""
         if self.environment is not Environment.PRODUCTION:
             return
         if self.secret_key is None:
-            raise SettingsRefused(
+            yield (
                 "FLOWTRACK_SECRET_KEY is missing, and in production none is generated. Make one with "
                 "`openssl rand -base64 48` and keep it: stored secrets cannot be opened without it."
             )
-        if len(self.secret_key.get_secret_value()) < 32:
-            raise SettingsRefused("FLOWTRACK_SECRET_KEY needs 32 characters; `openssl rand -base64 48` makes one.")
+        elif len(self.secret_key.get_secret_value()) < SECRET_LENGTH:
+            yield "FLOWTRACK_SECRET_KEY needs 32 characters; `openssl rand -base64 48` makes one."
         if self.is_embedded and not self.allow_embedded:
-            raise SettingsRefused(
+            yield (
                 "FLOWTRACK_DATABASE_URL is missing. In production name a PostgreSQL 15 to 18, or set "
                 "FLOWTRACK_ALLOW_EMBEDDED=true to use the embedded one."
             )
         if not self.is_https:
-            raise SettingsRefused(
-                "FLOWTRACK_PUBLIC_URL must begin with https:// in production: cookies are bound to it."
-            )
+            yield "FLOWTRACK_PUBLIC_URL must begin with https:// in production: cookies are bound to it."
 
 
 class _Variables(PydanticBaseSettingsSource):
@@ -285,6 +292,16 @@ class _Variables(PydanticBaseSettingsSource):
                 raise SettingsRefused(f"{_PREFIX}{secret} and {name} are both set; leave one of them out.")
             values[secret.lower()] = _content(name, Path(path))
         return values
+
+
+def secret_files() -> dict[str, Path]:
+    """The files that FLOWTRACK_X_FILE variables name, by variable. Raises OSError and ValueError for a bad `.env`."""
+    named = {f"{_PREFIX}{secret}_FILE" for secret in _SECRETS}
+    found: dict[str, Path] = {}
+    for source in (DotEnvSettingsSource(Settings), EnvSettingsSource(Settings)):
+        given = {name.upper(): value for name, value in source.env_vars.items() if value}
+        found |= {name: Path(path) for name, path in given.items() if name in named and path}
+    return found
 
 
 def _content(variable: str, path: Path) -> str:

@@ -14,6 +14,7 @@ from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.actor import Actor, Role, Visitor
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -29,6 +30,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
+from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
 from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
@@ -109,6 +111,15 @@ class Office:
             passwords=self.passwords,
             guessing=guessing,
             clock=self.clock,
+        )
+
+        self.remains = InMemoryRemains(self.world.store)
+        self.purging = PurgeUseCases(remains=self.remains, clock=self.clock)
+        self.operator = OperatorUseCases(
+            unit_of_work=lambda: InMemoryOperatorUnitOfWork(self.world.store),
+            passwords=self.passwords,
+            addresses=PlainEmailAddresses(),
+            **both,
         )
 
     @staticmethod

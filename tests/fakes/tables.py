@@ -12,6 +12,7 @@ import msgspec
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
+from core.kernel.actor import Via
 from core.kernel.errors import Conflict
 from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
@@ -221,7 +222,15 @@ class Tables:
             companies={company_id: tables.copy() for company_id, tables in self.companies.items()},
         )
 
-    def found(self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime) -> int:
+    def found(
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        via: Via = Via.SESSION,
+    ) -> int:
         """Opens a company; a code that is taken gets a suffix. Returns its sequence."""
         if company.id in self.companies:
             raise Conflict("there is such a company")
@@ -230,6 +239,6 @@ class Tables:
         while company.code in codes:
             company.code = f"{stem}-{next(suffixes)}"
         tables = CompanyTables(company=replace(company), people={owner.id: Person(user=replace(owner))})
-        tables.append(list(facts()), actor_id=owner.id, via="session", at=at)
+        tables.append(list(facts()), actor_id=owner.id if via is Via.SESSION else None, via=str(via), at=at)
         self.companies[company.id] = tables
         return tables.last_seq

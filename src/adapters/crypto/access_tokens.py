@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from joserfc import jwt
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, OKPKey
+from joserfc.jws import extract_compact
 
 from core.auth.errors import TokenInvalid
 from core.auth.model import ACCESS_LIFE
@@ -43,6 +44,11 @@ class SigningKey:
     def read(private_jwk: bytes) -> "SigningKey":
         return SigningKey(OKPKey.import_key(json.loads(private_jwk)))
 
+    @staticmethod
+    def read_public(public_jwk: str) -> "SigningKey":
+        """A key that was retired: it verifies and no longer signs."""
+        return SigningKey(OKPKey.import_key(json.loads(public_jwk)))
+
     def public_jwk(self) -> dict[str, Any]:
         """What the JWKS shows."""
         return {**self.key.as_dict(private=False), "alg": "EdDSA"}
@@ -53,7 +59,7 @@ class SigningKey:
 
 
 class JwtAccessTokens:
-    """Signs with the newest key; verifies with any of them.
+    """Signs with the first key; verifies with any of them.
 
     A token that was verified is remembered until it expires, since checking a signature costs as much as answering.
     That its login session is still open is not remembered: the database says so in every request.
@@ -66,10 +72,23 @@ class JwtAccessTokens:
         self._remembered: OrderedDict[str, tuple[Claims, float]] = OrderedDict()
 
     def use(self, keys: Sequence[SigningKey]) -> None:
-        """Takes the keys, the newest first."""
+        """Takes the keys, the one that signs first."""
+        if [key.kid for key in keys] == [key.kid for key in self._keys]:
+            return
         self._keys = keys
         self._key_set = KeySet([key.key for key in keys])
         self._remembered.clear()
+
+    def lacks_key_of(self, token: str) -> bool:
+        """Whether a token names a key that is not among ours; whether it is worth anything, nobody has looked yet."""
+        if len(token) > _LONGEST or not token.isascii():
+            return False
+        try:
+            header = extract_compact(token.encode()).protected
+            named, kind = header.get("kid"), header.get("typ")
+        except (JoseError, ValueError, TypeError, AttributeError):
+            return False
+        return isinstance(named, str) and kind == _TYPE and all(named != key.kid for key in self._keys)
 
     def jwks(self) -> dict[str, Any]:
         """The public halves."""

@@ -18,10 +18,9 @@ class Sealer:
 
     def __init__(self, *, secrets: tuple[str, ...]) -> None:
         """The present secret first, then those that it replaced."""
-        self._secret = secrets[0]
-        self._box = MultiFernet(
-            [Fernet(base64.urlsafe_b64encode(_derive(given, b"flowtrack sealing"))) for given in secrets]
-        )
+        self._secrets = secrets
+        boxes = [Fernet(base64.urlsafe_b64encode(_derive(given, b"flowtrack sealing"))) for given in secrets]
+        self._present, self._box = boxes[0], MultiFernet(boxes)
 
     def seal(self, secret: bytes) -> bytes:
         return self._box.encrypt(secret)
@@ -36,9 +35,21 @@ class Sealer:
                 "with, or FLOWTRACK_SECRET_KEY_PREVIOUS must name it."
             ) from error
 
+    def is_present(self, sealed: bytes) -> bool:
+        """Whether the present secret opens it, so that it need not be sealed anew."""
+        try:
+            self._present.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
+
     def key_for(self, purpose: str) -> bytes:
         """32 bytes for one purpose, the same on every process and after every start."""
-        return _derive(self._secret, purpose.encode())
+        return self.keys_for(purpose)[0]
+
+    def keys_for(self, purpose: str) -> tuple[bytes, ...]:
+        """The key to make something with, and after it those that what was made before is still accepted with."""
+        return tuple(_derive(given, purpose.encode()) for given in self._secrets)
 
 
 def _derive(secret: str, purpose: bytes) -> bytes:

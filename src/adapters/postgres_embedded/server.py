@@ -74,9 +74,25 @@ class EmbeddedPostgres:
         with _explaining(place):
             return Postmaster.of(cluster=place.cluster) is not None
 
+    def running_url(self) -> str | None:
+        """The URL of the running server's superuser, password included; None if no server runs. Starts nothing.
+        Raises EmbeddedPostgresFailed.
+        """
+        place = self._place
+        with _explaining(place):
+            running = Postmaster.of(cluster=place.cluster)
+            if running is None or running.sockets is None:
+                return None
+            return _url(password_of(place=place), running.sockets)
+
     @property
     def _place(self) -> Place:
         return Place(folder=self.folder)
+
+
+def _url(password: str, sockets: Path) -> str:
+    host = quote(str(sockets), safe="")
+    return f"postgresql://{SUPERUSER}:{quote(password, safe='')}@/postgres?host={host}&port={PORT}"
 
 
 @contextlib.contextmanager
@@ -123,7 +139,7 @@ def _wait_for(lock: int, *, place: Place) -> None:
 
 def _serve(*, place: Place, account: Account | None, commands: Commands) -> str:
     """Brings the server to where it answers, whatever it does now: nothing, start, recover or stop."""
-    password = quote(password_of(place=place), safe="")
+    password = password_of(place=place)
     deadline = time.monotonic() + _PATIENCE
     while True:
         running = Postmaster.of(cluster=place.cluster)
@@ -132,8 +148,7 @@ def _serve(*, place: Place, account: Account | None, commands: Commands) -> str:
             running = Postmaster.of(cluster=place.cluster)
         reason = "it has opened no socket yet"
         if running is not None and running.sockets is not None:
-            host = quote(str(running.sockets), safe="")
-            url = f"postgresql://{SUPERUSER}:{password}@/postgres?host={host}&port={PORT}"
+            url = _url(password, running.sockets)
             try:
                 psycopg.connect(url, connect_timeout=10).close()
             except psycopg.OperationalError as error:

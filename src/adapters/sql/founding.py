@@ -40,7 +40,13 @@ _ADD_SEQUENCE = Statement(insert(event_sequences).values(last_seq=0))
 
 
 async def found(
-    connection: Connection, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    connection: Connection,
+    company: Company,
+    owner: User,
+    facts: Callable[[], tuple[Fact, ...]],
+    *,
+    at: datetime,
+    via: Via = Via.SESSION,
 ) -> int:
     """Writes a company, its first owner and the beginning of its log, as the application role; returns its sequence.
 
@@ -57,7 +63,7 @@ async def found(
         connection,
         Asked(ADD_USER, added_values(owner)),
         Asked(_ADD_SEQUENCE, {}),
-        event_log.append(happened, actor_id=owner.id, via=str(Via.SESSION), at=at),
+        event_log.append(happened, actor_id=owner.id if via is Via.SESSION else None, via=str(via), at=at),
         Asked(ENTER, {"company": before[0] if before and before[0] else ""}),
     )
     return len(happened)

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 import adapters.sql.tables.identity
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
+from adapters.sql.backing_up import BACKING_UP, WITHOUT_BACKUP
 from adapters.sql.preflight import newest_revision
 from adapters.sql.roles import UPKEEP, make_roles
 from adapters.sql.tenancy import metadata
@@ -32,10 +33,13 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
         connection.exec_driver_sql("select pg_advisory_lock(7163298415)")
         connection.commit()
         settings = config(connection, application_role=application_role)
-        if revision != "head" and not revision.startswith("+"):
+        present = _present(connection)
+        if revision in ("base", "-1") or (revision.isdigit() and present is not None and revision < present):
             command.downgrade(settings, revision)
-        elif revision != "head" or not _is_newer(connection):
+        elif revision != "head" or present is None or present <= newest_revision():
+            # Else a later release has migrated the database: this one does not know its revision.
             command.upgrade(settings, revision)
+        let_the_owner_read(connection)
         # The server looks at it before it starts.
         role = connection.dialect.identifier_preparer.quote(application_role)
         connection.exec_driver_sql(f"grant select on alembic_version to {role}")
@@ -43,11 +47,23 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
     engine.dispose()
 
 
-def _is_newer(connection: Connection) -> bool:
-    """Whether a later release has migrated the database: this one does not know its revision."""
+def _present(connection: Connection) -> str | None:
     present = MigrationContext.configure(connection).get_current_revision()
     connection.commit()
-    return present is not None and present > newest_revision()
+    return present
+
+
+def let_the_owner_read(connection: Connection) -> None:
+    """Lets the owner of each walled table read all of it, once it says in a transaction that it makes a backup.
+
+    Forced row-level security shows the owner nothing, and a backup of nothing would look like one. Here and not in the
+    migrations, so that no table can be forgotten.
+    """
+    connection.exec_driver_sql("set local lock_timeout = '5s'")
+    for (table,) in connection.exec_driver_sql(WITHOUT_BACKUP).fetchall():
+        connection.exec_driver_sql(f"drop policy if exists backup on {table}")
+        connection.exec_driver_sql(f"create policy backup on {table} for select to current_user using ({BACKING_UP})")
+    connection.commit()
 
 
 def config(connection: Connection, *, application_role: str) -> Config:

@@ -49,7 +49,7 @@ def check_database(url: str) -> None:
             refuse_wrong_role(*found)
             if connection.info.server_version < 150000:
                 raise NotReady("The database is PostgreSQL older than 15; FlowTrack works with 15 to 18.")
-            present = _revision(connection)
+            present = present_revision(connection)
             isolation = connection.execute("show default_transaction_isolation").fetchone()
     except psycopg.Error as error:
         raise NotReady(f"The database that FLOWTRACK_DATABASE_URL names cannot be worked with: {error}") from error
@@ -81,7 +81,8 @@ def newest_revision() -> str:
     )
 
 
-def _revision(connection: psycopg.Connection[Any]) -> str | None:
+def present_revision(connection: psycopg.Connection[Any]) -> str | None:
+    """The revision that the database is at; None if it was never migrated."""
     table = connection.execute("select to_regclass('public.alembic_version')").fetchone()
     if table is None or table[0] is None:
         return None

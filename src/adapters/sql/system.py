@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+from adapters.crypto.key_ring import StoredKey
 from adapters.sql import event_log
 from adapters.sql.connection import COMMIT, Connection, Database, execute, opened, opening
 from adapters.sql.founding import ENTER, found
@@ -135,8 +136,11 @@ _LOCK_KEYS = Statement.plain("select pg_advisory_xact_lock(7163298416)")
 _ADD_KEY = Statement.plain("""
 insert into signing_keys (kid, public_jwk, sealed_private_jwk, created_at)
 select %(kid)s::text, %(public)s::text, %(private)s::bytea, %(at)s::timestamptz
- where not exists (select from signing_keys)
+ where not exists (select from signing_keys where retired_at is null)
 """)
+_RETIRE_KEYS = Statement.plain(
+    "update signing_keys set retired_at = %(at)s, sealed_private_jwk = '' where retired_at is null"
+)
 
 _SAVE_ACCOUNT = Statement.plain("""
 update accounts set name = %(name)s, password_hash = %(password_hash)s, claimed_at = %(claimed_at)s,
@@ -301,25 +305,35 @@ class SqlSigningKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def all(self) -> list[tuple[str, str, bytes, datetime | None]]:
-        """kid, public JWK, sealed private JWK, and when it was retired; the newest first."""
+    async def all(self) -> list[StoredKey]:
+        """The newest first."""
         connection = await self._database.begin_upkeep()
         try:
             (found,) = await execute(connection, Asked(_KEYS, {}))
-            return [(row[0], row[1], bytes(row[2]), row[3]) for row in found.rows()]
+            return [StoredKey(row[0], row[1], bytes(row[2]), row[3]) for row in found.rows()]
         finally:
             await self._database.end(connection)
 
-    async def add_first(self, *, kid: str, public_jwk: str, sealed_private_jwk: bytes, at: datetime) -> None:
-        """Adds a key unless there is one: of several processes that start at once, one wins."""
+    async def add_first(self, key: StoredKey, *, at: datetime) -> None:
+        """Adds a key unless there is one that signs: of several processes that start at once, one wins."""
+        await self._add(Asked(_ADD_KEY, _key_values(key, at)))
+
+    async def replace(self, key: StoredKey, *, at: datetime) -> None:
+        """Adds a key, and retires those that signed until now; their private halves are gone for good."""
+        await self._add(Asked(_RETIRE_KEYS, {"at": at}), Asked(_ADD_KEY, _key_values(key, at)))
+
+    async def _add(self, *asked: Asked) -> None:
         connection = await self._database.begin_upkeep()
         try:
-            values = {"kid": kid, "public": public_jwk, "private": sealed_private_jwk, "at": at}
             # Alone first, so that what follows sees the key of whoever was quicker.
             await execute(connection, Asked(_LOCK_KEYS, {}))
-            await execute(connection, Asked(_ADD_KEY, values), Asked(COMMIT, {}))
+            await execute(connection, *asked, Asked(COMMIT, {}))
         finally:
             await self._database.end(connection)
+
+
+def _key_values(key: StoredKey, at: datetime) -> dict[str, Any]:
+    return {"kid": key.kid, "public": key.public_jwk, "private": key.sealed_private_jwk, "at": at}
 
 
 def _account(row: Row | None) -> Account | None:

@@ -63,6 +63,11 @@ class Visitor:
     device: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class System:
+    """The installation itself: its operator at the command line, or its clock. It may do what it is asked to."""
+
+
 class ActorChanged(Exception):
     """The caller's role is no longer the one that the token hints at; `actor` is the caller as of now."""
 

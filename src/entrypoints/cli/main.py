@@ -4,8 +4,19 @@ import sys
 
 import typer
 
-from entrypoints.cli import demo, migrate, openapi, serve
-from entrypoints.container import AlreadyHeld, EmbeddedPostgresFailed, MigrationFailed, NotReady, Unsealable, WrongRole
+from core.kernel.errors import Refusal
+from entrypoints.cli import backup, demo, doctor, migrate, openapi, operating, rekey, serve
+from entrypoints.container import (
+    AlreadyHeld,
+    ArchiveRefused,
+    BackupFailed,
+    EmbeddedPostgresFailed,
+    MigrationFailed,
+    NotReady,
+    RestoreRefused,
+    Unsealable,
+    WrongRole,
+)
 from entrypoints.settings import SettingsRefused
 
 app = typer.Typer(
@@ -18,12 +29,22 @@ app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.command("demo")(demo.demo)
 app.command("openapi")(openapi.openapi)
+app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("rekey")(rekey.rekey)
+app.command("purge")(operating.purge)
+app.add_typer(operating.company)
+app.add_typer(operating.user)
 
 _MENDABLE = (
     AlreadyHeld,
+    ArchiveRefused,
+    BackupFailed,
     EmbeddedPostgresFailed,
     MigrationFailed,
     NotReady,
+    RestoreRefused,
     SettingsRefused,
     Unsealable,
     WrongRole,
@@ -36,6 +57,10 @@ def main() -> None:
         app()
     except _MENDABLE as refused:
         print(f"flowtrack: {refused}", file=sys.stderr)
+        sys.exit(2)
+    except Refusal as refused:
+        faults = "; ".join(f"{fault.pointer or fault.parameter}: {fault.detail}" for fault in refused.faults)
+        print(f"flowtrack: {refused.detail}{f' ({faults})' if faults else ''}", file=sys.stderr)
         sys.exit(2)
 
 

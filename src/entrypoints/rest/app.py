@@ -14,6 +14,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from entrypoints.background import jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health, metrics
 from entrypoints.rest.errors import add_handlers
@@ -126,7 +127,7 @@ def make_app(container: Container) -> ASGIApp:
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
-            async with shared_counts(container):
+            async with shared_counts(container), working(jobs(container)):
                 yield
             watching.cancel()
             with suppress(asyncio.CancelledError):

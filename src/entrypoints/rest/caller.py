@@ -95,7 +95,7 @@ class PublicRoute(APIRoute):
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                scope["flowtrack.actor"] = actor = authenticated(request)
+                scope["flowtrack.actor"] = actor = await signed_in_caller(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
@@ -244,14 +244,30 @@ def _surrogates(value: Any, pointer: str = "") -> Iterator[str]:
             yield from _surrogates(each, f"{pointer}/{place}")
 
 
+async def signed_in_caller(request: Request) -> Actor:
+    """The caller that the bearer token names, also where another process signed it with a key that is new to this one.
+    Raises TokenInvalid.
+    """
+    try:
+        return authenticated(request)
+    except TokenInvalid:
+        if not await container_of(request).key_ring().learns_of(_bearer(request)):
+            raise
+        return authenticated(request)
+
+
 def authenticated(request: Request) -> Actor:
     """The caller that the bearer token names. Raises TokenInvalid."""
+    return container_of(request).auth_use_cases().actor_of(_bearer(request))
+
+
+def _bearer(request: Request) -> str:
     for name, value in request.scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 raise TokenInvalid
-            return container_of(request).auth_use_cases().actor_of(token.strip())
+            return str(token.strip())
     raise TokenInvalid
 
 

@@ -34,7 +34,7 @@ def page_request(request: Request, *, limit: int, cursor: str | None, skip: int,
     if cursor is not None:
         if "skip" in request.query_params:
             raise CursorInvalid("cursor and skip exclude each other")
-        position = _opened(cursor, _key(request), _question(request))
+        position = _opened(cursor, _keys(request), _question(request))
     return PageRequest(limit=limit, position=position, skip=skip, include_total=include_total)
 
 
@@ -54,7 +54,7 @@ def listed(
     page, seq = answer
     headers = read_headers(seq, kept=kept)
     if page.next_position is not None:
-        cursor = _sealed(page.next_position, _key(request), _question(request))
+        cursor = _sealed(page.next_position, _keys(request)[0], _question(request))
         pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in ("cursor", "skip")]
         address = f"{request.scope['path']}?{urlencode([*pairs, ('cursor', cursor)])}"
         headers.append((b"link", f'<{address}>; rel="next"'.encode()))
@@ -63,8 +63,8 @@ def listed(
     return JsonResponse(write(page.items), headers=headers)
 
 
-def _key(request: Request) -> bytes:
-    return container_of(request).cursor_key()
+def _keys(request: Request) -> tuple[bytes, ...]:
+    return container_of(request).cursor_keys()
 
 
 def _question(request: Request) -> bytes:
@@ -81,12 +81,12 @@ def _sealed(position: tuple[str | int | None, str], key: bytes, question: bytes)
     return base64.urlsafe_b64encode(signature + body).decode().rstrip("=")
 
 
-def _opened(cursor: str, key: bytes, question: bytes) -> tuple[str | int | None, str]:
+def _opened(cursor: str, keys: tuple[bytes, ...], question: bytes) -> tuple[str | int | None, str]:
     try:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise CursorInvalid from error
     signature, body = raw[:16], raw[16:]
-    if not hmac.compare_digest(signature, hmac.digest(key, question + body, sha256)[:16]):
+    if not any(hmac.compare_digest(signature, hmac.digest(key, question + body, sha256)[:16]) for key in keys):
         raise CursorInvalid
     return msgspec.json.decode(body, type=tuple[str | int | None, str])

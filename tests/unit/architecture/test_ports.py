@@ -18,6 +18,8 @@ from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
+from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
@@ -41,6 +43,7 @@ from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.kernel import ports as kernel
+from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
@@ -60,6 +63,7 @@ from tests.fakes.members import (
     InMemoryMembers,
     InMemoryMemberUnitOfWork,
 )
+from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.people import (
     InMemoryAccounts,
@@ -112,6 +116,8 @@ ADAPTERS = [
     (tasks.Columns, SqlColumns, InMemoryColumns),
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
+    (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
+    (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
@@ -140,7 +146,7 @@ class TestAdapters:
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, cycles, kernel, projects, realtime, tasks, users)
+            for module in (auth, companies, cycles, kernel, operations, projects, realtime, tasks, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

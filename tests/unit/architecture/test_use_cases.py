@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.kernel.actor import Actor, Visitor
+from core.kernel.actor import Actor, System, Visitor
 from core.kernel.errors import Refusal, refusals_of
 from tests.unit.architecture.sources import modules
 
@@ -44,7 +44,7 @@ class TestUseCases:
     @pytest.mark.parametrize("verb", verbs(), ids=lambda verb: verb.__qualname__)
     def test_a_verb_takes_its_caller_first(self, verb: Callable[..., Any]) -> None:
         # A token is who calls, where nobody is signed in yet.
-        callers = (Actor, Actor | None, Visitor, str, str | None)
+        callers = (Actor, Actor | None, System, Visitor, str, str | None)
         first = list(inspect.signature(verb).parameters.values())[1]
         assert first.annotation in callers
 

@@ -29,7 +29,7 @@ from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
-from core.kernel.actor import Actor, Visitor
+from core.kernel.actor import Actor, System, Visitor
 from core.cycles.errors import (
     AnotherCycleActive,
     CycleActive,
@@ -61,6 +61,8 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.operations.errors import AccountNotFound
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.model import ProjectChanges
 from core.projects.ports import ProjectFilter
 from core.projects.use_cases.members import MemberUseCases
@@ -105,7 +107,9 @@ USE_CASES = (
     EventUseCases,
     InvitationUseCases,
     MemberUseCases,
+    OperatorUseCases,
     ProjectUseCases,
+    PurgeUseCases,
     SessionUseCases,
     TaskUseCases,
     UserUseCases,
@@ -120,6 +124,7 @@ RAISED_OUTSIDE = {
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
+    ("OperatorUseCases.create_company", EmailTaken): "only if the owner registers at the same moment",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
 
@@ -1115,6 +1120,32 @@ async def _(office: Office) -> Awaitable[object]:
 
 
 people_refusals.add_to(refuses)
+# What the operator does
+
+
+def a_company(office: Office, **given: Any) -> Awaitable[object]:
+    fields = {"name": "Acme", "owner": "ann@example.com", "owner_name": None, "temporary_password": PASSWORD, **given}
+    return office.operator.create_company(System(), **fields)
+
+
+@refuses(OperatorUseCases.create_company, EmailInvalid)
+async def _(office: Office) -> Awaitable[object]:
+    return a_company(office, owner="nowhere")
+
+
+@refuses(OperatorUseCases.create_company, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return a_company(office, name="   ")
+
+
+@refuses(OperatorUseCases.reset_password, EmailInvalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.operator.reset_password(System(), "nowhere", temporary_password=PASSWORD)
+
+
+@refuses(OperatorUseCases.reset_password, AccountNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.operator.reset_password(System(), "nobody@example.com", temporary_password=PASSWORD)
 
 
 class TestRefusals:

@@ -123,19 +123,14 @@ projects = TenantTable(
 )
 Index("projects_by_name", projects.c.company_id, projects.c.name, projects.c.id, postgresql_where=LIVING)
 
-# A key goes on resolving after its project got another, and is never given again.
+# A key goes on resolving after its project got another, and is never given again: it outlives the project, so that no
+# foreign key holds it.
 project_keys = TenantTable(
     "project_keys",
     metadata,
     company_column(),
     Column("key", Text, primary_key=True),
     Column("project_id", Uuid, nullable=False),
-    ForeignKeyConstraint(
-        ["company_id", "project_id"],
-        ["projects.company_id", "projects.id"],
-        name="project_keys_project_fk",
-        ondelete="CASCADE",
-    ),
 )
 
 project_members = TenantTable(
@@ -309,7 +304,7 @@ Index("tasks_on_board", tasks.c.company_id, tasks.c.column_id, tasks.c.rank, tas
 Index("tasks_of_cycle", tasks.c.company_id, tasks.c.cycle_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
 Index("tasks_deleted", tasks.c.company_id, tasks.c.deleted_at, postgresql_where=text("deleted_at IS NOT NULL"))
 
-# A task that moved to another project goes on being found by the number that it had.
+# A task that moved to another project goes on being found by the number that it had, also once that project is no more.
 task_keys = TenantTable(
     "task_keys",
     metadata,
@@ -317,12 +312,6 @@ task_keys = TenantTable(
     Column("project_id", Uuid, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("task_id", Uuid, nullable=False),
-    ForeignKeyConstraint(
-        ["company_id", "project_id"],
-        ["projects.company_id", "projects.id"],
-        name="task_keys_project_fk",
-        ondelete="CASCADE",
-    ),
     ForeignKeyConstraint(
         ["company_id", "task_id"],
         ["tasks.company_id", "tasks.id"],

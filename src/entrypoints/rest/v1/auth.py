@@ -15,7 +15,7 @@ from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registrati
 from core.kernel.actor import Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
 from entrypoints.rest import answers, device_cookie, refresh_cookie
-from entrypoints.rest.caller import PublicRoute, SignedInRoute, authenticated, caller, container_of, visitor
+from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, signed_in_caller, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text
@@ -207,7 +207,7 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
 )
 async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] = None) -> Response:
     try:
-        actor = authenticated(request)
+        actor = await signed_in_caller(request)
     except TokenInvalid:
         actor = None
     token = refresh_cookie.kept_token(request) if actor is None else None
@@ -234,7 +234,7 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
     ),
 )
 async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
-    actor = authenticated(request) if "authorization" in request.headers else None
+    actor = await signed_in_caller(request) if "authorization" in request.headers else None
     acceptance = Acceptance(token=given.token, password=given.password, name=given.name, username=given.username)
     accepting = container_of(request).acceptance_use_cases()
     done = await accepting.accept(visitor(request), acceptance, actor=actor)

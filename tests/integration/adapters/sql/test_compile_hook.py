@@ -15,6 +15,7 @@ from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
 from adapters.sql.readers import members as member_reader
+from adapters.sql import purging
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.statement import Statement
@@ -384,8 +385,22 @@ def test_only_a_list_that_skips_has_an_offset_and_its_limit_is_no_parameter() ->
 def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
     """But for the doors across companies, which work as the upkeep role, on what it has policies for and no more."""
     found = {name: found for name, statement in statements() if (found := holes(statement.text))}
-    doors = ("_BY_USERNAME", "_MEMBERSHIPS", "_MEMBERSHIP", "_NOTE_LOGIN")
-    assert set(found) == {f"adapters.sql.system.{name}" for name in doors}, found
+    doors = {
+        "system": ("_BY_USERNAME", "_MEMBERSHIPS", "_MEMBERSHIP", "_NOTE_LOGIN"),
+        "operating": ("_COMPANIES",),
+        "purging": ("_TO_ERASE", "_EVENTS", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "upkeep": ("_ALL",),
+    }
+    assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
+
+
+def test_what_the_purge_deletes_within_a_company_is_that_companys_by_its_own_words() -> None:
+    """What `TenantTable` renders would not show it deleted rows, so these are written by hand."""
+    within = (*purging._OF_COMPANY, *purging._emptying())
+    assert len(within) > 10
+    for name, statement in within:
+        predicates = statement.text.count(f" = {OWN}") + statement.text.count("t.company_id = projects.company_id")
+        assert len(RAW.findall(statement.text)) == predicates >= 2, name
 
 
 # Deleted rows exist for these statements alone, and each has its reason.
@@ -442,7 +457,14 @@ def test_a_write_to_companies_is_an_insert_and_nothing_else() -> None:
 RAW = re.compile(
     rf"\b(from|join|update|into)\s+({'|'.join(sorted(TENANT_TABLES, key=len, reverse=True))})\b", re.IGNORECASE
 )
-DOORS = {"system.py", "login_sessions.py"}  # the doors across companies; import-linter says who may use them
+DOORS = {
+    "system.py",
+    "login_sessions.py",
+    "people.py",
+    "operating.py",
+    "purging.py",
+    "upkeep.py",
+}  # the doors across companies; import-linter says who may use them
 
 
 def test_no_string_of_sql_names_a_tenant_table_outside_of_the_doors_across_companies() -> None:

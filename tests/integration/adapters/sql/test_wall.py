@@ -230,11 +230,15 @@ def test_a_secret_cannot_be_read_by_the_application(application: psycopg.Connect
 def test_a_transaction_of_upkeep_cannot_reach_what_people_work_on(
     application: psycopg.Connection[Any], superuser: psycopg.Connection[Any]
 ) -> None:
-    for table in ("projects", "tasks", "events", "idempotency_keys", "project_members", "board_columns"):
+    for table in ("projects", "tasks", "idempotency_keys", "project_members", "board_columns"):
         application.execute("set local role flowtrack_upkeep")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             application.execute(sql.SQL("select 1 from {}").format(sql.Identifier(table)))
         application.rollback()
+    # Of the log, no more than that of companies whose time to come back is over.
+    application.execute("set local role flowtrack_upkeep")
+    assert companies_in(application, "events") == set()
+    application.rollback()
 
 
 # Keys: they hold for the superuser too

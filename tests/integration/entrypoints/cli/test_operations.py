@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,47 +81,191 @@ def installation(folder: Path, *, cluster: str) -> Iterator[Installation]:
         server.stop()
 
 
-def test_what_was_dumped_is_found_again_in_another_server_and_old_rows_can_be_removed(tmp_path: Path) -> None:
-    with installation(tmp_path, cluster="old") as old:
-        with psycopg.connect(f"{old.superuser}/postgres?host={old.host}", autocommit=True) as connection:
+@contextmanager
+def prepared(folder: Path, *, cluster: str) -> Iterator[Installation]:
+    """An installation with the owner and an empty database, as the document's `restore` makes them."""
+    with installation(folder, cluster=cluster) as made:
+        with psycopg.connect(f"{made.superuser}/postgres?host={made.host}", autocommit=True) as connection:
             connection.execute("create role flowtrack_owner login createrole password 'owner pass'")
             connection.execute("create database flowtrack owner flowtrack_owner")
+        yield made
+
+
+def test_what_was_backed_up_is_found_again_in_another_server(tmp_path: Path) -> None:
+    with prepared(tmp_path, cluster="old") as old:
         with serving(tmp_path / "served", **old.settings) as server:
             server.start()
+            port = server.port
             token = server.register("ann@example.com")
             _, project, _ = server.ask("POST", "/api/v1/projects", {"name": "Kept"}, token=token)
             new = {"project_id": project["id"], "title": "Find me again"}
             _, task, _ = server.ask("POST", "/api/v1/tasks", new, token=token, Idempotency_Key="once")
+            # While the server works.
+            written = old.type("backup")
+            assert written.returncode == 0, written.stderr
+            assert "FLOWTRACK_SECRET_KEY is not in it" in written.stdout
             assert server.stop() == 0
         wall = [old.ask(query) for query in (FORCED, POLICIES, RIGHTS)]
         assert all(wall)
-
-        prepared = old.type("prepare", BACKUP_PASSWORD="it's for backups")
-        assert prepared.returncode == 0, prepared.stderr
-        refused = old.type("dump", BACKUP="postgresql://flowtrack_owner:owner%20pass@")
+        backup = tmp_path / "flowtrack.backup"
+        assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+        refused = subprocess.run(
+            ["pg_dump", old.url("flowtrack_owner", "owner pass"), "--file=dump"],
+            env={**clean_environment(), "PATH": f"{binaries()}:{os.environ['PATH']}"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert "row-level security" in refused.stderr
-        dumped = old.type("dump", BACKUP="postgresql://flowtrack_backup:it%27s%20for%20backups@")
-        assert dumped.returncode == 0, dumped.stderr
-
-        old.ask("update idempotency_keys set created_at = now() - interval '25 hours'")
-        assert old.type("tidy").stdout.split() == ["DELETE", "1", "DELETE", "0"]
-        old.ask("update login_sessions set revoked_at = now()")
-        assert old.type("tidy").stdout.split() == ["DELETE", "0", "DELETE", "1"]
 
     with installation(tmp_path, cluster="new") as new_one:
         restored = new_one.type("restore", OWNER_PASSWORD="owner pass")
-        assert restored.returncode == 0, restored.stderr
+        assert restored.returncode == 0, restored.stderr + restored.stdout
         assert [new_one.ask(query) for query in (FORCED, POLICIES, RIGHTS)] == wall
+        again = new_one.type("restore", OWNER_PASSWORD="owner pass")
+        assert (again.returncode == 0, "already exists" in again.stderr) == (False, True)
         with serving(tmp_path / "again", **new_one.settings) as server:
+            server.port = port  # a part of the address that tokens are for
             server.start()
-            credentials = {"email": "ann@example.com", "password": PASSWORD}
-            _, signed_in, _ = server.ask("POST", "/api/v1/auth/login", credentials)
-            status, found, _ = server.ask("GET", f"/api/v1/tasks/{task['id']}", token=signed_in["access_token"])
-            assert (status, found["title"]) == (200, "Find me again")
-            assert server.ask("POST", "/api/v1/tasks", new, token=signed_in["access_token"])[0] == 201
+            # The device of before is still signed in, and its repeated request is still known.
+            status, found, headers = server.ask("GET", f"/api/v1/tasks/{task['id']}", token=token)
+            assert (status, found) == (200, task)
+            _, replayed, headers = server.ask("POST", "/api/v1/tasks", new, token=token, Idempotency_Key="once")
+            assert (replayed["id"], headers["idempotency-replayed"]) == (task["id"], "true")
+            assert server.ask("POST", "/api/v1/tasks", new, token=token)[0] == 201
             assert server.stop() == 0
 
 
-@pytest.mark.parametrize("name", ["prepare", "dump", "restore", "tidy"])
+def test_the_embedded_database_is_backed_up_while_it_works_and_restored_into_an_empty_one(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.start()
+        token = server.register("ann@example.com")
+        assert server.ask("POST", "/api/v1/projects", {"name": "Kept", "key": "KEPT"}, token=token)[0] == 201
+        written = flowtrack("backup", str(tmp_path / "backup"), data=server.data)
+        assert (written.returncode, "secret-key, is not in it" in written.stdout) == (0, True), written.stderr
+        _, before, _ = server.ask("GET", "/api/v1/projects/KEPT", token=token)
+        refused = flowtrack("restore", str(tmp_path / "backup"), data=server.data)
+        assert (refused.returncode, "stop that one first" in refused.stderr) == (2, True)
+        assert server.stop() == 0
+        refused = flowtrack("restore", str(tmp_path / "backup"), data=server.data)
+        assert (refused.returncode, "not empty" in refused.stderr) == (2, True)
+        (server.data / "postgres").rename(tmp_path / "away")
+        restored = flowtrack("restore", str(tmp_path / "backup"), data=server.data)
+        assert (restored.returncode, restored.stderr) == (0, ""), restored.stderr
+        assert not EmbeddedPostgres(folder=server.data / "postgres").is_running()
+        server.start()
+        status, after, _ = server.ask("GET", "/api/v1/projects/KEPT", token=token)
+        assert (status, after) == (200, before)
+        assert server.stop() == 0
+
+
+def test_a_restore_says_that_the_secret_key_is_another_one_and_doctor_and_serve_do_too(tmp_path: Path) -> None:
+    with serving(tmp_path / "old") as server:
+        server.start()
+        server.register("ann@example.com")
+        assert flowtrack("backup", str(tmp_path / "backup"), data=server.data).returncode == 0
+        assert server.stop() == 0
+    with serving(tmp_path / "new") as server:
+        restored = flowtrack("restore", str(tmp_path / "backup"), data=server.data)
+        assert (restored.returncode, "FLOWTRACK_SECRET_KEY_PREVIOUS" in restored.stderr) == (0, True)
+        with pytest.raises(AssertionError, match="FLOWTRACK_SECRET_KEY"):
+            server.start()
+        # The database goes on where the server could not, and the operator helps themselves.
+        rotated = flowtrack("rekey", "--rotate-signing-key", data=server.data)
+        assert rotated.returncode == 0, rotated.stderr
+        server.start()
+        credentials = {"email": "ann@example.com", "password": PASSWORD}
+        assert server.ask("POST", "/api/v1/auth/login", credentials)[0] == 200
+        assert server.stop() == 0
+
+
+def test_keys_are_changed_as_the_document_says_and_nobody_is_signed_out(tmp_path: Path) -> None:
+    with prepared(tmp_path, cluster="here") as here, serving(tmp_path / "served", **here.settings) as server:
+        server.start()
+        token = server.register("ann@example.com")
+        rotated = here.type("rotate")
+        assert rotated.returncode == 0, rotated.stderr
+        # The running server signs with it once it has heard of it, and accepts what it signed before.
+        assert server.ask("GET", "/api/v1/auth/me", token=token)[0] == 200
+        assert server.stop() == 0
+        done = here.type("rekey")
+        assert done.returncode == 0, done.stderr
+        assert "signing_keys.sealed_private_jwk: 1 sealed anew, 0 had no need of it" in done.stdout
+        assert "FLOWTRACK_SECRET_KEY_PREVIOUS can be left out" in done.stdout
+        refused = flowtrack("rekey", **here.settings)
+        assert (refused.returncode, "cannot be opened" in refused.stderr) == (2, True)
+
+
+def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None:
+    settings = {"FLOWTRACK_REGISTRATION": "closed"}
+    with (
+        prepared(tmp_path, cluster="here") as here,
+        serving(tmp_path / "served", **here.settings, **settings) as server,
+    ):
+        server.start()
+        done = here.type("operate")
+        assert done.returncode == 0, done.stderr
+        first, second = re.findall(r"temporary password: (\S+)", done.stdout)
+        assert re.search(r"^acme +1 .* Acme$", done.stdout, re.MULTILINE)
+        for password, status in ((first, 401), (second, 200)):
+            credentials = {"email": "ann@example.com", "password": password}
+            assert server.ask("POST", "/api/v1/auth/login", credentials)[0] == status
+        for arguments, said in (
+            (("user", "reset-password", "nobody@example.com"), "no account"),
+            (("user", "reset-password", "nowhere"), "e-mail"),
+            (("company", "create", "--name", " ", "--owner", "ann@example.com"), "/name"),
+        ):
+            refused = flowtrack(*arguments, **here.settings)
+            assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+            assert "Traceback" not in refused.stderr
+        old = "now() - interval '31 days'"
+        here.ask(f"update companies set deleted_at = {old}")
+        purged = here.type("purge")
+        assert purged.returncode == 0, purged.stderr
+        assert "flowtrack: 1 companies" in purged.stdout
+        assert "flowtrack: 1 accounts" in purged.stdout
+        assert here.ask("select count(*) from accounts") == [(0,)]
+        assert server.stop() == 0
+
+
+def test_the_doctor_is_called_as_the_document_says(tmp_path: Path) -> None:
+    with installation(tmp_path, cluster="here") as here:
+        done = here.type("doctor")
+        assert (done.returncode, "failed   database " in done.stdout) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("command", [("backup", "file"), ("restore", "file")])
+def test_without_the_owners_url_there_is_neither_backup_nor_restore(tmp_path: Path, command: tuple[str, ...]) -> None:
+    refused = flowtrack(*command, FLOWTRACK_DATABASE_URL="postgresql://app@127.0.0.1:1/none", cwd=tmp_path)
+    assert (refused.returncode, "FLOWTRACK_MIGRATION_DATABASE_URL" in refused.stderr) == (2, True)
+
+
+def flowtrack(
+    *arguments: str, data: Path | None = None, cwd: Path | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command of ours."""
+    if data is not None:
+        data.mkdir(parents=True, exist_ok=True)
+    folder = {"FLOWTRACK_DATA_DIR": str(data)} if data else {}
+    return subprocess.run(
+        [sys.executable, "-m", "entrypoints.cli.main", *arguments],
+        env={**clean_environment(), **folder, **settings},
+        cwd=cwd or data,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+BLOCKS = ["doctor", "backup", "restore", "rekey", "rotate", "purge", "operate"]
+
+
+@pytest.mark.parametrize("name", BLOCKS)
 def test_each_block_of_commands_is_in_the_document_once(name: str) -> None:
     assert DOCUMENT.read_text().count(f"<!-- {name} -->") == 1
+
+
+def test_every_block_of_commands_of_the_document_is_run_here() -> None:
+    assert re.findall(r"<!-- (\w+) -->", DOCUMENT.read_text()) == BLOCKS

@@ -11,8 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from adapters.postgres_embedded.server import EmbeddedPostgres
@@ -166,6 +168,46 @@ def test_a_request_that_never_ends_does_not_keep_the_server_beyond_dockers_patie
             assert server.stop() == 0
             assert time.monotonic() - began < 10
         assert not EmbeddedPostgres(folder=server.data / "postgres").is_running()
+
+
+def test_a_stop_answers_what_is_under_way_and_takes_nothing_new(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.start()
+        token = server.register("ann@example.com")
+        _, project, _ = server.ask("POST", "/api/v1/projects", {"name": "Slow"}, token=token)
+        path = f"/api/v1/projects/{project['id']}"
+        database = EmbeddedPostgres(folder=server.data / "postgres")
+        url = database.running_url()
+        assert url is not None
+        with ThreadPoolExecutor(4) as threads, psycopg.connect(url.replace("/postgres?", "/flowtrack?")) as holder:
+            # Whoever changes the project waits for us.
+            holder.execute("select 1 from projects where id = %s for update", (project["id"],))
+            changes = [{"name": "Changed"}, {"description": "changed too"}, {"deadline": "2031-01-31"}]
+            slow = [threads.submit(server.ask, "PATCH", path, change, token=token) for change in changes]
+            waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            deadline = time.monotonic() + 5
+            while holder.execute(waiting).fetchone() != (3,):
+                holder.execute("select pg_stat_clear_snapshot()")
+                assert time.monotonic() < deadline
+            stopping = threads.submit(server.stop)
+            while True:
+                try:
+                    server.ask("GET", "/health/live")
+                except OSError:
+                    break
+                assert time.monotonic() < deadline + 5, "it takes new requests"
+            time.sleep(1.0)
+            assert not stopping.done()
+            assert not any(each.done() for each in slow)
+            holder.rollback()
+            assert [each.result()[0] for each in slow] == [200, 200, 200]
+            assert stopping.result() == 0
+        assert not database.is_running()
+        assert "error" not in {json.loads(line).get("level") for line in server.log().splitlines() if line[0] == "{"}
+        server.start()
+        _, kept, _ = server.ask("GET", path, token=token)
+        assert (kept["name"], kept["description"], kept["deadline"]) == ("Changed", "changed too", "2031-01-31")
+        assert server.stop() == 0
 
 
 def test_while_postgresql_is_away_the_answer_is_503_and_it_recovers_by_itself(tmp_path: Path) -> None:

@@ -1,0 +1,165 @@
+"""Removing for good what was deleted, has ended or expired: in batches, so that nobody waits for it."""
+
+import logging
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+import adapters.sql.tables.log
+import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
+from adapters.sql.connection import COMMIT, Database, execute
+from adapters.sql.pipeline import Asked
+from adapters.sql.statement import Statement
+from adapters.sql.tenancy import OWN, TenantTable, metadata
+from adapters.sql.upkeep import Upkeep
+from core.kernel.errors import ChangedMeanwhile, Contended
+from core.operations.model import Cutoffs
+from core.operations.read_models import Purged
+
+log = logging.getLogger("flowtrack.purge")
+
+_PURGING = 7163298417
+_BATCH = 500
+
+
+def _delete(table: str, chosen: str, *, key: str = "id") -> Statement:
+    """Deletes a batch of the company's rows; what `TenantTable` renders would not show deleted ones."""
+    return Statement.plain(
+        f"delete from {table} where company_id = {OWN} and ({key}) in ("
+        f"select {key} from {table} where company_id = {OWN} and {chosen} limit {_BATCH})"
+    )
+
+
+# In this order, in one transaction: a project goes once it has no tasks left, and takes its board and cycles along.
+_OF_COMPANY: tuple[tuple[str, Statement], ...] = (
+    ("tasks", _delete("tasks", "deleted_at < %(deleted)s")),
+    (
+        "tasks",
+        _delete(
+            "tasks",
+            f"project_id in (select p.id from projects p where p.company_id = {OWN} and p.deleted_at < %(deleted)s)",
+        ),
+    ),
+    (
+        "projects",
+        _delete(
+            "projects",
+            "deleted_at < %(deleted)s and not exists (select from tasks t where t.company_id = projects.company_id"
+            " and t.project_id = projects.id)",
+        ),
+    ),
+    ("invitations", _delete("invitations", "least(accepted_at, revoked_at, expires_at) < %(deleted)s")),
+    ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
+)
+_OF_NOBODY: tuple[tuple[str, Statement], ...] = (
+    (
+        "login_sessions",
+        Statement.plain(
+            "delete from login_sessions where id in (select id from login_sessions"
+            f" where least(revoked_at, expires_at) < %(deleted)s limit {_BATCH})"
+        ),
+    ),
+    ("signing_keys", Statement.plain("delete from signing_keys where retired_at < %(signing_keys)s")),
+)
+
+# The database's clock has to agree: only then may the upkeep role see the log that has to go first.
+_TO_ERASE = Statement.plain(
+    "select id from companies where deleted_at < least(%(deleted)s, now() - interval '30 days') order by id"
+)
+_EVENTS = Statement.plain(
+    "delete from events where company_id = %(company)s and seq in (select seq from events"
+    f" where company_id = %(company)s limit {_BATCH})"
+)
+_PEOPLE = Statement.plain("select account_id from users where company_id = %(company)s and account_id is not null")
+_ERASE = Statement.plain(
+    "delete from companies where id = %(company)s and deleted_at < least(%(deleted)s, now() - interval '30 days')"
+)
+_ACCOUNTS = Statement.plain(
+    "delete from accounts a where id = any(%(accounts)s) and not exists (select from users u where u.account_id = a.id)"
+)
+# These go with the company's own row, at once: a company without people or counter would be neither there nor gone.
+_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events"}
+
+
+class SqlRemains:
+    """What is left of things that are gone."""
+
+    def __init__(self, database: Database) -> None:
+        self._upkeep = Upkeep(database)
+
+    async def purge(self, before: Cutoffs) -> Purged | None:
+        """Removes what is older; of two processes at once, one does."""
+        values = {"deleted": before.deleted, "keys": before.keys, "signing_keys": before.signing_keys}
+        removed: Counter[str] = Counter()
+        async with self._upkeep.alone(_PURGING) as is_alone:
+            if not is_alone:
+                return None
+            for company in await self._to_erase(values):
+                await self._or_later(self._erase(company, values), removed)
+            for company in await self._upkeep.companies():
+                await self._or_later(self._tidy(company, values), removed)
+            removed.update(await self._in_batches(_OF_NOBODY, values, company=None))
+        return Purged(**removed)
+
+    async def _or_later(self, work: Any, removed: Counter[str]) -> None:
+        """What somebody holds at this moment is left to the next time; the other companies do not wait for it."""
+        try:
+            removed.update(await work)
+        except (Contended, ChangedMeanwhile):
+            log.warning("a company could not be purged, since somebody was changing it; it will be next time")
+
+    async def _tidy(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
+        return await self._in_batches(_OF_COMPANY, values, company=company)
+
+    async def _in_batches(
+        self, steps: tuple[tuple[str, Statement], ...], values: dict[str, Any], *, company: UUID | None
+    ) -> Counter[str]:
+        removed: Counter[str] = Counter()
+        is_more = True
+        while is_more:
+            async with self._upkeep.within(company) if company else self._upkeep.across() as connection:
+                asked = [Asked(statement, values) for _, statement in steps]
+                *done, _ = await execute(connection, *asked, Asked(COMMIT, {}))
+            for (name, _), result in zip(steps, done, strict=True):
+                removed[name] += result.count
+            is_more = any(result.count >= _BATCH for result in done)
+        return removed
+
+    async def _to_erase(self, values: dict[str, Any]) -> list[UUID]:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_TO_ERASE, values))
+            return [row[0] for row in found.rows()]
+
+    async def _erase(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
+        """Removes a company and all that was its, and the accounts that belong to no other."""
+        emptied = await self._in_batches(_emptying(), values, company=company)
+        while True:
+            async with self._upkeep.across() as connection:
+                events, _ = await execute(connection, Asked(_EVENTS, {"company": company}), Asked(COMMIT, {}))
+            if events.count < _BATCH:
+                break
+        async with self._upkeep.across() as connection:
+            (people,) = await execute(connection, Asked(_PEOPLE, {"company": company}))
+            accounts = [row[0] for row in people.rows()]
+            erased, orphaned, _ = await execute(
+                connection,
+                Asked(_ERASE, {**values, "company": company}),
+                Asked(_ACCOUNTS, {"accounts": accounts}),
+                Asked(COMMIT, {}),
+            )
+        counted = {name: emptied[name] for name in ("tasks", "projects", "invitations", "idempotency_keys")}
+        return Counter(companies=erased.count, accounts=orphaned.count, **counted)
+
+
+def _emptying() -> tuple[tuple[str, Statement], ...]:
+    """Deletes all rows of a company that was deleted long ago, table by table: whatever tables there are."""
+    gone = f"exists (select from companies c where c.id = {OWN} and c.deleted_at < %(deleted)s)"
+    return tuple(
+        (table.name, _delete(table.name, gone, key=", ".join(_own_key(table))))
+        for table in reversed(metadata.sorted_tables)
+        if isinstance(table, TenantTable) and table.name not in _WITH_THE_COMPANY
+    )
+
+
+def _own_key(table: TenantTable) -> list[str]:
+    return [column.name for column in table.primary_key if column.name != "company_id"]

@@ -1,0 +1,23 @@
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+RESTORABLE = timedelta(days=30)
+KEYS_KEPT = timedelta(hours=24)
+SIGNING_KEYS_KEPT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoffs:
+    """What is older than these instants is of no use to anybody.
+
+    `deleted`: what was deleted can no longer be restored, and what ended need no longer be shown. `keys`: an
+    Idempotency-Key is forgotten. `signing_keys`: every token that a retired key signed has expired.
+    """
+
+    deleted: datetime
+    keys: datetime
+    signing_keys: datetime
+
+    @staticmethod
+    def at(now: datetime) -> "Cutoffs":
+        return Cutoffs(deleted=now - RESTORABLE, keys=now - KEYS_KEPT, signing_keys=now - SIGNING_KEYS_KEPT)

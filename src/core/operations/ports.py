@@ -1,0 +1,57 @@
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID
+
+from core.auth.model import Account
+from core.companies.model import Company
+from core.kernel.events import Fact
+from core.operations.model import Cutoffs
+from core.operations.read_models import CompanyLine, Purged
+from core.users.model import User
+
+
+class Remains(Protocol):
+    """What was deleted, has ended or expired, and still takes space."""
+
+    async def purge(self, before: Cutoffs) -> Purged | None:
+        """Removes what is older, in small steps. None: another process is at it."""
+        ...
+
+
+class OperatorUnitOfWork(Protocol):
+    """A transaction of the installation's operator, across companies."""
+
+    async def account_by_email(self, email: str) -> Account | None: ...
+
+    async def add_account(self, account: Account) -> None:
+        """Raises EmailTaken."""
+        ...
+
+    async def set_temporary_password(self, account_id: UUID, *, password_hash: str, at: datetime) -> None:
+        """Gives an account a password that its holder has to replace."""
+        ...
+
+    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None: ...
+
+    async def open_company(
+        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+    ) -> None:
+        """Writes a company with its first owner, and the facts into its log, as done by the system.
+
+        A code that is taken gets a suffix, and `company` is changed accordingly, before `facts` is called.
+        """
+        ...
+
+    async def companies(self) -> tuple[CompanyLine, ...]:
+        """All of them, the deleted ones too, by code."""
+        ...
+
+    async def commit(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

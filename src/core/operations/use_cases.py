@@ -1,0 +1,118 @@
+from collections.abc import Callable
+
+from core.auth.model import Account
+from core.auth.ports import Passwords
+from core.companies.model import Company
+from core.kernel import text
+from core.kernel.actor import Role, System
+from core.kernel.errors import Invalid, answers
+from core.kernel.ports import Clock, Ids
+from core.operations.errors import AccountNotFound
+from core.operations.model import Cutoffs
+from core.operations.ports import OperatorUnitOfWork, Remains
+from core.operations.read_models import CompanyLine, CompanyOpened, Purged
+from core.users.errors import EmailInvalid, EmailTaken
+from core.users.model import User, username_from
+from core.users.ports import EmailAddresses
+
+
+class PurgeUseCases:
+    """Removing for good what can no longer be restored."""
+
+    def __init__(self, *, remains: Remains, clock: Clock) -> None:
+        self._remains = remains
+        self._clock = clock
+
+    @answers()
+    async def purge(self, _: System) -> Purged | None:
+        """Removes what was deleted or has ended more than 30 days ago, and Idempotency-Keys after 24 hours.
+
+        None if another process is purging at this moment.
+        """
+        return await self._remains.purge(Cutoffs.at(self._clock.now()))
+
+
+class OperatorUseCases:
+    """What only the installation's operator does, who needs no account."""
+
+    def __init__(
+        self,
+        *,
+        unit_of_work: Callable[[], OperatorUnitOfWork],
+        passwords: Passwords,
+        addresses: EmailAddresses,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._passwords = passwords
+        self._addresses = addresses
+        self._clock = clock
+        self._ids = ids
+
+    @answers(EmailInvalid, EmailTaken, Invalid)
+    async def create_company(
+        self, _: System, *, name: str, owner: str, owner_name: str | None, temporary_password: str
+    ) -> CompanyOpened:
+        """Opens a company for somebody, whoever may register here.
+
+        The owner's address gets an account with the temporary password, unless it has one. An account whose address
+        nobody has proved gets the password too, and its devices are signed out: it may be anybody's.
+        """
+        email = self._addresses.canonical(owner)
+        person = text.name(owner_name or username_from(name="", email=email))
+        password_hash = await self._passwords.hash(temporary_password)
+        at = self._clock.now()
+        async with self._unit_of_work() as uow:
+            account = await uow.account_by_email(email)
+            if account is None:
+                account = Account(
+                    id=self._ids.new(),
+                    email=email,
+                    name=person,
+                    password_hash=password_hash,
+                    password_is_temporary=True,
+                    created_at=at,
+                    updated_at=at,
+                )
+                await uow.add_account(account)
+                is_new = True
+            else:
+                is_new = account.email_verified_at is None
+                if is_new:
+                    await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
+                    await uow.revoke_sessions(account.id, at=at)
+            company = Company.found(id=self._ids.new(), name=name, contact_email=email, at=at)
+            user, user_created = User.join(
+                id=self._ids.new(),
+                account_id=account.id,
+                name=owner_name or account.name,
+                email=email,
+                username=username_from(name=account.name, email=email),
+                role=Role.OWNER,
+                at=at,
+            )
+            await uow.open_company(company, user, lambda: (company.founded(by=user.id), user_created), at=at)
+            await uow.commit()
+        return CompanyOpened(id=company.id, code=company.code, email=email, password_is_new=is_new)
+
+    @answers()
+    async def companies(self, _: System) -> tuple[CompanyLine, ...]:
+        """All companies of the installation, those that wait to be erased too."""
+        async with self._unit_of_work() as uow:
+            return await uow.companies()
+
+    @answers(AccountNotFound, EmailInvalid)
+    async def reset_password(self, _: System, email: str, *, temporary_password: str) -> str:
+        """Gives an account a temporary password and signs all its devices out; answers its address."""
+        address = self._addresses.canonical(email)
+        password_hash = await self._passwords.hash(temporary_password)
+        at = self._clock.now()
+        async with self._unit_of_work() as uow:
+            account = await uow.account_by_email(address)
+            if account is None:
+                raise AccountNotFound
+            await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
+            await uow.revoke_sessions(account.id, at=at)
+            await uow.commit()
+        return account.email

@@ -1,0 +1,67 @@
+"""What a serving process does by itself, again and again, beside answering."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import NamedTuple
+
+from core.kernel.actor import System
+from core.kernel.errors import Unavailable
+from entrypoints.container import Container
+
+log = logging.getLogger("flowtrack.background")
+
+_HOUR = 3600.0
+_MINUTE = 60.0
+
+
+class Recurring(NamedTuple):
+    """Work that is done every so many seconds, the first time after `first`."""
+
+    name: str
+    every: float
+    first: float
+    work: Callable[[], Awaitable[None]]
+
+
+def jobs(container: Container) -> list[Recurring]:
+    """All that there are; add a row for another."""
+    return [
+        Recurring("purge", _HOUR, 10 * _MINUTE, lambda: _purge(container)),
+        # Another process may have made a key; one that meets a token of it looks at once.
+        Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
+    ]
+
+
+@asynccontextmanager
+async def working(recurring: list[Recurring]) -> AsyncIterator[None]:
+    """Does the work until the end of the block, which waits until all of it has let go."""
+    tasks = [asyncio.create_task(_again_and_again(each), name=each.name) for each in recurring]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _again_and_again(job: Recurring) -> None:
+    # Processes that were started together need not all ask at once.
+    await asyncio.sleep(job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
+    while True:
+        try:
+            await job.work()
+        except Unavailable as away:
+            log.warning("%s was left to the next time: %s", job.name, away.detail)
+        except Exception:
+            log.exception("%s failed; it is tried again", job.name)
+        await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311
+
+
+async def _purge(container: Container) -> None:
+    purged = await container.purge_use_cases().purge(System())
+    if purged is not None and any(asdict(purged).values()):
+        log.info("purged", extra={name: count for name, count in asdict(purged).items() if count})

@@ -1,0 +1,248 @@
+"""The purge: what is past coming back goes for good, and nothing else does."""
+
+import itertools
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapters.sql.connection import Database
+from adapters.sql.migrating import migrate
+from adapters.sql.purging import SqlRemains
+from core.operations.model import Cutoffs
+from core.operations.read_models import Purged
+from tests.integration.adapters.sql.conftest import opened
+from tests.integration.adapters.sql.firms import Firm, Firms
+from tests.integration.adapters.sql.twins import make_twins
+from tests.integration.conftest import Server, TestDatabase
+
+_numbers = itertools.count(1)
+LONG_AGO, LATELY = "31 days", "29 days"
+NOTHING = Purged()
+
+
+@pytest.fixture(scope="module")
+def place(postgres_server: Server) -> TestDatabase:
+    """A database of our own: a purge is of all companies."""
+    database = postgres_server.database(f"purging_{next(_numbers)}")
+    migrate(owner_url=database.owner, application_url=database.application)
+    return database
+
+
+@pytest.fixture(scope="module")
+async def remains(place: TestDatabase) -> AsyncIterator[SqlRemains]:
+    async with opened(Database(url=place.application)) as database:
+        yield SqlRemains(database)
+
+
+@pytest.fixture
+def firms(place: TestDatabase) -> Any:
+    with psycopg.connect(place.superuser, autocommit=True) as connection:
+        yield Firms(connection=connection)
+
+
+def cutoffs() -> Cutoffs:
+    return Cutoffs.at(datetime.now(UTC))
+
+
+def delete(firm: Firm, table: str, id: uuid.UUID, *, ago: str) -> None:
+    firm.sql(f"update {table} set deleted_at = now() - %s::interval where id = %s", (ago, id))
+
+
+def ids(firm: Firm, table: str) -> set[Any]:
+    return {row[0] for row in firm.sql(f"select id from {table} where company_id = %s", (firm.id,))}
+
+
+async def test_tasks_go_thirty_days_after_they_were_deleted(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    project = firm.project()
+    living, lately, long_ago = (firm.task(project) for _ in range(3))
+    delete(firm, "tasks", lately, ago=LATELY)
+    delete(firm, "tasks", long_ago, ago=LONG_AGO)
+    firm.sql("insert into task_keys values (%s, %s, 99, %s)", (firm.id, project.id, long_ago))
+    assert await remains.purge(cutoffs()) == Purged(tasks=1)
+    assert ids(firm, "tasks") == {living, lately}
+    assert firm.count("task_keys") == 0
+    assert await remains.purge(cutoffs()) == NOTHING
+
+
+async def test_a_project_goes_with_all_that_is_its_and_its_key_stays_taken(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    gone, lately, living = firm.project(key="GONE"), firm.project(key="LATE"), firm.project(key="LIVE")
+    for project in (gone, lately, living):
+        firm.task(project)
+        firm.user(projects=[project])
+        firm.sql(
+            "insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, version, created_at,"
+            " updated_at) values (%s, %s, %s, 1, 'One', 'one', 'planned', 1, now(), now())",
+            (firm.id, uuid.uuid4(), project.id),
+        )
+    # One task moved away in time, and goes on being found by the key that it had.
+    moved = firm.task(living)
+    firm.sql("insert into task_keys values (%s, %s, 1, %s)", (firm.id, gone.id, moved))
+    delete(firm, "projects", gone.id, ago=LONG_AGO)
+    delete(firm, "projects", lately.id, ago=LATELY)
+    assert await remains.purge(cutoffs()) == Purged(projects=1, tasks=1)
+    assert ids(firm, "projects") == {lately.id, living.id}
+    for table in ("tasks", "board_columns", "cycles", "project_members"):
+        assert firm.sql(f"select 1 from {table} where company_id = %s and project_id = %s", (firm.id, gone.id)) == []
+        assert firm.sql(f"select 1 from {table} where company_id = %s and project_id = %s", (firm.id, living.id))
+    keys = firm.sql("select key from project_keys where company_id = %s order by 1", (firm.id,))
+    assert keys == [("GONE",), ("LATE",), ("LIVE",)]
+    assert firm.sql("select task_id from task_keys where company_id = %s", (firm.id,)) == [(moved,)]
+
+
+async def test_more_than_a_batch_goes_in_one_call(
+    remains: SqlRemains, firms: Firms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm = firms.new()
+    gone, living = firm.project(), firm.project()
+    for project, count in ((gone, 1203), (living, 501)):
+        firm.sql(
+            "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, version,"
+            " created_at, updated_at, deleted_at) select %s, gen_random_uuid(), %s, n, 't', 'low', 'todo', %s, n::text,"
+            " 1, now(), now(), case when %s then now() - interval '31 days' end from generate_series(1, %s) n",
+            (firm.id, project.id, project.columns[0], project is living, count),
+        )
+    delete(firm, "projects", gone.id, ago=LONG_AGO)
+    assert await remains.purge(cutoffs()) == Purged(projects=1, tasks=1704)
+    assert firm.count("tasks") == 0
+
+
+async def test_keys_invitations_sessions_and_signing_keys_go_when_their_time_is_over(
+    remains: SqlRemains, firms: Firms
+) -> None:
+    firm = firms.new()
+    for age in ("25 hours", "23 hours"):
+        firm.sql(
+            "insert into idempotency_keys (company_id, id, user_id, digest, kind, resource_id, seq, created_at)"
+            " values (%s, gen_random_uuid(), %s, 'd', 'task', gen_random_uuid(), 1, now() - %s::interval)",
+            (firm.id, firm.owner.user_id, age),
+        )
+    for number, (column, age) in enumerate(
+        [("accepted_at", LONG_AGO), ("revoked_at", LONG_AGO), ("expires_at", LONG_AGO), ("expires_at", LATELY)]
+    ):
+        firm.sql(
+            "insert into invitations (company_id, id, email, role, token_digest, created_at, expires_at)"
+            " values (%s, gen_random_uuid(), %s, 'member', %s, now(), now() + interval '1 day')",
+            (firm.id, f"i{number}@example.com", uuid.uuid4().bytes),
+        )
+        firm.sql(
+            f"update invitations set {column} = now() - %s::interval where company_id = %s and email = %s",
+            (age, firm.id, f"i{number}@example.com"),
+        )
+    for column, age in [
+        ("revoked_at", LONG_AGO),
+        ("expires_at", LONG_AGO),
+        ("revoked_at", LATELY),
+        ("expires_at", LATELY),
+    ]:
+        session = firm.user().session_id
+        firm.sql(f"update login_sessions set {column} = now() - %s::interval where id = %s", (age, session))
+    for kid, age in (("present", None), ("lately", "59 minutes"), ("long ago", "61 minutes")):
+        firm.sql("insert into signing_keys values (%s, '{}', '', now(), now() - %s::interval)", (kid, age))
+    sessions = firm.sql("select count(*) from login_sessions")[0][0]
+    assert await remains.purge(cutoffs()) == Purged(idempotency_keys=1, invitations=3, login_sessions=2, signing_keys=1)
+    assert firm.sql("select email from invitations where company_id = %s", (firm.id,)) == [("i3@example.com",)]
+    assert firm.sql("select count(*) from login_sessions")[0][0] == sessions - 2
+    assert firm.sql("select kid from signing_keys order by 1") == [("lately",), ("present",)]
+    firm.sql("delete from signing_keys")
+
+
+async def test_a_company_goes_from_every_table_with_the_accounts_that_belong_to_no_other(
+    remains: SqlRemains, firms: Firms, place: TestDatabase
+) -> None:
+    twins = make_twins(firms)
+    gone, other = twins.theirs, twins.ours
+    elsewhere = gone.user()
+    other.sql(
+        "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
+        " created_at, updated_at) values (%s, gen_random_uuid(), %s, 'person', 'Both', 'both@example.com', 'both',"
+        " 'member', false, 1, now(), now())",
+        (other.id, elsewhere.account_id),
+    )
+    tables = [
+        name
+        for (name,) in gone.sql(
+            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'company_id'"
+            " where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'"
+        )
+    ]
+    assert all(gone.count(table) for table in tables), "a table without rows proves nothing"
+    before = {table: other.count(table) for table in tables}
+    people = [row[0] for row in gone.sql("select account_id from users where company_id = %s", (gone.id,))]
+    delete(gone, "companies", gone.id, ago=LATELY)
+    assert await remains.purge(cutoffs()) == NOTHING
+    delete(gone, "companies", gone.id, ago=LONG_AGO)
+    purged = await remains.purge(cutoffs())
+    assert purged is not None
+    assert (purged.companies, purged.accounts, purged.projects) == (1, len(people) - 1, 1)
+    assert {table: gone.count(table) for table in tables} == dict.fromkeys(tables, 0)
+    assert gone.sql("select id from companies where id = %s", (gone.id,)) == []
+    left = gone.sql("select id from accounts where id = any(%s)", (people,))
+    assert left == [(elsewhere.account_id,)]
+    assert gone.sql("select count(*) from login_sessions where account_id = any(%s)", (people,)) == [(1,)]
+    assert {table: other.count(table) for table in tables} == before
+
+
+async def test_a_clock_that_runs_ahead_of_the_databases_erases_no_company(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    firm.sql(
+        "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body)"
+        " values (%s, 1, 'noted', 'task_updates', now(), 'session', true, '{}')",
+        (firm.id,),
+    )
+    delete(firm, "companies", firm.id, ago=LATELY)
+    purged = await remains.purge(Cutoffs.at(datetime.now(UTC) + timedelta(days=2)))
+    assert purged is not None
+    assert purged.companies == 0
+    assert (firm.count("users"), firm.count("events")) == (1, 1)
+
+
+def test_the_log_of_a_living_company_is_hidden_from_upkeep_and_stays(firms: Firms, place: TestDatabase) -> None:
+    firm = firms.new()
+    firm.sql(
+        "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body)"
+        " values (%s, 1, 'noted', 'task_updates', now(), 'session', true, '{}')",
+        (firm.id,),
+    )
+    with psycopg.connect(place.application) as connection:
+        connection.execute("set local role flowtrack_upkeep")
+        assert connection.execute("select count(*) from events").fetchone() == (0,)
+        assert connection.execute("delete from events where company_id = %s", (firm.id,)).rowcount == 0
+    delete(firm, "companies", firm.id, ago=LATELY)
+    with psycopg.connect(place.application) as connection:
+        connection.execute("set local role flowtrack_upkeep")
+        assert connection.execute("delete from events").rowcount == 0
+    assert firm.count("events") == 1
+
+
+async def test_of_two_processes_one_purges(remains: SqlRemains, firms: Firms, place: TestDatabase) -> None:
+    firm = firms.new()
+    task = firm.task(firm.project())
+    delete(firm, "tasks", task, ago=LONG_AGO)
+    with psycopg.connect(place.application) as connection:
+        connection.execute("select pg_advisory_xact_lock(7163298417)")
+        assert await remains.purge(cutoffs()) is None
+    assert firm.count("tasks") == 1
+    assert await remains.purge(cutoffs()) == Purged(tasks=1)
+
+
+async def test_a_company_that_somebody_holds_does_not_keep_the_others_waiting(
+    remains: SqlRemains, firms: Firms, place: TestDatabase
+) -> None:
+    held, free = sorted((firms.new(), firms.new()), key=lambda firm: firm.id)
+    tasks = [firm.task(firm.project()) for firm in (held, free)]
+    for firm, task in zip((held, free), tasks, strict=True):
+        delete(firm, "tasks", task, ago=LONG_AGO)
+    with psycopg.connect(place.superuser) as holder:
+        holder.execute("alter role test_app in database purging_1 set lock_timeout = '100ms'")
+        holder.commit()
+        async with opened(Database(url=place.application)) as database:
+            holder.execute("select 1 from tasks where id = %s for update", (tasks[0],))
+            assert await SqlRemains(database).purge(cutoffs()) == Purged(tasks=1)
+    assert (held.count("tasks"), free.count("tasks")) == (1, 0)
+    assert await remains.purge(cutoffs()) == Purged(tasks=1)

@@ -1,0 +1,101 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.auth.errors import InvalidCredentials
+from core.auth.use_cases.signing_in import Credentials
+from core.kernel.actor import System, Visitor
+from core.operations.read_models import Purged
+from tests.builders.office import PASSWORD, Office
+
+TEMPORARY = "given by the operator"
+
+
+class TestOpeningACompany:
+    async def test_an_unknown_address_gets_an_account_with_a_temporary_password(self) -> None:
+        office = Office(registration="closed")
+        opened = await _opened(office, owner="Ann@Example.com", owner_name="Ann Miller")
+        assert (opened.code, opened.email, opened.password_is_new) == ("acme", "ann@example.com", True)
+        (account,) = office.world.tables.accounts.values()
+        assert (account.name, account.password_is_temporary, account.claimed_at) == ("Ann Miller", True, None)
+        signed_in = await _login(office, TEMPORARY)
+        assert (signed_in.user.role, signed_in.company.id) == ("owner", opened.id)
+
+    async def test_its_log_begins_with_what_the_system_did(self) -> None:
+        office = Office()
+        opened = await _opened(office)
+        events = office.world.tables.companies[opened.id].events
+        assert [(event.event, event.actor_id, event.via) for event in events] == [
+            ("company_created", None, "system"),
+            ("user_created", None, "system"),
+        ]
+
+    async def test_an_account_whose_address_was_proved_keeps_its_password(self) -> None:
+        office = Office()
+        await office.register()
+        tables = office.world.tables
+        (account,) = tables.accounts.values()
+        tables.accounts[account.id] = replace(account, email_verified_at=office.clock.now())
+        opened = await _opened(office)
+        assert not opened.password_is_new
+        assert (await _login(office, PASSWORD)).user
+        assert all(session.revoked_at is None for session in office.world.tables.sessions.values())
+
+    async def test_an_account_whose_address_nobody_proved_may_be_anybodys(self) -> None:
+        office = Office()
+        await office.register()
+        opened = await _opened(office)
+        assert opened.password_is_new
+        assert all(session.revoked_at is not None for session in office.world.tables.sessions.values())
+        with pytest.raises(InvalidCredentials):
+            await _login(office, PASSWORD)
+        assert (await _login(office, TEMPORARY)).user
+
+    async def test_codes_that_are_taken_get_a_suffix_and_all_are_listed(self) -> None:
+        office = Office()
+        first, second = await _opened(office), await _opened(office, owner="bob@example.com")
+        lines = await office.operator.companies(System())
+        assert [(line.code, line.people, line.is_active) for line in lines] == [
+            (first.code, 1, True),
+            (second.code, 1, True),
+        ]
+        assert first.code != second.code
+
+
+class TestResettingAPassword:
+    async def test_the_temporary_one_works_and_all_devices_are_signed_out(self) -> None:
+        office = Office()
+        await office.register()
+        address = await office.operator.reset_password(System(), "ANN@example.com", temporary_password=TEMPORARY)
+        assert address == "ann@example.com"
+        assert all(session.revoked_at is not None for session in office.world.tables.sessions.values())
+        with pytest.raises(InvalidCredentials):
+            await _login(office, PASSWORD)
+        assert (await _login(office, TEMPORARY)).user
+        (account,) = office.world.tables.accounts.values()
+        assert (account.password_is_temporary, account.version) == (True, 2)
+
+
+class TestPurging:
+    @pytest.mark.parametrize(("age", "gone"), [(timedelta(days=29, hours=23), 0), (timedelta(days=30, hours=1), 1)])
+    async def test_what_was_deleted_stays_for_thirty_days(self, age: timedelta, gone: int) -> None:
+        office = await Office.open()
+        await office.projects.delete(office.adam, "WEB")
+        office.clock.advance(age)
+        assert (await office.purging.purge(System())) == Purged(projects=gone)
+
+    async def test_one_process_purges_at_a_time(self) -> None:
+        office = await Office.open()
+        office.remains.is_held_by_another = True
+        assert await office.purging.purge(System()) is None
+
+
+async def _opened(office: Office, *, owner: str = "ann@example.com", owner_name: str | None = None):
+    return await office.operator.create_company(
+        System(), name="Acme", owner=owner, owner_name=owner_name, temporary_password=TEMPORARY
+    )
+
+
+async def _login(office: Office, password: str):
+    return await office.auth.login(Visitor(), Credentials(email="ann@example.com", password=password))

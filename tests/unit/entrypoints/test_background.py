@@ -1,0 +1,56 @@
+"""Work that is done again and again beside answering."""
+
+import asyncio
+import logging
+
+import pytest
+
+from core.kernel.errors import DatabaseAway
+from entrypoints.background import Recurring, working
+
+
+class Work:
+    """Fails as often as it is told to, then is done; and waits to be let go."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self._failures = list(failures)
+        self.begun = 0
+        self.was_let_go = False
+
+    async def __call__(self) -> None:
+        self.begun += 1
+        if self._failures:
+            raise self._failures.pop()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            self.was_let_go = True
+            raise
+
+
+def soon(work: Work) -> Recurring:
+    return Recurring("work", 0.001, 0.001, work)
+
+
+class TestWorking:
+    async def test_what_fails_is_tried_again_and_said(self, caplog: pytest.LogCaptureFixture) -> None:
+        work = Work(DatabaseAway(), RuntimeError("a defect"))
+        with caplog.at_level(logging.WARNING, logger="flowtrack"):
+            async with working([soon(work)]):
+                while work.begun < 3:
+                    await asyncio.sleep(0.001)
+        assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+    async def test_its_end_waits_until_all_of_it_has_let_go(self) -> None:
+        works = [Work(), Work()]
+        async with working([soon(each) for each in works]):
+            while not all(work.begun for work in works):
+                await asyncio.sleep(0.001)
+        assert all(work.was_let_go for work in works)
+
+    async def test_it_does_not_begin_at_once(self) -> None:
+        work = Work()
+        async with working([Recurring("work", 1.0, 600.0, work)]):
+            await asyncio.sleep(0.01)
+        assert work.begun == 0
