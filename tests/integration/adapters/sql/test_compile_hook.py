@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
-from adapters.sql.readers import members as member_reader
+from adapters.sql.readers import cycles as cycle_reader, members as member_reader
 from adapters.sql import purging
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
@@ -260,7 +260,7 @@ def modules() -> list[Any]:
 
 
 FILTERS = (
-    "project_id", "column_id", "created_by", "assigned_to", "status", "priority",
+    "project_id", "cycle_id", "column_id", "created_by", "assigned_to", "status", "priority",
 )  # fmt: skip
 GIVEN: dict[str, tuple[Any, ...]] = {
     "by_key": (False, True),
@@ -274,8 +274,26 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "addresses": (False, True),
     "search": (False, True),
     "counted": (False, True),
+    "finished_too": (False, True),
 }
+CYCLE_FILTERS = [
+    frozenset(filters)
+    for filters in (
+        (), ("member_id",), ("project_id is",), ("project_id among", "status"), ("project_id is", "status", "member_id"),
+    )
+]  # fmt: skip
 MADE_BY_HAND = {
+    "adapters.sql.readers.cycles.page_statement": [
+        (cycle_reader.Shape(filters, Sort(field=field, descending=descending), after, null, 51, skips),)
+        for filters in CYCLE_FILTERS
+        for field in cycle_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for null in ((False, True) if after and cycle_reader.SORTS[field].nullable else (False,))
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.cycles.count_statement": [(filters,) for filters in CYCLE_FILTERS],
+    "adapters.sql.readers.cycles.one_statement": [(filters,) for filters in CYCLE_FILTERS[:2]],
     "adapters.sql.readers.projects._page": [
         (
             project_reader.Shape(
