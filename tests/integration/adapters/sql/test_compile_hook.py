@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
+from adapters.sql import login_sessions as session_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.statement import Statement
@@ -250,6 +251,9 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "after": (False, True),
 }
 MADE_BY_HAND = {
+    "adapters.sql.login_sessions._page": [
+        (session_reader.Shape(after, 51, skips),) for after in (False, True) for skips in (False, True)
+    ],
     "adapters.sql.readers.projects._page": [
         (project_reader.Shape(frozenset(filters), member, Sort(field=field, descending=descending), after, 51, skips),)
         for filters in ((), ("status",), ("status", "is_active"))
