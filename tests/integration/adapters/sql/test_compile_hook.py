@@ -15,7 +15,7 @@ from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
-from adapters.sql import purging
+from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.statement import Statement
@@ -294,6 +294,9 @@ MADE_BY_HAND = {
     ],
     "adapters.sql.readers.cycles.count_statement": [(filters,) for filters in CYCLE_FILTERS],
     "adapters.sql.readers.cycles.one_statement": [(filters,) for filters in CYCLE_FILTERS[:2]],
+    "adapters.sql.login_sessions._page": [
+        (session_reader.Shape(after, 51, skips),) for after in (False, True) for skips in (False, True)
+    ],
     "adapters.sql.readers.projects._page": [
         (
             project_reader.Shape(
