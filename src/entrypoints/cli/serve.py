@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -55,7 +56,7 @@ class Worker:
         """Serves until SIGTERM, on the sockets that the parent listens on, if there are any."""
         if sockets is not None:
             configure_logging()
-            threading.Thread(target=_end_with_parent, daemon=True).start()
+            threading.Thread(target=self._end_with_parent, daemon=True).start()
         container = make_container(
             self.settings, database_url=self.database_url, shared_metrics=self.shared_metrics, traced=True
         )
@@ -72,6 +73,16 @@ class Worker:
         if not server.started:
             sys.exit(3)
 
+    def _end_with_parent(self) -> None:
+        """Ends this process with the one that started it, so that a kill leaves nobody on the port."""
+        parent = parent_process()
+        assert parent is not None
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        if self.shared_metrics is not None:
+            # Nobody else is left to do it; what is open stays open.
+            shutil.rmtree(self.shared_metrics, ignore_errors=True)
+
 
 def _run_workers(settings: Settings, database_url: str) -> None:
     # Made before there are several who would make it.
@@ -82,14 +93,6 @@ def _run_workers(settings: Settings, database_url: str) -> None:
         status = Workers(settings.workers, work, sockets, patience=_FOR_WORKERS).run()
     if status:
         sys.exit(status)
-
-
-def _end_with_parent() -> None:
-    """Ends this process with the one that started it, so that a kill leaves nobody on the port."""
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(settings: Settings, app: ASGIApp | None) -> uvicorn.Config:

@@ -140,9 +140,14 @@ def test_a_process_that_dies_is_replaced_and_what_it_counted_still_counts(server
     assert after == 1
 
 
+def folders_of(running: set[int]) -> set[Path]:
+    """Where processes share their metrics."""
+    return {path.parent for each in running for path in Path("/tmp").glob(f"flowtrack-metrics-*/*_{each}.db")}
+
+
 def test_told_to_stop_all_answer_what_is_under_way_end_with_0_and_leave_nothing(ending: Serving) -> None:
     running = workers(ending)
-    folders = {path.parent for each in running for path in Path("/tmp").glob(f"flowtrack-metrics-*/*_{each}.db")}
+    folders = folders_of(running)
     assert len(folders) == 1
     body = b'{"email": "nobody@example.com", "password": "not so good 1"}'
     with socket.create_connection(("127.0.0.1", ending.port)) as slow:
@@ -164,11 +169,13 @@ def test_told_to_stop_all_answer_what_is_under_way_end_with_0_and_leave_nothing(
     assert not any(folder.exists() for folder in folders)
 
 
-def test_after_a_kill_of_the_parent_nobody_stays_on_the_port(ending: Serving) -> None:
+def test_after_a_kill_of_the_parent_nobody_and_nothing_stays(ending: Serving) -> None:
     running = workers(ending)
+    (folder,) = folders_of(running)
     ending.kill()
     wait_until(lambda: is_free(ending.port), within=10)
     wait_until(lambda: not any(lives(process) for process in running), within=10)
+    assert not folder.exists()
 
 
 def test_a_port_that_is_taken_ends_the_start(tmp_path: Path, test_database: TestDatabase, settings: Settings) -> None:
