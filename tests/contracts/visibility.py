@@ -28,7 +28,7 @@ from tests.contracts.steps import Noted, add_task, note, open_project, save_proj
 from tests.contracts.world import ContractWorld
 
 BOUNDED: dict[str, Any] = {
-    "max_examples": 15,
+    "max_examples": 10,
     "deadline": None,
     # What fails is small enough to read; to make it smaller would take minutes.
     "phases": (Phase.explicit, Phase.reuse, Phase.generate),

@@ -81,7 +81,7 @@ async def _ask(stage: Stage, method: str, path: str, operation: dict[str, Any]) 
                     ready[kept] = await _prepared(case, operation_id, names)
                 filled = re.sub(r"\{(\w+)\}", lambda name, ids=ready[kept]: ids[name[1]], path)
                 answer = await case.ask(
-                    method.upper(), filled, body(case) if body else None, query(case) if query else None
+                    method.upper(), filled, body(case, ready[kept]) if body else None, query(case) if query else None
                 )
                 answers[place] = _shown(answer)
                 if answer.is_success and method != "get":

@@ -5,7 +5,7 @@ A new operation needs, at most:
 - an entry in THINGS for each new `{name}` in its path: how to make such a thing where the case says, and in which places
   it can stand. It is made anew after each success, so that what one answer does to it is no matter to the next;
 - an entry in BODIES, if it takes a body: one for each wording, where the rules differ by what is asked for;
-- an entry in BEFORE, if something must have happened to the thing first;
+- an entry in BEFORE, if something must have happened to the thing first, or must be known for the body;
 - an entry in PLACES, if its body, not its path, says where (it then uses `case.project`);
 - its id in SPENDS, if its success ends the caller or the stage: signing out, leaving, deactivating.
 
@@ -19,7 +19,10 @@ from uuid import uuid4
 from tests.integration.api import PASSWORD
 from tests.integration.entrypoints.rest.permissions.stage import COLLEAGUES, Case, Place, Role
 
-Ids = dict[str, str]
+Ids = dict[str, Any]
+"""The ids in the path, by their names, and whatever else BEFORE found out for the body."""
+Body = Callable[[Case, Ids], dict[str, Any]]
+
 IN_PROJECTS = (Place.SHARED, Place.HIDDEN, Place.FOREIGN)
 ANYWHERE = (Place.OWN, *IN_PROJECTS)
 
@@ -74,31 +77,31 @@ THINGS: dict[str, ThingMaker] = {
 }
 
 
-def _given(**fields: Any) -> Callable[[Case], dict[str, Any]]:
-    return lambda _: fields
+def _given(**fields: Any) -> Body:
+    return lambda _, __: fields
 
 
-def _me(case: Case) -> dict[str, Any]:
+def _me(case: Case, _: Ids) -> dict[str, Any]:
     return {"assigned_to": case.caller.user_id if case.caller is not None else None}
 
 
 # By the operation's id, and by what is particular about the question; "" where nothing is.
-BODIES: dict[str, dict[str, Callable[[Case], dict[str, Any]]]] = {
+BODIES: dict[str, dict[str, Body]] = {
     "register": {
-        "": lambda _: {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
+        "": lambda _, __: {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "x"},
     },
-    "login": {"": lambda case: {"email": case.stage.owner.email, "password": PASSWORD}},
+    "login": {"": lambda case, _: {"email": case.stage.owner.email, "password": PASSWORD}},
     "refresh": {"with a token that is none": _given(refresh_token="none")},
     "logout": {"": _given()},
-    "switchCompany": {"": lambda case: {"company_id": _company_of(case)}},
+    "switchCompany": {"": lambda case, _: {"company_id": _company_of(case)}},
     "openCompany": {"": _given(name="x")},
     "openProject": {"": _given(name="x")},
     "changeProject": {
         "a name": _given(name="x"),
-        "the key": lambda _: {"key": f"K{uuid4().hex[:9]}"},
+        "the key": lambda _, __: {"key": f"K{uuid4().hex[:9]}"},
         "into the archive": _given(is_active=False),
     },
-    "createTask": {"": lambda case: {"project_id": case.project["id"], "title": "x"}},
+    "createTask": {"": lambda case, _: {"project_id": case.project["id"], "title": "x"}},
     "changeTask": {"a title": _given(title="x"), "taking it": _me},
     "moveTask": {"": _given(new_status="in_progress")},
     "completeTask": {"": _given(completed=True)},
