@@ -8,9 +8,14 @@ from core.users.model import User, UserChanges
 
 
 def authorise_administration(actor: Actor) -> None:
-    """Owners and admins list users and invitations, and take invitations back."""
+    """Owners and admins list users and invitations."""
     if not actor.administers:
         raise Forbidden
+
+
+def sees_invitations(actor: Actor) -> bool:
+    """Owners and admins see the company's invitations."""
+    return actor.administers
 
 
 def sees_user(actor: Actor, user_id: UUID, *, shares_project: bool) -> bool:

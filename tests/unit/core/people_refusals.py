@@ -206,13 +206,10 @@ def _invitations(refuses: Any) -> None:
 
     for verb in (InvitationUseCases.get, InvitationUseCases.revoke):
 
-        @refuses(verb, Forbidden)
-        async def _(office: Office, verb: Any = verb) -> Awaitable[object]:
-            return verb(office.invitations, office.mia, an_id())
-
         @refuses(verb, InvitationNotFound)
         async def _(office: Office, verb: Any = verb) -> Awaitable[object]:
-            return verb(office.invitations, office.adam, an_id())
+            made, _ = await office.invitations.send(office.adam, email=BEA, role=Role.MEMBER)
+            return verb(office.invitations, office.mia, made.invitation.id)
 
     @refuses(InvitationUseCases.send, Forbidden)
     async def _(office: Office) -> Awaitable[object]:

@@ -44,13 +44,12 @@ class InvitationUseCases:
         policy.authorise_administration(actor)
         return await self._reader.invitations(actor, status=status, at=self._clock.now(), sort=sort, page=page)
 
-    @answers(Forbidden, InvitationNotFound)
+    @answers(InvitationNotFound)
     async def get(self, actor: Actor, invitation_id: UUID) -> Answer[NewInvitationView]:
         """One invitation, without the secret of its link. Owners and admins may."""
         async with self._unit_of_work(actor) as uow:
-            policy.authorise_administration(uow.actor)
             invitation = await uow.invitations.load(invitation_id)
-            if invitation is None:
+            if invitation is None or not policy.sees_invitations(uow.actor):
                 raise InvitationNotFound
             seq = await uow.commit()
         return Answer(NewInvitationView(InvitationView.of(invitation, at=self._clock.now())), seq)
@@ -99,14 +98,13 @@ class InvitationUseCases:
             uow.users.save(user)
             uow.record(*facts)
 
-    @answers(Forbidden, InvitationNotFound)
+    @answers(InvitationNotFound)
     async def revoke(self, actor: Actor, invitation_id: UUID) -> int:
         """Takes an invitation back that was not accepted yet. Owners and admins may."""
         at = self._clock.now()
         async with self._unit_of_work(actor) as uow:
-            policy.authorise_administration(uow.actor)
             invitation = await uow.invitations.load(invitation_id)
-            if invitation is None or not invitation.is_open(at=at):
+            if invitation is None or not policy.sees_invitations(uow.actor) or not invitation.is_open(at=at):
                 raise InvitationNotFound
             uow.record(invitation.revoke(at=at))
             uow.invitations.save(invitation)

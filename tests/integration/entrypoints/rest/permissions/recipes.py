@@ -69,7 +69,36 @@ async def _user(case: Case) -> str:
     return (await case.stage.api.colleague(case.host, projects=projects)).user_id
 
 
+async def _cycle(case: Case) -> str:
+    project = await _project(case)
+    return str((await case.host.post("/cycles", {"project_id": project, "name": "x"})).json()["id"])
+
+
+async def _column(case: Case) -> str:
+    given = {"name": "x", "category": "in_progress"}
+    return str((await case.host.post(f"/projects/{await _project(case)}/columns", given)).json()["id"])
+
+
+async def _session(case: Case) -> str:
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    if case.role is Role.DEACTIVATED and case.place is Place.OWN:
+        return person.session_id
+    # A second device of theirs, so that ending it leaves the caller signed in.
+    return (await case.stage.api.login(person.email, company_id=person.company_id)).session_id
+
+
+async def _invitation(case: Case) -> str:
+    answer = await case.host.post("/invitations", {"email": f"{uuid4().hex}@example.com"})
+    return str(answer.json()["id"])
+
+
 THINGS: dict[str, ThingMaker] = {
+    "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
+    "column_id": ThingMaker(_column, IN_PROJECTS),
+    "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
+    # Of the company, whoever sent it: "another project" stands for the whole of it.
+    "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
     "project_id": ThingMaker(_project, IN_PROJECTS),
     "task_id": ThingMaker(_task, ANYWHERE),
     "company_id": ThingMaker(_company, (Place.OWN, Place.FOREIGN)),
@@ -105,13 +134,59 @@ BODIES: dict[str, dict[str, Body]] = {
     "changeTask": {"a title": _given(title="x"), "taking it": _me},
     "moveTask": {"": _given(new_status="in_progress")},
     "completeTask": {"": _given(completed=True)},
+    "restoreTask": {"": _given()},
+    "createCycle": {"": lambda case, _: {"project_id": case.project["id"], "name": "x"}},
+    "changeCycle": {"": _given(name="x")},
+    "completeCycle": {"": _given()},
+    "addColumn": {"": _given(name="x", category="in_progress")},
+    "changeColumn": {"": _given(name="x")},
+    "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},
+    "stepUp": {"": _given(password=PASSWORD)},
+    "changePassword": {"": _given(current_password=PASSWORD, new_password=PASSWORD[::-1])},
+    "changeCompany": {"": _given(name="x")},
+    "deleteCompany": {"confirmed by another code": _given(confirm="another")},
+    "createUser": {
+        "a member": lambda _, __: {"name": "x", "email": f"{uuid4().hex}@example.com"},
+        "an owner": lambda _, __: {"name": "x", "email": f"{uuid4().hex}@example.com", "role": "owner"},
+    },
+    "changeUser": {
+        "a name": _given(name="x"),
+        "the role": _given(role="admin"),
+    },
+    "sendInvitation": {
+        "a member": lambda _, __: {"email": f"{uuid4().hex}@example.com"},
+        "an owner": lambda _, __: {"email": f"{uuid4().hex}@example.com", "role": "owner"},
+    },
+    "acceptInvitation": {"with a token that is none": _given(token="none", password=PASSWORD)},
 }
 
 QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
     "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
 }
 
-PLACES: dict[str, tuple[Place, ...]] = {"createTask": IN_PROJECTS, "switchCompany": (Place.OWN, Place.FOREIGN)}
+PLACES: dict[str, tuple[Place, ...]] = {
+    "createTask": IN_PROJECTS,
+    "createCycle": IN_PROJECTS,
+    "switchCompany": (Place.OWN, Place.FOREIGN),
+}
+
+
+async def _started(case: Case, ids: Ids) -> None:
+    await case.host.post(f"/cycles/{ids['cycle_id']}/start")
+
+
+async def _task_deleted(case: Case, ids: Ids) -> None:
+    await case.host.delete(f"/tasks/{ids['task_id']}")
+
+
+async def _columns_known(case: Case, ids: Ids) -> None:
+    board = await case.host.board({"id": ids["project_id"]})
+    ids["column_ids"] = [column["id"] for column in board["columns"]]
+
+
+async def _another_owner(case: Case, _: Ids) -> None:
+    """The last owner could not go."""
+    await case.stage.api.colleague(case.host, role="owner")
 
 
 async def _deleted(case: Case, ids: Ids) -> None:
@@ -128,9 +203,17 @@ BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
     "restoreProject": _deleted,
     "getProjectMember": _joined,
     "removeProjectMember": _joined,
+    "completeCycle": _started,
+    "restoreTask": _task_deleted,
+    "orderColumns": _columns_known,
+    "leaveCompany": _another_owner,
+    "deactivateUser": _another_owner,
+    "changeUser": _another_owner,
 }
 
-SPENDS: frozenset[str] = frozenset()
+SPENDS: frozenset[str] = frozenset(
+    {"changePassword", "changeUser", "deactivateUser", "leaveCompany", "logout", "revokeLoginSession"}
+)
 
 
 def places_of(operation_id: str, names: list[str]) -> tuple[Place, ...]:
