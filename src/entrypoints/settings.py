@@ -148,7 +148,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            value = tuple(_origin(origin.strip()) for origin in value.split(",") if origin.strip())
+            # Browsers name no path; one slash at the end is what people copy with the address.
+            value = tuple(_origin(each) if urlsplit(each).path in ("", "/") else each for each in _listed(value))
         if isinstance(value, tuple) and any("*" in origin for origin in value):
             raise SettingsRefused(
                 "FLOWTRACK_CORS_ORIGINS must name each origin in full, without *: cookies are sent along with requests."
@@ -315,6 +316,10 @@ def _content(variable: str, path: Path) -> str:
     if not content:
         raise SettingsRefused(f"{variable} names a file that is empty")
     return content
+
+
+def _listed(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _origin(url: str) -> str:

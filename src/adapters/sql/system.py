@@ -142,11 +142,6 @@ _RETIRE_KEYS = Statement.plain(
     "update signing_keys set retired_at = %(at)s, sealed_private_jwk = '' where retired_at is null"
 )
 
-_SAVE_ACCOUNT = Statement.plain("""
-update accounts set name = %(name)s, password_hash = %(password_hash)s, claimed_at = %(claimed_at)s,
-       password_is_temporary = %(password_is_temporary)s, version = %(version)s, updated_at = %(updated_at)s
- where id = %(id)s
-""")
 _INVITATION_FIELDS = (
     "id", "email", "role", "user_id", "token_digest", "invited_by", "created_at", "expires_at", "accepted_at",
     "revoked_at",

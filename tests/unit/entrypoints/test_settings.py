@@ -159,7 +159,7 @@ class TestRefusals:
     [
         ("https://Flow.Example/", "https://flow.example"),
         ("https://flow.example:443", "https://flow.example"),
-        ("http://localhost:80/app", "http://localhost"),
+        ("http://localhost:80", "http://localhost"),
         ("https://flow.example:80", "https://flow.example:80"),
         ("http://[::1]:8000", "http://[::1]:8000"),
         ("", "http://localhost:8000"),
@@ -170,6 +170,13 @@ def test_origins_are_as_browsers_write_them(given: Given, address: str, origin: 
     settings = load_settings()
     assert settings.own_origin == origin
     assert settings.cors_origins == ((origin,) if address else ())
+
+
+def test_an_origin_with_a_path_stays_as_it_is_for_the_doctor_to_see(given: Given) -> None:
+    given(FLOWTRACK_PUBLIC_URL="https://Flow.Example/app", FLOWTRACK_CORS_ORIGINS="https://Flow.Example/app")
+    settings = load_settings()
+    assert settings.own_origin == "https://flow.example"
+    assert settings.cors_origins == ("https://Flow.Example/app",)
 
 
 def test_dotenv_is_read(given: Given) -> None:

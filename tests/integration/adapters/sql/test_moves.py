@@ -160,14 +160,14 @@ async def test_a_move_takes_six_round_trips_at_most(database: Database, firm: Fi
         await tasks.move(firm.owner, third, to)
         return len(trips)
 
-    assert await cost(Destination(new_status=Status.DONE)) == 3
-    assert await cost(Destination(before=first)) == 4
-    assert await cost(Destination(after=second)) == 4
+    assert await cost(Destination(new_status=Status.DONE)) == 2
+    assert await cost(Destination(before=first)) == 3
+    assert await cost(Destination(after=second)) == 3
     firm.sql("update tasks set rank = '10000000' where id in (%s, %s)", (first, second))
     CountingTasks.spreads = 0
-    assert await cost(Destination(before=max(first, second))) == 6
+    assert await cost(Destination(before=max(first, second))) <= 6
     assert CountingTasks.spreads == 1
-    assert await cost(Destination(new_status=Status.DONE)) == 3
+    assert await cost(Destination(new_status=Status.DONE)) == 2
     firm.sql("update tasks set rank = %s where id = %s", ("z" * LONGEST, first))
     assert await cost(Destination(column_id=project.columns[0])) <= 6
     assert [card[0] for card in stored(firm, project)[project.columns[0]]][-2:] == [first, third]

@@ -208,8 +208,9 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
         assert done.returncode == 0, done.stderr
         first, second = re.findall(r"temporary password: (\S+)", done.stdout)
         assert re.search(r"^acme +1 .* Acme$", done.stdout, re.MULTILINE)
-        for password, status in ((first, 401), (second, 200)):
-            credentials = {"email": "ann@example.com", "password": password}
+        chosen = "chosen by ann herself"
+        for password, more, status in ((first, {}, 401), (second, {}, 403), (second, {"new_password": chosen}, 200)):
+            credentials = {"email": "ann@example.com", "password": password, **more}
             assert server.ask("POST", "/api/v1/auth/login", credentials)[0] == status
         for arguments, said in (
             (("user", "reset-password", "nobody@example.com"), "no account"),

@@ -44,7 +44,8 @@ def hush() -> Secrets:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Serving]:
-    with serving(tmp_path, FLOWTRACK_METRICS_TOKEN="the-operators-own-token-0123456789") as found:
+    settings = {"FLOWTRACK_RATE_LIMITS_ENABLED": "false"}
+    with serving(tmp_path, FLOWTRACK_METRICS_TOKEN="the-operators-own-token-0123456789", **settings) as found:
         found.start()
         yield found
 
