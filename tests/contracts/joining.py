@@ -79,9 +79,7 @@ class JoiningContract:
         async with world.people_unit_of_work(owner) as uow:
             assert await uow.invitations.load(invitation.id) == invitation
         assert (invitation.accepted_at, invitation.user_id) == (at, user.id)
-        log, _ = await world.event_reader.after(
-            owner, audible=audible_events(owner), position=head, types=(), limit=10
-        )
+        log, _ = await world.event_reader.after(owner, audible=audible_events(owner), position=head, types=(), limit=10)
         assert [(each.event, each.actor_id) for each in log.events] == [
             ("user_created", user.id),
             ("invitation_accepted", user.id),
@@ -147,7 +145,5 @@ class JoiningContract:
             assert await uow.invitations.load(invitation.id) == invitation
 
     async def _head(self, world: ContractWorld, actor: Actor) -> int:
-        _, head = await world.event_reader.after(
-            actor, audible=audible_events(actor), position=0, types=(), limit=1
-        )
+        _, head = await world.event_reader.after(actor, audible=audible_events(actor), position=0, types=(), limit=1)
         return head

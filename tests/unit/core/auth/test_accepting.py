@@ -133,9 +133,7 @@ async def test_a_link_is_of_no_use_to_the_account_of_another_user(office: Office
     """The user was given another account since: nobody else becomes them."""
     made, _ = await office.users.create(office.adam, NewUser(name="Bea", email=BEA))
     person = office.stored.people[made.user.id]
-    office.stored.people[made.user.id] = replace(
-        person, user=replace(person.user, account_id=office.world.ids.new())
-    )
+    office.stored.people[made.user.id] = replace(person, user=replace(person.user, account_id=office.world.ids.new()))
     with pytest.raises(InvitationNotFound):
         await accept(office, made.token or "")
 

@@ -64,7 +64,9 @@ def may(rule: object, *given: object, **more: object) -> bool:
 
 def table_of_changes(attempt: Attempt) -> bool:
     """Section 3 in words: owners all; admins all but owners; members themselves; nobody their own way in."""
-    is_different = {name for name in attempt.changes.given if getattr(attempt.user, name) != getattr(attempt.changes, name)}
+    is_different = {
+        name for name in attempt.changes.given if getattr(attempt.user, name) != getattr(attempt.changes, name)
+    }
     if attempt.is_own and (attempt.with_password or "email" in is_different):
         return False
     match attempt.actor.role:

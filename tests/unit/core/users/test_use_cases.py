@@ -135,7 +135,11 @@ class TestCreating:
             await made(office, email=taken.email)
         with pytest.raises(Forbidden):
             await made(office, role=Role.OWNER)
-        for fields in ({"kind": UserKind.SERVICE}, {"kind": UserKind.SERVICE, "email": None, "password": TEMPORARY}, {"email": None}):
+        for fields in (
+            {"kind": UserKind.SERVICE},
+            {"kind": UserKind.SERVICE, "email": None, "password": TEMPORARY},
+            {"email": None},
+        ):
             with pytest.raises(Invalid):
                 await made(office, **fields)
         assert office.world.tables == before
