@@ -107,6 +107,19 @@ async def session_of(world: ContractWorld, actor: Actor) -> LoginSession:
     return found
 
 
+async def ended_device(world: ContractWorld, actor: Actor) -> LoginSession:
+    """Another device of the account, which was signed out an hour ago."""
+    at = world.clock.now() - timedelta(hours=1)
+    session = LoginSession.begin(
+        id=world.ids.new(), account_id=actor.account_id, nonce=b"n", agent=None, address=None, at=at
+    )
+    session.revoke(at=at)
+    async with world.identity_unit_of_work() as uow:
+        await uow.add_session(session)
+        await uow.commit()
+    return session
+
+
 class UsersContract:
     """Of Users."""
 
@@ -413,19 +426,22 @@ class AccountsContract:
             account = await uow.account(ann.account_id)
         assert account is not None
         at = account.created_at + timedelta(hours=1)
+        ended = await ended_device(world, ann)
         async with world.people_unit_of_work(owner) as uow:
             await uow.accounts.change_password(ann.account_id, "a hash", at=at)
             await uow.commit()
         expected = replace(account, password_hash="a hash", password_is_temporary=True, version=2, updated_at=at)
         assert await account_of(world, account.email) == expected
         assert [(await session_of(world, each)).revoked_at for each in (ann, bob, owner)] == [at, None, None]
+        assert await session_of(world, replace(ann, session_id=ended.id)) == ended
 
     async def test_the_devices_of_whoever_has_nothing_else_are_signed_out(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann, bob = [await world.person(owner.company_id) for _ in range(2)]
-        at = world.clock.now()
+        at, ended = world.clock.now(), await ended_device(world, ann)
         await self._end(world, owner, ann, at=at)
         assert [(await session_of(world, each)).revoked_at for each in (ann, bob)] == [at, None]
+        assert await session_of(world, replace(ann, session_id=ended.id)) == ended
 
     async def test_the_devices_of_whoever_is_active_elsewhere_go_on_there(self, world: ContractWorld) -> None:
         owner, other = await world.company("Here"), await world.company("There")
