@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from core.auth.ports import IdentityUnitOfWork, SessionReader
+from core.companies.ports import CompanyUnitOfWork
 from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
@@ -21,6 +22,7 @@ from core.kernel.ports import Clock, Ids
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
+from core.users.ports import PeopleUnitOfWork, UserReader
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
@@ -47,7 +49,12 @@ class ContractWorld(Protocol):
 
     @property
     def cycle_reader(self) -> CycleReader: ...
+
+    @property
     def member_reader(self) -> MemberReader: ...
+
+    @property
+    def user_reader(self) -> UserReader: ...
 
     @property
     def event_reader(self) -> EventReader: ...
@@ -60,7 +67,12 @@ class ContractWorld(Protocol):
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
+
     def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> MemberUnitOfWork: ...
+
+    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+
+    def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
 

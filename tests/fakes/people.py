@@ -116,6 +116,8 @@ class InMemoryInvitations:
         changed = replace(invitation)
 
         def put(tables: CompanyTables) -> None:
+            if changed.id not in tables.invitations:
+                raise Conflict("the invitation is gone")
             tables.invitations[changed.id] = changed
 
         self._unit.transaction.defer(self._unit.within(put))

@@ -146,12 +146,13 @@ _INVITATION_FIELDS = (
     "id", "email", "role", "user_id", "token_digest", "invited_by", "created_at", "expires_at", "accepted_at",
     "revoked_at",
 )  # fmt: skip
-_INVITATION = Statement.plain(f"""
+_INVITATION = f"""
 select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}
   from invitations i join companies c on c.id = i.company_id and c.is_active and c.deleted_at is null
  where i.token_digest = %(digest)s
-   for update of i
-""")
+"""
+_FIND_INVITATION = Statement.plain(_INVITATION)
+_LOCK_INVITATION = Statement.plain(f"{_INVITATION} for update of i")
 _USER_FIELDS = (
     "id", "account_id", "kind", "name", "email", "username", "role", "is_active", "accepted_at", "created_at",
     "updated_at", "version",
@@ -205,16 +206,17 @@ class SqlIdentityUnitOfWork:
         await self._run(_SAVE_ACCOUNT, {field: getattr(account, field) for field in _ACCOUNT_FIELDS})
 
     async def invitation(self, token_digest: bytes) -> OfferedMembership | None:
-        row = await self._first(_INVITATION, {"digest": token_digest})
+        row = await self._first(_FIND_INVITATION, {"digest": token_digest})
         if row is None:
             return None
         company_id, *fields = row
-        invitation = invitation_of(tuple(fields))
-        user = None
-        if invitation.user_id is not None:
-            found = await self._first(_USER, {"company": company_id, "user": invitation.user_id})
+        user_id, user = invitation_of(tuple(fields)).user_id, None
+        if user_id is not None:
+            # Before the invitation, as whoever deactivates or asks the user again does.
+            found = await self._first(_USER, {"company": company_id, "user": user_id})
             user = user_of(found) if found is not None else None
-        return OfferedMembership(company_id, invitation, user)
+        row = await self._first(_LOCK_INVITATION, {"digest": token_digest})
+        return OfferedMembership(company_id, invitation_of(tuple(row[1:])), user) if row is not None else None
 
     async def is_username_free(self, company_id: UUID, username: str) -> bool:
         return await self._first(_HAS_USERNAME, {"company": company_id, "username": username}) is None

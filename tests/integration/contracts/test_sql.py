@@ -13,12 +13,15 @@ from hypothesis import given, settings
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
@@ -38,6 +41,9 @@ from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.members import MemberContract
+from tests.contracts.joining import JoiningContract
+from tests.contracts.people import CompanyContract, PeopleContract
+from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
@@ -55,6 +61,7 @@ class SqlWorld:
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
         self.member_reader = SqlMemberReader(database)
+        self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
         self._database = database
@@ -71,6 +78,12 @@ class SqlWorld:
 
     def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlMemberUnitOfWork:
         return SqlMemberUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlPeopleUnitOfWork:
+        return SqlPeopleUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCompanyUnitOfWork:
+        return SqlCompanyUnitOfWork(self._database, self.clock, actor, once=once)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -228,6 +241,22 @@ class TestSqlIdentity(Sql, IdentityContract):
 
 
 class TestSqlMembers(Sql, MemberContract):
+    pass
+
+
+class TestSqlPeople(Sql, PeopleContract):
+    pass
+
+
+class TestSqlUserReader(Sql, UserReaderContract):
+    pass
+
+
+class TestSqlJoining(Sql, JoiningContract):
+    pass
+
+
+class TestSqlCompany(Sql, CompanyContract):
     pass
 
 

@@ -9,6 +9,9 @@ from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.members import MemberContract
+from tests.contracts.joining import JoiningContract
+from tests.contracts.people import CompanyContract, PeopleContract
+from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
@@ -67,6 +70,22 @@ class TestInMemoryIdentity(InMemory, IdentityContract):
 
 
 class TestInMemoryMembers(InMemory, MemberContract):
+    pass
+
+
+class TestInMemoryPeople(InMemory, PeopleContract):
+    pass
+
+
+class TestInMemoryUserReader(InMemory, UserReaderContract):
+    pass
+
+
+class TestInMemoryJoining(InMemory, JoiningContract):
+    pass
+
+
+class TestInMemoryCompany(InMemory, CompanyContract):
     pass
 
 

@@ -27,7 +27,7 @@ from core.users.errors import (
     UsernameTaken,
     UserNotFound,
 )
-from core.users.model import UserChanges
+from core.users.model import UserChanges, UserKind
 from core.users.ports import UserFilter
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import NewUser, UserUseCases
@@ -127,7 +127,7 @@ def _users(refuses: Any) -> None:
 
     @refuses(UserUseCases.change, Invalid)
     async def _(office: Office) -> Awaitable[object]:
-        made, _ = await office.users.create(office.adam, NewUser(name="Robot", kind="service"))
+        made, _ = await office.users.create(office.adam, NewUser(name="Robot", kind=UserKind.SERVICE))
         return office.users.change(office.adam, made.user.id, user_changes(email="robot@example.com"))
 
     @refuses(UserUseCases.change, EmailInvalid)

@@ -107,10 +107,12 @@ class AcceptanceUseCases(SignsDevicesIn):
     async def _join_as(self, actor: Actor, given: Acceptance) -> SignedIn:
         at = self._clock.now()
         async with self._identity() as uow:
+            # Locked before the session is, as whoever deactivates the user does.
+            offer = await uow.invitation(self._tokens.digest(given.token))
             session = await uow.session(actor.session_id)
             if session is None or not session.is_open(at=at):
                 raise SessionEnded
-            offer = await self._offer(uow, given.token)
+            offer = self._ensure_open(offer)
             account = await uow.account_by_email(offer.invitation.email)
             if account is None or account.id != session.account_id:
                 raise InvitationForAnother
@@ -131,7 +133,9 @@ class AcceptanceUseCases(SignsDevicesIn):
         at = self._clock.now()
         async with self._identity() as uow:
             offer = await self._offer(uow, given.token)
-            account = await uow.account_by_email(invited)
+            known = await uow.account_by_email(invited)
+            # Locked, since of two links of two companies only one may choose its password.
+            account = await uow.account(known.id) if known is not None else None
             if account is None:
                 if self._registration == "closed":
                     raise RegistrationClosed
@@ -157,7 +161,9 @@ class AcceptanceUseCases(SignsDevicesIn):
             return await self._join(uow, offer, account, session, given, is_new_session=True)
 
     async def _offer(self, uow: IdentityUnitOfWork, token: str) -> OfferedMembership:
-        offer = await uow.invitation(self._tokens.digest(token))
+        return self._ensure_open(await uow.invitation(self._tokens.digest(token)))
+
+    def _ensure_open(self, offer: OfferedMembership | None) -> OfferedMembership:
         if offer is None or not offer.invitation.is_open(at=self._clock.now()):
             raise InvitationNotFound
         return offer

@@ -161,7 +161,7 @@ class AuthUseCases(SignsDevicesIn):
         password_hash = await self._replacement(account, given)
         session = self._new_session(account.id, visitor)
         async with self._identity() as uow:
-            await self._keep_password(uow, account, given, password_hash, at=session.created_at)
+            # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
             membership = None
             for candidate in await uow.memberships(account.id):
                 wanted = given.company_id in (None, candidate.company_id)
@@ -169,6 +169,7 @@ class AuthUseCases(SignsDevicesIn):
                     await uow.note_login(candidate.user_id, candidate.company_id, at=session.created_at)
                     membership = await uow.membership(account.id, candidate.company_id)
                     break
+            await self._keep_password(uow, account, given, password_hash, at=session.created_at)
             if membership is None:
                 raise NoActiveMembership
             session.current_company_id = membership[1].id
@@ -248,15 +249,17 @@ class AuthUseCases(SignsDevicesIn):
         """Gives an access token for another company of the same account, within the same login session."""
         at = self._clock.now()
         async with self._identity() as uow:
+            membership = await uow.membership(actor.account_id, company_id)
+            if membership is not None:
+                # The user is locked before the session, as whoever deactivates them does.
+                await uow.note_login(membership[0].id, membership[1].id, at=at)
             session = await uow.session(actor.session_id)
-            if session is None or not session.is_open(at=at):
+            if session is None or not session.is_open(at=at) or session.account_id != actor.account_id:
                 raise SessionEnded
-            membership = await uow.membership(session.account_id, company_id)
             if membership is None:
                 raise ReferenceNotFound(pointer="/company_id")
             session.current_company_id = membership[1].id
             await uow.save_session(session)
-            await uow.note_login(membership[0].id, membership[1].id, at=at)
             await uow.commit()
         return self._signed_in(session, membership, with_refresh_token=False)
 

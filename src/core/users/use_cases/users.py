@@ -134,6 +134,8 @@ class UserUseCases:
                 return Answer(NewUserView(UserView.of(user, last_login_at=None)), seq)
             if await uow.users.by_address(email) is not None:
                 raise AlreadyUser
+            # Locked before the account is, as whoever accepts it does.
+            await self._withdraw(uow, email)
             account = await uow.accounts.find_or_open(
                 email, id=self._ids.new(), name=text.name(given.name), temporary_password_hash=password_hash, at=at
             )
@@ -148,7 +150,7 @@ class UserUseCases:
                 has_accepted=account.is_new and password_hash is not None,
             )
             uow.users.add(user)
-            invitation = await self._invite(uow, user, email, token)
+            invitation = self._invite(uow, user, email, token)
             uow.record(created)
             seq = await uow.commit(made=Made(kind="user", id=user.id, version=1))
         view = UserView.of(user, last_login_at=None)
@@ -276,9 +278,8 @@ class UserUseCases:
                 return free
         raise UsernameTaken
 
-    async def _invite(self, uow: PeopleUnitOfWork, user: User, email: str, token: str) -> Invitation:
+    def _invite(self, uow: PeopleUnitOfWork, user: User, email: str, token: str) -> Invitation:
         at = self._clock.now()
-        await self._withdraw(uow, email)
         invitation, created = Invitation.send(
             id=self._ids.new(),
             email=email,
@@ -306,12 +307,13 @@ class UserUseCases:
         if user.account_id is None or user.email is None:
             pointer = "/password" if password_hash is not None else "/email"
             raise Invalid(faults=(Fault("a service user has none", pointer=pointer),))
+        if user.email != old_email:
+            await self._withdraw(uow, old_email)
         if await uow.accounts.is_shared(user.account_id):
             raise AccountShared
         at = self._clock.now()
         if user.email != old_email:
             await uow.accounts.change_address(user.account_id, user.email, at=at)
-            await self._withdraw(uow, old_email)
         if password_hash is not None:
             await uow.accounts.change_password(user.account_id, password_hash, at=at)
 
@@ -321,6 +323,5 @@ class UserUseCases:
             raise LastOwner
         if user.is_active or user.account_id is None or user.email is None:
             return
-        at = self._clock.now()
-        await uow.accounts.end_access(user.account_id, at=at)
         await self._withdraw(uow, user.email)
+        await uow.accounts.end_access(user.account_id, at=self._clock.now())

@@ -24,10 +24,12 @@ from adapters.sql.readers import columns as column_reader, cycles as cycle_reade
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
+from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
 from adapters.sql.repositories.tasks import _leave_cycle
 from adapters.sql.repositories import columns as column_repository
+from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
 from core.kernel.paging import Sort
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
@@ -175,6 +177,13 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "number": 7,
             "to": None,
             "at": datetime(2026, 5, 1, tzinfo=UTC),
+            "now": datetime(2026, 1, 5, tzinfo=UTC),
+            "user_id": member,
+            "for_user": member,
+            "email": "robin50@example.com",
+            "search": "robot 7",
+            "role": ["admin", "member"],
+            "is_active": True,
             "at_id": str(uuid.UUID(int=1)),
         }
         yield Seeded(connection=connection, firm=firm, project=project, values=values)
@@ -202,6 +211,24 @@ def _fill(firm: Firm, count: int) -> Ground:
             "owner": firm.owner.user_id,
             "count": count,
         },
+    )
+    # A tenth as many people, most of them services, and as many invitations, all but a few of them used.
+    firm.sql(
+        "insert into users (company_id, id, kind, name, username, role, is_active, last_login_at, version, created_at,"
+        "  updated_at)"
+        " select %(company)s, gen_random_uuid(), 'service', 'Robot ' || n, 'robot.' || n, 'member', n %% 10 > 0,"
+        "        case when n %% 3 = 0 then timestamptz '2026-01-01' + n * interval '1 minute' end, 1,"
+        "        timestamptz '2026-01-01' + n * interval '1 minute', now()"
+        "   from generate_series(1, %(count)s / 10) n",
+        {"company": firm.id, "count": count},
+    )
+    firm.sql(
+        "insert into invitations (company_id, id, email, role, token_digest, created_at, expires_at, accepted_at)"
+        " select %(company)s, gen_random_uuid(), 'robin' || n || '@example.com', 'member',"
+        "        uuid_send(gen_random_uuid()), timestamptz '2026-01-01' + n * interval '1 minute',"
+        "        timestamptz '2026-01-08', case when n %% 50 > 0 then timestamptz '2026-01-02' end"
+        "   from generate_series(1, %(count)s / 10) n",
+        {"company": firm.id, "count": count},
     )
     # Each project has cycles, and every second task stands in the first of its project's.
     firm.sql(
@@ -507,6 +534,98 @@ def test_the_cards_of_a_column_are_locked_and_counted_by_its_index(seeded: Seede
         assert set(conditions(seeded.plan(statement, column=column))) == {"tasks_on_board"}
 
 
+# People
+
+USER_CURSORS = {
+    "name": "Robot 5",
+    "username": "robot.5",
+    "created_at": AT_DATE["at_value"],
+    "last_login_at": AT_DATE["at_value"],
+}
+INVITATION_CURSORS = {
+    "created_at": AT_DATE["at_value"],
+    "expires_at": AT_DATE["at_value"],
+    "email": "robin50@example.com",
+}
+PEOPLE_FILTERS = ["search", "role", "is_active"]
+
+
+def listed_people(
+    lists: Any, *filters: str, field: str, descending: bool = False, after: bool = False, null: bool = False
+) -> Statement:
+    """The list of users, or of invitations."""
+    sort = Sort(field=field, descending=descending)
+    shape = user_reader.Shape(frozenset(filters), sort, after=after, after_null=null, most=MOST, skips=False)
+    found: Statement = lists(shape)
+    return found
+
+
+@pytest.mark.parametrize("filters", [*((name,) for name in PEOPLE_FILTERS), PEOPLE_FILTERS], ids="+".join)
+def test_every_filter_of_users_stays_within_the_company_by_an_index(small: Seeded, filters: list[str]) -> None:
+    for statement in (
+        listed_people(user_reader._page, *filters, field="name"),
+        user_reader._count(frozenset(filters)),
+    ):
+        plan = small.plan(statement)
+        assert read_by_company(plan, "users"), plan
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("field", user_reader.SORTS)
+def test_every_sort_of_users_stays_within_the_company_by_an_index(
+    small: Seeded, field: str, descending: bool, after: bool
+) -> None:
+    values = {"at_value": USER_CURSORS[field]} if after else {}
+    for null in (False, True) if user_reader.SORTS[field].nullable and after else (False,):
+        statement = listed_people(
+            user_reader._page, "is_active", field=field, descending=descending, after=after, null=null
+        )
+        plan = small.plan(statement, **values)
+        assert read_by_company(plan, "users"), plan
+
+
+@pytest.mark.parametrize("how", PLANS)
+def test_the_users_of_the_biggest_company_are_read_once_and_never_those_of_others(seeded: Seeded, how: str) -> None:
+    """They are sorted: a company has thousands, not millions. Reading the table for most of it is all right."""
+    plan = getattr(seeded, how)(listed_people(user_reader._page, "is_active", field="name"))
+    (read,) = [node for node in reads_of(plan, "users") if "Relation Name" in node]
+    assert str(seeded.firm.id) in str(read) or "company_id" in str(read), plan
+    assert not [node for node in nodes(plan) if node["Node Type"] == "Nested Loop"], plan
+
+
+@pytest.mark.parametrize("status", [(), *((each,) for each in user_reader.InvitationStatus)], ids=str)
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("field", user_reader.INVITATION_SORTS)
+def test_invitations_are_found_within_the_company_by_an_index(
+    small: Seeded, field: str, after: bool, status: tuple[str, ...]
+) -> None:
+    values = {"at_value": INVITATION_CURSORS[field]} if after else {}
+    found = [listed_people(user_reader._invitation_page, *status, field=field, after=after)]
+    for statement in [*found, user_reader._invitation_count(frozenset(status))]:
+        plan = small.plan(statement, **values)
+        assert read_by_company(plan, "invitations"), plan
+
+
+@pytest.mark.parametrize("how", PLANS)
+def test_a_user_is_found_by_their_id_and_an_open_invitation_by_its_address(seeded: Seeded, how: str) -> None:
+    for statement in (user_reader._ONE, user_repository._LOAD):
+        plan = getattr(seeded, how)(statement)
+        found = conditions(plan, "users")
+        assert set(found) == {"users_pkey"}, plan
+        assert {"company_id", "id"} <= set(re.findall(r"\w+", found["users_pkey"]))
+        assert read_by_company(plan, "project_members"), plan
+    found = conditions(getattr(seeded, how)(user_repository._OPEN_FOR), "invitations")
+    assert set(found) == {"invitations_open_unique"}
+    assert {"company_id", "email"} <= set(re.findall(r"\w+", found["invitations_open_unique"]))
+
+
+def test_whether_usernames_are_free_and_others_own_is_asked_within_the_company(small: Seeded) -> None:
+    for statement in (user_repository._TAKEN, user_repository._BY_ADDRESS, user_repository._OTHERS_OWN):
+        plan = small.plan(statement, candidates=["robot.7", "robot.7000"])
+        assert read_by_company(plan, "users"), plan
+
+
 # Leakproof operators
 
 SYMBOLS = {operators.eq: "=", operators.ne: "<>", operators.lt: "<", operators.gt: ">", operators.le: "<=",
@@ -594,6 +713,26 @@ def cycle_statements() -> Iterator[Any]:
             )
 
 
+def people_statements() -> Iterator[Any]:
+    base = task_reader.select(user_reader.users.c.id)
+    yield user_reader._filtered(base, frozenset({"role", "is_active"}))
+    for keys, id_column in (
+        (user_reader.SORTS, user_reader.users.c.id),
+        (user_reader.INVITATION_SORTS, user_reader.invitations.c.id),
+    ):
+        for key in keys.values():
+            yield ordered(
+                task_reader.select(id_column),
+                key=key,
+                id_column=id_column,
+                sort=Sort(field="any"),
+                after=True,
+                after_null=False,
+                most=MOST,
+                skips=False,
+            )
+
+
 def operator_of(connection: psycopg.Connection[Any], left: str, symbol: str, right: str) -> tuple[Any, ...] | None:
     types = {"timestamp with time zone": "timestamptz"}
     return connection.execute(
@@ -604,7 +743,8 @@ def operator_of(connection: psycopg.Connection[Any], left: str, symbol: str, rig
 
 
 def test_every_operator_of_a_filter_or_cursor_is_leakproof(superuser: psycopg.Connection[Any]) -> None:
-    found = set().union(*(compared(core) for core in (*task_statements(), *project_statements(), *cycle_statements())))
+    statements = (*task_statements(), *project_statements(), *cycle_statements(), *people_statements())
+    found = set().union(*map(compared, statements))
     assert {left for left, _, _ in found} >= {"uuid", "text", "date", "smallint", "integer"}
     leaking = {each for each in found if operator_of(superuser, *each) != (True,)}
     assert leaking == set()

@@ -90,3 +90,25 @@ async def test_a_move_beside_another_card_takes_three(desk: Desk, side: str) -> 
 
 async def test_deleting_takes_two(desk: Desk) -> None:
     assert await desk.most("DELETE", "/tasks/{card}") == 2
+
+
+async def test_a_new_user_with_a_link_takes_six(desk: Desk) -> None:
+    """Opening, a free username, the address here, its invitation, its account, and the commit."""
+    assert await desk.most("POST", "/users", {"name": "Bea", "email": "{card}@example.com"}) == 6
+    assert (
+        await desk.most("POST", "/users", {"name": "Bea", "email": "{other}@example.org", "username": "u{card}"}) == 5
+    )
+
+
+async def test_accepting_an_invitation_takes_no_more_than_it_did(desk: Desk) -> None:
+    """Twice the link with its user, as the password is hashed between two transactions."""
+    found = []
+    for card in desk.cards[:7]:
+        made = await desk.person.post("/users", {"name": "Bea", "email": f"{card}@example.net"})
+        body = {"token": made.json()["invitation"]["token"], "password": "Tr0ub4dor and three"}
+        desk.counter.reset()
+        answer = await desk.person.client.post("/api/v1/invitations/accept", json=body)
+        assert answer.status_code == 200, answer.text
+        found.append(desk.counter.trips)
+        desk.person.client.cookies.clear()
+    assert max(found[3:]) == 17

@@ -77,6 +77,29 @@ async def test_it_leaves_its_cycle_behind(api: Api) -> None:
     assert api.sql("select cycle_id from tasks where id = %s", (task["id"],)) == [(None,)]
 
 
+async def test_it_may_go_into_a_cycle_of_the_other_project_at_once(api: Api) -> None:
+    ann = await api.register()
+    first, second = await two_projects(ann)
+    here, there = await ann.cycle(first), await ann.cycle(second)
+    task = await ann.task(first, cycle_id=here["id"])
+    path = f"/tasks/{task['id']}"
+    for cycle_id in (here["id"], str(uuid4())):
+        refused = await ann.patch(path, {"project_id": second["id"], "cycle_id": cycle_id, "title": "never"})
+        assert_refused(refused, 422, "reference.not_found", "/cycle_id")
+    assert (await ann.get(path)).json() == task
+    assert api.count("task_keys", ann.company_id) == 0
+    seq = (await ann.get("/tasks")).headers["x-event-seq"]
+    moved = await ann.patch(path, {"project_id": second["id"], "cycle_id": there["id"]})
+    assert moved.status_code == 200, moved.text
+    body = moved.json()
+    assert (body["project_id"], body["cycle_id"], body["key"]) == (second["id"], there["id"], f"{second['key']}-1")
+    assert (await ann.get(path)).json() == body
+    changes = [each["changes"] for each in (await ann.get(f"/events?after={seq}")).json()]
+    assert [each["cycle_id"]["new"] for each in changes if "cycle_id" in each][-1] == there["id"]
+    back = (await ann.patch(path, {"project_id": first["id"], "cycle_id": None})).json()
+    assert (back["project_id"], back["cycle_id"]) == (first["id"], None)
+
+
 async def test_members_of_either_project_hear_of_it(api: Api) -> None:
     owner = await api.register()
     first, second = await two_projects(owner)
