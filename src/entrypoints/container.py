@@ -214,6 +214,7 @@ class Container(containers.DeclarativeContainer):
         tokens=invitation_tokens,
         access_tokens=access_tokens,
         refresh_tokens=refresh_tokens,
+        guessing=guessing,
         clock=clock,
         ids=ids,
         registration=settings.provided.registration.value,

@@ -94,7 +94,7 @@ class Office:
         }
         guessing = Guessing(attempts=CountedAttempts(self.clock), devices=ReadableDeviceTokens())
         self.auth = AuthUseCases(profiles=self.world.company_reader, guessing=guessing, **signing)
-        self.acceptance = AcceptanceUseCases(tokens=self.tokens, **signing)
+        self.acceptance = AcceptanceUseCases(tokens=self.tokens, guessing=guessing, **signing)
         people: dict[str, Any] = {
             "unit_of_work": self.world.people_unit_of_work,
             "reader": self.world.user_reader,

@@ -80,7 +80,8 @@ class AccountContract:
         ann = await world.person(one.company_id)
         in_two = await world.joins(ann, two.company_id, role=Role.ADMIN)
         in_three = await world.joins(ann, three.company_id)
-        at = world.clock.now()
+        # Later than ann's own, who signed in when she was made.
+        at = world.clock.now() + timedelta(seconds=1)
         async with world.identity_unit_of_work() as uow:
             await uow.note_login(in_two.user_id, two.company_id, at=at)
             await uow.note_login(in_three.user_id, three.company_id, at=at + timedelta(seconds=1))

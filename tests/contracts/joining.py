@@ -34,10 +34,24 @@ class JoiningContract:
         bare, asked = await invite(world, owner), await invite(world, owner, user_id=user.id)
         theirs = await invite(world, other, email=bare.email)
         async with world.identity_unit_of_work() as uow:
-            assert await uow.invitation(bare.token_digest) == (owner.company_id, bare, None)
-            assert await uow.invitation(asked.token_digest) == (owner.company_id, asked, user)
-            assert await uow.invitation(theirs.token_digest) == (other.company_id, theirs, None)
+            assert await uow.invitation(bare.token_digest) == (owner.company_id, bare, None, Role.OWNER)
+            assert await uow.invitation(asked.token_digest) == (owner.company_id, asked, user, Role.OWNER)
+            assert await uow.invitation(theirs.token_digest) == (other.company_id, theirs, None, Role.OWNER)
             assert await uow.invitation(b"another") is None
+
+    async def test_its_sender_is_found_as_they_are_now(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id, role=Role.ADMIN)
+        invitation = await invite(world, ann)
+        for change, expected in (
+            (lambda: world.change_role(ann, Role.MEMBER), Role.MEMBER),
+            (lambda: world.deactivate(ann), None),
+        ):
+            await change()
+            async with world.identity_unit_of_work() as uow:
+                found = await uow.invitation(invitation.token_digest)
+            assert found is not None
+            assert found.inviter is expected
 
     async def test_what_became_of_it_is_found_too(self, world: ContractWorld) -> None:
         owner, at = await world.company(), world.clock.now()
@@ -59,9 +73,9 @@ class JoiningContract:
         here, there = await world.company("Here"), await world.company("There")
         await add_user(world, here, None, username="Sam", is_active=False)
         async with world.identity_unit_of_work() as uow:
-            assert not await uow.is_username_free(here.company_id, "sAM")
-            assert await uow.is_username_free(here.company_id, "sam.2")
-            assert await uow.is_username_free(there.company_id, "Sam")
+            assert await uow.free_username(here.company_id, ["sAM"]) is None
+            assert await uow.free_username(here.company_id, ["Sam", "sam.2", "sam.3"]) == "sam.2"
+            assert await uow.free_username(there.company_id, ["Sam", "sam.2"]) == "Sam"
 
     async def test_whoever_joins_is_a_user_the_link_used_and_the_log_says_so(self, world: ContractWorld) -> None:
         owner, other = await world.company("Here"), await world.company("There")

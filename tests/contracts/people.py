@@ -143,13 +143,14 @@ class UsersContract:
         at, project = world.clock.now(), await open_project(world, owner)
         async with world.identity_unit_of_work() as uow:
             await uow.note_login(ann.user_id, owner.company_id, at=at)
+            await uow.note_login(bob.user_id, owner.company_id, at=at + timedelta(seconds=1))
             await uow.commit()
         await world.add_to_project(project.id, ann)
         async with world.people_unit_of_work(owner) as uow:
             for user_id, by, expected in (
                 (ann.user_id, bob, (at, False)),
                 (ann.user_id, owner, (at, True)),
-                (bob.user_id, ann, (None, False)),
+                (bob.user_id, ann, (at + timedelta(seconds=1), False)),
             ):
                 found = await uow.users.load(user_id, for_user=by.user_id)
                 assert found is not None
@@ -228,7 +229,7 @@ class UsersContract:
             user = replace(kept, **fields)
             await save_user(world, owner, user)
             async with world.people_unit_of_work(owner) as uow:
-                assert await uow.users.by_address(account.email) == user
+                assert await uow.users.by_address(account.email) == (user, None, False)
                 assert await uow.users.by_address(f"x{account.email}") is None
 
     async def test_the_first_username_that_is_free_in_any_case_is_found(self, world: ContractWorld) -> None:
@@ -247,6 +248,12 @@ class UsersContract:
         second = await add_user(world, owner, account.id, role=Role.OWNER)
         await add_user(world, owner, None, role=Role.OWNER)
         await add_user(world, elsewhere, account.id, role=Role.OWNER)
+        async with world.people_unit_of_work(owner) as uow:
+            # Nobody knows yet whether there is somebody at that address.
+            assert not await uow.users.others_own(owner.user_id)
+        async with world.identity_unit_of_work() as identity:
+            await identity.note_login(second.id, owner.company_id, at=world.clock.now())
+            await identity.commit()
         for fields, expected in (
             ({}, True),
             ({"role": Role.ADMIN}, False),
@@ -255,9 +262,23 @@ class UsersContract:
         ):
             await save_user(world, owner, replace(second, **fields))
             async with world.people_unit_of_work(owner) as uow:
-                await uow.users.lock_ownership()
+                assert await uow.users.lock_ownership(owner.user_id) is Role.OWNER
                 assert await uow.users.others_own(owner.user_id) is expected, fields
                 assert await uow.users.others_own(second.id)
+
+    async def test_whoever_decides_about_owners_hears_what_they_are_themselves(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id, role=Role.ADMIN)
+        for change, expected in (
+            (lambda: world.change_role(ann, Role.MEMBER), Role.MEMBER),
+            (lambda: world.take_acceptance_back(ann), None),
+            (lambda: world.deactivate(ann), None),
+        ):
+            await change()
+            async with world.people_unit_of_work(owner) as uow:
+                assert await uow.users.lock_ownership(ann.user_id) is expected
+        async with world.people_unit_of_work(owner) as uow:
+            assert await uow.users.lock_ownership(world.ids.new()) is None
 
 
 async def loaded_user_again(uow: object, actor: Actor) -> User:
@@ -395,8 +416,19 @@ class AccountsContract:
         await world.deactivate(joined[1])
         await world.take_acceptance_back(joined[2])
         async with world.people_unit_of_work(owner) as uow:
-            assert [await uow.accounts.is_shared(ann.account_id) for ann in people] == [True, True, True, False]
-            assert not await uow.accounts.is_shared(world.ids.new())
+            held = [await uow.accounts.holding(ann.account_id) for ann in people]
+            assert [each.is_shared for each in held] == [True, True, True, False]
+            assert await uow.accounts.holding(world.ids.new()) == (False, False)
+
+    async def test_a_holder_has_proved_to_be_one_by_a_password_of_their_own(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        opened = await open_account(world, owner)
+        async with world.people_unit_of_work(owner) as uow:
+            assert (await uow.accounts.holding(ann.account_id)).is_proved
+            assert not (await uow.accounts.holding(opened.id)).is_proved
+            await uow.accounts.change_password(ann.account_id, "a hash", at=world.clock.now())
+            assert not (await uow.accounts.holding(ann.account_id)).is_proved
 
     async def test_another_address_is_one_that_nobody_proved(self, world: ContractWorld) -> None:
         owner = await world.company()

@@ -153,7 +153,11 @@ class UserListContract:
     async def test_one_is_shown_with_whether_they_share_a_project(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann, bob = [await world.person(owner.company_id) for _ in range(2)]
-        project = await open_project(world, owner)
+        at, project = world.clock.now(), await open_project(world, owner)
+        async with world.identity_unit_of_work() as uow:
+            for each in (owner, ann, bob):
+                await uow.note_login(each.user_id, owner.company_id, at=at)
+            await uow.commit()
         await world.add_to_project(project.id, ann)
         for by, user_id, shares in (
             (owner, ann.user_id, True),
@@ -164,7 +168,7 @@ class UserListContract:
             found = (await world.user_reader.one(by, user_id)).value
             assert found is not None
             user = await loaded_user(world, owner, user_id)
-            assert found == (UserView.of(user, last_login_at=None), shares)
+            assert found == (UserView.of(user, last_login_at=at), shares)
         assert (await world.user_reader.one(owner, world.ids.new())).value is None
 
     async def test_no_question_of_an_outdated_role_is_answered(self, world: ContractWorld) -> None:

@@ -98,12 +98,15 @@ class InMemoryIdentityUnitOfWork:
                 if invitation.token_digest == token_digest and tables.company.is_active:
                     person = tables.people.get(invitation.user_id) if invitation.user_id else None
                     user = replace(person.user) if person else None
-                    return OfferedMembership(tables.company.id, replace(invitation), user)
+                    inviter = tables.people.get(invitation.invited_by) if invitation.invited_by else None
+                    role = inviter.user.role if inviter is not None and inviter.may_act else None
+                    return OfferedMembership(tables.company.id, replace(invitation), user, role)
         return None
 
-    async def is_username_free(self, company_id: UUID, username: str) -> bool:
+    async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         people = self._transaction.seen().companies[company_id].people.values()
-        return all(person.user.username.lower() != username.lower() for person in people)
+        taken = {person.user.username.lower() for person in people}
+        return next((each for each in candidates if each.lower() not in taken), None)
 
     async def join(
         self,

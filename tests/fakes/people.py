@@ -9,7 +9,7 @@ from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 from core.users.model import Invitation, InvitationStatus, User
-from core.users.ports import FoundAccount, LoadedUser, UserFilter
+from core.users.ports import FoundAccount, Holding, LoadedUser, UserFilter
 from core.users.read_models import InvitationView, UserView
 from tests.fakes.companies import user_view
 from tests.fakes.paging import Key, page_of
@@ -48,12 +48,13 @@ class InMemoryUsers:
     def __init__(self, unit: "InMemoryPeopleUnitOfWork") -> None:
         self._unit = unit
 
-    async def lock_ownership(self) -> None:
-        """Nothing else happens meanwhile in memory."""
+    async def lock_ownership(self, caller_id: UUID) -> Role | None:
+        caller = self._unit.now.people.get(caller_id)
+        return caller.user.role if caller is not None and caller.may_act else None
 
     async def others_own(self, user_id: UUID) -> bool:
         people = self._unit.now.people.values()
-        return any(person.user.owns for person in people if person.user.id != user_id)
+        return any(person.user.owns and person.last_login_at for person in people if person.user.id != user_id)
 
     async def load(self, user_id: UUID, *, for_user: UUID) -> LoadedUser | None:
         person = self._unit.now.people.get(user_id)
@@ -62,9 +63,11 @@ class InMemoryUsers:
         shares = shares_project(self._unit.now, user_id, for_user)
         return LoadedUser(replace(person.user), person.last_login_at, shares)
 
-    async def by_address(self, email: str) -> User | None:
-        people = self._unit.now.people.values()
-        return next((replace(person.user) for person in people if person.user.email == email), None)
+    async def by_address(self, email: str) -> LoadedUser | None:
+        for person in self._unit.now.people.values():
+            if person.user.email == email:
+                return LoadedUser(replace(person.user), person.last_login_at, shares_project=False)
+        return None
 
     async def free_username(self, candidates: list[str]) -> str | None:
         taken = {person.user.username.lower() for person in self._unit.now.people.values()}
@@ -149,14 +152,17 @@ class InMemoryAccounts:
         self._unit.transaction.do(put)
         return FoundAccount(id=id, is_new=True)
 
-    async def is_shared(self, account_id: UUID) -> bool:
+    async def holding(self, account_id: UUID) -> Holding:
         here = self._unit.actor.company_id
-        return any(
+        account = self._tables.accounts.get(account_id)
+        is_proved = account is not None and account.claimed_at is not None and not account.password_is_temporary
+        is_shared = any(
             person.user.account_id == account_id
             for company_id, tables in self._tables.companies.items()
             for person in tables.people.values()
             if company_id != here
         )
+        return Holding(is_shared=is_shared, is_proved=is_proved)
 
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         def put(tables: Tables) -> None:

@@ -141,6 +141,7 @@ class World:
             email=f"{account_id}@example.com",
             name=name,
             password_hash=None,
+            claimed_at=at,
             created_at=at,
             updated_at=at,
         )
@@ -168,9 +169,14 @@ class World:
             id=self.ids.new(), account_id=account.id, nonce=b"n", agent=None, address=None, at=self.clock.now()
         )
         self.tables.sessions[session.id] = session
+        self._note_login(company_id, user)
         return Actor(
             company_id=company_id, user_id=user.id, account_id=account.id, session_id=session.id, role=user.role
         )
+
+    def _note_login(self, company_id: UUID, user: User) -> None:
+        people = self.tables.companies[company_id].people
+        people[user.id] = replace(people[user.id], last_login_at=self.clock.now())
 
     def _change_user(self, actor: Actor, changed: Callable[[User], User]) -> None:
         people = self.tables.companies[actor.company_id].people

@@ -18,7 +18,7 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.ports import Clock
-from core.users.ports import FoundAccount
+from core.users.ports import FoundAccount, Holding
 
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
@@ -30,8 +30,10 @@ on conflict (email) do nothing
 """)
 _LOCK_BY_EMAIL = Statement.plain("select id from accounts where email = %(email)s for update")
 _LOCK_ACCOUNT = Statement.plain("select id from accounts where id = %(account)s for update")
-_IS_SHARED = Statement.plain("""
-select exists (select from users where account_id = %(account)s and company_id <> %(company)s)
+_HOLDING = Statement.plain("""
+select exists (select from users where account_id = %(account)s and company_id <> %(company)s),
+       exists (select from accounts
+                where id = %(account)s and claimed_at is not null and not password_is_temporary)
 """)
 _CHANGE_ADDRESS = Statement.plain("""
 update accounts set email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s
@@ -79,10 +81,10 @@ class SqlAccounts:
         found: UUID = rows[0][0]
         return FoundAccount(id=found, is_new=found == id)
 
-    async def is_shared(self, account_id: UUID) -> bool:
+    async def holding(self, account_id: UUID) -> Holding:
         account = {"account": account_id}
-        _, rows = await self._across((_LOCK_ACCOUNT, account), (_IS_SHARED, self._here(account)))
-        return bool(rows[0][0])
+        _, rows = await self._across((_LOCK_ACCOUNT, account), (_HOLDING, self._here(account)))
+        return Holding(*rows[0])
 
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         await self._across((_CHANGE_ADDRESS, {"account": account_id, "email": email, "at": at}))

@@ -22,6 +22,8 @@ from adapters.sql.repositories.users import (
     SAVE_INVITATION,
     SAVE_USER,
     added_values,
+    asking_for_username,
+    free_of,
     invitation_values,
     saved_values,
     user_of,
@@ -160,9 +162,10 @@ _USER_FIELDS = (
 _USER = Statement.plain(
     f"select {', '.join(_USER_FIELDS)} from users where company_id = %(company)s and id = %(user)s for update"
 )
-_HAS_USERNAME = Statement.plain(
-    "select from users where company_id = %(company)s and lower(username) = lower(%(username)s)"
-)
+_INVITER = Statement.plain("""
+select role from users
+ where company_id = %(company)s and id = %(user)s and is_active and accepted_at is not null
+""")
 
 
 class SqlIdentityUnitOfWork:
@@ -216,10 +219,23 @@ class SqlIdentityUnitOfWork:
             found = await self._first(_USER, {"company": company_id, "user": user_id})
             user = user_of(found) if found is not None else None
         row = await self._first(_LOCK_INVITATION, {"digest": token_digest})
-        return OfferedMembership(company_id, invitation_of(tuple(row[1:])), user) if row is not None else None
+        if row is None:
+            return None
+        invitation = invitation_of(tuple(row[1:]))
+        inviter = await self._first(_INVITER, {"company": company_id, "user": invitation.invited_by})
+        return OfferedMembership(company_id, invitation, user, Role(inviter[0]) if inviter is not None else None)
 
-    async def is_username_free(self, company_id: UUID, username: str) -> bool:
-        return await self._first(_HAS_USERNAME, {"company": company_id, "username": username}) is None
+    async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
+        asked = [Asked(*each) for each in asking_for_username(company_id, candidates)]
+        results = await execute(
+            self._open_connection,
+            Asked(_AS_APPLICATION, {}),
+            Asked(ENTER, {"company": str(company_id)}),
+            *asked,
+            Asked(ENTER, {"company": ""}),
+            Asked(_AS_UPKEEP, {}),
+        )
+        return free_of(candidates, results[3].rows())
 
     async def join(
         self,

@@ -8,7 +8,7 @@ from core.auth.model import Account, LoginSession
 from core.auth.read_models import Claims, Membership, Profile, SessionView
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor
+from core.kernel.actor import Actor, Role
 from core.kernel.events import Fact
 from core.kernel.limits import Limit
 from core.kernel.paging import Answer, Page, PageRequest
@@ -57,11 +57,14 @@ class RefreshTokens(Protocol):
 
 
 class OfferedMembership(NamedTuple):
-    """An invitation and its company; `user` is the one who was made already and only has to accept."""
+    """An invitation and its company; `user` is the one who was made already and only has to accept. `inviter` is the
+    role of its sender; None if they can act no more.
+    """
 
     company_id: UUID
     invitation: Invitation
     user: User | None
+    inviter: Role | None
 
 
 class Attempts(Protocol):
@@ -119,7 +122,11 @@ class IdentityUnitOfWork(Protocol):
         """The invitation whose link holds that secret, locked; None also where its company is gone."""
         ...
 
-    async def is_username_free(self, company_id: UUID, username: str) -> bool: ...
+    async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
+        """The first of the candidates that nobody in the company has, in any case. Until the transaction ends nobody
+        else looks for one there.
+        """
+        ...
 
     async def join(
         self,

@@ -16,6 +16,11 @@ class AlreadyUser(Conflict):
     title = "Somebody with this address is a user of the company already"
 
 
+class NotJoined(Conflict):
+    code = "user.not_joined"
+    title = "The person has yet to sign in to the company, with a password that they chose"
+
+
 class LastOwner(Conflict):
     code = "user.last_owner"
     title = "The company would be left without an owner"

@@ -3,7 +3,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
 from uuid import UUID
 
 from core.kernel import text
@@ -25,6 +25,7 @@ from core.users.events import (
 
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?\Z")
 INVITATION_LIFE = timedelta(days=7)
+_CHECKED_AT_ONCE = 100
 
 
 class UserKind(StrEnum):
@@ -152,8 +153,11 @@ class User:
         return self.change(UserChanges(given=frozenset(given), name=name or "", username=username or ""), at=at)
 
     def leave(self, *, at: datetime) -> UserLeft:
-        """Ends the membership by the user's own wish; history and assignments stay."""
+        """Ends the membership by the user's own wish; history and assignments stay. Nobody brings them back who does
+        not ask them.
+        """
         self.is_active = False
+        self.accepted_at = None
         self.version += 1
         self.updated_at = at
         return UserLeft(user_id=self.id, version=self.version)
@@ -244,3 +248,9 @@ def usernames_from(*, name: str, email: str) -> Iterator[str]:
     """Usernames for somebody who chose none, best first; then with numbers."""
     best = username_from(name=name, email=email)
     return chain([best], (f"{best[:44].rstrip('.')}.{number}" for number in range(2, 10_000)))
+
+
+def batches(candidates: Iterator[str]) -> Iterator[list[str]]:
+    """As many candidates as are looked for at once."""
+    while batch := list(islice(candidates, _CHECKED_AT_ONCE)):
+        yield batch

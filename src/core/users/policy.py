@@ -34,6 +34,11 @@ def authorise_role(actor: Actor, role: Role) -> None:
         raise Forbidden
 
 
+def may_still_bring_in(inviter: Role | None, role: Role) -> bool:
+    """Whether an invitation is good: its sender may still give that role. None stands for who is gone."""
+    return inviter is Role.OWNER or (inviter is Role.ADMIN and role is not Role.OWNER)
+
+
 def authorise_change(actor: Actor, user: User, changes: UserChanges, *, with_password: bool) -> None:
     """Everybody changes their own name and username. Admins change everybody but owners; owners change everybody, and
     only they make and unmake owners. Nobody changes their own address or password here.

@@ -52,25 +52,41 @@ class FoundAccount(NamedTuple):
     is_new: bool
 
 
+class Holding(NamedTuple):
+    """How an account is held. `is_shared`: it has a membership elsewhere, of whatever state. `is_proved`: its holder
+    has chosen the password that it has.
+    """
+
+    is_shared: bool
+    is_proved: bool
+
+
 class Users(Protocol):
     """The users of the company that the unit of work was opened for."""
 
-    async def lock_ownership(self) -> None:
-        """Serialises everything that may leave the company without an owner. Comes before any user is loaded."""
+    async def lock_ownership(self, caller_id: UUID) -> Role | None:
+        """Serialises everything that may leave the company without an owner. Comes before any user is loaded.
+
+        Returns the caller's role as those before have left it; None if they can act no more.
+        """
         ...
 
     async def others_own(self, user_id: UUID) -> bool:
-        """Whether there is an owner besides that user who can act."""
+        """Whether there is an owner besides that user who can act, and has."""
         ...
 
     async def load(self, user_id: UUID, *, for_user: UUID) -> LoadedUser | None: ...
 
-    async def by_address(self, email: str) -> User | None:
-        """Who has that address here, active or not, locked until the transaction ends."""
+    async def by_address(self, email: str) -> LoadedUser | None:
+        """Who has that address here, active or not, locked until the transaction ends. What they share with anybody is
+        not looked up.
+        """
         ...
 
     async def free_username(self, candidates: list[str]) -> str | None:
-        """The first of the candidates that nobody here has, in any case."""
+        """The first of the candidates that nobody here has, in any case. Until the transaction ends nobody else looks
+        for one here.
+        """
         ...
 
     def add(self, user: User) -> None: ...
@@ -101,8 +117,8 @@ class Accounts(Protocol):
         """The account of an address; one is opened with that id if there is none. A known one is left as it is."""
         ...
 
-    async def is_shared(self, account_id: UUID) -> bool:
-        """Whether the account has a membership elsewhere, of whatever state. Locks it until the transaction ends."""
+    async def holding(self, account_id: UUID) -> Holding:
+        """How the account is held. Locks it until the transaction ends."""
         ...
 
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:

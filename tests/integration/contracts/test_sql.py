@@ -103,6 +103,7 @@ class SqlWorld:
         )
         async with self.identity_unit_of_work() as uow:
             await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            await uow.note_login(owner.id, company.id, at=at)
             await uow.commit()
         return Actor(
             company_id=company.id, user_id=owner.id, account_id=account.id, session_id=session.id, role=Role.OWNER
@@ -114,6 +115,7 @@ class SqlWorld:
             company_id=company_id, user_id=self.ids.new(), account_id=account.id, session_id=session.id, role=role
         )
         self._join(actor)
+        self._sql("update users set last_login_at = now() where id = %s", (actor.user_id,))
         return actor
 
     async def joins(self, actor: Actor, company_id: UUID, *, role: Role = Role.MEMBER) -> Actor:
@@ -154,6 +156,7 @@ class SqlWorld:
             email=f"{uuid.uuid4()}@example.com",
             name=name,
             password_hash=None,
+            claimed_at=at,
             created_at=at,
             updated_at=at,
         )

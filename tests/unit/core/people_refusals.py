@@ -1,11 +1,19 @@
 """How each refusal about people and companies comes about; `test_refusals` carries them out."""
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from core.auth.errors import NoActiveMembership, RegistrationClosed, SessionEnded, SignInFirst
+from core.auth.errors import (
+    NoActiveMembership,
+    PasswordChangeRequired,
+    RegistrationClosed,
+    SessionEnded,
+    SignInFirst,
+    TooManyFailures,
+)
 from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.companies.errors import CompanyCodeTaken, CompanyNotFound, DeletionUnconfirmed
 from core.companies.model import CompanyChanges
@@ -23,6 +31,7 @@ from core.users.errors import (
     InvitationForAnother,
     InvitationNotFound,
     LastOwner,
+    NotJoined,
     PasswordTooWeak,
     UsernameTaken,
     UserNotFound,
@@ -153,6 +162,13 @@ def _users(refuses: Any) -> None:
         await office.world.joins(office.mia, (await office.world.company("Other")).company_id)
         return office.users.change(office.adam, office.mia.user_id, user_changes(email=BEA))
 
+    for given in ({"role": Role.OWNER}, {"email": "other@example.com"}):
+
+        @refuses(UserUseCases.change, NotJoined)
+        async def _(office: Office, given: dict[str, Any] = given) -> Awaitable[object]:
+            made, _ = await office.users.create(office.adam, NewUser(name="Bea", email=BEA))
+            return office.users.change(office.olga, made.user.id, user_changes(**given))
+
     @refuses(UserUseCases.change, LastOwner)
     async def _(office: Office) -> Awaitable[object]:
         return office.users.change(office.olga, office.olga.user_id, user_changes(role=Role.ADMIN))
@@ -180,8 +196,11 @@ def _users(refuses: Any) -> None:
     @refuses(UserUseCases.leave, KeyReused)
     async def _(office: Office) -> Awaitable[object]:
         await office.users.leave(office.mia, once=a_key())
-        # Active again, or nothing of the company would answer.
+        # Active again and back by their own wish, or nothing of the company would answer.
         await office.users.change(office.adam, office.mia.user_id, user_changes(is_active=True))
+        person = office.stored.people[office.mia.user_id]
+        back = replace(person.user, accepted_at=office.clock.now())
+        office.stored.people[office.mia.user_id] = replace(person, user=back)
         mia = await _signed_in_again(office)
         return office.users.leave(mia, once=a_key(digest=b"other"))
 
@@ -210,6 +229,11 @@ def _invitations(refuses: Any) -> None:
         async def _(office: Office, verb: Any = verb) -> Awaitable[object]:
             made, _ = await office.invitations.send(office.adam, email=BEA, role=Role.MEMBER)
             return verb(office.invitations, office.mia, made.invitation.id)
+
+    @refuses(InvitationUseCases.revoke, Forbidden)
+    async def _(office: Office) -> Awaitable[object]:
+        made, _ = await office.invitations.send(office.olga, email=BEA, role=Role.OWNER)
+        return office.invitations.revoke(office.adam, made.invitation.id)
 
     @refuses(InvitationUseCases.send, Forbidden)
     async def _(office: Office) -> Awaitable[object]:
@@ -265,6 +289,14 @@ def _acceptance(refuses: Any) -> None:
         async def _(office: Office, ask: Any = ask) -> Awaitable[object]:
             return ask(office, replace(await invited(office), password=None))
 
+        @refuses(verb, AlreadyUser)
+        async def _(office: Office, ask: Any = ask) -> Awaitable[object]:
+            given, other = await invited(office), await office.world.company("Other")
+            await office.users.create(other, NewUser(name="Bea", email=BEA))
+            (account,) = (each for each in office.world.tables.accounts.values() if each.email == BEA)
+            await office.world.joins(replace(office.mia, account_id=account.id), office.olga.company_id)
+            return ask(office, given)
+
         @refuses(verb, NoActiveMembership)
         async def _(office: Office, ask: Any = ask) -> Awaitable[object]:
             made, _ = await office.users.create(office.adam, NewUser(name="Bea", email=BEA))
@@ -280,6 +312,22 @@ def _acceptance(refuses: Any) -> None:
     @refuses(AcceptanceUseCases.accept, SignInFirst)
     async def _(office: Office) -> Awaitable[object]:
         await office.register(BEA)
+        given = replace(await invited(office), password="not the one of bea")
+        return office.acceptance.accept(Visitor(), given, actor=None)
+
+    @refuses(AcceptanceUseCases.accept, TooManyFailures)
+    async def _(office: Office) -> Awaitable[object]:
+        await office.register(BEA)
+        given = await invited(office)
+        for _ in range(5):
+            with suppress(SignInFirst):
+                await office.acceptance.accept(Visitor(), replace(given, password="not the one of bea"), actor=None)
+        return office.acceptance.accept(Visitor(), given, actor=None)
+
+    @refuses(AcceptanceUseCases.accept, PasswordChangeRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        await office.register(BEA)
+        office.change_account(BEA, password_is_temporary=True)
         return office.acceptance.accept(Visitor(), await invited(office), actor=None)
 
     @refuses(AcceptanceUseCases.accept, SessionEnded)

@@ -169,6 +169,15 @@ async def _(office: Office) -> Awaitable[object]:
     return office.register()
 
 
+@refuses(AuthUseCases.register, TooManyFailures)
+async def _(office: Office) -> Awaitable[object]:
+    await office.register()
+    for _ in range(5):
+        with pytest.raises(EmailTaken):
+            await office.register(password="a wrong guess")
+    return office.register()
+
+
 @refuses(AuthUseCases.register, EmailInvalid)
 async def _(office: Office) -> Awaitable[object]:
     return office.register("nowhere")

@@ -1,10 +1,12 @@
 """Loading and saving the people of a company, and the invitations to it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     DateTime,
     Integer,
@@ -12,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    cast,
     func,
     insert,
     select,
@@ -19,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import INVITATION_COLUMNS, invitation_of, shares_project
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
@@ -46,6 +50,11 @@ _KINDS: dict[str, Any] = {
 _columns = [users.c[name] for name in _KINDS]
 # Ownership is decided with the company's row locked; foreign keys to the company do not wait for this.
 _LOCK_COMPANY = Statement(select(companies.c.id).with_for_update(of=companies, key_share=True))
+_CALLER = Statement(
+    select(users.c.role).where(
+        users.c.id == bindparam("user_id", type_=Uuid), users.c.is_active.is_(True), users.c.accepted_at.is_not(None)
+    )
+)
 _OTHERS_OWN = Statement(
     select(
         select(users.c.id)
@@ -55,6 +64,7 @@ _OTHERS_OWN = Statement(
             users.c.kind == "person",
             users.c.is_active.is_(True),
             users.c.accepted_at.is_not(None),
+            users.c.last_login_at.is_not(None),
         )
         .exists()
     )
@@ -65,8 +75,13 @@ _LOAD = Statement(
     .with_for_update(of=users, key_share=True)
 )
 _BY_ADDRESS = Statement(
-    select(*_columns).where(users.c.email == bindparam("email", type_=Text)).with_for_update(of=users, key_share=True)
+    select(*_columns, users.c.last_login_at)
+    .where(users.c.email == bindparam("email", type_=Text))
+    .with_for_update(of=users, key_share=True)
 )
+# Usernames for those who chose none are looked for one after the other, or all would find the same one.
+_USERNAMES = 0x75736572
+_LOCK_USERNAMES = Statement(select(cast(func.pg_advisory_xact_lock(bindparam("lock", type_=BigInteger)), Text)))
 _TAKEN = Statement(
     select(func.lower(users.c.username)).where(
         func.lower(users.c.username).in_(select(func.unnest(bindparam("candidates", type_=ARRAY(Text)))))
@@ -126,8 +141,10 @@ class SqlUsers:
     def __init__(self, unit: SqlUnitOfWork) -> None:
         self._unit = unit
 
-    async def lock_ownership(self) -> None:
-        await self._unit.fetch((_LOCK_COMPANY, {}))
+    async def lock_ownership(self, caller_id: UUID) -> Role | None:
+        # The second looks after the first has waited, so it sees what the others did.
+        _, rows = await self._unit.fetch((_LOCK_COMPANY, {}), (_CALLER, {"user_id": caller_id}))
+        return Role(rows[0][0]) if rows else None
 
     async def others_own(self, user_id: UUID) -> bool:
         (rows,) = await self._unit.fetch((_OTHERS_OWN, {"user_id": user_id}))
@@ -140,14 +157,16 @@ class SqlUsers:
         *row, last_login_at, shares = rows[0]
         return LoadedUser(user_of(row), last_login_at, shares)
 
-    async def by_address(self, email: str) -> User | None:
+    async def by_address(self, email: str) -> LoadedUser | None:
         (rows,) = await self._unit.fetch((_BY_ADDRESS, {"email": email}))
-        return user_of(rows[0]) if rows else None
+        if not rows:
+            return None
+        *row, last_login_at = rows[0]
+        return LoadedUser(user_of(row), last_login_at, shares_project=False)
 
     async def free_username(self, candidates: list[str]) -> str | None:
-        (rows,) = await self._unit.fetch((_TAKEN, {"candidates": [each.lower() for each in candidates]}))
-        taken = {name for (name,) in rows}
-        return next((each for each in candidates if each.lower() not in taken), None)
+        _, rows = await self._unit.fetch(*asking_for_username(self._unit.actor.company_id, candidates))
+        return free_of(candidates, rows)
 
     def add(self, user: User) -> None:
         self._unit.write(ADD_USER, added_values(user))
@@ -176,6 +195,18 @@ class SqlInvitations:
 
     def save(self, invitation: Invitation) -> None:
         self._unit.write(SAVE_INVITATION, invitation_values(invitation), rows=1)
+
+
+def asking_for_username(company_id: UUID, candidates: list[str]) -> tuple[tuple[Statement, dict[str, Any]], ...]:
+    """What finds out, for `free_of`, which of the usernames are taken. Nobody else does until the transaction ends."""
+    lock = (company_id.int ^ _USERNAMES) % 2**63
+    return (_LOCK_USERNAMES, {"lock": lock}), (_TAKEN, {"candidates": [each.lower() for each in candidates]})
+
+
+def free_of(candidates: list[str], taken: Iterable[Row]) -> str | None:
+    """The first of the candidates that is not taken, in any case."""
+    names = {name for (name,) in taken}
+    return next((each for each in candidates if each.lower() not in names), None)
 
 
 def user_of(row: Any) -> User:

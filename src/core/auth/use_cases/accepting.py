@@ -2,17 +2,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from core.auth.errors import NoActiveMembership, RegistrationClosed, SessionEnded, SignInFirst
+from core.auth.errors import (
+    InvalidCredentials,
+    NoActiveMembership,
+    PasswordChangeRequired,
+    RegistrationClosed,
+    SessionEnded,
+    SignInFirst,
+    TooManyFailures,
+)
 from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, Passwords, RefreshTokens
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.guessing import Guessing
+from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
 from core.kernel import text
 from core.kernel.actor import Actor, Visitor
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.events import Fact
 from core.kernel.ports import Clock, Ids
+from core.users import policy
 from core.users.errors import (
+    AlreadyUser,
     EmailInvalid,
     EmailTaken,
     InvitationForAnother,
@@ -20,16 +32,19 @@ from core.users.errors import (
     PasswordTooWeak,
     UsernameTaken,
 )
-from core.users.model import User, checked_username, usernames_from
+from core.users.model import User, batches, checked_username, usernames_from
 from core.users.ports import EmailAddresses, InvitationTokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """Who accepts an invitation, and as whom. The password is for an account that has none yet."""
+    """Who accepts an invitation, and as whom. The password is the account's, or becomes it where there is none yet;
+    `new_password` is for who has a temporary one.
+    """
 
     token: str
     password: str | None = None
+    new_password: str | None = None
     name: str | None = None
     username: str | None = None
 
@@ -53,6 +68,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         tokens: InvitationTokens,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        guessing: Guessing,
         clock: Clock,
         ids: Ids,
         registration: str,
@@ -62,6 +78,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         self._passwords = passwords
         self._addresses = addresses
         self._tokens = tokens
+        self._guessing = guessing
         self._registration = registration
 
     @answers(
@@ -69,6 +86,9 @@ class AcceptanceUseCases(SignsDevicesIn):
         InvitationForAnother,
         SignInFirst,
         SessionEnded,
+        TooManyFailures,
+        PasswordChangeRequired,
+        AlreadyUser,
         RegistrationClosed,
         PasswordTooWeak,
         UsernameTaken,
@@ -79,11 +99,18 @@ class AcceptanceUseCases(SignsDevicesIn):
         """Joins the company of an invitation.
 
         Whoever is signed in must have its address. Nobody's account is reached by the link alone, since the inviter
-        saw it too: an account that has a password has to be signed in to. One without, or an address without an
-        account, gets the password that is given here, and the device is signed in.
+        saw it too: an account that has a password takes only that, or has to be signed in to. One without, or an
+        address without an account, gets the password that is given here. The device is signed in.
         """
         if actor is not None:
             return await self._join_as(actor, given)
+        if given.password is None:
+            raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
+        async with self._identity() as uow:
+            invited = (await self._offer(uow, given.token)).invitation.email
+            known = await uow.account_by_email(invited)
+        if known is not None and known.password_hash is not None:
+            return await self._join_known(visitor, given, known, password=given.password)
         return await self._join_anew(visitor, given, email=None)
 
     @answers(
@@ -91,6 +118,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         InvitationForAnother,
         EmailTaken,
         EmailInvalid,
+        AlreadyUser,
         RegistrationClosed,
         PasswordTooWeak,
         UsernameTaken,
@@ -118,9 +146,31 @@ class AcceptanceUseCases(SignsDevicesIn):
                 raise InvitationForAnother
             return await self._join(uow, offer, account, session, given, is_new_session=False)
 
+    async def _join_known(self, visitor: Visitor, given: Acceptance, known: Account, *, password: str) -> SignedIn:
+        """Signs in and accepts at once: who belongs to no company yet could not sign in before."""
+        attempt = await self._guessing.begin(visitor, name=known.email, account_id=known.id)
+        try:
+            await ensure_password(self._passwords, known, password)
+        except InvalidCredentials as wrong:
+            raise SignInFirst from wrong
+        await self._guessing.succeeded(attempt)
+        password_hash = await replacement(self._passwords, known, password, given.new_password)
+        session, is_new = self._new_session(known.id, visitor), given.new_password is not None
+        async with self._identity() as uow:
+            offer = await self._offer(uow, given.token)
+            if offer.invitation.email != known.email:
+                raise InvitationForAnother
+            try:
+                account = await keep_password(uow, known, password_hash, is_new=is_new, at=session.created_at)
+            except InvalidCredentials as changed:
+                raise SignInFirst from changed
+            return await self._join(uow, offer, account, session, given, is_new_session=True)
+
     async def _join_anew(self, visitor: Visitor, given: Acceptance, *, email: str | None) -> SignedIn:
         if given.password is None:
             raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
+        if given.new_password is not None:
+            refuse_new_password()
         async with self._identity() as uow:
             offer = await self._offer(uow, given.token)
         invited = offer.invitation.email
@@ -148,7 +198,10 @@ class AcceptanceUseCases(SignsDevicesIn):
                     created_at=at,
                     updated_at=at,
                 )
-                await uow.add_account(account)
+                try:
+                    await uow.add_account(account)
+                except EmailTaken as opened_meanwhile:
+                    raise SignInFirst from opened_meanwhile
             elif account.password_hash is None and account.claimed_at is None:
                 account.password_hash, account.claimed_at = password_hash, at
                 account.name = text.name(given.name) if given.name else account.name
@@ -165,6 +218,9 @@ class AcceptanceUseCases(SignsDevicesIn):
 
     def _ensure_open(self, offer: OfferedMembership | None) -> OfferedMembership:
         if offer is None or not offer.invitation.is_open(at=self._clock.now()):
+            raise InvitationNotFound
+        role = offer.user.role if offer.user is not None else offer.invitation.role
+        if not policy.may_still_bring_in(offer.inviter, role):
             raise InvitationNotFound
         return offer
 
@@ -210,7 +266,8 @@ class AcceptanceUseCases(SignsDevicesIn):
         return self._signed_in(session, membership, with_refresh_token=is_new_session)
 
     async def _free_username(self, uow: IdentityUnitOfWork, company_id: UUID, account: Account) -> str:
-        for candidate in usernames_from(name=account.name, email=account.email):
-            if await uow.is_username_free(company_id, candidate):
-                return candidate
+        for candidates in batches(usernames_from(name=account.name, email=account.email)):
+            free = await uow.free_username(company_id, candidates)
+            if free is not None:
+                return free
         raise UsernameTaken

@@ -1,8 +1,11 @@
 """Proving that one knows a password, and choosing another: what signing in and stepping up have in common."""
 
-from core.auth.errors import InvalidCredentials
+from datetime import datetime
+
+from core.auth.errors import InvalidCredentials, PasswordChangeRequired
 from core.auth.model import Account, check_password
-from core.auth.ports import Passwords
+from core.auth.ports import IdentityUnitOfWork, Passwords
+from core.kernel.errors import Fault, Invalid
 from core.users.errors import PasswordTooWeak
 
 _POINTER = "/new_password"
@@ -36,3 +39,46 @@ async def hash_anew(passwords: Passwords, account: Account, password: str) -> st
     if account.password_hash is None or not passwords.is_outdated(account.password_hash):
         return None
     return await passwords.hash(password)
+
+
+async def replacement(passwords: Passwords, account: Account, password: str, new_password: str | None) -> str | None:
+    """The hash that takes the place of the account's, whose password was just proved; None if it is to stay.
+
+    A temporary password has to be replaced, and no other is. Raises PasswordChangeRequired, PasswordTooWeak, Invalid.
+    """
+    if new_password is None:
+        if account.password_is_temporary:
+            raise PasswordChangeRequired
+        return await hash_anew(passwords, account, password)
+    if not account.password_is_temporary:
+        refuse_new_password()
+    check_new_password(account, new_password)
+    return await hash_of_new(passwords, account, new_password)
+
+
+def refuse_new_password() -> None:
+    """Raises Invalid: there is nothing for it to replace."""
+    detail = "only replaces a temporary password; sign in without it, then use /auth/password/change"
+    raise Invalid(faults=(Fault(detail, pointer=_POINTER),))
+
+
+async def keep_password(
+    uow: IdentityUnitOfWork, proved: Account, password_hash: str | None, *, is_new: bool, at: datetime
+) -> Account:
+    """Puts the hash in its place, and returns the account, locked; a new password signs all devices out.
+
+    Raises InvalidCredentials if the password was changed while it was verified: whoever changed it has ended the
+    sessions that there were, and another must not be left over.
+    """
+    account = await uow.account(proved.id)
+    if account is None or account.has_another_password_than(proved):
+        raise InvalidCredentials
+    if password_hash is None:
+        return account
+    if is_new:
+        account.choose_password(password_hash, at=at)
+        await uow.revoke_sessions(account.id, at=at)
+    else:
+        account.keep_password(password_hash)
+    await uow.save_account(account)
+    return account

@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from core.auth.errors import (
@@ -24,7 +23,7 @@ from core.auth.ports import (
 from core.auth.read_models import Profile, SignedIn
 from core.auth.use_cases.devices import SignsDevicesIn
 from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.proving import check_new_password, ensure_password, hash_anew, hash_of_new
+from core.auth.use_cases.proving import ensure_password, keep_password, replacement
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel import text
@@ -88,11 +87,12 @@ class AuthUseCases(SignsDevicesIn):
         self._guessing = guessing
         self._registration = registration
 
-    @answers(EmailTaken, EmailInvalid, PasswordTooWeak, RegistrationClosed, Invalid)
+    @answers(EmailTaken, EmailInvalid, PasswordTooWeak, TooManyFailures, RegistrationClosed, Invalid)
     async def register(self, visitor: Visitor, given: Registration) -> SignedIn:
         """Opens an account and a company of which it is the owner, and signs the device in.
 
-        Anybody may, while the installation takes registrations.
+        Anybody may, while the installation takes registrations. An account that was made by an admin, and that nobody
+        has had the password of, is taken over; one that belongs to no company any more opens one with its password.
         """
         if self._registration != "open":
             raise RegistrationClosed
@@ -101,7 +101,12 @@ class AuthUseCases(SignsDevicesIn):
         email = self._addresses.canonical(given.email)
         name = text.name(given.name or given.username or "")
         check_password(given.password, name=name, email=email)
-        password_hash = await self._passwords.hash(given.password)
+        async with self._identity() as uow:
+            known = await uow.account_by_email(email)
+        is_proved = known is not None and known.password_hash is not None
+        if known is not None and is_proved:
+            await self._ensure_own(visitor, known, given.password)
+        password_hash = None if is_proved else await self._passwords.hash(given.password)
 
         at = self._clock.now()
         account = Account(
@@ -113,7 +118,7 @@ class AuthUseCases(SignsDevicesIn):
             created_at=at,
             updated_at=at,
         )
-        owner_id = self._ids.new()
+        owner_id, account_id = self._ids.new(), known.id if known is not None else account.id
         company = Company.found(
             id=self._ids.new(),
             name=given.company_name or f"{name[:190]}'s company",
@@ -123,16 +128,16 @@ class AuthUseCases(SignsDevicesIn):
         )
         owner, user_created = User.join(
             id=owner_id,
-            account_id=account.id,
+            account_id=account_id,
             name=name,
             email=email,
             username=given.username or username_from(name=name, email=email),
             role=Role.OWNER,
             at=at,
         )
-        session = self._new_session(account.id, visitor)
+        session = self._new_session(account_id, visitor)
         async with self._identity() as uow:
-            await uow.add_account(account)
+            account = await self._founder(uow, known, account, is_proved=is_proved)
             await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
             session.current_company_id = company.id
             await uow.add_session(session)
@@ -158,7 +163,7 @@ class AuthUseCases(SignsDevicesIn):
         attempt = await self._guessing.begin(visitor, name=self._name_of(given), account_id=account_id)
         account = await ensure_password(self._passwords, account, given.password)
         await self._guessing.succeeded(attempt)
-        password_hash = await self._replacement(account, given)
+        password_hash = await replacement(self._passwords, account, given.password, given.new_password)
         session = self._new_session(account.id, visitor)
         async with self._identity() as uow:
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
@@ -169,7 +174,9 @@ class AuthUseCases(SignsDevicesIn):
                     await uow.note_login(candidate.user_id, candidate.company_id, at=session.created_at)
                     membership = await uow.membership(account.id, candidate.company_id)
                     break
-            await self._keep_password(uow, account, given, password_hash, at=session.created_at)
+            await keep_password(
+                uow, account, password_hash, is_new=given.new_password is not None, at=session.created_at
+            )
             if membership is None:
                 raise NoActiveMembership
             session.current_company_id = membership[1].id
@@ -288,35 +295,39 @@ class AuthUseCases(SignsDevicesIn):
             )
         raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
 
-    async def _replacement(self, account: Account, given: Credentials) -> str | None:
-        """The hash that takes the place of the account's, whose password was just proved; None if it is to stay."""
-        if given.new_password is None:
-            if account.password_is_temporary:
-                raise PasswordChangeRequired
-            return await hash_anew(self._passwords, account, given.password)
-        if not account.password_is_temporary:
-            detail = "only replaces a temporary password; sign in without it, then use /auth/password/change"
-            raise Invalid(faults=(Fault(detail, pointer="/new_password"),))
-        check_new_password(account, given.new_password)
-        return await hash_of_new(self._passwords, account, given.new_password)
-
-    async def _keep_password(
-        self, uow: IdentityUnitOfWork, proved: Account, given: Credentials, password_hash: str | None, *, at: datetime
-    ) -> None:
-        """Puts the new hash in its place. Raises InvalidCredentials if the password was changed while it was verified:
-        whoever changed it has ended the sessions that there were, and this one must not be left over.
+    async def _founder(
+        self, uow: IdentityUnitOfWork, known: Account | None, given: Account, *, is_proved: bool
+    ) -> Account:
+        """The account that opens a company: a new one, one that nobody has had the password of, or one whose password
+        was proved and that has no company left. Raises EmailTaken.
         """
-        account = await uow.account(proved.id)
-        if account is None or account.has_another_password_than(proved):
-            raise InvalidCredentials
-        if password_hash is None:
-            return
-        if given.new_password is None:
-            account.keep_password(password_hash)
-        else:
-            account.choose_password(password_hash, at=at)
-            await uow.revoke_sessions(account.id, at=at)
+        if known is None:
+            await uow.add_account(given)
+            return given
+        account = await uow.account(known.id)
+        if account is None or account.has_another_password_than(known):
+            raise EmailTaken
+        if is_proved:
+            if await uow.memberships(account.id):
+                raise EmailTaken
+            return account
+        if account.password_hash is not None or account.claimed_at is not None or given.password_hash is None:
+            raise EmailTaken
+        account.choose_password(given.password_hash, at=given.created_at)
+        account.name = given.name
         await uow.save_account(account)
+        return account
+
+    async def _ensure_own(self, visitor: Visitor, account: Account, password: str) -> None:
+        """Raises EmailTaken unless that is the password that the account's holder chose."""
+        attempt = await self._guessing.begin(visitor, name=account.email, account_id=account.id)
+        try:
+            await ensure_password(self._passwords, account, password)
+        except InvalidCredentials as wrong:
+            raise EmailTaken from wrong
+        await self._guessing.succeeded(attempt)
+        if account.password_is_temporary:
+            raise EmailTaken
 
     def _name_of(self, given: Credentials) -> str:
         """What is tried to sign in with, in the one form by which failures are counted, whether it exists or not."""

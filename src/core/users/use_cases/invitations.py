@@ -7,8 +7,15 @@ from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
 from core.users import policy
 from core.users.errors import AlreadyUser, EmailInvalid, InvitationNotFound
-from core.users.model import Invitation, InvitationStatus, User, UserChanges
-from core.users.ports import EmailAddresses, InvitationTokens, OpenPeopleUnitOfWork, PeopleUnitOfWork, UserReader
+from core.users.model import Invitation, InvitationStatus, UserChanges
+from core.users.ports import (
+    EmailAddresses,
+    InvitationTokens,
+    LoadedUser,
+    OpenPeopleUnitOfWork,
+    PeopleUnitOfWork,
+    UserReader,
+)
 from core.users.read_models import InvitationView, NewInvitationView
 
 
@@ -67,11 +74,13 @@ class InvitationUseCases:
         at, token = self._clock.now(), self._tokens.new()
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_role(uow.actor, role)
-            user = await uow.users.by_address(email)
-            if user is not None:
-                self._ask_again(uow, user, role)
+            known = await uow.users.by_address(email)
+            user = known.user if known is not None else None
+            if known is not None:
+                self._ask_again(uow, known, role)
             earlier = await uow.invitations.open_for(email)
             if earlier is not None:
+                policy.authorise_role(uow.actor, earlier.role)
                 uow.record(earlier.revoke(at=at))
                 uow.invitations.save(earlier)
             invitation, created = Invitation.send(
@@ -88,8 +97,10 @@ class InvitationUseCases:
             seq = await uow.commit(made=Made(kind="invitation", id=invitation.id, version=1))
         return Answer(NewInvitationView(InvitationView.of(invitation, at=at), token=token), seq)
 
-    def _ask_again(self, uow: PeopleUnitOfWork, user: User, role: Role) -> None:
-        if user.accepted_at is not None or not user.is_active:
+    def _ask_again(self, uow: PeopleUnitOfWork, known: LoadedUser, role: Role) -> None:
+        user, last_login_at, _ = known
+        # By what admins see of users: that somebody's account was known before shows nowhere.
+        if not user.is_active or (user.accepted_at is not None and last_login_at is not None):
             raise AlreadyUser
         changes = UserChanges(given=frozenset({"role"}), role=role)
         policy.authorise_change(uow.actor, user, changes, with_password=False)
@@ -98,14 +109,15 @@ class InvitationUseCases:
             uow.users.save(user)
             uow.record(*facts)
 
-    @answers(InvitationNotFound)
+    @answers(InvitationNotFound, Forbidden)
     async def revoke(self, actor: Actor, invitation_id: UUID) -> int:
-        """Takes an invitation back that was not accepted yet. Owners and admins may."""
+        """Takes an invitation back that was not accepted yet. Owners and admins may; only owners those of owners."""
         at = self._clock.now()
         async with self._unit_of_work(actor) as uow:
             invitation = await uow.invitations.load(invitation_id)
             if invitation is None or not policy.sees_invitations(uow.actor) or not invitation.is_open(at=at):
                 raise InvitationNotFound
+            policy.authorise_role(uow.actor, invitation.role)
             uow.record(invitation.revoke(at=at))
             uow.invitations.save(invitation)
             return await uow.commit()

@@ -1,5 +1,4 @@
 from dataclasses import dataclass, replace
-from itertools import islice
 from uuid import UUID
 
 from core.kernel import text
@@ -16,6 +15,7 @@ from core.users.errors import (
     EmailInvalid,
     EmailTaken,
     LastOwner,
+    NotJoined,
     PasswordTooWeak,
     UsernameTaken,
     UserNotFound,
@@ -25,6 +25,8 @@ from core.users.model import (
     User,
     UserChanges,
     UserKind,
+    UserStatus,
+    batches,
     checked_username,
     usernames_from,
 )
@@ -39,8 +41,6 @@ from core.users.ports import (
     UserReader,
 )
 from core.users.read_models import NewUserView, UserView
-
-_CHECKED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +117,8 @@ class UserUseCases:
         at, token = self._clock.now(), self._tokens.new()
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_role(uow.actor, given.role)
-            username = given.username or await self._free_username(uow, name=given.name, email=email or "")
             if email is None:
+                username = given.username or await self._free_username(uow, name=given.name, email="")
                 user, created = User.join(
                     id=self._ids.new(),
                     account_id=None,
@@ -135,10 +135,11 @@ class UserUseCases:
             if await uow.users.by_address(email) is not None:
                 raise AlreadyUser
             # Locked before the account is, as whoever accepts it does.
-            await self._withdraw(uow, email)
+            await self._withdraw(uow, email, in_place_of=True)
             account = await uow.accounts.find_or_open(
                 email, id=self._ids.new(), name=text.name(given.name), temporary_password_hash=password_hash, at=at
             )
+            username = given.username or await self._free_username(uow, name=given.name, email=email)
             user, created = User.join(
                 id=self._ids.new(),
                 account_id=account.id,
@@ -167,6 +168,7 @@ class UserUseCases:
         UsernameTaken,
         EmailTaken,
         AccountShared,
+        NotJoined,
         LastOwner,
     )
     async def change(
@@ -181,28 +183,27 @@ class UserUseCases:
         """Changes fields of a user.
 
         Everybody changes their own name and username. Owners and admins change everybody, but only owners make, unmake
-        and change owners. The account's address and password only while it belongs to no other company; such a
-        password is temporary, and signs all the person's devices out.
+        and change owners, and nobody becomes one who has not signed in with a password of their own choice. The
+        account's address and password only while it belongs to no other company; such a password is temporary, and
+        signs all the person's devices out. Of whoever has not signed in here the address stays as it is, and a password
+        for an account that was known before is ignored, as it is where users are made.
         """
-        password_hash = None
-        if password is not None:
-            await self._ensure_administers(actor)
-            password_hash = await self._passwords(password, name=changes.name, email=changes.email or "")
         if changes.email is not None:
             changes = replace(changes, email=self._addresses.canonical(changes.email))
+        password_hash = await self._hash_for(actor, user_id, changes, password) if password is not None else None
         at = self._clock.now()
         async with self._unit_of_work(actor) as uow:
-            if changes.given & {"role", "is_active"}:
-                await uow.users.lock_ownership()
+            caller = await self._deciding(uow) if changes.given & {"role", "is_active"} else uow.actor
             user, last_login_at, _ = await self._load(uow, user_id)
-            policy.authorise_change(uow.actor, user, changes, with_password=password is not None)
+            policy.authorise_change(caller, user, changes, with_password=password is not None)
             present = UserView.of(user, last_login_at=last_login_at)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
+            await self._ensure_joined(uow, user, present.status, user.differing(changes), becomes=changes.role)
             owned, old_email = user.owns, user.email
             facts = user.change(changes, at=at)
             if user.email != old_email or password_hash is not None:
-                await self._change_account(uow, user, old_email, password_hash)
+                await self._change_account(uow, user, old_email, password_hash, status=present.status)
             if facts:
                 uow.users.save(user)
                 uow.record(*facts)
@@ -217,9 +218,9 @@ class UserUseCases:
         History and assignments stay, and the user can be made active again.
         """
         async with self._unit_of_work(actor) as uow:
-            await uow.users.lock_ownership()
+            caller = await self._deciding(uow)
             user, last_login_at, _ = await self._load(uow, user_id)
-            policy.authorise_deactivation(uow.actor, user)
+            policy.authorise_deactivation(caller, user)
             ensure_current(expected, UserView.of(user, last_login_at=last_login_at))
             owned = user.owns
             facts = user.change(UserChanges(given=frozenset({"is_active"}), is_active=False), at=self._clock.now())
@@ -233,13 +234,14 @@ class UserUseCases:
     async def leave(self, actor: Actor, *, once: Once | None = None) -> int:
         """Ends the caller's own membership of the company they act in. The last owner cannot leave."""
         async with self._unit_of_work(actor, once=once) as uow:
-            await uow.users.lock_ownership()
+            is_there = await uow.users.lock_ownership(uow.actor.user_id) is not None
             user, _, _ = await self._load(uow, uow.actor.user_id)
-            owned = user.owns
-            left = user.leave(at=self._clock.now())
-            uow.users.save(user)
-            uow.record(left)
-            await self._settle(uow, user, owned=owned)
+            if is_there:
+                owned = user.owns
+                left = user.leave(at=self._clock.now())
+                uow.users.save(user)
+                uow.record(left)
+                await self._settle(uow, user, owned=owned)
             return await uow.commit(made=Made(kind="user", id=user.id, version=user.version))
 
     async def _ensure_administers(self, actor: Actor) -> None:
@@ -264,6 +266,34 @@ class UserUseCases:
             return email, None
         return email, await self._passwords(given.password, name=given.name, email=email)
 
+    async def _hash_for(self, actor: Actor, user_id: UUID, changes: UserChanges, password: str) -> str:
+        """The hash of a password for that user, computed between two transactions. Raises what changing them would."""
+        async with self._unit_of_work(actor) as uow:
+            user, _, _ = await self._load(uow, user_id)
+            policy.authorise_change(uow.actor, user, changes, with_password=True)
+        name = changes.name if "name" in changes.given else user.name
+        email = changes.email if "email" in changes.given else user.email
+        return await self._passwords(password, name=name, email=email or "")
+
+    async def _deciding(self, uow: PeopleUnitOfWork) -> Actor:
+        """The caller as of now, with nobody else deciding about owners meanwhile. Raises Forbidden."""
+        role = await uow.users.lock_ownership(uow.actor.user_id)
+        if role is None:
+            raise Forbidden
+        return replace(uow.actor, role=role)
+
+    async def _ensure_joined(
+        self, uow: PeopleUnitOfWork, user: User, status: UserStatus, differing: frozenset[str], *, becomes: Role
+    ) -> None:
+        """Whoever else knows the link or the temporary password must not end up as an owner. Raises NotJoined."""
+        if user.account_id is None or not differing & {"email", "role"}:
+            return
+        becomes_owner = "role" in differing and becomes is Role.OWNER
+        if status is UserStatus.INVITED and ("email" in differing or becomes_owner):
+            raise NotJoined
+        if becomes_owner and not (await uow.accounts.holding(user.account_id)).is_proved:
+            raise NotJoined
+
     async def _load(self, uow: PeopleUnitOfWork, user_id: UUID) -> LoadedUser:
         loaded = await uow.users.load(user_id, for_user=uow.actor.user_id)
         if loaded is None or not policy.sees_user(uow.actor, user_id, shares_project=loaded.shares_project):
@@ -271,8 +301,7 @@ class UserUseCases:
         return loaded
 
     async def _free_username(self, uow: PeopleUnitOfWork, *, name: str, email: str) -> str:
-        candidates = usernames_from(name=name, email=email)
-        while batch := list(islice(candidates, _CHECKED_AT_ONCE)):
+        for batch in batches(usernames_from(name=name, email=email)):
             free = await uow.users.free_username(batch)
             if free is not None:
                 return free
@@ -294,22 +323,36 @@ class UserUseCases:
         uow.record(created)
         return invitation
 
-    async def _withdraw(self, uow: PeopleUnitOfWork, email: str | None) -> None:
-        """Takes the open invitation of an address back, if there is one."""
+    async def _withdraw(self, uow: PeopleUnitOfWork, email: str | None, *, in_place_of: bool = False) -> None:
+        """Takes the open invitation of an address back, if there is one. Raises Forbidden if something else comes
+        `in_place_of` one that the caller could not have sent.
+        """
         waiting = await uow.invitations.open_for(email) if email is not None else None
         if waiting is not None:
+            if in_place_of:
+                policy.authorise_role(uow.actor, waiting.role)
             uow.record(waiting.revoke(at=self._clock.now()))
             uow.invitations.save(waiting)
 
     async def _change_account(
-        self, uow: PeopleUnitOfWork, user: User, old_email: str | None, password_hash: str | None
+        self,
+        uow: PeopleUnitOfWork,
+        user: User,
+        old_email: str | None,
+        password_hash: str | None,
+        *,
+        status: UserStatus,
     ) -> None:
         if user.account_id is None or user.email is None:
             pointer = "/password" if password_hash is not None else "/email"
             raise Invalid(faults=(Fault("a service user has none", pointer=pointer),))
         if user.email != old_email:
             await self._withdraw(uow, old_email)
-        if await uow.accounts.is_shared(user.account_id):
+            await self._withdraw(uow, user.email, in_place_of=True)
+        held = await uow.accounts.holding(user.account_id)
+        if status is UserStatus.INVITED and (held.is_shared or held.is_proved):
+            return
+        if held.is_shared:
             raise AccountShared
         at = self._clock.now()
         if user.email != old_email:

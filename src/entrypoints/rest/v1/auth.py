@@ -88,6 +88,7 @@ class SwitchGiven(Given):
 class AcceptGiven(Given):
     token: InvitationToken
     password: Password | None = None
+    new_password: Password | None = None
     name: Name | None = None
     username: Annotated[Text, Field(min_length=1, max_length=50)] | None = None
 
@@ -235,7 +236,13 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
 )
 async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
     actor = await signed_in_caller(request) if "authorization" in request.headers else None
-    acceptance = Acceptance(token=given.token, password=given.password, name=given.name, username=given.username)
+    acceptance = Acceptance(
+        token=given.token,
+        password=given.password,
+        new_password=given.new_password,
+        name=given.name,
+        username=given.username,
+    )
     accepting = container_of(request).acceptance_use_cases()
     done = await accepting.accept(visitor(request), acceptance, actor=actor)
     return _signed_in(request, done, status=200, show_refresh_token=False)

@@ -190,8 +190,8 @@ def join(connection: psycopg.Connection[Any], actor: Actor, *, email: str = "rob
     """Makes the actor a user of the company that they act in."""
     connection.execute(
         "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
-        " version, created_at, updated_at)"
-        " values (%s, %s, %s, 'person', %s, %s, %s, %s, true, now(), 1, now(), now())",
+        " last_login_at, version, created_at, updated_at)"
+        " values (%s, %s, %s, 'person', %s, %s, %s, %s, true, now(), now(), 1, now(), now())",
         (
             actor.company_id,
             actor.user_id,

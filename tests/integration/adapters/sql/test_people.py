@@ -55,9 +55,7 @@ def _found(accounts: Accounts, ann: Actor) -> Awaitable[object]:
 STEPS = {
     "opening an account": Step(do=_opened, changes=frozenset({"accounts"})),
     "finding an account": Step(do=_found, changes=frozenset()),
-    "asking whether it is shared": Step(
-        do=lambda accounts, ann: accounts.is_shared(ann.account_id), changes=frozenset()
-    ),
+    "asking how it is held": Step(do=lambda accounts, ann: accounts.holding(ann.account_id), changes=frozenset()),
     "changing its address": Step(
         do=lambda accounts, ann: accounts.change_address(ann.account_id, f"{uuid.uuid4()}@example.com", at=AT),
         changes=frozenset({"accounts"}),
@@ -185,14 +183,15 @@ async def test_whoever_may_leave_the_company_without_an_owner_waits_and_then_see
         SqlPeopleUnitOfWork(database, clock, second) as two,
         SqlPeopleUnitOfWork(database, clock, other.owner) as elsewhere,
     ):
-        await one.users.lock_ownership()
+        assert await one.users.lock_ownership(firm.owner.user_id) is Role.OWNER
         # Others do not wait, nor does what only refers to the company.
-        await elsewhere.users.lock_ownership()
+        await elsewhere.users.lock_ownership(other.owner.user_id)
         firm.user()
-        waiting = await waits(two.users.lock_ownership())
+        waiting = await waits(two.users.lock_ownership(second.user_id))
         await changed(one.users, firm.owner, second.user_id, role=Role.MEMBER)
         await one.commit()
-        await waiting
+        # Whoever waited hears what they are now, and not what they were when they began.
+        assert await waiting is Role.MEMBER
         assert not await two.users.others_own(firm.owner.user_id)
 
 
@@ -219,7 +218,7 @@ async def test_an_account_is_one_transactions_even_of_different_companies(
         SqlPeopleUnitOfWork(database, clock, firm.owner) as one,
         SqlPeopleUnitOfWork(database, clock, other.owner) as two,
     ):
-        assert not await one.accounts.is_shared(ann.account_id)
+        assert (await one.accounts.holding(ann.account_id)).is_shared is False
         waiting = await waits(_found(two.accounts, ann))
         await one.commit()
         assert (await waiting).id == ann.account_id

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from core.auth.errors import SessionEnded, SignInFirst
+from core.auth.errors import PasswordChangeRequired, SessionEnded, SignInFirst, TooManyFailures
+from core.auth.model import Account
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import Acceptance
 from core.kernel.actor import Actor, Role, Visitor
 from core.kernel.errors import Invalid
-from core.users.errors import InvitationForAnother, InvitationNotFound
+from core.users.errors import EmailTaken, InvitationForAnother, InvitationNotFound
 from core.users.model import UserStatus
 from core.users.use_cases.users import NewUser
 from tests.builders.office import PASSWORD, Office
@@ -141,3 +142,93 @@ async def test_a_link_is_of_no_use_to_the_account_of_another_user(office: Office
 async def test_usernames_are_made_from_the_address_until_one_is_free(office: Office) -> None:
     names = [(await accept(office, await invited(office, f"sam@{each}.example.com"))).user.username for each in "abc"]
     assert names == ["sam", "sam.2", "sam.3"]
+
+
+async def account_of(office: Office, email: str = BEA) -> Account:
+    (found,) = (each for each in office.world.tables.accounts.values() if each.email == email)
+    return found
+
+
+@pytest.mark.parametrize("how", ["demoted", "deactivated"])
+async def test_a_link_is_as_good_as_its_sender(office: Office, how: str) -> None:
+    view, _ = await office.invitations.send(office.adam, email=BEA, role=Role.ADMIN)
+    if how == "demoted":
+        await office.world.change_role(office.adam, Role.MEMBER)
+    else:
+        await office.world.deactivate(office.adam)
+    with pytest.raises(InvitationNotFound):
+        await accept(office, view.token or "")
+
+
+async def test_an_invitation_to_own_the_company_needs_an_owner_behind_it(office: Office) -> None:
+    token = await invited(office, role=Role.OWNER)
+    await office.world.change_role(office.olga, Role.ADMIN)
+    with pytest.raises(InvitationNotFound):
+        await accept(office, token)
+
+
+class TestProvingOnesAccount:
+    """Whoever belongs to no company cannot sign in, so the link and the account's own password do for both."""
+
+    async def test_the_accounts_password_signs_in_and_accepts(self, office: Office) -> None:
+        bea = await registered(office)
+        before = await account_of(office)
+        done = await accept(office, await invited(office))
+        assert (done.company.id, done.refresh_token is not None) == (office.olga.company_id, True)
+        assert office.auth.actor_of(done.access_token).account_id == bea.account_id
+        assert await account_of(office) == before
+
+    async def test_another_password_does_not_and_guesses_are_counted(self, office: Office) -> None:
+        await registered(office)
+        token = await invited(office)
+        for _ in range(5):
+            with pytest.raises(SignInFirst):
+                await accept(office, token, password="not the one of bea")
+        with pytest.raises(TooManyFailures):
+            await accept(office, token)
+
+    async def test_a_temporary_one_has_to_be_replaced(self, office: Office) -> None:
+        made, _ = await office.users.create(office.adam, NewUser(name="Bea", email=BEA, password="a temporary secret"))
+        elsewhere = await office.world.company("Other")
+        view, _ = await office.invitations.send(elsewhere, email=BEA, role=Role.MEMBER)
+        with pytest.raises(PasswordChangeRequired):
+            await accept(office, view.token or "", password="a temporary secret")
+        done = await accept(office, view.token or "", password="a temporary secret", new_password=PASSWORD)
+        assert done.company.id == elsewhere.company_id
+        account = await account_of(office)
+        assert (account.password_is_temporary, account.claimed_at) == (False, office.clock.now())
+        assert made.user.id in office.stored.people
+
+    async def test_a_new_password_has_nothing_else_to_replace(self, office: Office) -> None:
+        token = await invited(office)
+        with pytest.raises(Invalid) as refused:
+            await accept(office, token, new_password="another long secret")
+        assert [fault.pointer for fault in refused.value.faults] == ["/new_password"]
+
+
+class TestRegisteringAgain:
+    """No account is a dead end: neither one that an admin made, nor one that was left alone."""
+
+    async def test_an_account_that_nobody_had_the_password_of_is_taken_over(self, office: Office) -> None:
+        made, _ = await office.users.create(office.adam, NewUser(name="B", email=BEA))
+        await office.register(BEA)
+        account = await account_of(office)
+        assert (account.password_hash, account.claimed_at) == (f"turned:{PASSWORD[::-1]}", office.clock.now())
+        # They still have to accept what they were asked.
+        assert office.stored.people[made.user.id].user.accepted_at is None
+
+    async def test_who_left_every_company_opens_one_with_their_password(self, office: Office) -> None:
+        bea = await registered(office)
+        office.world.tables.companies[bea.company_id].company.is_active = False
+        with pytest.raises(EmailTaken):
+            await office.register(BEA, password="not the one of bea")
+        done = await office.register(BEA)
+        assert done.company.id != bea.company_id
+        assert office.auth.actor_of(done.access_token).account_id == bea.account_id
+
+    async def test_who_has_a_company_signs_in_instead(self, office: Office) -> None:
+        await registered(office)
+        before = office.world.snapshot()
+        with pytest.raises(EmailTaken):
+            await office.register(BEA)
+        assert office.world.tables == before

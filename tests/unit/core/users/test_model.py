@@ -150,7 +150,7 @@ class TestLeaving:
         user = a_user(Role.ADMIN)
         before = replace(user)
         assert user.leave(at=LATER) == UserLeft(user_id=user.id, version=2)
-        assert user == replace(before, is_active=False, version=2, updated_at=LATER)
+        assert user == replace(before, is_active=False, accepted_at=None, version=2, updated_at=LATER)
 
 
 class TestOwning:

@@ -10,7 +10,16 @@ from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered
 from core.kernel.paging import PageRequest, Sort
-from core.users.errors import AccountShared, AlreadyUser, EmailTaken, LastOwner, UserNotFound, UsernameTaken
+from core.users.errors import (
+    AccountShared,
+    AlreadyUser,
+    EmailTaken,
+    LastOwner,
+    NotJoined,
+    PasswordTooWeak,
+    UsernameTaken,
+    UserNotFound,
+)
 from core.users.model import InvitationStatus, User, UserChanges, UserKind, UserStatus
 from core.users.ports import UserFilter
 from core.users.read_models import NewUserView
@@ -211,22 +220,69 @@ class TestChanging:
             await office.users.change(office.adam, office.adam.user_id, changing(is_active=False))
 
     async def test_another_address_is_the_accounts_too_and_its_link_is_taken_back(self, office: Office) -> None:
-        view = await made(office)
+        await office.invitations.send(office.adam, email="cleo@example.com", role=Role.MEMBER)
         head = office.head
-        await office.users.change(office.adam, view.user.id, changing(email="CLEO@example.com"))
+        await office.users.change(office.adam, office.mia.user_id, changing(email="CLEO@example.com"))
         found = account(office, "cleo@example.com")
-        assert (found.id, found.email_verified_at, found.version) == (stored(office, view.user.id).account_id, None, 2)
-        assert stored(office, view.user.id).email == "cleo@example.com"
+        assert (found.id, found.email_verified_at, found.version) == (office.mia.account_id, None, 2)
+        assert stored(office, office.mia.user_id).email == "cleo@example.com"
         (invitation,) = office.stored.invitations.values()
         assert invitation.revoked_at == office.clock.now()
         assert events(office, after=head) == ["invitation_revoked", "user_updated"]
 
+    async def test_an_invitation_to_own_the_company_is_not_ended_by_giving_away_its_address(
+        self, office: Office
+    ) -> None:
+        await office.invitations.send(office.olga, email="cleo@example.com", role=Role.OWNER)
+        before = office.world.snapshot()
+        with pytest.raises(Forbidden):
+            await office.users.change(office.adam, office.mia.user_id, changing(email="cleo@example.com"))
+        with pytest.raises(Forbidden):
+            await made(office, email="cleo@example.com")
+        with pytest.raises(Forbidden):
+            await office.invitations.send(office.adam, email="cleo@example.com", role=Role.MEMBER)
+        assert office.world.tables == before
+
+    async def test_nobody_becomes_an_owner_with_a_password_that_somebody_else_chose(self, office: Office) -> None:
+        await office.users.change(office.adam, office.mia.user_id, changing(), password=TEMPORARY)
+        before = office.world.snapshot()
+        with pytest.raises(NotJoined):
+            await office.users.change(office.olga, office.mia.user_id, changing(role=Role.OWNER))
+        assert office.world.tables == before
+        await office.users.change(office.olga, office.mia.user_id, changing(role=Role.ADMIN))
+
+    @pytest.mark.parametrize("is_known", [True, False])
+    async def test_a_password_for_who_is_invited_tells_nothing_of_their_account(
+        self, office: Office, *, is_known: bool
+    ) -> None:
+        if is_known:
+            await office.register(BEA)
+        view = await made(office)
+        before = account(office)
+        changed, _ = await office.users.change(office.adam, view.user.id, changing(), password=TEMPORARY)
+        assert changed == view.user
+        assert (account(office) == before) is is_known
+        assert account(office).password_is_temporary is not is_known
+
+    async def test_a_password_must_not_hold_the_name_that_stays(self, office: Office) -> None:
+        await office.users.change(office.mia, office.mia.user_id, changing(name="Wolfgang Amadeus"))
+        with pytest.raises(PasswordTooWeak):
+            await office.users.change(office.adam, office.mia.user_id, changing(), password="Wolfgang-Amadeus-1")
+
+    async def test_whoever_lost_the_role_while_they_waited_decides_nothing(self, office: Office) -> None:
+        async with office.world.people_unit_of_work(office.adam) as uow:
+            await office.world.change_role(office.adam, Role.MEMBER)
+            assert await uow.users.lock_ownership(office.adam.user_id) is Role.MEMBER
+        before = office.world.snapshot()
+        with pytest.raises(Forbidden):
+            await office.users.deactivate(office.adam, office.max.user_id)
+        assert office.world.tables == before
+
     async def test_an_address_that_is_taken_leaves_everything_as_it_was(self, office: Office) -> None:
         await office.register("cleo@example.com")
-        view = await made(office)
         before = office.world.snapshot()
         with pytest.raises(EmailTaken):
-            await office.users.change(office.adam, view.user.id, changing(email="cleo@example.com", name="New"))
+            await office.users.change(office.adam, office.mia.user_id, changing(email="cleo@example.com", name="New"))
         assert office.world.tables == before
 
     async def test_a_password_is_temporary_and_signs_all_devices_out_without_a_fact(self, office: Office) -> None:
