@@ -30,7 +30,10 @@ COUNT_LEFT = """
 select (select count(*) from accounts where claimed_at is null) + (select count(*) from users where accepted_at is null)
 """
 
+# The release before goes on writing while this one is brought up: whom it writes joined by themselves, as until now.
 CONTRACT = """
+alter table accounts alter column claimed_at set default now();
+alter table users alter column accepted_at set default now();
 alter table users add constraint users_email_check check (kind = 'service' or email is not null);
 """
 
@@ -253,6 +256,8 @@ def downgrade() -> None:
     # A service user has no address, and there were none before.
     op.execute("alter table users no force row level security")
     op.execute("delete from users where email is null")
+    # Nor does the release before know who was only invited: it would let them in.
+    op.execute("update users set is_active = false where accepted_at is null")
     op.execute("alter table users force row level security")
     op.execute("alter table users alter column email set not null")
     op.execute("alter table users drop column accepted_at")

@@ -159,6 +159,7 @@ class Container(containers.DeclarativeContainer):
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
     cursor_keys = providers.Singleton(Sealer.keys_for, sealer, "flowtrack list cursors")
+    idempotency_keys = providers.Singleton(Sealer.keys_for, sealer, "flowtrack idempotency")
 
     redis = providers.Singleton(_redis_store, settings.provided.redis_url)
     rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())

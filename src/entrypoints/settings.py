@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     rate_limit_address: Rate = "60/min"
     rate_limit_login: Rate = "10/min"
     rate_limit_register: Rate = "30/hour"
+    rate_limit_password: Rate = "10/min"  # noqa: S105  (no secret)
     workers: int = Field(default=1, ge=1, le=64)
     metrics_token: SecretStr | None = None
     otel_exporter_otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -209,10 +210,10 @@ class Settings(BaseSettings):
 
     def rate_limits(self) -> tuple[Limit, ...]:
         """All of them."""
-        return tuple(self.limit(name) for name in ("session", "company", "address", "login", "register"))
+        return tuple(self.limit(name) for name in ("session", "company", "address", "login", "register", "password"))
 
     def limit(self, name: str) -> Limit:
-        """One of the rate limits: session, company, address, login or register."""
+        """One of the rate limits: session, company, address, login, register or password."""
         most, _, span = getattr(self, f"rate_limit_{name}").partition("/")
         return Limit(name=name, most=int(most), seconds=_SECONDS[span])
 

@@ -4,6 +4,8 @@ The subclass provides the fixture `world`; see `tests.contracts.world`. Task uni
 all, since the rules are the same.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from core.auth.errors import SessionEnded
@@ -131,6 +133,16 @@ class OnceContract:
             async with world.task_unit_of_work(owner, once=a_key()):
                 pytest.fail("it was carried out again")
         assert (again.value.outcome, again.value.seq) == (made, seq)
+
+    async def test_a_payload_is_known_by_its_digest_under_an_earlier_key(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await self._carry_out(world, owner, a_key(digest=b"one"))
+        with pytest.raises(AlreadyAnswered):
+            async with world.task_unit_of_work(owner, once=replace(a_key(digest=b"two"), earlier=(b"x", b"one"))):
+                pytest.fail("it was carried out again")
+        with pytest.raises(KeyReused):
+            async with world.task_unit_of_work(owner, once=replace(a_key(digest=b"two"), earlier=(b"x",))):
+                pass
 
     async def test_a_key_is_not_for_another_payload(self, world: ContractWorld) -> None:
         owner = await world.company()

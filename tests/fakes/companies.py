@@ -23,8 +23,9 @@ class InMemoryCompanyUnitOfWork(InMemoryUnitOfWork):
     async def caller(self) -> UserView:
         return user_view(self.now.people[self.actor.user_id])
 
-    async def load(self) -> Company:
-        return replace(self.now.company)
+    async def load(self) -> Company | None:
+        company = self.now.company
+        return replace(company) if company.deleted_at is None else None
 
     def save(self, company: Company) -> None:
         changed = replace(company)

@@ -79,6 +79,6 @@ class InMemoryUnitOfWork:
         found = self._store.tables.companies[self._caller.company_id].once.get(self._key(once))
         if found is None or self._store.clock.now() - found.at >= _KEPT:
             return
-        if found.digest != once.digest:
+        if not once.is_of(found.digest):
             raise KeyReused
         raise AlreadyAnswered(found.outcome, seq=found.seq)

@@ -106,7 +106,7 @@ def ensure_new(once: Once, found: Row | None) -> Statement:
         return KEEP
     if is_expired:
         return KEEP_AGAIN
-    if bytes(digest) != once.digest:
+    if not once.is_of(bytes(digest)):
         raise KeyReused
     if status is not None:
         raise AlreadyAnswered(Refused(status=status, problem=bytes(problem)), seq=seq)

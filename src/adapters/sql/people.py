@@ -24,8 +24,9 @@ _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
 
 _OPEN_ACCOUNT = Statement.plain("""
-insert into accounts (id, email, name, password_hash, password_is_temporary, version, created_at, updated_at)
-values (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(is_temporary)s, 1, %(at)s, %(at)s)
+insert into accounts (
+  id, email, name, password_hash, password_is_temporary, claimed_at, version, created_at, updated_at
+) values (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(is_temporary)s, null, 1, %(at)s, %(at)s)
 on conflict (email) do nothing
 """)
 _LOCK_BY_EMAIL = Statement.plain("select id from accounts where email = %(email)s for update")

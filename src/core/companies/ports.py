@@ -20,8 +20,8 @@ class CompanyUnitOfWork(UnitOfWork, Protocol):
         """The caller's user in the company they act in."""
         ...
 
-    async def load(self) -> Company:
-        """The company that the caller acts in, locked until the transaction ends."""
+    async def load(self) -> Company | None:
+        """The company that the caller acts in, locked until the transaction ends; None if it was deleted."""
         ...
 
     def save(self, company: Company) -> None: ...

@@ -123,4 +123,7 @@ class CompanyUseCases:
     async def _load(self, uow: CompanyUnitOfWork, company_id: UUID) -> Company:
         if company_id != uow.actor.company_id:
             raise CompanyNotFound
-        return await uow.load()
+        company = await uow.load()
+        if company is None:
+            raise CompanyNotFound
+        return company

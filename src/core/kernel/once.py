@@ -1,6 +1,7 @@
 """Doing a thing once although it is asked twice: the Idempotency-Key of a request."""
 
 from dataclasses import dataclass
+from hmac import compare_digest
 from uuid import UUID
 
 from core.kernel.errors import Conflict, Invalid
@@ -8,12 +9,22 @@ from core.kernel.errors import Conflict, Invalid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """A caller's key for one request. `digest` is the hash of the payload; `path` and `method` are part of the key."""
+    """A caller's key for one request; `path` and `method` are part of the key.
+
+    `digest` is that of the payload, under a key of the installation: payloads hold passwords, which nobody who reads
+    the table may try. `earlier` are those under the keys that it replaced.
+    """
 
     key: str
     method: str
     path: str
     digest: bytes
+    earlier: tuple[bytes, ...] = ()
+
+    def is_of(self, digest: bytes) -> bool:
+        """Whether a digest that was kept is that of this payload."""
+        fits = [compare_digest(digest, each) for each in (self.digest, *self.earlier)]
+        return any(fits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from core.auth.model import Account
+from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.kernel.events import Fact
 from core.operations.model import Cutoffs
@@ -24,6 +25,10 @@ class OperatorUnitOfWork(Protocol):
     """A transaction of the installation's operator, across companies."""
 
     async def account_by_email(self, email: str) -> Account | None: ...
+
+    async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
+        """The active memberships in active companies."""
+        ...
 
     async def add_account(self, account: Account) -> None:
         """Raises EmailTaken."""

@@ -57,7 +57,8 @@ class OperatorUseCases:
         """Opens a company for somebody, whoever may register here.
 
         The owner's address gets an account with the temporary password, unless it has one. An account whose address
-        nobody has proved gets the password too, and its devices are signed out: it may be anybody's.
+        nobody has proved gets the password too, and its devices are signed out: it may be anybody's. But whoever works
+        in another company already is somebody, and keeps theirs.
         """
         email = self._addresses.canonical(owner)
         person = text.name(owner_name or username_from(name="", email=email))
@@ -78,7 +79,7 @@ class OperatorUseCases:
                 await uow.add_account(account)
                 is_new = True
             else:
-                is_new = account.email_verified_at is None
+                is_new = account.email_verified_at is None and not await uow.memberships(account.id)
                 if is_new:
                     await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
                     await uow.revoke_sessions(account.id, at=at)

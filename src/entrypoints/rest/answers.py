@@ -121,12 +121,12 @@ def no_content(seq: int) -> Response:
     return Response(status_code=204, headers={"X-Event-Seq": str(seq), "Cache-Control": PRIVATE})
 
 
-def not_modified(etag: str, seq: int) -> Response:
+def not_modified(etag: str, seq: int, *, kept: bool = True) -> Response:
     """The caller's copy is current."""
     headers = {
         "ETag": etag,
         "X-Event-Seq": str(seq),
-        "Cache-Control": PRIVATE,
+        "Cache-Control": PRIVATE if kept else "no-store",
         "Vary": "Authorization, Accept-Encoding",
     }
     return Response(status_code=304, headers=headers)

@@ -44,6 +44,14 @@ def caller(request: Request) -> Actor:
     return actor
 
 
+async def password_caller(request: Request) -> Actor:
+    """The signed-in caller of a request that holds a password. Raises TooMany beyond the limit of these."""
+    actor, limits = caller(request), request.app.state.limits
+    if limits is not None:
+        await limits.password(request.scope, actor)
+    return actor
+
+
 def visitor(request: Request) -> Visitor:
     """Whoever calls a public route."""
     address = request.client.host if request.client else None

@@ -1,5 +1,6 @@
 """The Idempotency-Key: a POST that is sent twice happens once."""
 
+import hmac
 import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -40,8 +41,10 @@ async def answered_once(
         return respond(await do(None))
     if not _KEY.match(key):
         raise HeaderMalformed(faults=(Fault("1 to 255 visible ASCII characters", parameter=HEADER),))
-    digest = sha256(await request.body() + b"\x00" + request.scope["query_string"]).digest()
-    once = Once(key=key, method=request.method, path=request.url.path, digest=digest)
+    payload = await request.body() + b"\x00" + request.scope["query_string"]
+    keys = container_of(request).idempotency_keys()
+    digest, *earlier = (hmac.digest(each, payload, sha256) for each in keys)
+    once = Once(key=key, method=request.method, path=request.url.path, digest=digest, earlier=tuple(earlier))
     try:
         return respond(await do(once))
     except AlreadyAnswered as before:

@@ -32,6 +32,7 @@ class RequestLimits:
         self._take = counts.take
         self._limit = cache(settings.limit)
         self._session, self._company = settings.limit("session"), settings.limit("company")
+        self._password = settings.limit("password")
         self._policy = cache(lambda names: _policy([settings.limit(name) for name in names]))
         self._signed_in_policy = self._policy(("session", "company"))
         self._held = 0
@@ -48,6 +49,18 @@ class RequestLimits:
             await self._refuse(headers, self._company, company.seconds)
         left = b'"session";r=%d;t=%d, "company";r=%d;t=%d'
         headers.append((b"ratelimit", left % (session[1], session[2], company[1], company[2])))
+
+    async def password(self, scope: Scope, actor: Actor) -> None:
+        """Counts a request that has a password hashed, which is slow on purpose. Raises TooMany, after a moment.
+
+        By account: whoever may sign in may have as many sessions as they like.
+        """
+        headers = scope["flowtrack.headers"]
+        headers.append(self._policy(("password",)))
+        allowance = self._take(self._password, actor.account_id.hex)
+        if not allowance.granted:
+            await self._refuse(headers, self._password, allowance.seconds)
+        headers.append((b"ratelimit", b'"password";r=%d;t=%d' % (allowance.remaining, allowance.seconds)))
 
     async def visitor(self, scope: Scope, names: tuple[str, ...]) -> None:
         """Counts a request of somebody who is not signed in, by each of the limits. Raises TooMany, after a moment."""

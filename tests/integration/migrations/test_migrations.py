@@ -214,3 +214,50 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(fresh: TestDatabas
         assert shape(fresh.superuser) == before
         connection.execute("drop table idempotency_keys")
     move(fresh, "head")
+
+
+# What the release before, which knows nothing of invitations, writes and reads
+
+COMPANY, ACCOUNT, PERSON = (f"00000000-0000-7000-8000-00000000000{number}" for number in range(1, 4))
+
+
+def written_by_the_release_before(url: str) -> None:
+    """A person who registered: with the columns of revision 0001."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "insert into companies (id, name, code, version, created_at, updated_at)"
+            " values (%s, 'Firm', 'firm', 1, now(), now())",
+            (COMPANY,),
+        )
+        connection.execute(
+            "insert into accounts (id, email, name, version, created_at, updated_at)"
+            " values (%s, 'ann@example.com', 'Ann', 1, now(), now())",
+            (ACCOUNT,),
+        )
+        connection.execute(
+            "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, version,"
+            " created_at, updated_at)"
+            " values (%s, %s, %s, 'person', 'Ann', 'ann@example.com', 'ann', 'owner', true, 1, now(), now())",
+            (COMPANY, PERSON, ACCOUNT),
+        )
+
+
+def test_whoever_registers_by_the_release_before_while_this_one_is_brought_up_has_accepted(fresh: TestDatabase) -> None:
+    move(fresh, "0002")
+    written_by_the_release_before(fresh.superuser)
+    with psycopg.connect(fresh.superuser) as connection:
+        claimed = connection.execute("select claimed_at is not null from accounts").fetchall()
+        accepted = connection.execute("select accepted_at is not null from users").fetchall()
+    assert (claimed, accepted) == ([(True,)], [(True,)])
+
+
+@pytest.mark.parametrize(("accepted", "is_active"), [("now()", True), ("null", False)], ids=["member", "invited"])
+def test_on_the_way_down_nobody_is_let_in_who_was_only_invited(
+    fresh: TestDatabase, accepted: str, *, is_active: bool
+) -> None:
+    move(fresh, "0002")
+    written_by_the_release_before(fresh.superuser)
+    with psycopg.connect(fresh.superuser, autocommit=True) as connection:
+        connection.execute(f"update users set accepted_at = {accepted}")
+        move(fresh, "0001")
+        assert connection.execute("select is_active from users").fetchall() == [(is_active,)]

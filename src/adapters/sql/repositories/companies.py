@@ -29,7 +29,9 @@ _LOAD = Statement(
         companies.c.version,
         companies.c.created_at,
         companies.c.updated_at,
-    ).with_for_update(of=companies, key_share=True)
+    )
+    .where(companies.c.deleted_at.is_(None))
+    .with_for_update(of=companies, key_share=True)
 )
 _SAVE = Statement(
     update(companies)
@@ -55,8 +57,10 @@ class SqlCompanyUnitOfWork(SqlUnitOfWork):
         (rows,) = await self.fetch((USER, {"user_id": self.actor.user_id}))
         return user_view(rows[0])
 
-    async def load(self) -> Company:
+    async def load(self) -> Company | None:
         (rows,) = await self.fetch((_LOAD, {}))
+        if not rows:
+            return None
         row = rows[0]
         return Company(
             id=row[0],

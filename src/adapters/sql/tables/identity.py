@@ -10,6 +10,7 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    TextClause,
     Uuid,
     text,
 )
@@ -17,8 +18,12 @@ from sqlalchemy import (
 from adapters.sql.tenancy import TenantTable, metadata
 
 
-def instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=nullable)
+def instant(name: str, *, nullable: bool = False, server_default: TextClause | None = None) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=server_default)
+
+
+# Of what a release that does not know the column writes; this one always says it.
+NOW = text("now()")
 
 
 accounts = Table(
@@ -29,7 +34,7 @@ accounts = Table(
     Column("name", Text, nullable=False),
     Column("password_hash", Text),
     instant("email_verified_at", nullable=True),
-    instant("claimed_at", nullable=True),
+    instant("claimed_at", nullable=True, server_default=NOW),
     Column("password_is_temporary", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     instant("created_at"),

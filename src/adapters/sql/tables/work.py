@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.sql.tables.identity import instant
+from adapters.sql.tables.identity import NOW, instant
 from adapters.sql.tenancy import TenantTable, company_column, metadata
 
 LIVING = text("deleted_at IS NULL")
@@ -36,7 +36,7 @@ users = TenantTable(
     Column("role", Text, nullable=False),
     Column("is_active", Boolean, nullable=False),
     # Whoever was made a user of a company by somebody else is let in once they accepted.
-    instant("accepted_at", nullable=True),
+    instant("accepted_at", nullable=True, server_default=NOW),
     instant("last_login_at", nullable=True),
     Column("version", Integer, nullable=False),
     instant("created_at"),

@@ -14,6 +14,7 @@ from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
 from core.kernel.actor import Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
+from core.kernel.etags import tag
 from entrypoints.rest import answers, device_cookie, refresh_cookie
 from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, signed_in_caller, visitor
 from entrypoints.rest.operations import operation
@@ -257,10 +258,18 @@ async def me(request: Request) -> Response:
             for each in profile.companies
         ],
     }
-    return answers.JsonResponse(answers.encoded(body), headers=[*_NO_STORE, (b"x-event-seq", str(seq).encode())])
+    written = answers.encoded(body)
+    # Of the whole answer, since the companies in it change without the user's version.
+    etag = f'"{tag(profile.user.version, (written.decode(),))}"'
+    kept = not request.url.path.startswith(public.prefix)
+    if answers.is_current(request, etag):
+        return answers.not_modified(etag, seq, kept=kept)
+    return answers.JsonResponse(written, headers=[*answers.read_headers(seq, kept=kept), (b"etag", etag.encode())])
 
 
-_me = operation(AuthUseCases.me, id="getMe", summary="Who I am", shows=ProfileShown, example=PROFILE_EXAMPLE)
+_me = operation(
+    AuthUseCases.me, id="getMe", summary="Who I am", shows=ProfileShown, example=PROFILE_EXAMPLE, tagged=True
+)
 signed_in.add_api_route("/auth/me", me, methods=["GET"], **_me)
 for _alias in ("/users/me", "/users/profile"):
     signed_in.add_api_route(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from core.auth.use_cases.sessions import SessionUseCases
 from entrypoints.rest import answers, paging, refresh_cookie
-from entrypoints.rest.caller import SignedInRoute, caller, container_of
+from entrypoints.rest.caller import SignedInRoute, caller, container_of, password_caller
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import login_session_id
 from entrypoints.rest.v1.auth import Password
@@ -120,10 +120,11 @@ async def revoke_session(request: Request, session_id: Annotated[str, Path()]) -
         example=STEPPED_UP_EXAMPLE,
         body=True,
         positioned=False,
+        limited_by="password",
     ),
 )
 async def step_up(request: Request, given: StepUpGiven) -> Response:
-    done = await sessions_of(request).step_up(caller(request), password=given.password)
+    done = await sessions_of(request).step_up(await password_caller(request), password=given.password)
     return answers.JsonResponse(answers.encoded(answers.as_written(done)), headers=_NO_STORE)
 
 
@@ -136,11 +137,12 @@ async def step_up(request: Request, given: StepUpGiven) -> Response:
         status=204,
         body=True,
         positioned=False,
+        limited_by="password",
     ),
 )
 async def change_password(request: Request, given: PasswordChangeGiven) -> Response:
     await sessions_of(request).change_password(
-        caller(request), current_password=given.current_password, new_password=given.new_password
+        await password_caller(request), current_password=given.current_password, new_password=given.new_password
     )
     return _nothing()
 

@@ -15,7 +15,14 @@ from core.users.ports import UserFilter
 from core.users.read_models import NewUserView, UserView
 from core.users.use_cases.users import NewUser, UserUseCases
 from entrypoints.rest import answers, paging
-from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
+from entrypoints.rest.caller import (
+    AlsoNamed,
+    SignedInRoute,
+    caller,
+    container_of,
+    expected_version,
+    password_caller,
+)
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import user_id as parsed_user_id
@@ -186,10 +193,12 @@ async def list_users(
         body=True,
         tagged=True,
         idempotent=True,
+        limited_by="password",
     ),
 )
 async def create_user(request: Request, given: UserGiven) -> Response:
-    actor, users = caller(request), users_of(request)
+    actor = caller(request) if given.password is None else await password_caller(request)
+    users = users_of(request)
     new = NewUser(**{name: getattr(given, name) for name in UserGiven.model_fields})
 
     async def again(user_id: UUID) -> Answer[NewUserView]:
@@ -223,7 +232,8 @@ async def get_user(request: Request, user_id: UserId) -> Response:
 
 
 async def change_user(request: Request, user_id: UserId, given: UserPatch) -> Response:
-    sent, actor = given.model_fields_set, caller(request)
+    sent = given.model_fields_set
+    actor = await password_caller(request) if "password" in sent else caller(request)
     changes = UserChanges(
         given=frozenset(sent & _WRITABLE),
         unchanged={name: getattr(given, name) for name in sent - _WRITABLE - {"version", "password"}},
@@ -248,6 +258,7 @@ _change = operation(
     example=USER_EXAMPLE,
     body=True,
     tagged=True,
+    limited_by="password",
 )
 router.add_api_route("/{user_id}", change_user, methods=["PATCH"], **_change)
 router.add_api_route(

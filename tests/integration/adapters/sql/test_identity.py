@@ -243,3 +243,13 @@ async def test_a_session_with_its_others_is_loaded_as_one_that_waits_for_each_of
 async def test_an_unknown_session_has_no_others(database: Database) -> None:
     async with SqlIdentityUnitOfWork(database) as uow:
         assert await uow.session(uuid.uuid4(), and_others=True) is None
+
+
+async def test_a_company_that_was_deleted_is_not_there_to_load(database: Database, firm: Firm) -> None:
+    async with SqlCompanyUnitOfWork(database, SystemClock(), firm.owner) as uow:
+        company = await uow.load()
+        assert company is not None
+        company.delete(confirmed=company.code, at=datetime.now(UTC))
+        uow.save(company)
+        await uow.flush()
+        assert await uow.load() is None

@@ -603,6 +603,34 @@ async def test_who_i_am_has_two_more_addresses(api: Api, path: str) -> None:
     assert (await ann.get(path)).json() == (await ann.get("/auth/me")).json()
 
 
+@pytest.mark.parametrize(
+    ("path", "cached"),
+    [("/users/me", "private, no-cache"), ("/users/profile", "private, no-cache"), ("/auth/me", "no-store")],
+)
+async def test_who_i_am_is_not_sent_again_to_whom_has_it(api: Api, path: str, cached: str) -> None:
+    ann = await api.register()
+    first = await ann.get(path)
+    tag = first.headers["etag"]
+    assert tag.startswith('"1.')
+    again = await ann.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert first.headers["cache-control"] == again.headers["cache-control"] == cached
+    tags = {tag}
+    changed = await ann.patch("/users/me", {"name": "Ann Renamed"}, headers={"If-Match": tag})
+    assert changed.status_code == 200
+    for change in (
+        None,
+        ann.patch(f"/companies/{ann.company_id}", {"name": "Renamed"}),
+        ann.post("/companies", {"name": "Another"}),
+    ):
+        if change is not None:
+            assert (await change).is_success
+        now = await ann.get(path, headers={"If-None-Match": ", ".join(tags)})
+        assert now.status_code == 200 and now.headers["etag"] not in tags
+        tags.add(now.headers["etag"])
+    assert (await ann.patch("/users/me", {"name": "Late"}, headers={"If-Match": tag})).status_code == 412
+
+
 # The cookie
 
 

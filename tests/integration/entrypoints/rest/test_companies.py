@@ -119,3 +119,24 @@ async def test_a_copy_that_is_current_is_not_sent_again(api: Api) -> None:
     assert (same.status_code, same.content) == (304, b"")
     api.sql("update companies set version = 2, name = 'x' where id = %s", (ann.company_id,))
     assert (await ann.get(f"/companies/{ann.company_id}", headers={"If-None-Match": tag})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "deletion",
+    ["update companies set deleted_at = now() where id = %s", "delete from companies where id = %s"],
+    ids=["deleted", "erased"],
+)
+async def test_whoever_was_signed_in_when_it_was_deleted_is_told_so(api: Api, deletion: str) -> None:
+    ann = await api.register()
+    here = f"/companies/{ann.company_id}"
+    api.sql(deletion, (ann.company_id,))
+    for answer in (
+        await ann.get(here),
+        await ann.get("/auth/me"),
+        await ann.patch(here, {"name": "Too late"}),
+        await ann.send("DELETE", here, json={"confirm": ann.company["code"]}),
+        await ann.post("/companies", {"name": "Another"}),
+        await ann.patch(f"/users/{ann.user_id}", {"role": "member"}),
+        await ann.delete(f"/users/{ann.user_id}"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (401, "auth.session_ended"), answer.text

@@ -1,11 +1,13 @@
 """Changing the installation's secret, and the key that signs access tokens, while people are signed in."""
 
 import base64
+import hmac
 import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,31 @@ def as_seen_by(api: Api, person: Person) -> Person:
 
 
 # The secret
+
+
+async def test_a_request_is_known_again_under_the_next_secret_and_its_body_by_nobody_else(
+    place: TestDatabase, tmp_path: Path
+) -> None:
+    body = b'{"name":"Bob","email":"bob@example.com","password":"' + PASSWORD.encode() + b'"}'
+    more: dict[str, Any] = {
+        "content": body,
+        "headers": {"Idempotency-Key": "k", "Content-Type": "application/json"},
+    }
+    async with process(container_for(place, tmp_path, OLD), place) as api:
+        ann = await api.register()
+        first = await ann.post("/users", **more)
+        assert first.status_code == 201, first.text
+        ((kept,),) = api.sql("select digest from idempotency_keys")
+        assert bytes(kept) != sha256(body + b"\x00").digest()
+        key = Sealer(secrets=(OLD,)).key_for("flowtrack idempotency")
+        assert bytes(kept) == hmac.digest(key, body + b"\x00", "sha256")
+    async with process(container_for(place, tmp_path, NEW, OLD), place) as api:
+        again = await as_seen_by(api, ann).post("/users", **more)
+        assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+        assert again.headers["Idempotency-Replayed"] == "true"
+        more["content"] = body.replace(b"Bob", b"Rob")
+        other = await as_seen_by(api, ann).post("/users", **more)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
 
 
 async def test_with_the_previous_secret_at_hand_nobody_is_signed_out_and_lists_go_on(

@@ -135,6 +135,49 @@ class TestASession:
             assert 0.2 < time.monotonic() - began < 2
 
 
+class TestAPassword:
+    """Of an account that is signed in: to hash one is slow on purpose."""
+
+    async def test_the_requests_that_hold_one_are_few(self, another_app: AnotherApp) -> None:
+        async with another_app(**{**WIDE, "rate_limit_password": "4/hour"}) as api:
+            ann, bob = await api.register(), await api.register()
+            step = {"password": PASSWORD}
+            made = await ann.post("/users", {"name": "Zoe", "email": "zoe@limits.example", "password": PASSWORD})
+            assert (made.status_code, left(made)["password"][0]) == (201, 3)
+            zoe = made.json()["id"]
+            for path, body in (("/auth/step-up", step), ("/auth/password/change", {"new_password": "short"})):
+                answer = await ann.post(path, body)
+                assert answer.status_code in (200, 422), answer.text
+                assert answer.headers["RateLimit-Policy"].endswith(', "password";q=4;w=3600')
+            given = await ann.patch(f"/users/{zoe}", {"password": "another one for her"})
+            assert (given.status_code, left(given)["password"][0]) == (200, 0)
+            device = await api.login(ann.email)
+            for answer in (
+                await ann.post("/auth/step-up", step),
+                await device.post("/auth/step-up", step),
+                await ann.post("/auth/password/change", {"current_password": PASSWORD, "new_password": PASSWORD}),
+                await ann.post("/users", {"name": "Max", "email": "max@limits.example", "password": PASSWORD}),
+                await ann.patch(f"/users/{zoe}", {"password": PASSWORD}),
+                await ann.send("PUT", f"/users/{zoe}", json={"password": PASSWORD}),
+            ):
+                assert (answer.status_code, answer.json()["code"]) == (429, "rate.limited"), answer.text
+                wait = int(answer.headers["Retry-After"])
+                assert left(answer)["password"] == (0, wait)
+                assert "`password`" in answer.json()["detail"]
+            for answer in (
+                await ann.post("/users", {"name": "Max", "email": "max@limits.example"}),
+                await ann.patch(f"/users/{zoe}", {"name": "Zoe Miller"}),
+                await bob.post("/auth/step-up", step),
+            ):
+                assert answer.is_success, answer.text
+
+    async def test_by_itself_it_is_ten_a_minute(self, another_app: AnotherApp) -> None:
+        async with another_app(**WIDE) as api:
+            ann = await api.register()
+            answers = [await ann.post("/auth/step-up", {"password": PASSWORD}) for _ in range(11)]
+            assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+
+
 class TestACompany:
     async def test_its_people_share_a_limit(self, another_app: AnotherApp) -> None:
         async with another_app(**{**WIDE, "rate_limit_company": "5/hour"}) as api:
@@ -243,6 +286,14 @@ async def test_the_document_says_it_of_every_operation(api: Api) -> None:
             assert {"RateLimit-Policy", "RateLimit"} <= success["headers"].keys()
             expected = ["session", "company"] if "security" in operation else ["address"]
             assert operation["x-rate-limits"][: len(expected)] == expected
+    for path, method in (
+        ("/auth/step-up", "post"),
+        ("/auth/password/change", "post"),
+        ("/users", "post"),
+        ("/users/{user_id}", "patch"),
+    ):
+        limits = document["paths"][f"/api/v1{path}"][method]["x-rate-limits"]
+        assert limits == ["session", "company", "password"], path
     assert document["paths"]["/api/v1/auth/login"]["post"]["x-rate-limits"] == ["address", "login"]
     assert document["paths"]["/api/v1/auth/register"]["post"]["x-rate-limits"] == ["address", "register"]
 

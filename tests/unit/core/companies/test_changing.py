@@ -12,6 +12,7 @@ from core.kernel.errors import Forbidden, Invalid, Stale
 from core.kernel.events import Audience
 from core.kernel.step_up import StepUpRequired
 from tests.builders.office import Office
+from tests.fakes.companies import InMemoryCompanyUnitOfWork
 
 
 def changing(**fields: object) -> CompanyChanges:
@@ -111,3 +112,17 @@ class TestDeleting:
         await office.companies.delete(office.olga, office.olga.company_id, confirmed="acme")
         views, _ = await office.companies.list(there)
         assert [view.name for view in views] == ["Other"]
+
+    async def test_one_that_somebody_else_deleted_meanwhile_is_not_there(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def gone(_: InMemoryCompanyUnitOfWork) -> None:
+            return None
+
+        monkeypatch.setattr(InMemoryCompanyUnitOfWork, "load", gone)
+        before, company_id = office.world.snapshot(), office.olga.company_id
+        with pytest.raises(CompanyNotFound):
+            await office.companies.change(office.olga, company_id, changing(name="New"))
+        with pytest.raises(CompanyNotFound):
+            await office.companies.delete(office.olga, company_id, confirmed="acme")
+        assert office.world.tables == before

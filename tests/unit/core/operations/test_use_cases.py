@@ -42,15 +42,35 @@ class TestOpeningACompany:
         assert (await _login(office, PASSWORD)).user
         assert all(session.revoked_at is None for session in office.world.tables.sessions.values())
 
-    async def test_an_account_whose_address_nobody_proved_may_be_anybodys(self) -> None:
+    @pytest.mark.parametrize("left", [{"is_active": False}, {"accepted_at": None}], ids=["left", "invited"])
+    async def test_an_account_whose_address_nobody_proved_may_be_anybodys(self, left: dict[str, object]) -> None:
         office = Office()
         await office.register()
+        (company,) = office.world.tables.companies.values()
+        for user_id, person in company.people.items():
+            company.people[user_id] = replace(person, user=replace(person.user, **left))
         opened = await _opened(office)
         assert opened.password_is_new
         assert all(session.revoked_at is not None for session in office.world.tables.sessions.values())
         with pytest.raises(InvalidCredentials):
             await _login(office, PASSWORD)
         assert (await _login(office, TEMPORARY)).user
+
+    async def test_whoever_works_in_another_company_keeps_their_password_and_their_devices(self) -> None:
+        office = Office()
+        await office.register()
+        before = dict(office.world.tables.accounts)
+        opened = await _opened(office)
+        assert not opened.password_is_new
+        assert office.world.tables.accounts == before
+        assert all(session.revoked_at is None for session in office.world.tables.sessions.values())
+        signed_in = await _login(office, PASSWORD)
+        (account,) = before.values()
+        (owner,) = office.world.tables.companies[opened.id].people.values()
+        assert (owner.user.account_id, owner.user.role, owner.may_act) == (account.id, "owner", True)
+        assert signed_in.company.id != opened.id
+        with pytest.raises(InvalidCredentials):
+            await _login(office, TEMPORARY)
 
     async def test_codes_that_are_taken_get_a_suffix_and_all_are_listed(self) -> None:
         office = Office()
