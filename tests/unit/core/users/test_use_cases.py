@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from core.auth.model import Account
-from core.kernel.actor import Actor, Role
+from core.auth.use_cases.accepting import Acceptance
+from core.kernel.actor import Actor, Role, Visitor
 from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered
@@ -25,7 +26,7 @@ from core.users.ports import UserFilter
 from core.users.read_models import NewUserView
 from core.users.use_cases.users import NewUser
 from tests.builders import an_id
-from tests.builders.office import Office
+from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 
 BEA = "bea@example.com"
@@ -383,6 +384,17 @@ class TestLeaving:
         user = stored(office, office.mia.user_id)
         assert (user.is_active, user.version) == (False, 2)
         assert [signed_out(office, each) for each in (office.mia, office.max)] == [True, False]
+
+    async def test_nobody_is_brought_back_who_does_not_wish_it(self, office: Office) -> None:
+        await office.users.leave(office.mia)
+        await office.users.change(office.adam, office.mia.user_id, changing(is_active=True))
+        assert stored(office, office.mia.user_id).accepted_at is None
+        email = stored(office, office.mia.user_id).email or ""
+        view, _ = await office.invitations.send(office.adam, email=email, role=Role.MEMBER)
+        given = Acceptance(token=view.token or "", password=PASSWORD)
+        office.change_account(email, password_hash=f"turned:{PASSWORD[::-1]}")
+        back = await office.acceptance.accept(Visitor(), given, actor=None)
+        assert (back.user.id, back.company.id) == (office.mia.user_id, office.olga.company_id)
 
     async def test_an_owner_who_cannot_act_is_not_another_one(self, office: Office) -> None:
         await made(office, by=office.olga, role=Role.OWNER)
