@@ -145,6 +145,21 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_page(cls, value: str) -> str:
+        try:
+            found = urlsplit(value)
+            is_whole = found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+        except ValueError:
+            is_whole = False
+        if value and not is_whole:
+            raise SettingsRefused(
+                "FLOWTRACK_PUBLIC_URL must be the http:// or https:// address that browsers reach the product at, for "
+                "example https://flowtrack.example.com"
+            )
+        return value
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

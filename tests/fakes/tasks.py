@@ -78,6 +78,7 @@ class InMemoryTasks:
             is_member=(project.id, for_user) in tables.members,
             assigned_to_name=tables.name_of(task.assigned_to),
             board=tables.board(project.id),
+            also_is_locked=also is not None and tables.project(also) is not None,
         )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:

@@ -3,12 +3,13 @@
 import re
 from functools import lru_cache
 
-_NAME = r"\s+(?:\w+\.)?([a-z_][a-z_0-9]*)"
-# `on conflict do update set` and `for update of` change nothing by themselves.
+_NAME = r"(?:\s+(?:lateral|only)\b)*\s+(?:\w+\.)?(?!(?:lateral|only)\b)([a-z_][a-z_0-9]*)"
+# `on conflict do update set`, `for update of` and `for no key update of` change nothing by themselves.
 _CHANGES = re.compile(
-    rf"\b(insert(?=\s+into)|(?<!do )(?<!for )update|delete(?=\s+from))(?:\s+into|\s+from)?{_NAME}", re.IGNORECASE
+    rf"\b(insert(?=\s+into)|(?<!do )(?<!for )(?<!no key )update|delete(?=\s+from))(?:\s+into|\s+from)?{_NAME}",
+    re.IGNORECASE,
 )
-_READS = re.compile(rf"\b(?:from|join)(?:\s+lateral)?{_NAME}", re.IGNORECASE)
+_READS = re.compile(rf"\b(?:from|join){_NAME}", re.IGNORECASE)
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _VERB = re.compile(r"\s*([a-z]+)", re.IGNORECASE)
 _MOST = 120

@@ -10,7 +10,7 @@ from core.cycles.events import CycleCompleted, CycleCreated, CycleDeleted, Cycle
 from core.kernel import text
 from core.kernel.errors import Fault, Invalid, ReferenceNotFound
 from core.kernel.events import Change
-from core.kernel.metadata import checked_metadata, merged
+from core.kernel.metadata import checked_metadata, is_same, merged
 
 PREFIX_LENGTH = 200
 
@@ -134,7 +134,7 @@ class Cycle:
         changed: dict[str, Change] = {}
         for name, value in sorted(new.items()):
             old = getattr(self, name)
-            if old != value:
+            if not (is_same(old, value) if name == "metadata" else old == value):
                 changed[name] = Change(old=old, new=value)
                 setattr(self, name, value)
         if not changed:

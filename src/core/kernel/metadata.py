@@ -42,6 +42,11 @@ def merged(present: Mapping[str, object], patch: Mapping[str, object]) -> dict[s
     return result
 
 
+def is_same(one: object, other: object) -> bool:
+    """Whether two values are the same JSON. Python alone would take 1, 1.0 and true for one value."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 def _wrong(value: object, *, levels: int) -> str | None:
     """Why a value cannot be kept; None if it can."""
     if isinstance(value, str):

@@ -48,13 +48,16 @@ class Opening(NamedTuple):
 
 
 class LoadedTask(NamedTuple):
-    """A task to change; its project's board and itself are locked until the transaction ends."""
+    """A task to change; its project's board and itself are locked until the transaction ends. `also_is_locked`: the
+    other project that was named is too; it is not where there is none.
+    """
 
     task: Task
     project_is_active: bool
     is_member: bool
     assigned_to_name: str | None
     board: Board
+    also_is_locked: bool = False
 
 
 class Left(NamedTuple):

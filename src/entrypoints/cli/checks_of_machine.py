@@ -99,15 +99,10 @@ def secret_key(given: Examination) -> Iterator[Finding]:
 def public_url(given: Examination) -> Iterator[Finding]:
     url = given.settings.public_url
     fix = "FLOWTRACK_PUBLIC_URL=https://flowtrack.example.com"
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        yield failed("FLOWTRACK_PUBLIC_URL cannot be read as a URL", fix)
-        return
-    if parts.scheme not in ("http", "https") or not host:
-        yield failed("FLOWTRACK_PUBLIC_URL is not http:// or https:// with a host", fix)
-    elif parts.username or parts.password or parts.query or parts.fragment or parts.path:
+    # That it is one of http:// or https:// with a host, the settings have seen to.
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path:
         yield failed("FLOWTRACK_PUBLIC_URL holds more than a scheme, a host and a port", fix)
     elif _is_of_this_machine(host) and given.is_production:
         yield warning(f"browsers elsewhere do not reach {host}", fix)

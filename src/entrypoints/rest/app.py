@@ -42,18 +42,20 @@ EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
+# Whoever accepts an invitation is signed in by the answer.
+_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept")
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
 class Compression:
-    """Compresses what is worth it, but nothing of /auth/, where a secret and a guess could stand side by side."""
+    """Compresses what is worth it, but no answer with a token, where a secret and a guess could stand side by side."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._compressed = GZipMiddleware(app, minimum_size=COMPRESSED_FROM, compresslevel=5)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plain = scope["type"] != "http" or "/auth/" in scope["path"] or not _takes_gzip(scope)
+        plain = scope["type"] != "http" or _SECRET_PATHS.search(scope["path"]) or not _takes_gzip(scope)
         await (self._app if plain else self._compressed)(scope, receive, send)
 
 
@@ -162,6 +164,9 @@ def make_app(container: Container) -> ASGIApp:
                 "If-None-Match",
                 "Idempotency-Key",
                 "X-Request-ID",
+                "Last-Event-ID",
+                "traceparent",
+                "tracestate",
             ],
             expose_headers=EXPOSED,
             max_age=600,

@@ -61,7 +61,7 @@ def operation(
         wording = "A key of your own; a second request with it, within 24 hours, changes nothing."
         parameters.append(_header("Idempotency-Key", wording))
     responses = {status: success, **problem_responses(verb, signed_in=signed_in, also=kinds, body=body)}
-    if tagged and status == 200 and not body:
+    if tagged and status == 200 and not body and not changes:
         responses[304] = {"description": "The copy that `If-None-Match` names is current.", "headers": dict(_ETAG)}
         parameters.append(_header("If-None-Match", "The tag of the copy that you have."))
     return {

@@ -179,6 +179,25 @@ def test_an_origin_with_a_path_stays_as_it_is_for_the_doctor_to_see(given: Given
     assert settings.cors_origins == ("https://Flow.Example/app",)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "flow.example",
+        "https://",
+        "ftp://flow.example",
+        "https://flow.example:99999",
+        "https://[::1",
+        "javascript:x",
+        "/x",
+    ],
+)
+def test_a_public_url_that_browsers_cannot_open_is_refused(given: Given, url: str) -> None:
+    given(FLOWTRACK_PUBLIC_URL=url)
+    with pytest.raises(SettingsRefused, match="FLOWTRACK_PUBLIC_URL must be") as refused:
+        load_settings()
+    assert url not in str(refused.value).replace("https://flowtrack.example.com", "").replace("http:// or https://", "")
+
+
 def test_dotenv_is_read(given: Given) -> None:
     given(FLOWTRACK_REGISTRATION="closed", FLOWTRACK_CORS_ORIGINS="https://a.example.com/, https://b.example.com")
     settings = load_settings()

@@ -220,7 +220,8 @@ class SqlTasks:
             return None
         row = loaded[0]
         key, is_active, is_member = lock_of(locked, row)
-        return LoadedTask(task_of(row, key), is_active, is_member, row[len(LOADED)], board_of(columns))
+        also_is_locked = any(project_id == also for *_, project_id in locked)
+        return LoadedTask(task_of(row, key), is_active, is_member, row[len(LOADED)], board_of(columns), also_is_locked)
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
         values = {"assignee": user_id, "project": project_id, "for_user": for_user}

@@ -274,6 +274,9 @@ class TaskUseCases:
         """Takes the task to the project that the changes name; answers the board that it stands on then."""
         task, target = loaded.task, changes.project_id
         assert target is not None
+        # One that is restored just now was not locked in its turn, and to lock it now could be a deadlock.
+        if not loaded.also_is_locked:
+            raise ReferenceNotFound(pointer="/project_id")
         # Somebody else who gets the task is asked about afterwards, as ever.
         stays = "assigned_to" not in changes.given or changes.assigned_to == task.assigned_to
         opening = await uow.tasks.begin(

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -79,6 +79,10 @@ class ProjectPatch(Given):
     creator_name: Text | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
+
+
+class RestoreGiven(Given):
+    version: Version | None = None
 
 
 PROJECT_EXAMPLE = {
@@ -249,13 +253,16 @@ async def delete_project(request: Request, project_id: ProjectId) -> Response:
         shows=ProjectShown,
         example=PROJECT_EXAMPLE,
         changes=True,
+        body=True,
         tagged=True,
         idempotent=True,
     ),
 )
-async def restore_project(request: Request, project_id: ProjectId) -> Response:
+async def restore_project(
+    request: Request, project_id: ProjectId, given: Annotated[RestoreGiven | None, Body()] = None
+) -> Response:
     actor, projects, ref = caller(request), projects_of(request), project_ref(project_id)
-    expected = expected_version(request)
+    expected = expected_version(request, in_body=given.version if given else None)
     return await answered_once(
         request,
         do=lambda once: projects.restore(actor, ref, expected=expected, once=once),

@@ -151,6 +151,8 @@ def test_nothing_is_made_or_changed(ask: Doctor, fresh: TestDatabase) -> None:
         ({"CORS_ORIGINS": "*"}, "FLOWTRACK_CORS_ORIGINS"),
         ({"MIGRATION_DATABASE_URL": f"postgresql://o:{SECRET}@h/d"}, "FLOWTRACK_DATABASE_URL"),
         ({"PORT": "0"}, "PORT"),
+        ({"PUBLIC_URL": "flowtrack.example.com"}, "FLOWTRACK_PUBLIC_URL"),
+        ({"PUBLIC_URL": f"https://ann:{SECRET}@flowtrack.example.com:99999"}, "FLOWTRACK_PUBLIC_URL"),
     ],
 )
 def test_settings_that_cannot_be_read_are_named(ask: Doctor, given: dict[str, str], named: str) -> None:
@@ -186,13 +188,8 @@ def test_a_secrets_file_that_others_can_read_is_a_warning(ask: Doctor) -> None:
         ("http://127.0.0.1:8000", "ok"),
         ("https://flowtrack.example.com", "ok"),
         ("http://flowtrack.example.com", "warning"),
-        ("flowtrack.example.com", "failed"),
-        ("https://", "failed"),
-        ("ftp://flowtrack.example.com", "failed"),
         ("https://flowtrack.example.com/api", "failed"),
         ("https://ann:secret@flowtrack.example.com", "failed"),
-        ("https://flowtrack.example.com:99999", "failed"),
-        ("https://[::1", "failed"),
     ],
 )
 def test_the_public_url(ask: Doctor, url: str, verdict: str) -> None:

@@ -74,6 +74,9 @@ async def test_every_operation_declares_its_answers_and_the_codes_of_its_refusal
             assert {"413", "415"} <= statuses, place
         if method in ("patch", "delete"):
             assert ("412" in statuses) is (path not in UNVERSIONED), place
+        assert method == "get" or "304" not in statuses, place
+        named = {parameter["name"] for parameter in operation.get("parameters", ())}
+        assert ("304" in statuses) is ("If-None-Match" in named), place
         for status, answer in operation["responses"].items():
             assert answer["description"], place
             if status.startswith(("4", "5")):

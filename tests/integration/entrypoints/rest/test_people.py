@@ -107,6 +107,14 @@ class TestCreatingUsers:
         assert (await there.get("/projects")).status_code == 200
         assert {each["id"] for each in (await there.get("/companies")).json()} == {bea.company_id, olga.company_id}
 
+    async def test_the_answer_with_its_tokens_is_not_compressed(self, api: Api) -> None:
+        new = await made(await api.register())
+        api.sql("update users set name = %s where id = %s", ("long " * 400, new["id"]))
+        body = {"token": new["invitation"]["token"], "password": PASSWORD}
+        joined = await api.client.post("/api/v1/invitations/accept", json=body, headers={"Accept-Encoding": "gzip"})
+        assert joined.status_code == 200 and len(joined.content) > 1024 and joined.json()["access_token"]
+        assert "content-encoding" not in joined.headers
+
     async def test_a_link_chooses_the_password_of_an_account_that_has_none(self, api: Api) -> None:
         olga = await api.register()
         new = await made(olga)

@@ -138,9 +138,14 @@ async def test_a_stale_version_is_refused_and_of_many_one_restores(api: Api) -> 
     assert_refused(stale, 412, "version.stale")
     assert stale.headers["etag"].startswith('"2.')
     assert_refused(await owner.post(f"{path}/restore", headers={"If-Match": "2"}), 400, "header.malformed")
+    assert_refused(await owner.post(f"{path}/restore", {"version": 1}), 412, "version.stale")
+    assert_refused(await owner.post(f"{path}/restore", {"version": "x"}), 422, "request.invalid")
+    assert_refused(await owner.post(f"{path}/restore", {"nothing": 1}), 422, "request.invalid")
     answers = await asyncio.gather(*(owner.post(f"{path}/restore") for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
     assert len((await owner.get("/events?types=project_restored")).json()) == 1
+    await owner.delete(path)
+    assert (await owner.post(f"{path}/restore", {"version": 4})).json()["version"] == 5
 
 
 async def test_a_key_restores_once(api: Api) -> None:

@@ -97,6 +97,13 @@ class TestChanging:
         cycle.change(changing(metadata=None), at=LATER)
         assert cycle.metadata == {}
 
+    @pytest.mark.parametrize(("old", "new"), [(0, False), (True, 1), (1, 1.0), ([0], [False]), ({"b": 1}, {"b": True})])
+    def test_metadata_that_python_takes_to_be_equal_is_another(self, old: object, new: object) -> None:
+        cycle = a_cycle(metadata={"a": old})
+        updated = cycle.change(changing(metadata={"a": new}), at=LATER)
+        assert updated is not None and set(updated.changes) == {"metadata"}
+        assert (repr(cycle.metadata), cycle.version) == (repr({"a": new}), 2)
+
     def test_metadata_is_not_changed_in_place(self) -> None:
         before = {"a": {"b": 1}}
         cycle = a_cycle(metadata=before)

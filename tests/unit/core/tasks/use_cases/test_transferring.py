@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,9 +9,11 @@ from core.projects.model import ProjectChanges
 from core.projects.read_models import ProjectView
 from core.tasks.errors import AssigneeCannotSeeProject, MoveContradicts
 from core.tasks.model import Status, TaskChanges
+from core.tasks.ports import LoadedTask
 from core.tasks.read_models import TaskView
 from tests.builders import an_id
 from tests.builders.office import Office
+from tests.fakes.tasks import InMemoryTasks
 
 
 class TwoBoards(Office):
@@ -40,6 +43,22 @@ async def office() -> TwoBoards:
 
 
 class TestTransferring:
+    async def test_a_project_that_was_not_locked_in_its_turn_is_not_locked_later(
+        self, office: TwoBoards, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = await office.task(by=office.mia)
+        load = InMemoryTasks.load
+
+        async def before_it_was_restored(*args: Any, **named: Any) -> LoadedTask | None:
+            loaded = await load(*args, **named)
+            assert loaded is not None and loaded.also_is_locked
+            return loaded._replace(also_is_locked=False)
+
+        monkeypatch.setattr(InMemoryTasks, "load", before_it_was_restored)
+        with pytest.raises(ReferenceNotFound) as refused:
+            await office.transfer(task)
+        assert refused.value.faults[0].pointer == "/project_id"
+
     async def test_it_gets_a_number_there_and_its_old_key_goes_on(self, office: TwoBoards) -> None:
         await office.task(project_id=office.shop.id)
         task = await office.task("Draw", by=office.mia, status=Status.IN_PROGRESS)
