@@ -160,6 +160,34 @@ def embedded(given: Examination) -> Iterator[Finding]:
     yield ok("it stands still, and was not asked: `flowtrack serve` starts it" if given.embedded_stands else "it runs")
 
 
+def workers(given: Examination) -> Iterator[Finding]:
+    count = given.settings.workers
+    if count > 1 and given.settings.redis_url is None:
+        yield warning(
+            f"each of {count} server processes counts requests and failures to sign in alone, so that {count} times as "
+            "many are let through",
+            "FLOWTRACK_REDIS_URL=redis://..., or FLOWTRACK_WORKERS=1",
+        )
+    else:
+        yield ok(f"server processes: {count}")
+
+
+def collector(given: Examination) -> Iterator[Finding]:
+    endpoint = given.settings.traces_endpoint
+    if not endpoint:
+        yield ok("requests are not traced")
+        return
+    fix = "start the collector, mend OTEL_EXPORTER_OTLP_ENDPOINT, or leave it out"
+    try:
+        parts = urlsplit(endpoint)
+        usual = 443 if parts.scheme == "https" else 80
+        socket.create_connection((parts.hostname or "", parts.port or usual), timeout=3).close()
+    except (OSError, ValueError):
+        yield warning("nobody listens where OTEL_EXPORTER_OTLP_ENDPOINT sends traces", fix)
+        return
+    yield ok("something listens where traces are sent")
+
+
 def _standing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     return next(each for each in (folder, *folder.parents) if each.exists())

@@ -22,6 +22,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("public URL", of_machine.public_url),
     ("CORS origins", of_machine.cors_origins),
     ("port", of_machine.port),
+    ("workers", of_machine.workers),
+    ("collector", of_machine.collector),
     ("embedded database", of_machine.embedded),
     ("database", of_database.database),
     ("database role", of_database.role),

@@ -226,6 +226,19 @@ def test_an_address_that_is_not_this_machines(ask: Doctor) -> None:
     assert only(ask(HOST="192.0.2.1"), "port")["verdict"] == "failed"
 
 
+def test_many_processes_that_count_alone(ask: Doctor) -> None:
+    assert only(ask(WORKERS="2"), "workers")["verdict"] == "warning"
+    assert only(ask(WORKERS="1"), "workers")["verdict"] == "ok"
+    assert only(ask(WORKERS="2", REDIS_URL="redis://127.0.0.1:1/0"), "workers")["verdict"] == "ok"
+
+
+def test_a_collector_that_is_away(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        assert only(ask(), "collector")["verdict"] == "ok"
+    assert only(ask(), "collector")["verdict"] == "warning"
+
+
 def test_a_data_folder_that_cannot_be_made(ask: Doctor) -> None:
     (ask.folder / "file").write_text("")
     assert only(ask(DATA_DIR="file/data"), "data folder")["verdict"] == "failed"
