@@ -31,7 +31,7 @@ from adapters.prometheus.metrics import MEDIA_TYPE, Metrics
 from adapters.prometheus.sharing import shared_folder
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
-from adapters.redis.store import RedisStore
+from adapters.redis.store import RedisStore, redis_version
 from adapters.sql.archive import ArchiveRefused
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import Database
@@ -119,6 +119,7 @@ __all__ = [
     "migrate_database",
     "newest_revision",
     "prepare_embedded",
+    "redis_version",
     "shared_counts",
     "shared_folder",
     "present_sealer",

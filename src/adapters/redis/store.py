@@ -36,6 +36,17 @@ class RedisStore:
         await self.client.aclose()
 
 
+async def redis_version(url: str) -> str | None:
+    """The release of a server, as "7.2.4"; None if it does not answer. Raises ValueError for what is no address."""
+    store = RedisStore(url=url)
+    try:
+        return str((await store.client.info("server"))["redis_version"])
+    except AWAY:
+        return None
+    finally:
+        await store.close()
+
+
 class Presence:
     """Says in the log when Redis goes away and when it is back, once each."""
 

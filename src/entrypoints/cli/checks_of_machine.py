@@ -1,5 +1,6 @@
 """Checks of `flowtrack doctor`: the settings, and the machine that they are for."""
 
+import asyncio
 import errno
 import json
 import os
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from core.operations.read_models import Finding
 from entrypoints.cli.examination import Examination, failed, ok, warning
-from entrypoints.container import EmbeddedPostgresFailed, refuse_missing_binaries
+from entrypoints.container import EmbeddedPostgresFailed, redis_version, refuse_missing_binaries
 from entrypoints.settings import SECRET_LENGTH, secret_files
 
 _LITTLE_SPACE = 1_000_000_000  # bytes
@@ -170,6 +171,26 @@ def workers(given: Examination) -> Iterator[Finding]:
         )
     else:
         yield ok(f"server processes: {count}")
+
+
+def redis(given: Examination) -> Iterator[Finding]:
+    url = given.settings.redis_url
+    if url is None:
+        yield ok("each process counts for itself, without Redis")
+        return
+    fix = "start Redis 6.2 or newer, mend FLOWTRACK_REDIS_URL, or leave it out"
+    try:
+        release = asyncio.run(redis_version(url.get_secret_value()))
+    except ValueError:
+        yield failed("FLOWTRACK_REDIS_URL is no address of a Redis", "FLOWTRACK_REDIS_URL=redis://host:6379/0")
+        return
+    if release is None:
+        # The server goes on without it, so this is not the end of it either.
+        yield warning("nobody answers at FLOWTRACK_REDIS_URL", fix)
+    elif tuple(int(part) for part in release.split(".")[:2]) < (6, 2):
+        yield failed(f"Redis {release} is too old", fix)
+    else:
+        yield ok(f"Redis {release} answers")
 
 
 def collector(given: Examination) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("CORS origins", of_machine.cors_origins),
     ("port", of_machine.port),
     ("workers", of_machine.workers),
+    ("redis", of_machine.redis),
     ("collector", of_machine.collector),
     ("embedded database", of_machine.embedded),
     ("database", of_database.database),

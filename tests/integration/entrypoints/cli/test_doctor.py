@@ -232,6 +232,18 @@ def test_many_processes_that_count_alone(ask: Doctor) -> None:
     assert only(ask(WORKERS="2", REDIS_URL="redis://127.0.0.1:1/0"), "workers")["verdict"] == "ok"
 
 
+def test_a_redis_that_is_away(ask: Doctor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    away = only(ask(REDIS_URL=f"redis://127.0.0.1:{port}/0"), "redis")
+    assert (away["verdict"], "FLOWTRACK_REDIS_URL" in away["fix"]) == ("warning", True)
+
+
+def test_a_redis_that_answers(ask: Doctor, redis_url: str) -> None:
+    found = only(ask(REDIS_URL=redis_url), "redis")
+    assert (found["verdict"], found["said"].startswith("Redis 7")) == ("ok", True)
+
+
 def test_a_collector_that_is_away(ask: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
