@@ -186,6 +186,8 @@ class InMemoryDeletedTasks:
             is_member=(project.id, for_user) in tables.members,
             board=tables.board(project.id),
             rank_is_taken=any(card.rank == task.rank for card in tables.cards(task.column_id)),
+            cycle_is_over=task.cycle_id is not None
+            and tables.cycle_status(task.cycle_id, project_id=project.id) is CycleStatus.COMPLETED,
             assignee=found,
         )
 

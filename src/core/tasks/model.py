@@ -300,8 +300,14 @@ class Task:
         column = board.column(self.column_id)
         return column if column is not None and column.category is self.status else board.first_of(self.status)
 
-    def restore(self, *, place: Place | None, assigned_to: UUID | None, by: UUID, at: datetime) -> TaskRestored:
-        """Brings a deleted task back to its old place, or to a new one if it is given."""
+    def restore(
+        self, *, place: Place | None, assigned_to: UUID | None, cycle_is_over: bool, by: UUID, at: datetime
+    ) -> TaskRestored:
+        """Brings a deleted task back to its old place, or to a new one if it is given. In a cycle that is over is only
+        what is done, as if it had been there when that was completed.
+        """
+        if cycle_is_over and self.status is not Status.DONE:
+            self.cycle_id = None
         if place is not None:
             self.column_id, self.rank = place.column.id, place.rank
         self.assigned_to = assigned_to

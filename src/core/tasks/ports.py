@@ -70,7 +70,7 @@ class Left(NamedTuple):
 
 class LoadedDeletedTask(NamedTuple):
     """A task that may have been deleted, to restore; its project's board and itself are locked until the transaction
-    ends. `rank_is_taken`: another card has its place meanwhile.
+    ends. `rank_is_taken`: another card has its place meanwhile. `cycle_is_over`: its cycle was completed.
     """
 
     task: Task
@@ -78,6 +78,7 @@ class LoadedDeletedTask(NamedTuple):
     is_member: bool
     board: Board
     rank_is_taken: bool
+    cycle_is_over: bool
     assignee: Assignee | None
 
 

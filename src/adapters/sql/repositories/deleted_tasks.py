@@ -20,7 +20,7 @@ from adapters.sql.repositories.task_rows import (
     task_of,
 )
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import projects, tasks, users
+from adapters.sql.tables.work import cycles, projects, tasks, users
 from adapters.sql.tenancy import including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.tasks.model import Task
@@ -43,9 +43,10 @@ def _lock_project(by_key: bool) -> Statement:
 @cache
 def _load(by_key: bool) -> Statement:
     taken = exists().where(_others.c.column_id == _all.c.column_id, _others.c.rank == _all.c.rank)
+    over = exists().where(cycles.c.id == _all.c.cycle_id, cycles.c.status == "completed")
     return Statement(
         loading(_all)
-        .add_columns(_all.c.deleted_at, taken)
+        .add_columns(_all.c.deleted_at, taken, over)
         .where(named_task(by_key, _all))
         .with_for_update(of=_all, key_share=True)
     )
@@ -85,9 +86,9 @@ class SqlDeletedTasks:
         row = loaded[0]
         key, is_active, is_member = lock_of(locked, row)
         task = task_of(row, key)
-        task.deleted_at, is_taken = row[len(LOADED) + 1 :]
+        task.deleted_at, is_taken, is_over = row[len(LOADED) + 1 :]
         assignee = Assignee._make(assignees[0]) if assignees else None
-        return LoadedDeletedTask(task, is_active, is_member, board_of(columns), is_taken, assignee)
+        return LoadedDeletedTask(task, is_active, is_member, board_of(columns), is_taken, is_over, assignee)
 
     def restore(self, task: Task, *, was: int) -> None:
         self._unit.write(_RESTORE, changed_values(task, was=was), rows=1)

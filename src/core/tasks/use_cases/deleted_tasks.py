@@ -64,6 +64,7 @@ class DeletedTaskUseCases:
             restored = task.restore(
                 place=None if stays else await place_at_end(uow, column),
                 assigned_to=task.assigned_to if name is not None else None,
+                cycle_is_over=loaded.cycle_is_over,
                 by=actor.user_id,
                 at=now,
             )

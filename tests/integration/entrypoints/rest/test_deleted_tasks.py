@@ -111,6 +111,22 @@ async def test_an_assignee_who_no_longer_sees_the_project_is_left_out(api: Api) 
     assert (restored["assigned_to"], restored["assigned_to_name"]) == (None, None)
 
 
+async def test_it_is_in_no_cycle_that_is_over_unless_it_was_done(api: Api) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    cycle = (await ann.post("/cycles", {"project_id": project["id"], "name": "Autumn"})).json()
+    deleted = {
+        status: await deleted_task(ann, project, cycle_id=cycle["id"], status=status) for status in ("todo", "done")
+    }
+    for verb in ("start", "complete"):
+        assert (await ann.post(f"/cycles/{cycle['id']}/{verb}", {})).status_code == 200
+    for status, expected in (("todo", None), ("done", cycle["id"])):
+        restored = await ann.post(f"/tasks/{deleted[status]['id']}/restore", {})
+        assert (restored.status_code, restored.json()["cycle_id"]) == (200, expected)
+        shown = await ann.get(f"/tasks/{deleted[status]['id']}")
+        assert shown.json()["cycle_id"] == expected
+
+
 async def test_an_archived_project_takes_nothing_back(api: Api) -> None:
     ann = await api.register()
     project = await ann.project()

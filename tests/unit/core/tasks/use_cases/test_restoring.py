@@ -41,6 +41,17 @@ class TestRestoring:
             "restored_by": str(office.mia.user_id),
         }
 
+    @pytest.mark.parametrize(("status", "stays"), [(Status.TODO, False), (Status.DONE, True)])
+    async def test_unfinished_it_is_in_no_cycle_that_is_over(
+        self, office: Office, status: Status, *, stays: bool
+    ) -> None:
+        cycle = await office.active_cycle()
+        task = await office.task("a", status=status, cycle_id=cycle.id)
+        await office.tasks.delete(office.adam, task.id)
+        await office.cycles.complete(office.adam, cycle.id)
+        view = (await office.deleted_tasks.restore(office.adam, task.id)).value
+        assert view.cycle_id == office.stored_task(task.id).cycle_id == (cycle.id if stays else None)
+
     async def test_it_goes_to_the_end_if_another_card_has_its_place(self, office: Office) -> None:
         a, b = await office.task("a"), await office.task("b")
         await office.tasks.delete(office.adam, a.id)
