@@ -104,14 +104,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         """
         if actor is not None:
             return await self._join_as(actor, given)
-        if given.password is None:
-            raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
-        async with self._identity() as uow:
-            invited = (await self._offer(uow, given.token)).invitation.email
-            known = await uow.account_by_email(invited)
-        if known is not None and known.password_hash is not None:
-            return await self._join_known(visitor, given, known, password=given.password)
-        return await self._join_anew(visitor, given, email=None)
+        return await self._join_here(visitor, given, email=None)
 
     @answers(
         InvitationNotFound,
@@ -128,7 +121,7 @@ class AcceptanceUseCases(SignsDevicesIn):
     async def register(self, visitor: Visitor, given: Acceptance, *, email: str) -> SignedIn:
         """Opens an account for the invitation's address, and joins its company instead of opening one."""
         try:
-            return await self._join_anew(visitor, given, email=self._addresses.canonical(email))
+            return await self._join_here(visitor, given, email=self._addresses.canonical(email))
         except SignInFirst as known:
             raise EmailTaken from known
 
@@ -145,6 +138,20 @@ class AcceptanceUseCases(SignsDevicesIn):
             if account is None or account.id != session.account_id:
                 raise InvitationForAnother
             return await self._join(uow, offer, account, session, given, is_new_session=False)
+
+    async def _join_here(self, visitor: Visitor, given: Acceptance, *, email: str | None) -> SignedIn:
+        if given.password is None:
+            raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
+        async with self._identity() as uow:
+            invited = (await self._offer(uow, given.token)).invitation.email
+            known = await uow.account_by_email(invited)
+        if email not in (None, invited):
+            raise InvitationForAnother
+        if known is None or known.password_hash is None:
+            return await self._join_anew(visitor, given, invited, password=given.password)
+        if email is not None:
+            raise SignInFirst
+        return await self._join_known(visitor, given, known, password=given.password)
 
     async def _join_known(self, visitor: Visitor, given: Acceptance, known: Account, *, password: str) -> SignedIn:
         """Signs in and accepts at once: who belongs to no company yet could not sign in before."""
@@ -166,20 +173,14 @@ class AcceptanceUseCases(SignsDevicesIn):
                 raise SignInFirst from changed
             return await self._join(uow, offer, account, session, given, is_new_session=True)
 
-    async def _join_anew(self, visitor: Visitor, given: Acceptance, *, email: str | None) -> SignedIn:
-        if given.password is None:
-            raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
+    async def _join_anew(self, visitor: Visitor, given: Acceptance, invited: str, *, password: str) -> SignedIn:
+        """Opens an account, or chooses the password of one that has none."""
         if given.new_password is not None:
             refuse_new_password()
-        async with self._identity() as uow:
-            offer = await self._offer(uow, given.token)
-        invited = offer.invitation.email
-        if email not in (None, invited):
-            raise InvitationForAnother
         name = given.name or given.username or invited.partition("@")[0]
-        check_password(given.password, name=name, email=invited)
+        check_password(password, name=name, email=invited)
         # Between the transactions: no connection is held while the hash is computed.
-        password_hash = await self._passwords.hash(given.password)
+        password_hash = await self._passwords.hash(password)
         at = self._clock.now()
         async with self._identity() as uow:
             offer = await self._offer(uow, given.token)
