@@ -242,7 +242,11 @@ def _columns(by_key: bool, member: bool) -> Statement:
 
 @cache
 def _cards(by_key: bool, member: bool) -> Statement:
-    """The first cards of each column, in order."""
+    """The first cards of each column, in order, and the names that go with them.
+
+    Each assignee is looked up once. PostgreSQL expects a few cards, as the limit is a parameter, and given a join with
+    users it would look through them again for each of five hundred.
+    """
     first = (
         select(tasks)
         .where(tasks.c.column_id == board_columns.c.id)
@@ -250,17 +254,18 @@ def _cards(by_key: bool, member: bool) -> Statement:
         .limit(bindparam("most", type_=Integer))
         .lateral("first")
     )
+    shown = [column for column in task_columns(first) if column.key != "assigned_to_name"]
     query = (
-        select(*task_columns(first))
-        .select_from(
-            projects.join(board_columns, board_columns.c.project_id == projects.c.id)
-            .join(first, true())
-            .outerjoin(_assignees, _assignees.c.id == first.c.assigned_to)
-        )
+        select(*shown, first.c.rank)
+        .select_from(projects.join(board_columns, board_columns.c.project_id == projects.c.id).join(first, true()))
         .where(named_project(by_key))
-        .order_by(first.c.rank, first.c.id)
     )
-    return Statement(query.where(is_member_of(projects.c.id)) if member else query)
+    cards = (query.where(is_member_of(projects.c.id)) if member else query).cte("cards")
+    of_cards = select(users.c.id, users.c.name).where(users.c.id.in_(select(cards.c.assigned_to)))
+    assignees = of_cards.cte("assignees").prefix_with("MATERIALIZED")
+    columns = [cards.c[name] if name in cards.c else assignees.c.name for name in TaskView._fields]
+    named = cards.outerjoin(assignees, assignees.c.id == cards.c.assigned_to)
+    return Statement(select(*columns).select_from(named).order_by(cards.c.rank, cards.c.id))
 
 
 class SqlTaskReader:

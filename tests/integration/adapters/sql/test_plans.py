@@ -396,6 +396,19 @@ def test_a_board_reads_each_column_in_its_order(seeded: Seeded, by_key: bool) ->
         assert "tasks_on_board" in conditions(plan)
 
 
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_the_assignees_of_a_board_are_looked_up_once_each_and_not_once_a_card(
+    both: tuple[Seeded, Seeded], mode: str
+) -> None:
+    assignees = 10
+    for company in both:
+        plan, _ = company.carried_out(task_reader._cards(False, False), mode=mode, ref=company.project.id, most=500)
+        assert plan["Actual Rows"] > 10 * assignees
+        reads = reads_of(plan, "users")
+        assert reads
+        assert sum(node["Actual Loops"] for node in reads) <= assignees, plan
+
+
 FILTERS = [
     *(f"{name} {how}" for name in (*task_reader._BY_ID, *task_reader._BY_WORD) for how in ("is", "among")),
     "assigned_to none",
