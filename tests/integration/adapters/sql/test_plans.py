@@ -364,6 +364,14 @@ def test_a_list_of_a_company_with_most_of_the_tasks_reads_and_sorts_no_more_than
     assert read["Actual Rows"] * read["Actual Loops"] <= (MOST if "member" not in name else 4 * MOST), plan
 
 
+@pytest.mark.parametrize("name", NAMED)
+def test_a_list_that_a_screen_opens_with_is_not_planned_anew_each_time(both: tuple[Seeded, Seeded], name: str) -> None:
+    statement, _, _, values = NAMED[name]
+    for company in both:
+        _, generic = company.carried_out(statement, mode="auto", **values)
+        assert generic > 0
+
+
 @pytest.mark.parametrize("how", PLANS)
 def test_a_list_that_skips_reads_what_it_skips_and_the_page_and_sorts_neither(seeded: Seeded, how: str) -> None:
     is_read_in_its_own_order(getattr(seeded, how)(listed(skips=True)), "tasks_newest", {"company_id"})
