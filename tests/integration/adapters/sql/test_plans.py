@@ -27,7 +27,7 @@ from adapters.sql.readers import tasks as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
-from adapters.sql.repositories.tasks import _leave_cycle
+from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
@@ -481,6 +481,18 @@ def test_the_tasks_that_leave_a_cycle_are_found_by_its_index(seeded: Seeded, fin
     found = conditions(seeded.plan(_leave_cycle(finished_too)))
     assert set(found) == {"tasks_of_cycle"}
     assert {"company_id", "cycle_id"} <= set(re.findall(r"\w+", found["tasks_of_cycle"]))
+
+
+@pytest.mark.parametrize("how", PLANS)
+@pytest.mark.parametrize("by_key", [False, True])
+def test_what_stands_beside_a_card_is_found_in_the_order_of_its_column(seeded: Seeded, by_key: bool, how: str) -> None:
+    values = {"ref": seeded.project.key} if by_key else {}
+    plan = getattr(seeded, how)(_neighbour(by_key), **values, beside=seeded.values["ref"])
+    found = [node for node in reads_of(plan) if node["Index Name"] == "tasks_on_board"]
+    assert len(found) == 2, plan
+    for node in found:
+        assert {"company_id", "column_id", "rank"} <= set(re.findall(r"\w+", node["Index Cond"])), plan
+    assert {node["Node Type"] for node in reads_of(plan)} <= {"Index Scan", "Index Only Scan"}, plan
 
 
 # Cycles
