@@ -10,6 +10,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -36,6 +37,7 @@ from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WEIGHT_OF_NOTHING = re.compile(r"q\s*=\s*0(\.0*)?\Z")
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -122,7 +124,7 @@ class PublicRoute(APIRoute):
         length, media_type, accepts = 0, "", []
         for name, value in scope["headers"]:
             if name == b"accept":
-                accepts.append(value.lower())
+                accepts.append(value)
             elif name == b"content-length":
                 length = _length(value)
             elif name == b"content-type":
@@ -134,7 +136,7 @@ class PublicRoute(APIRoute):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accept_json(accepts):
+        if accepts and self.answers_json and not _accept_json(b",".join(accepts)):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -329,8 +331,16 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
     return int(version)
 
 
-def _accept_json(accepts: list[bytes]) -> bool:
-    return any(b"*/*" in each or b"json" in each or b"application/*" in each for each in accepts)
+@lru_cache(maxsize=128)
+def _accept_json(accepts: bytes) -> bool:
+    """Whether JSON is among the media ranges: of those that match, the most specific one says (RFC 9110, 12.5.1)."""
+    said: dict[str, bool] = {}
+    for each in accepts.decode("latin-1").lower().split(","):
+        media_range, *parameters = (part.strip() for part in each.split(";"))
+        said[media_range] = not any(_WEIGHT_OF_NOTHING.match(parameter) for parameter in parameters)
+    return next(
+        (said[each] for each in ("application/json", "application/*", "*/*") if each in said), said == {"": True}
+    )
 
 
 def _length(value: bytes) -> int:
