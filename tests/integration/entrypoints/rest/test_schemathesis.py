@@ -213,8 +213,7 @@ def test_operations_after_each_other(ground: Ground) -> None:
         except Exception as error:
             if broken:
                 first, steps = broken[0]
-                first.add_note("\n".join(["The walk up to there:", *steps]))
-                raise first from None
+                raise AssertionError("\n".join([str(first), "The walk up to there:", *steps])) from first
             if not gave_up(error):
                 raise
         if answered.total() >= ENOUGH_CALLS:
