@@ -20,6 +20,7 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky, Unsatisfiable
 from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import FailureGroup
 from schemathesis.engine.errors import is_inconsistent_replay
 
 from entrypoints.rest.app import make_app, make_document
@@ -170,7 +171,7 @@ def test_an_operation_alone(case: schemathesis.Case, ground: Ground) -> None:
     )
 
 
-def gave_up(error: Exception) -> bool:
+def gave_up(error: BaseException) -> bool:
     """Whether Hypothesis ended its search, and nothing that was called broke.
 
     What can be called next depends on what the server answered, which is not the same twice: where Hypothesis comes
@@ -181,7 +182,7 @@ def gave_up(error: Exception) -> bool:
 
 def test_operations_after_each_other(ground: Ground) -> None:
     answered: Counter[tuple[str, int]] = Counter()
-    broken: list[tuple[Exception, list[str]]] = []
+    broken: list[tuple[BaseException, list[str]]] = []
 
     class Walk(schema.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
@@ -196,8 +197,9 @@ def test_operations_after_each_other(ground: Ground) -> None:
                 step.case.path_parameters = ground.placed(step.case.path_parameters)
             try:
                 return super().step(step)
-            except Exception as failure:
-                # Kept, since Hypothesis may not get there again, and then has other things to say.
+            except (Exception, FailureGroup) as failure:
+                # Kept, since Hypothesis may not get there again, and then has other things to say. A group of failed
+                # checks is no Exception.
                 broken.append((failure, self.steps))
                 raise
 
@@ -210,10 +212,11 @@ def test_operations_after_each_other(ground: Ground) -> None:
         Walk.rule_order_seed = each
         try:
             seed(each)(Walk).run(settings=WALKS)
-        except Exception as error:
+        except (Exception, FailureGroup) as error:
             if broken:
                 first, steps = broken[0]
-                raise AssertionError("\n".join([str(first), "The walk up to there:", *steps])) from first
+                print("The walk up to there:", *steps, sep="\n")
+                raise first from None
             if not gave_up(error):
                 raise
         if answered.total() >= ENOUGH_CALLS:
