@@ -28,6 +28,8 @@ from entrypoints.settings import Settings
 from tests.integration.api import PASSWORD
 from tests.integration.conftest import TestDatabase, quick_container
 
+# The server's thread draws from `random` while a strategy does not; Hypothesis cannot tell the two apart.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "6"))
 BOUNDED = settings(
     max_examples=EXAMPLES,
