@@ -124,6 +124,7 @@ RAISED_OUTSIDE = {
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
+    ("CompanyUseCases.list", CursorInvalid): "as above",
     ("OperatorUseCases.create_company", EmailTaken): "only if the owner registers at the same moment",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
@@ -284,7 +285,7 @@ async def signed_in(office: Office, *, later: timedelta = timedelta()) -> Actor:
 @refuses(SessionUseCases.list, SessionEnded)
 async def _(office: Office) -> Awaitable[object]:
     await office.world.sign_out(office.mia)
-    return office.sessions.list(office.mia, page=PageRequest())
+    return office.sessions.list(office.mia, sort=Sort(field="created_at"), page=PageRequest())
 
 
 @refuses(SessionUseCases.revoke, SessionEnded)
