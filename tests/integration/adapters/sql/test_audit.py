@@ -128,7 +128,9 @@ async def test_a_chain_that_was_made_anew_is_not_the_one_that_was_written_down(
     await chain.extend()
     head = (await verified(chain, firm)).head
     # With the key in hand, somebody rewrites history from the beginning.
-    firm.sql("update audit_events set type = 'user.updated', number = null, mac = null where company_id = %s", (firm.id,))
+    firm.sql(
+        "update audit_events set type = 'user.updated', number = null, mac = null where company_id = %s", (firm.id,)
+    )
     await chain.extend()
     assert (await verified(chain, firm)).flaw is None
     found = (await verified(chain, firm, expected=head)).flaw
