@@ -10,7 +10,7 @@ from core.kernel.actor import Actor, Role, reading
 from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
-from core.kernel.paging import Answer
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from core.users.model import User
@@ -68,19 +68,19 @@ class CompanyUseCases:
         return Answer(CompanyView.of(company, role=Role.OWNER), seq)
 
     @reading
-    @answers()
-    async def list(self, actor: Actor) -> Answer[list[CompanyView]]:
-        """All active companies of the caller's account, with the caller's role in each."""
-        return await self._reader.companies(actor)
+    @answers(CursorInvalid)
+    async def list(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[CompanyView]]:
+        """The active companies of the caller's account, with the caller's role in each."""
+        return await self._reader.page(actor, sort=sort, page=page)
 
+    @reading
     @answers(CompanyNotFound)
     async def get(self, actor: Actor, company_id: UUID) -> Answer[CompanyView]:
         """One of the caller's companies."""
-        companies, seq = await self.list(actor)
-        for company in companies:
-            if company.id == company_id:
-                return Answer(company, seq)
-        raise CompanyNotFound
+        company, seq = await self._reader.one(actor, company_id)
+        if company is None:
+            raise CompanyNotFound
+        return Answer(company, seq)
 
     @answers(CompanyNotFound, Forbidden, Stale, FieldReadOnly, Invalid, CompanyCodeTaken)
     async def change(

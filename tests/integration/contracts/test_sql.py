@@ -14,6 +14,7 @@ from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
+from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
@@ -37,6 +38,7 @@ from core.users.model import User
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
+from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
@@ -61,6 +63,7 @@ class SqlWorld:
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
         self.member_reader = SqlMemberReader(database)
+        self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
@@ -260,6 +263,10 @@ class TestSqlJoining(Sql, JoiningContract):
 
 
 class TestSqlCompany(Sql, CompanyContract):
+    pass
+
+
+class TestSqlCompanyReader(Sql, CompanyReaderContract):
     pass
 
 

@@ -124,6 +124,7 @@ RAISED_OUTSIDE = {
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
+    ("CompanyUseCases.list", CursorInvalid): "as above",
     ("OperatorUseCases.create_company", EmailTaken): "only if the owner registers at the same moment",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
