@@ -51,7 +51,7 @@ from core.kernel.errors import (
 )
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import CursorInvalid, PageRequest, Sort
-from core.kernel.step_up import StepUpRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.projects.errors import (
     ColleagueInactive,
     ColleagueNotFound,
@@ -358,6 +358,14 @@ async def _(office: Office) -> Awaitable[object]:
 
 @refuses(CompanyUseCases.open, CompaniesClosed)
 async def _(office: Office) -> Awaitable[object]:
+    return office.companies.open(office.olga, name="More", contact_email=None)
+
+
+@refuses(CompanyUseCases.open, AccountProofRequired)
+async def _(office: Office) -> Awaitable[object]:
+    session = office.world.tables.sessions[office.olga.session_id]
+    vouched_for = replace(session, general_at=None, sso_company_ids=(office.olga.company_id,))
+    office.world.tables.sessions[session.id] = vouched_for
     return office.companies.open(office.olga, name="More", contact_email=None)
 
 
