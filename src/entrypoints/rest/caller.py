@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -38,6 +39,7 @@ from entrypoints.rest.middleware.form import LARGEST_BODY
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _READS = frozenset({"GET", "HEAD"})
+_WEIGHT_OF_NOTHING = re.compile(r"q\s*=\s*0(\.0*)?\Z")
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -111,7 +113,7 @@ class PublicRoute(APIRoute):
         self._body = _Body(next(iter(described.body_params), None))
         self._request_name = described.request_param_name
         answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
-        self._also_answers = [kind.encode() for kind in answered if kind != "application/json"]
+        self._answers = ("application/json", *(kind for kind in answered if kind != "application/json"))
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,7 +146,7 @@ class PublicRoute(APIRoute):
         length, media_type, accepts = 0, "", []
         for name, value in scope["headers"]:
             if name == b"accept":
-                accepts.append(value.lower())
+                accepts.append(value)
             elif name == b"content-length":
                 length = _length(value)
             elif name == b"content-type":
@@ -156,7 +158,7 @@ class PublicRoute(APIRoute):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accept_json(accepts) and not self._also_accepted(accepts):
+        if accepts and self.answers_json and not _accepts(b",".join(accepts), self._answers):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -172,10 +174,6 @@ class PublicRoute(APIRoute):
             raise self._body.refusal(faults)
         response: Response = await self.endpoint(**values)
         return response
-
-    def _also_accepted(self, accepts: list[bytes]) -> bool:
-        """Whether the request accepts what the route answers besides JSON, if it is asked to."""
-        return any(kind in each for kind in self._also_answers for each in accepts)
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
         given: dict[str, list[str]] = {}
@@ -355,8 +353,17 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
     return int(version)
 
 
-def _accept_json(accepts: list[bytes]) -> bool:
-    return any(b"*/*" in each or b"json" in each or b"application/*" in each for each in accepts)
+@lru_cache(maxsize=128)
+def _accepts(accepts: bytes, answers: tuple[str, ...]) -> bool:
+    """Whether one of the media types is among the ranges: of those that match, the most specific one says (RFC 9110,
+    12.5.1).
+    """
+    said: dict[str, bool] = {}
+    for each in accepts.decode("latin-1").lower().split(","):
+        media_range, *parameters = (part.strip() for part in each.split(";"))
+        said[media_range] = not any(_WEIGHT_OF_NOTHING.match(parameter) for parameter in parameters)
+    ranges = [(kind, f"{kind.partition('/')[0]}/*", "*/*") for kind in answers]
+    return said == {"": True} or any(next((said[each] for each in fits if each in said), False) for fits in ranges)
 
 
 def _length(value: bytes) -> int:

@@ -200,6 +200,8 @@ def _methods_at(request: Request) -> list[str]:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
+    # The viewers' files are mounted, and have no routes.
+    found = found or {"GET"}
     return sorted(found | {"HEAD"} if "GET" in found else found)
 
 

@@ -285,7 +285,7 @@ async def signed_in(office: Office, *, later: timedelta = timedelta()) -> Actor:
 @refuses(SessionUseCases.list, SessionEnded)
 async def _(office: Office) -> Awaitable[object]:
     await office.world.sign_out(office.mia)
-    return office.sessions.list(office.mia, page=PageRequest())
+    return office.sessions.list(office.mia, sort=Sort(field="created_at"), page=PageRequest())
 
 
 @refuses(SessionUseCases.revoke, SessionEnded)

@@ -115,6 +115,9 @@ async def test_another_method_is_refused_and_the_known_ones_are_named(world: Wor
             allowed = {each.strip() for each in answer.headers["allow"].split(",")}
             assert known <= allowed, f"{method} {path}: Allow says {allowed}, but {known} are known"
             assert method not in allowed
+    asset = await world.ann.client.post("/docs-assets/swagger-ui.css")
+    assert_refused(asset, 405, "method.not_allowed")
+    assert asset.headers["allow"] == "GET, HEAD"
 
 
 async def test_whoever_is_not_signed_in_hears_that_first(api: Api, world: World) -> None:
@@ -238,6 +241,9 @@ async def test_unknown_and_repeated_names_in_a_query_are_refused_on_every_route(
         ("application/json", 200), ("application/problem+json, application/json;q=0.5", 200), ("*/*", 200),
         ("application/*", 200), ("text/html, */*;q=0.1", 200), ("APPLICATION/JSON", 200), ("text/html", 406),
         ("image/png, text/plain", 406), ("application/xml", 406), ("garbage", 406), ("text/*", 406),
+        ("", 200), ("application/json;q=0", 406), ("*/*, application/json; q=0.000", 406), ("*/*;q=0", 406),
+        ("application/json;q=0.1, */*;q=0", 200), ("application/*;q=0, */*", 406), ("application/jsonx", 406),
+        ("application/json; charset=utf-8", 200), ("application/problem+json", 406),
     ],
 )  # fmt: skip
 async def test_the_answer_is_json_and_who_does_not_take_it_hears_so(world: World, accept: str, status: int) -> None:

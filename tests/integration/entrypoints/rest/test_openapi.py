@@ -176,6 +176,20 @@ async def test_headers_that_change_an_operation_are_in_the_document(conformance:
             assert "If-None-Match" in headers, f"{method} {path}"
 
 
+async def test_every_list_is_paged_and_sorted_alike(conformance: Conformance) -> None:
+    found = 0
+    for method, path, operation in conformance.operations():
+        answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+        # The log is read by position, in the one order that it has.
+        if method != "get" or answer["schema"].get("type") != "array" or path.endswith("/events"):
+            continue
+        found += 1
+        named = {parameter["name"] for parameter in operation["parameters"]}
+        assert {"limit", "cursor", "skip", "include_total", "sort"} <= named, path
+        assert {"Link", "X-Total-Count"} <= set(operation["responses"]["200"]["headers"]), path
+    assert found >= 8
+
+
 async def test_a_merge_patch_may_be_called_by_both_names(conformance: Conformance) -> None:
     for method, path, operation in conformance.operations():
         if method == "patch" and not path.endswith("/move"):
