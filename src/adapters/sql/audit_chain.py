@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from adapters.crypto.sealing import Sealer
+import msgspec
+
+from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.sql.audit_log import NOBODYS
 from adapters.sql.connection import COMMIT, Connection, Database, execute
 from adapters.sql.pipeline import Asked
@@ -55,9 +57,13 @@ update audit_events set address = null, agent = null, personal = null, salt = nu
  where company_id = %(company)s and erased_at is null
    and (actor_id = %(user)s or details ->> 'user_id' = %(user)s::text)
 """)
-_KEY = Statement.plain(
-    "select sealed_private_jwk from signing_keys where purpose = 'audit' order by created_at limit 1"
-)
+_KEY = Statement.plain("select sealed_private_jwk from signing_keys where purpose = 'audit' and retired_at is null")
+# Of a key that was lost, where each chain stood is kept in the place of its public half.
+_LOST = Statement.plain("select public_jwk from signing_keys where purpose = 'audit' and retired_at is not null")
+_GIVE_UP = Statement.plain("""
+update signing_keys set sealed_private_jwk = '', public_jwk = %(ends)s, retired_at = now()
+ where purpose = 'audit' and retired_at is null
+""")
 _ADD_KEY = Statement.plain("""
 insert into signing_keys (kid, public_jwk, sealed_private_jwk, purpose, created_at)
 values (%(kid)s, '', %(sealed)s, 'audit', now())
@@ -108,15 +114,20 @@ class SqlAuditChain:
             (found,) = await execute(connection, Asked(_COMPANIES, {"code": company_code}))
             chains: list[tuple[UUID, str | None]] = [(row[0], row[1]) for row in found.rows()]
             key = await self._key(connection, make=False)
+            unproved = await self._unproved(connection)
         if company_code is None:
             chains.append((NOBODYS, None))
         elif not chains:
             raise NobodyFound
         for company_id, code in chains:
-            yield await self._verified(company_id, code, key=key, expected=expected)
+            yield await self._verified(
+                company_id, code, key=key, expected=expected, unproved=unproved.get(str(company_id), 0)
+            )
 
-    async def _verified(self, company_id: UUID, code: str | None, *, key: bytes, expected: Head | None) -> Verified:
-        examination, after, is_more = Examination(key=key, expected=expected), 0, True
+    async def _verified(
+        self, company_id: UUID, code: str | None, *, key: bytes, expected: Head | None, unproved: int
+    ) -> Verified:
+        examination, after, is_more = Examination(key=key, expected=expected, unproved=unproved), 0, True
         while is_more:
             async with self._upkeep.across() as connection:
                 asked: dict[str, Any] = {"company": company_id, "after": after}
@@ -131,8 +142,20 @@ class SqlAuditChain:
             company_code=code,
             head=examination.head,
             waiting=left.rows()[0][0],
+            unproved=unproved,
             flaw=examination.flaw,
         )
+
+    async def begin_anew(self) -> bool:
+        ends = {str(company): head.length for company, head in (await self.heads()).items()}
+        async with self._upkeep.across() as connection:
+            try:
+                await self._key(connection, make=False)
+            except Unsealable:
+                given = {"ends": msgspec.json.encode(ends).decode()}
+                await execute(connection, Asked(_GIVE_UP, given), Asked(COMMIT, {}))
+                return True
+        return False
 
     async def heads(self) -> dict[UUID, Head]:
         async with self._upkeep.across() as connection:
@@ -150,6 +173,15 @@ class SqlAuditChain:
             asked = [Asked(_ERASE, {"company": row[0], "user": row[1], "at": at}) for row in people]
             *erased, _ = await execute(connection, *asked, Asked(COMMIT, {}))
             return sum(each.count for each in erased)
+
+    async def _unproved(self, connection: Connection) -> dict[str, int]:
+        """How many events of each chain were proved with keys that are lost."""
+        (found,) = await execute(connection, Asked(_LOST, {}))
+        unproved: dict[str, int] = {}
+        for (ends,) in found.rows():
+            for company, length in msgspec.json.decode(ends, type=dict[str, int]).items():
+                unproved[company] = max(length, unproved.get(company, 0))
+        return unproved
 
     async def _key(self, connection: Connection, *, make: bool) -> bytes:
         """What the proofs are made with. Raises Unsealable."""

@@ -59,7 +59,10 @@ _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
             f" where least(revoked_at, expires_at) < %(deleted)s limit {_BATCH})"
         ),
     ),
-    ("signing_keys", Statement.plain("delete from signing_keys where retired_at < %(signing_keys)s")),
+    (
+        "signing_keys",
+        Statement.plain("delete from signing_keys where retired_at < %(signing_keys)s and purpose = 'access_token'"),
+    ),
 )
 
 # The database's clock has to agree: only then may the upkeep role see the log that has to go first.

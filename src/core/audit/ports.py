@@ -48,6 +48,10 @@ class AuditChain(Protocol):
         """Looks at every event of one company, or of all chains. Raises NobodyFound."""
         ...
 
+    async def begin_anew(self) -> bool:
+        """Goes on with another key, if the present one cannot be opened any more, and answers whether it had to."""
+        ...
+
     async def heads(self) -> dict[UUID, Head]:
         """The end of each chain."""
         ...

@@ -32,10 +32,13 @@ class AuditEventView(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was found of one chain: `company_id` None is the installation's own. `waiting` events are not in it yet."""
+    """What was found of one chain: `company_id` None is the installation's own. `waiting` events are not in it yet; of
+    the first `unproved` ones the key was lost.
+    """
 
     company_id: UUID | None
     company_code: str | None
     head: Head
     waiting: int
+    unproved: int
     flaw: Flaw | None

@@ -114,6 +114,13 @@ class AuditChainUseCases:
         return await self._chain.extend()
 
     @answers()
+    async def begin_anew(self, _: System) -> bool:
+        """Goes on with another key where the present one is lost, with the secret that it was sealed with. What was
+        noted before can be proved no more, and says so. Answers whether it had to.
+        """
+        return await self._chain.begin_anew()
+
+    @answers()
     async def heads(self, _: System) -> dict[UUID, Head]:
         """The ends of the chains that went on since they were asked for last: what is worth writing down elsewhere."""
         heads = await self._chain.heads()

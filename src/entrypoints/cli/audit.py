@@ -63,6 +63,7 @@ async def _verified(container: Container, company: str | None, expected: Head | 
 def _said(verified: Verified) -> str:
     name = verified.company_code or "(no company)"
     if verified.flaw is None:
-        return f"{name}: {verified.head.length} events prove themselves   head: {verified.head}"
+        lost = f" (the first {verified.unproved} not: their key is lost)" if verified.unproved else ""
+        return f"{name}: {verified.head.length} events prove themselves{lost}   head: {verified.head}"
     which = f" (id {verified.flaw.id})" if verified.flaw.id is not None else ""
     return f"{name}: event {verified.flaw.number}{which} is {verified.flaw.defect}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from adapters.crypto.sealing import Sealer
+from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.audit_log import NOBODYS
 from adapters.sql.connection import Database
@@ -136,6 +136,28 @@ async def test_a_chain_that_was_made_anew_is_not_the_one_that_was_written_down(
     found = (await verified(chain, firm, expected=head)).flaw
     assert found is not None
     assert (found.number, found.defect) == (2, Defect.REPLACED)
+
+
+async def test_with_a_key_that_is_lost_the_chain_goes_on_with_another_one_and_says_so(
+    database: Database, chain: SqlAuditChain, firm: Firm
+) -> None:
+    await noted(database, firm, NOTE, NOTE)
+    await chain.extend()
+    assert not await chain.begin_anew()
+    other = SqlAuditChain(database, Sealer(secrets=("quite another secret that is long enough",)))
+    await noted(database, firm, NOTE)
+    with pytest.raises(Unsealable):
+        await other.extend()
+    assert await other.begin_anew()
+    await other.extend()
+    found = await verified(other, firm)
+    assert (found.head.length, found.unproved, found.flaw) == (3, 2, None)
+    firm.sql("update audit_events set type = 'x' where company_id = %s and number = 3", (firm.id,))
+    flaw = (await verified(other, firm)).flaw
+    assert flaw is not None
+    assert flaw.number == 3
+    # The other tests go on with the first secret.
+    assert await chain.begin_anew()
 
 
 async def test_what_tells_of_a_person_can_be_erased_and_the_chain_still_proves_itself(

@@ -20,6 +20,7 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky, Unsatisfiable
 from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import FailureGroup
 from schemathesis.engine.errors import is_inconsistent_replay
 
 from entrypoints.rest.app import make_app, make_document
@@ -40,6 +41,7 @@ SEEDS = 20
 ENOUGH_CALLS = EXAMPLES * 100
 ENOUGH_OPERATIONS = 30
 ENOUGH_ANSWERS = 75
+ENOUGH_SUCCESSES = 14
 WALKS = settings(
     max_examples=EXAMPLES * 5,
     phases=[Phase.generate],
@@ -95,8 +97,8 @@ class Ground:
         self.prepare()
 
     def prepare(self) -> None:
-        """Begins again with somebody new, unless who was here still is: among the operations is signing oneself out."""
-        if self.headers and self.client.get("/auth/me", headers=self.headers).is_success:
+        """Begins again with somebody new, unless all is still there: operations sign people out, and delete things."""
+        if self.ids and self.client.get(f"/tasks/{self.ids['task_id']}", headers=self.headers).is_success:
             return
         given = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD, "name": "Ann"}
         self.me = self._post("/auth/register", given)
@@ -107,6 +109,10 @@ class Ground:
         answer = self.client.post(path, json=body, headers=headers)
         assert answer.is_success, answer.text
         return dict(answer.json())
+
+    def placed(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters of a path, with the ids of what is there."""
+        return {name: self.ids.get(name, value) for name, value in parameters.items()}
 
     def _ids(self) -> dict[str, str]:
         project = self._post("/projects", {"name": "Website"}, **self.headers)
@@ -159,13 +165,13 @@ def test_an_operation_alone(case: schemathesis.Case, ground: Ground) -> None:
     ground.prepare()
     # Half of the requests go to things that are there. By a hash that is the same in every process.
     if case.path_parameters and crc32(str(case.path_parameters).encode()) % 2:
-        case.path_parameters = {name: ground.ids.get(name, value) for name, value in case.path_parameters.items()}
+        case.path_parameters = ground.placed(case.path_parameters)
     case.call_and_validate(
         base_url=ground.url, headers=ground.headers, session=ground.session, excluded_checks=excluded(case)
     )
 
 
-def gave_up(error: Exception) -> bool:
+def gave_up(error: BaseException) -> bool:
     """Whether Hypothesis ended its search, and nothing that was called broke.
 
     What can be called next depends on what the server answered, which is not the same twice: where Hypothesis comes
@@ -176,7 +182,7 @@ def gave_up(error: Exception) -> bool:
 
 def test_operations_after_each_other(ground: Ground) -> None:
     answered: Counter[tuple[str, int]] = Counter()
-    broken: list[Exception] = []
+    broken: list[tuple[BaseException, list[str]]] = []
 
     class Walk(schema.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
@@ -187,12 +193,14 @@ def test_operations_after_each_other(ground: Ground) -> None:
             return {"base_url": ground.url, "headers": ground.headers, "session": ground.session}
 
         def step(self, step: Any) -> Any:
+            if step.transition is None and step.case.path_parameters:
+                step.case.path_parameters = ground.placed(step.case.path_parameters)
             try:
                 return super().step(step)
-            except Exception as failure:
-                # Kept, since Hypothesis may not get there again, and then has other things to say.
-                failure.add_note("\n".join(["The walk up to there:", *self.steps]))
-                broken.append(failure)
+            except (Exception, FailureGroup) as failure:
+                # Kept, since Hypothesis may not get there again, and then has other things to say. A group of failed
+                # checks is no Exception.
+                broken.append((failure, self.steps))
                 raise
 
         def validate_response(self, response: Any, case: schemathesis.Case, **more: Any) -> None:
@@ -204,9 +212,11 @@ def test_operations_after_each_other(ground: Ground) -> None:
         Walk.rule_order_seed = each
         try:
             seed(each)(Walk).run(settings=WALKS)
-        except Exception as error:
+        except (Exception, FailureGroup) as error:
             if broken:
-                raise broken[0] from None
+                first, steps = broken[0]
+                print("The walk up to there:", *steps, sep="\n")
+                raise first from None
             if not gave_up(error):
                 raise
         if answered.total() >= ENOUGH_CALLS:
@@ -214,3 +224,4 @@ def test_operations_after_each_other(ground: Ground) -> None:
     assert answered.total() >= ENOUGH_CALLS
     assert len({label for label, _ in answered}) >= ENOUGH_OPERATIONS
     assert len(answered) >= ENOUGH_ANSWERS
+    assert len({label for label, status in answered if status < 300}) >= ENOUGH_SUCCESSES

@@ -106,6 +106,19 @@ def test_a_chain_that_went_on_still_holds_the_head_that_was_written_down() -> No
     assert (flaw.number, flaw.defect) == (3, Defect.REPLACED)
 
 
+@given(chain=CHAINS, lost=st.integers(1, 12))
+def test_of_what_the_key_was_lost_only_what_is_missing_is_found(chain: list[AuditEvent], lost: int) -> None:
+    lost = min(lost, len(chain))
+    examination = Examination(key=KEY, unproved=lost)
+    examination.look_at([chain[0]._replace(type="altered"), *chain[1:]])
+    assert examination.flaw is None
+    assert examination.head == examined(chain).head
+    examination = Examination(key=KEY, unproved=lost)
+    examination.look_at(chain[1:])
+    assert examination.flaw is not None
+    assert examination.flaw.number == 1
+
+
 def test_a_head_is_read_as_it_was_written() -> None:
     head = Head(12, b"\x01\xff")
     assert Head.read(str(head)) == head
