@@ -67,6 +67,15 @@ def reset_password(
     print(f"flowtrack: {address}   temporary password: {password}", flush=True)
 
 
+@user.command("reset-factor")
+def reset_factor(
+    email: Annotated[str, typer.Argument(help="The address of the account.", show_default=False)],
+) -> None:
+    """Takes the second factor of an account away, and signs all its devices out. Be sure who asks for it."""
+    address = _asked(lambda container: container.operator_use_cases().reset_factor(System(), email))
+    print(f"flowtrack: {address}   signs in with the password alone from now on", flush=True)
+
+
 def _asked(ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
     configure_logging()
     settings = load_settings()

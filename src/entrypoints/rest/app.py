@@ -29,6 +29,7 @@ from entrypoints.rest.v1 import (
     companies,
     cycles,
     events,
+    factors,
     invitations,
     members,
     projects,
@@ -102,6 +103,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         users.router,
         invitations.router,
         sessions.router,
+        factors.router,
         health.router,
         metrics.router,
     ):

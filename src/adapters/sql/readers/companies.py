@@ -16,25 +16,25 @@ from core.kernel.paging import Answer
 USER = Statement(select(*USER_COLUMNS).where(users.c.id == bindparam("user_id", type_=Uuid)))
 
 # What the session's account belongs to, in all companies: the database's function looks no further than that.
-COMPANIES = Statement(
-    select(
-        func.companies_of_session(bindparam("session", type_=Uuid)).table_valued(
-            "user_id",
-            "role",
-            "id",
-            "name",
-            "code",
-            "contact_email",
-            "is_active",
-            "members_edit_all_project_tasks",
-            "time_zone",
-            "version",
-            "created_at",
-            "updated_at",
-            name="memberships",
-        )
-    )
+_SESSION = bindparam("session", type_=Uuid)
+_MEMBERSHIPS = func.companies_of_session(_SESSION).table_valued(
+    "user_id",
+    "role",
+    "id",
+    "name",
+    "code",
+    "contact_email",
+    "is_active",
+    "members_edit_all_project_tasks",
+    "time_zone",
+    "version",
+    "created_at",
+    "updated_at",
+    name="memberships",
 )
+COMPANIES = Statement(select(_MEMBERSHIPS))
+# With what the profile says of the account besides.
+COMPANIES_AND_FACTOR = Statement(select(_MEMBERSHIPS, func.has_second_factor(_SESSION)))
 
 
 def company_view(row: Row) -> CompanyView:
@@ -65,7 +65,7 @@ class SqlCompanyReader:
 
     async def profile(self, actor: Actor) -> Answer[Profile]:
         found = await self._database.rows(
-            actor, USER, {"user_id": actor.user_id}, also=(COMPANIES, {"session": actor.session_id})
+            actor, USER, {"user_id": actor.user_id}, also=(COMPANIES_AND_FACTOR, {"session": actor.session_id})
         )
         views = [company_view(row) for row in found.also]
         profile = Profile(
@@ -81,5 +81,6 @@ class SqlCompanyReader:
                 )
                 for row, view in zip(found.also, views, strict=True)
             ),
+            second_factor=found.also[0][-1],
         )
         return Answer(profile, found.seq)

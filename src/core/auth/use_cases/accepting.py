@@ -3,10 +3,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from core.auth.errors import (
+    CodeInvalid,
     InvalidCredentials,
     NoActiveMembership,
     PasswordChangeRequired,
     RegistrationClosed,
+    SecondFactorRequired,
     SessionEnded,
     SignInFirst,
     TooManyFailures,
@@ -14,8 +16,9 @@ from core.auth.errors import (
 from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, Passwords, RefreshTokens
 from core.auth.read_models import SignedIn
+from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.devices import SignsDevicesIn
-from core.auth.use_cases.guessing import Guessing
+from core.auth.use_cases.guessing import Attempt, Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
 from core.kernel import text
 from core.kernel.actor import Actor, Visitor
@@ -39,12 +42,13 @@ from core.users.ports import EmailAddresses, InvitationTokens
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """Who accepts an invitation, and as whom. The password is the account's, or becomes it where there is none yet;
-    `new_password` is for who has a temporary one.
+    `new_password` is for who has a temporary one, `code` for who has a second factor.
     """
 
     token: str
     password: str | None = None
     new_password: str | None = None
+    code: str | None = None
     name: str | None = None
     username: str | None = None
 
@@ -68,6 +72,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         tokens: InvitationTokens,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        codes: FactorCodes,
         guessing: Guessing,
         clock: Clock,
         ids: Ids,
@@ -78,6 +83,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         self._passwords = passwords
         self._addresses = addresses
         self._tokens = tokens
+        self._codes = codes
         self._guessing = guessing
         self._registration = registration
 
@@ -88,6 +94,8 @@ class AcceptanceUseCases(SignsDevicesIn):
         SessionEnded,
         TooManyFailures,
         PasswordChangeRequired,
+        SecondFactorRequired,
+        CodeInvalid,
         AlreadyUser,
         RegistrationClosed,
         PasswordTooWeak,
@@ -100,7 +108,8 @@ class AcceptanceUseCases(SignsDevicesIn):
 
         Whoever is signed in must have its address. Nobody's account is reached by the link alone, since the inviter
         saw it too: an account that has a password takes only that, or has to be signed in to. One without, or an
-        address without an account, gets the password that is given here. The device is signed in.
+        address without an account, gets the password that is given here. An account with a second factor takes a `code`
+        of it, too. The device is signed in.
         """
         if actor is not None:
             return await self._join_as(actor, given)
@@ -155,13 +164,14 @@ class AcceptanceUseCases(SignsDevicesIn):
 
     async def _join_known(self, visitor: Visitor, given: Acceptance, known: Account, *, password: str) -> SignedIn:
         """Signs in and accepts at once: who belongs to no company yet could not sign in before."""
-        attempt = await self._guessing.begin(visitor, name=known.email, account_id=known.id)
+        proof = await self._guessing.begin(visitor, name=known.email, account_id=known.id)
         try:
             await ensure_password(self._passwords, known, password)
         except InvalidCredentials as wrong:
             raise SignInFirst from wrong
-        await self._guessing.succeeded(attempt)
+        await self._guessing.succeeded(proof)
         password_hash = await replacement(self._passwords, known, password, given.new_password)
+        attempt = await self._begin_code(visitor, known, given)
         session, is_new = self._new_session(known.id, visitor), given.new_password is not None
         async with self._identity() as uow:
             offer = await self._offer(uow, given.token)
@@ -171,7 +181,19 @@ class AcceptanceUseCases(SignsDevicesIn):
                 account = await keep_password(uow, known, password_hash, is_new=is_new, at=session.created_at)
             except InvalidCredentials as changed:
                 raise SignInFirst from changed
-            return await self._join(uow, offer, account, session, given, is_new_session=True)
+            await self._codes.use(uow, account, given.code, at=session.created_at)
+            done = await self._join(uow, offer, account, session, given, is_new_session=True)
+        if attempt is not None:
+            await self._guessing.succeeded(attempt)
+        return done
+
+    async def _begin_code(self, visitor: Visitor, account: Account, given: Acceptance) -> Attempt | None:
+        """Counts the attempt at a code, if the account takes one. Raises SecondFactorRequired, TooManyFailures."""
+        if not account.has_second_factor:
+            return None
+        if given.code is None:
+            raise SecondFactorRequired
+        return await self._guessing.begin_code(visitor, account)
 
     async def _join_anew(self, visitor: Visitor, given: Acceptance, invited: str, *, password: str) -> SignedIn:
         """Opens an account, or chooses the password of one that has none."""
@@ -203,7 +225,7 @@ class AcceptanceUseCases(SignsDevicesIn):
                     await uow.add_account(account)
                 except EmailTaken as opened_meanwhile:
                     raise SignInFirst from opened_meanwhile
-            elif account.password_hash is None and account.claimed_at is None:
+            elif account.password_hash is None and account.claimed_at is None and not account.has_second_factor:
                 account.password_hash, account.claimed_at = password_hash, at
                 account.name = text.name(given.name) if given.name else account.name
                 account.version += 1

@@ -2,7 +2,7 @@ from uuid import UUID
 
 from core.auth.errors import NoActiveMembership
 from core.auth.model import ACCESS_LIFE, LoginSession
-from core.auth.ports import AccessTokens, RefreshTokens
+from core.auth.ports import AccessTokens, IdentityUnitOfWork, RefreshTokens
 from core.auth.read_models import Claims, SignedIn
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Visitor
@@ -28,6 +28,19 @@ class SignsDevicesIn:
             address=visitor.address,
             at=self._clock.now(),
         )
+
+    async def _enter(
+        self, uow: IdentityUnitOfWork, session: LoginSession, *, company_id: UUID | None, company: str | None
+    ) -> tuple[UserView, CompanyView] | None:
+        """Has the session begin in the company that is named, by its id, its code or both; else in the one that the
+        account was last used in. None if it may not.
+        """
+        for candidate in await uow.memberships(session.account_id):
+            if company_id in (None, candidate.company_id) and company in (None, candidate.company_code):
+                await uow.note_login(candidate.user_id, candidate.company_id, at=session.created_at)
+                session.current_company_id = candidate.company_id
+                return await uow.membership(session.account_id, candidate.company_id)
+        return None
 
     def _signed_in(
         self,

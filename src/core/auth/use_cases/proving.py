@@ -73,12 +73,19 @@ async def keep_password(
     account = await uow.account(proved.id)
     if account is None or account.has_another_password_than(proved):
         raise InvalidCredentials
+    await replace_password(uow, account, password_hash, is_new=is_new, at=at)
+    return account
+
+
+async def replace_password(
+    uow: IdentityUnitOfWork, account: Account, password_hash: str | None, *, is_new: bool, at: datetime
+) -> None:
+    """Puts the hash, if there is one, in its place; a new password signs all devices out. The account is locked."""
     if password_hash is None:
-        return account
+        return
     if is_new:
         account.choose_password(password_hash, at=at)
         await uow.revoke_sessions(account.id, at=at)
     else:
         account.keep_password(password_hash)
     await uow.save_account(account)
-    return account

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.kernel.actor import Role
 from core.kernel.paging import Answer
 from core.users.model import UserChanges, UserKind, UserStatus
@@ -278,3 +279,13 @@ async def deactivate_user(request: Request, user_id: UserId) -> Response:
     actor = caller(request)
     expected, ref = expected_version(request), parsed_user_id(user_id, actor)
     return answers.no_content(await users_of(request).deactivate(actor, ref, expected=expected))
+
+
+@router.post(
+    "/{user_id}/unlock",
+    **operation(UnlockingUseCases.unlock, id="unlockUser", summary="Let a user try to sign in again", status=204),
+)
+async def unlock_user(request: Request, user_id: UserId) -> Response:
+    actor = caller(request)
+    unlocking = container_of(request).unlocking_use_cases()
+    return answers.no_content(await unlocking.unlock(actor, parsed_user_id(user_id, actor)))

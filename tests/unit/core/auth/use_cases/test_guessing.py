@@ -4,7 +4,7 @@ import pytest
 
 from core.auth.errors import InvalidCredentials, TooManyFailures
 from core.auth.read_models import SignedIn
-from core.auth.use_cases.signing_in import Credentials
+from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Visitor
 from tests.builders.office import PASSWORD, Office
 
