@@ -30,9 +30,7 @@ class TimeCodeContract:
         assert world.codes.step_of(secret, world.shown(opened, AT), at=AT) == step
 
     @pytest.mark.parametrize(("steps", "is_good"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
-    async def test_one_step_either_side_is_good_and_no_more(
-        self, world: CodedWorld, steps: int, is_good: bool
-    ) -> None:
+    async def test_one_step_either_side_is_good_and_no_more(self, world: CodedWorld, steps: int, is_good: bool) -> None:
         secret = world.codes.new_secret()
         opened, _ = world.codes.enrolment(secret, account="ann@example.com")
         found = world.codes.step_of(secret, world.shown(opened, AT + steps * STEP), at=AT)

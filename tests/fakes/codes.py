@@ -46,7 +46,7 @@ class CountedRecoveryCodes:
         return tuple(f"recovery-{number}" for number in range(self._made - 9, self._made + 1))
 
     def digest(self, code: str) -> bytes:
-        return b"digest of " + code.strip().lower().encode()
+        return b"digest of " + code.strip().lower().encode("utf-8", "replace")
 
     def place_of(self, code: str, digests: tuple[bytes, ...]) -> int | None:
         given = self.digest(code)

@@ -4,6 +4,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKey,
@@ -45,6 +46,7 @@ accounts = Table(
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
+    CheckConstraint("totp_enabled_at is null or totp_secret is not null", name="accounts_totp_check"),
 )
 
 companies = TenantTable(

@@ -323,7 +323,8 @@ class AuthUseCases(SignsDevicesIn):
                 raise EmailTaken
             await self._codes.use(uow, account, code, at=given.created_at)
             return account
-        if account.password_hash is not None or account.claimed_at is not None or given.password_hash is None:
+        is_held = account.password_hash is not None or account.claimed_at is not None or account.has_second_factor
+        if is_held or given.password_hash is None:
             raise EmailTaken
         account.choose_password(given.password_hash, at=given.created_at)
         account.name = given.name

@@ -228,7 +228,9 @@ class TestSharedAttempts(AttemptContract):
 
     async def test_no_name_is_kept(self, store: RedisStore) -> None:
         name = f"{secrets.token_hex(4)}@example.com"
-        await SharedAttempts(store, key=b"a key").begin(name, f"from {name}", Limit(name="attempts", most=3, seconds=900))
+        await SharedAttempts(store, key=b"a key").begin(
+            name, f"from {name}", Limit(name="attempts", most=3, seconds=900)
+        )
         await SharedAttempts(store, key=b"a key").forget_everywhere(name)
         kept = await store.client.keys("flowtrack:attempts*")
         assert kept and not any(name.encode() in each or b"example" in each for each in kept)
