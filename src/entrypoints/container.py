@@ -142,7 +142,6 @@ class Container(containers.DeclarativeContainer):
     rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
     attempts = providers.Singleton(_attempts, redis, sealer)
     device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
-    guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)
     login_tickets = providers.Singleton(SealedLoginTickets, sealer)
     time_codes = providers.Singleton(TotpCodes, sealer, issuer=settings.provided.totp_issuer)
     recovery_codes = providers.Singleton(RandomRecoveryCodes)
@@ -168,6 +167,9 @@ class Container(containers.DeclarativeContainer):
     event_reader = providers.Singleton(SqlEventReader, database)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
+    guessing = providers.Singleton(
+        Guessing, attempts=attempts, devices=device_tokens, identity=identity_unit_of_work.provider, clock=clock
+    )
     people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)

@@ -97,7 +97,12 @@ class Office:
         self.time_codes = PredictableTimeCodes()
         codes = FactorCodes(time_codes=self.time_codes, recovery_codes=CountedRecoveryCodes())
         tickets, attempts = RememberedTickets(), CountedAttempts(self.clock)
-        guessing = Guessing(attempts=attempts, devices=ReadableDeviceTokens())
+        guessing = Guessing(
+            attempts=attempts,
+            devices=ReadableDeviceTokens(),
+            identity=self.world.identity_unit_of_work,
+            clock=self.clock,
+        )
         signing |= {"guessing": guessing, "codes": codes}
         self.second_step = SecondStepUseCases(tickets=tickets, **signing)
         signing |= {

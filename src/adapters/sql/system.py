@@ -187,6 +187,9 @@ select role from users
 class SqlIdentityUnitOfWork:
     """A transaction over accounts and login sessions."""
 
+    # Who acts where nobody is signed in.
+    stranger = audit_log.VISITOR
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
@@ -320,7 +323,7 @@ class SqlIdentityUnitOfWork:
         session_id: UUID | None = None,
         company_id: UUID | None = None,
     ) -> None:
-        via = audit_log.VISITOR if session_id is None else str(Via.SESSION)
+        via = self.stranger if session_id is None else str(Via.SESSION)
         written = audit_log.values(note, actor_id=None, via=via, origin=origin, at=at, session_id=session_id)
         await self._run(_NOTE, {**written, "account": account_id, "company": company_id, "nobody": audit_log.NOBODYS})
 

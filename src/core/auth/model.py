@@ -19,6 +19,7 @@ FAILURES = Limit(name="failures", most=5, seconds=15 * 60)
 LASTING_FAILURES = Limit(name="lasting failures", most=100, seconds=60 * 60)
 # Three of a million codes are good at any time: of 6,600 people who guess for a whole day, one will have guessed right.
 CODE_FAILURES = Limit(name="code failures", most=50, seconds=24 * 60 * 60)
+LOCKS = Limit(name="locks", most=1, seconds=15 * 60)
 UNLOCKS = Limit(name="unlocks", most=5, seconds=60 * 60)
 TICKET_LIFE = timedelta(minutes=5)
 
@@ -197,6 +198,10 @@ class LoginSession:
     def step_up(self, *, at: datetime) -> None:
         """Notes that its holder proved who they are."""
         self.authenticated_at = at
+
+    def prove_second_factor(self, *, at: datetime) -> None:
+        """Notes that a code of the second factor was shown."""
+        self.second_factor_at = at
 
     def revoke(self, *, at: datetime) -> None:
         """Signs the device out; access tokens of it stop working at once."""

@@ -5,7 +5,8 @@ from core.auth.model import Account
 from core.auth.ports import Passwords
 from core.companies.model import Company
 from core.kernel import text
-from core.kernel.actor import Role, System
+from core.kernel.actor import NOWHERE, Role, System
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Invalid, answers
 from core.kernel.ports import Clock, Ids
 from core.operations.errors import AccountNotFound
@@ -116,6 +117,7 @@ class OperatorUseCases:
                 raise AccountNotFound
             await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
             await uow.revoke_sessions(account.id, at=at)
+            await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=NOWHERE, at=at)
             await uow.commit()
         return account.email
 
@@ -134,5 +136,6 @@ class OperatorUseCases:
             account.disable_totp(at=at)
             await uow.save_account(account)
             await uow.revoke_sessions(account.id, at=at)
+            await uow.note(Note(type=AuditType.TOTP_DISABLED), account_id=account.id, origin=NOWHERE, at=at)
             await uow.commit()
         return account.email

@@ -1,6 +1,7 @@
 """How each refusal about second factors and unlocking comes about; `test_refusals` carries them out."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.kernel.actor import Actor, System, Visitor
 from core.kernel.errors import Forbidden, Invalid
-from core.kernel.step_up import StepUpRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.operations.errors import AccountNotFound
 from core.operations.use_cases import OperatorUseCases
 from core.users.errors import EmailInvalid, UserNotFound
@@ -80,6 +81,14 @@ def _factors(refuses: Any) -> None:
         @refuses(verb, SessionEnded)
         async def _(office: Office, verb: Any = verb, given: Any = given) -> Awaitable[object]:
             return verb(office.factors, await ended(office), **given)
+
+        @refuses(verb, AccountProofRequired)
+        async def _(office: Office, verb: Any = verb, given: Any = given) -> Awaitable[object]:
+            actor = await ann(office)
+            sessions = office.world.tables.sessions
+            session, here = sessions[actor.session_id], (actor.company_id,)
+            sessions[session.id] = replace(session, general_at=None, sso_company_ids=here)
+            return verb(office.factors, actor, **given)
 
         if verb is FactorUseCases.confirm:
             continue

@@ -1,7 +1,6 @@
 """The global tables: the only ones without a company, reached by the doors of `system` alone, but for `companies`."""
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,

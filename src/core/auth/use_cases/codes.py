@@ -1,8 +1,11 @@
 from datetime import datetime
+from uuid import UUID
 
 from core.auth.errors import CodeInvalid, SecondFactorRequired
 from core.auth.model import Account
 from core.auth.ports import IdentityUnitOfWork, RecoveryCodes, TimeCodes
+from core.kernel.actor import Origin
+from core.kernel.audit import AuditType, Note
 
 
 class FactorCodes:
@@ -12,14 +15,24 @@ class FactorCodes:
         self._time_codes = time_codes
         self._recovery_codes = recovery_codes
 
-    async def use(self, uow: IdentityUnitOfWork, account: Account, code: str | None, *, at: datetime) -> None:
-        """Uses a code up. Without second factor there is none to be used.
+    async def use(
+        self,
+        uow: IdentityUnitOfWork,
+        account: Account,
+        code: str | None,
+        *,
+        session_id: UUID,
+        origin: Origin,
+        at: datetime,
+    ) -> bool:
+        """Uses a code up, in a login session that is there or begins. Whether it did: an account without second factor
+        has none.
 
         The account must be locked: of two requests with one code, one has to wait, and to find it used. Raises
         SecondFactorRequired where there is no code, and CodeInvalid.
         """
         if not account.has_second_factor:
-            return
+            return False
         if code is None:
             raise SecondFactorRequired
         step = self._time_codes.step_of(account.ensure_second_factor(), code, at=at)
@@ -29,8 +42,12 @@ class FactorCodes:
         elif place is not None:
             account.use_recovery_code(place)
             await uow.save_account(account)
+            left = sum(map(bool, account.recovery_digests))
+            note = Note(type=AuditType.RECOVERY_USED, details={"left": left})
+            await uow.note(note, account_id=account.id, origin=origin, at=at, session_id=session_id)
         else:
             raise CodeInvalid
+        return True
 
     def confirm(self, account: Account, code: str, *, at: datetime) -> tuple[str, ...]:
         """Enables the second factor that was proposed, by a first code of it; the codes to write down.

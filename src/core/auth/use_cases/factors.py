@@ -14,9 +14,10 @@ from core.auth.read_models import Enrolment
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.guessing import Guessing
 from core.kernel.actor import Actor
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import answers
 from core.kernel.ports import Clock
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up
+from core.kernel.step_up import AccountProofRequired, StepUpRequired, ensure_general, ensure_stepped_up
 
 
 class FactorUseCases:
@@ -37,7 +38,7 @@ class FactorUseCases:
         self._guessing = guessing
         self._clock = clock
 
-    @answers(SessionEnded, StepUpRequired, TotpEnabled)
+    @answers(SessionEnded, AccountProofRequired, StepUpRequired, TotpEnabled)
     async def enable(self, actor: Actor) -> Enrolment:
         """Makes a secret for an authenticator, to be typed or shown as a picture. It does not count until one of its
         codes was sent to `/auth/totp/confirm`; asking again makes another.
@@ -52,7 +53,7 @@ class FactorUseCases:
             await uow.commit()
         return self._time_codes.enrolment(secret, account=account.email)
 
-    @answers(SessionEnded, TotpEnabled, TotpNotBegun, CodeInvalid, TooManyFailures)
+    @answers(SessionEnded, AccountProofRequired, TotpEnabled, TotpNotBegun, CodeInvalid, TooManyFailures)
     async def confirm(self, actor: Actor, *, code: str) -> tuple[str, ...]:
         """Has signing in take a code from now on, since the authenticator proved to make the right ones.
 
@@ -61,17 +62,13 @@ class FactorUseCases:
         async with self._identity() as uow:
             caller, account = await self._who(uow, actor)
         account.proposed_totp()
-        attempt = await self._guessing.begin_proof(caller)
-        at = self._clock.now()
-        async with self._identity() as uow:
-            _, account = await self._who(uow, actor)
-            shown = self._codes.confirm(account, code, at=at)
-            await uow.save_account(account)
-            await uow.commit()
-        await self._guessing.succeeded(attempt)
+        async with self._guessing.proof(caller, tried="code"), self._identity() as uow:
+            caller, account = await self._who(uow, actor)
+            shown = self._codes.confirm(account, code, at=self._clock.now())
+            await self._settle(uow, caller, account, AuditType.TOTP_ENABLED)
         return shown
 
-    @answers(SessionEnded, StepUpRequired, TotpNotEnabled, CodeInvalid, TooManyFailures)
+    @answers(SessionEnded, AccountProofRequired, StepUpRequired, TotpNotEnabled, CodeInvalid, TooManyFailures)
     async def disable(self, actor: Actor, *, code: str) -> None:
         """Has a password be enough again to sign in. The recovery codes go, too.
 
@@ -81,30 +78,36 @@ class FactorUseCases:
         async with self._identity() as uow:
             caller, account = await self._stepped_up(uow, actor)
         account.ensure_second_factor()
-        attempt = await self._guessing.begin_proof(caller)
-        at = self._clock.now()
-        async with self._identity() as uow:
-            _, account = await self._stepped_up(uow, actor)
+        async with self._guessing.proof(caller, tried="code"), self._identity() as uow:
+            caller, account = await self._stepped_up(uow, actor)
             account.ensure_second_factor()
-            await self._codes.use(uow, account, code, at=at)
+            at = self._clock.now()
+            await self._codes.use(uow, account, code, session_id=caller.session_id, origin=caller.origin, at=at)
             account.disable_totp(at=at)
-            await uow.save_account(account)
-            await uow.commit()
-        await self._guessing.succeeded(attempt)
+            await self._settle(uow, caller, account, AuditType.TOTP_DISABLED)
 
-    @answers(SessionEnded, StepUpRequired, TotpNotEnabled)
+    @answers(SessionEnded, AccountProofRequired, StepUpRequired, TotpNotEnabled)
     async def renew_recovery_codes(self, actor: Actor) -> tuple[str, ...]:
         """Makes ten other recovery codes, shown this once. Those of before are good no more.
 
         It needs a sign-in or step-up of the last 10 minutes.
         """
-        at = self._clock.now()
         async with self._identity() as uow:
-            _, account = await self._stepped_up(uow, actor)
-            shown = self._codes.renew(account, at=at)
-            await uow.save_account(account)
-            await uow.commit()
+            caller, account = await self._stepped_up(uow, actor)
+            shown = self._codes.renew(account, at=self._clock.now())
+            await self._settle(uow, caller, account, AuditType.RECOVERY_RENEWED)
         return shown
+
+    async def _settle(self, uow: IdentityUnitOfWork, caller: Actor, account: Account, what: AuditType) -> None:
+        await uow.save_account(account)
+        await uow.note(
+            Note(type=what),
+            account_id=account.id,
+            origin=caller.origin,
+            at=self._clock.now(),
+            session_id=caller.session_id,
+        )
+        await uow.commit()
 
     async def _stepped_up(self, uow: IdentityUnitOfWork, actor: Actor) -> tuple[Actor, Account]:
         caller, account = await self._who(uow, actor)
@@ -112,8 +115,9 @@ class FactorUseCases:
         return caller, account
 
     async def _who(self, uow: IdentityUnitOfWork, actor: Actor) -> tuple[Actor, Account]:
-        """The caller as of now, and their account, locked. Raises SessionEnded."""
+        """The caller as of now, and their account, locked. Raises SessionEnded, AccountProofRequired."""
         caller = await uow.caller(actor)
+        ensure_general(caller)
         account = await uow.account(caller.account_id)
         if account is None:
             raise SessionEnded

@@ -1,23 +1,32 @@
 """What stands in the way of guessing passwords and codes."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
-from core.auth.errors import TooManyFailures
-from core.auth.model import CODE_FAILURES, FAILURES, LASTING_FAILURES, Account
-from core.auth.ports import Attempts, DeviceTokens
-from core.kernel.actor import Actor, Visitor
+from core.auth.errors import CodeInvalid, InvalidCredentials, SecondFactorRequired, TooManyFailures
+from core.auth.model import CODE_FAILURES, FAILURES, LASTING_FAILURES, LOCKS, Account
+from core.auth.ports import Attempts, DeviceTokens, IdentityUnitOfWork
+from core.kernel.actor import Actor, Origin, Visitor
+from core.kernel.audit import AuditType, Note
 from core.kernel.limits import Limit, network
+from core.kernel.ports import Clock
 
 _ANYWHERE = "anywhere"
 
 
-class Attempt(NamedTuple):
-    """What an attempt is counted by: whose secret is guessed, and each place and limit that it counts in."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Whose secret is tried, each place and limit that it counts in, and what an auditor is told if it fails."""
 
     whose: str
     counts: tuple[tuple[str, Limit], ...]
+    account_id: UUID | None
+    origin: Origin
+    tried: str
+    name: str | None = None
+    session_id: UUID | None = None
 
 
 class Guessing:
@@ -26,41 +35,76 @@ class Guessing:
 
     A browser that the account was opened with before has its own count, and so has each login session, so that nobody
     can lock an account's holder out of what they have open.
+
+    The methods that answer a context count what is tried in it before it is known how it ends, since many may be under
+    way at once, and raise TooManyFailures, alike for names that do not exist. If it succeeds, the failures before are
+    forgotten; if it fails, auditors are told, by the same work whether there is such an account or not.
     """
 
-    def __init__(self, *, attempts: Attempts, devices: DeviceTokens) -> None:
+    def __init__(
+        self,
+        *,
+        attempts: Attempts,
+        devices: DeviceTokens,
+        identity: Callable[[], IdentityUnitOfWork],
+        clock: Clock,
+    ) -> None:
         self._attempts = attempts
         self._devices = devices
+        self._identity = identity
+        self._clock = clock
 
-    async def begin(self, visitor: Visitor, *, name: str, account_id: UUID | None) -> Attempt:
-        """Counts a password, tried for a name, before it is known how it ends: many may be under way at once.
-
-        Returns what it is counted by, for `succeeded`. Raises TooManyFailures, alike for names that do not exist.
-        """
+    def password(self, visitor: Visitor, *, name: str, account_id: UUID | None) -> AbstractAsyncContextManager[None]:
+        """A password is tried for a name."""
         device = self._device(visitor, account_id)
-        if device is not None:
-            return await self._begin(Attempt(_browsers(account_id), ((str(device), FAILURES),)))
         counts = (network(visitor.address), FAILURES), (_ANYWHERE, LASTING_FAILURES)
-        return await self._begin(Attempt(_name(name), counts))
+        return self._trying(
+            Attempt(
+                whose=_name(name) if device is None else _browsers(account_id),
+                counts=counts if device is None else ((str(device), FAILURES),),
+                account_id=account_id,
+                origin=visitor.origin,
+                tried="password",
+                name=name,
+            )
+        )
 
-    async def begin_code(self, visitor: Visitor, account: Account) -> Attempt:
-        """Counts a code, tried by somebody who knows the account's present password. Raises TooManyFailures."""
+    @asynccontextmanager
+    async def code(self, visitor: Visitor, account: Account | None, code: str | None) -> AsyncIterator[None]:
+        """A code is tried by somebody who knows the account's present password. Nothing is, if the account has no
+        second factor. Raises SecondFactorRequired where one is needed and none is given.
+        """
+        if account is None or not account.has_second_factor:
+            yield
+            return
+        if code is None:
+            raise SecondFactorRequired
         device = self._device(visitor, account.id)
-        if device is not None:
-            place = str(device)
-            return await self._begin(Attempt(_codes(account), ((place, FAILURES), (place, CODE_FAILURES))))
-        counts = (network(visitor.address), FAILURES), (_ANYWHERE, CODE_FAILURES)
-        return await self._begin(Attempt(_codes(account), counts))
+        places = (network(visitor.address), _ANYWHERE) if device is None else (str(device), str(device))
+        attempt = Attempt(
+            # Whoever changes their password shakes those off that knew the one before.
+            whose=f"codes of {account.id} {account.version}",
+            counts=tuple(zip(places, (FAILURES, CODE_FAILURES), strict=True)),
+            account_id=account.id,
+            origin=visitor.origin,
+            tried="code",
+        )
+        async with self._trying(attempt):
+            yield
 
-    async def begin_proof(self, actor: Actor) -> Attempt:
-        """Counts a password or code, tried in a login session by whoever has that. Raises TooManyFailures."""
+    def proof(self, actor: Actor, *, tried: str) -> AbstractAsyncContextManager[None]:
+        """A password or code is tried in a login session, by whoever has that."""
         place = str(actor.session_id)
-        return await self._begin(Attempt(f"proofs of {actor.account_id}", ((place, FAILURES), (place, CODE_FAILURES))))
-
-    async def succeeded(self, attempt: Attempt) -> None:
-        """Forgets the failures before."""
-        for place, limit in attempt.counts:
-            await self._attempts.forget(attempt.whose, place, limit)
+        return self._trying(
+            Attempt(
+                whose=f"proofs of {actor.account_id}",
+                counts=((place, FAILURES), (place, CODE_FAILURES)),
+                account_id=actor.account_id,
+                origin=actor.origin,
+                tried=tried,
+                session_id=actor.session_id,
+            )
+        )
 
     async def unlock(self, names: Iterable[str], account_id: UUID | None) -> None:
         """Forgets all failures of passwords, tried for those names or in the browsers of the account. Those of codes
@@ -77,12 +121,39 @@ class Guessing:
             return visitor.device
         return self._devices.issue(account_id)
 
-    async def _begin(self, attempt: Attempt) -> Attempt:
+    @asynccontextmanager
+    async def _trying(self, attempt: Attempt) -> AsyncIterator[None]:
         for place, limit in attempt.counts:
             wait = await self._attempts.begin(attempt.whose, place, limit)
             if wait:
+                # Once, however often it is tried meanwhile.
+                if not await self._attempts.begin(attempt.whose, f"{place}, locked", LOCKS):
+                    await self._tell(AuditType.LOCKED, attempt)
                 raise TooManyFailures(f"Signing in failed too often. Try again in {wait} s.", retry_after=wait)
-        return attempt
+        try:
+            yield
+        except (InvalidCredentials, CodeInvalid):
+            await self._tell(AuditType.LOGIN_FAILED, attempt)
+            raise
+        for place, limit in attempt.counts:
+            await self._attempts.forget(attempt.whose, place, limit)
+
+    async def _tell(self, what: AuditType, attempt: Attempt) -> None:
+        """In a transaction of its own: that of the request is taken back."""
+        note = Note(
+            type=what,
+            details={"tried": attempt.tried},
+            personal={"name": attempt.name} if attempt.name is not None else {},
+        )
+        async with self._identity() as uow:
+            await uow.note(
+                note,
+                account_id=attempt.account_id,
+                origin=attempt.origin,
+                at=self._clock.now(),
+                session_id=attempt.session_id,
+            )
+            await uow.commit()
 
     def _device(self, visitor: Visitor, account_id: UUID | None) -> UUID | None:
         known = self._devices.read(visitor.device) if visitor.device else None
@@ -100,8 +171,3 @@ def _name(name: str) -> str:
 
 def _browsers(account_id: UUID | None) -> str:
     return f"browsers of {account_id}"
-
-
-def _codes(account: Account) -> str:
-    # Who changes their password shakes those off that knew the one before.
-    return f"codes of {account.id} {account.version}"

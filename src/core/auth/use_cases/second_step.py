@@ -47,19 +47,21 @@ class SecondStepUseCases(SignsDevicesIn):
             raise TicketInvalid
         async with self._identity() as uow:
             account = await self._promised(uow, promised)
-        attempt = await self._guessing.begin_code(visitor, account)
         session = self._new_session(account.id, visitor)
-        async with self._identity() as uow:
+        at = session.created_at
+        async with self._guessing.code(visitor, account, code), self._identity() as uow:
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
             membership = await self._enter(uow, session, company_id=promised.company_id, company=promised.company)
             account = await self._promised(uow, promised)
-            await self._codes.use(uow, account, code, at=session.created_at)
-            await replace_password(uow, account, promised.password_hash, is_new=promised.is_new, at=session.created_at)
+            if await self._codes.use(uow, account, code, session_id=session.id, origin=visitor.origin, at=at):
+                session.prove_second_factor(at=at)
+            await replace_password(
+                uow, account, promised.password_hash, is_new=promised.is_new, origin=visitor.origin, at=at
+            )
             if membership is None:
                 raise NoActiveMembership
-            await uow.add_session(session)
+            await self._begin_session(uow, session, visitor.origin)
             await uow.commit()
-        await self._guessing.succeeded(attempt)
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
     async def _promised(self, uow: IdentityUnitOfWork, ticket: Ticket) -> Account:

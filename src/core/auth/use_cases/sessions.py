@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from core.auth.errors import (
@@ -17,6 +18,7 @@ from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import check_new_password, ensure_password, hash_of_new
 from core.kernel.actor import Actor, reading
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
 from core.kernel.ports import Clock
@@ -64,6 +66,8 @@ class SessionUseCases:
                 raise SessionNotFound
             session.revoke(at=at)
             await uow.save_session(session)
+            note = Note(type=AuditType.SESSION_REVOKED, details={"session_id": session.id})
+            await self._tell(uow, note, caller, at=at)
             await uow.commit()
 
     @answers(
@@ -93,21 +97,23 @@ class SessionUseCases:
             account.ensure_second_factor()
         elif account.has_second_factor:
             raise SecondFactorRequired
-        attempt = await self._guessing.begin_proof(caller)
-        if password is not None:
-            await ensure_password(self._passwords, account, password)
-        at = self._clock.now()
-        async with self._identity() as uow:
-            caller = await uow.caller(actor)
-            account = await _locked(uow, account, proved=password is not None)
-            if code is not None:
-                account.ensure_second_factor()
-            await self._codes.use(uow, account, code, at=at)
-            session = await _present(uow, caller)
-            session.step_up(at=at)
-            await uow.save_session(session)
-            await uow.commit()
-        await self._guessing.succeeded(attempt)
+        by = [said for said, given in (("password", password), ("code", code)) if given is not None]
+        async with self._guessing.proof(caller, tried=" and ".join(by)):
+            if password is not None:
+                await ensure_password(self._passwords, account, password)
+            at = self._clock.now()
+            async with self._identity() as uow:
+                caller = await uow.caller(actor)
+                account = await _locked(uow, account, proved=password is not None)
+                session = await _present(uow, caller)
+                if code is not None:
+                    account.ensure_second_factor()
+                if await self._codes.use(uow, account, code, session_id=session.id, origin=caller.origin, at=at):
+                    session.prove_second_factor(at=at)
+                session.step_up(at=at)
+                await uow.save_session(session)
+                await self._tell(uow, Note(type=AuditType.STEPPED_UP, details={"by": by}), caller, at=at)
+                await uow.commit()
         return SteppedUp(authenticated_at=at, valid_until=stepped_up_until(at))
 
     @answers(SessionEnded, StepUpRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
@@ -122,9 +128,8 @@ class SessionUseCases:
         if current_password is None or account.has_second_factor:
             ensure_stepped_up(caller, at=self._clock.now())
         if current_password is not None:
-            attempt = await self._guessing.begin_proof(caller)
-            await ensure_password(self._passwords, account, current_password)
-            await self._guessing.succeeded(attempt)
+            async with self._guessing.proof(caller, tried="password"):
+                await ensure_password(self._passwords, account, current_password)
         password_hash = await hash_of_new(self._passwords, account, new_password)
         at = self._clock.now()
         async with self._identity() as uow:
@@ -139,7 +144,11 @@ class SessionUseCases:
             if current_password is not None and not account.has_second_factor:
                 session.step_up(at=at)
                 await uow.save_session(session)
+            await self._tell(uow, Note(type=AuditType.PASSWORD_CHANGED), caller, at=at)
             await uow.commit()
+
+    async def _tell(self, uow: IdentityUnitOfWork, note: Note, caller: Actor, *, at: datetime) -> None:
+        await uow.note(note, account_id=caller.account_id, origin=caller.origin, at=at, session_id=caller.session_id)
 
     async def _who(self, actor: Actor) -> tuple[Actor, Account]:
         """The caller as of now, and their account."""

@@ -27,12 +27,13 @@ from core.auth.read_models import Profile, SecondFactorAsked, SignedIn, Ticket
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.credentials import Credentials, account_of, name_of
 from core.auth.use_cases.devices import SignsDevicesIn
-from core.auth.use_cases.guessing import Attempt, Guessing
+from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, replacement
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel import text
-from core.kernel.actor import Actor, Role, Visitor, reading
+from core.kernel.actor import NOWHERE, Actor, Origin, Role, Visitor, reading
+from core.kernel.audit import AuditType
 from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
@@ -111,9 +112,8 @@ class AuthUseCases(SignsDevicesIn):
         async with self._identity() as uow:
             known = await uow.account_by_email(email)
         is_proved = known is not None and known.password_hash is not None
-        attempt = None
         if known is not None and is_proved:
-            attempt = await self._ensure_own(visitor, known, given.password, given.code)
+            await self._ensure_own(visitor, known, given.password)
         password_hash = None if is_proved else await self._passwords.hash(given.password)
 
         at = self._clock.now()
@@ -144,18 +144,21 @@ class AuthUseCases(SignsDevicesIn):
             at=at,
         )
         session = self._new_session(account_id, visitor)
-        async with self._identity() as uow:
-            account = await self._founder(uow, known, account, is_proved=is_proved, code=given.code)
+        proved = known if is_proved else None
+        async with self._guessing.code(visitor, proved, given.code), self._identity() as uow:
+            account = await self._founder(uow, known, account, is_proved=is_proved)
+            if proved is not None and await self._codes.use(
+                uow, account, given.code, session_id=session.id, origin=visitor.origin, at=at
+            ):
+                session.prove_second_factor(at=at)
             await uow.add_company(
                 company, owner, lambda: (company.founded(by=owner_id), user_created), at=at, origin=visitor.origin
             )
             session.current_company_id = company.id
-            await uow.add_session(session)
+            await self._begin_session(uow, session, visitor.origin, what=AuditType.REGISTERED)
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
-        if attempt is not None:
-            await self._guessing.succeeded(attempt)
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
     @answers(InvalidCredentials, TooManyFailures, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
@@ -175,29 +178,32 @@ class AuthUseCases(SignsDevicesIn):
         async with self._identity() as uow:
             account = await account_of(given, uow=uow, addresses=self._addresses)
         name, account_id = name_of(given, addresses=self._addresses), account.id if account else None
-        attempt = await self._guessing.begin(visitor, name=name, account_id=account_id)
-        account = await ensure_password(self._passwords, account, given.password)
-        await self._guessing.succeeded(attempt)
+        async with self._guessing.password(visitor, name=name, account_id=account_id):
+            account = await ensure_password(self._passwords, account, given.password)
         password_hash = await replacement(self._passwords, account, given.password, given.new_password)
         is_new = given.new_password is not None
         if account.has_second_factor:
             return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
-        session = self._new_session(account.id, visitor)
+        session, origin = self._new_session(account.id, visitor), visitor.origin
         async with self._identity() as uow:
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
             membership = await self._enter(uow, session, company_id=given.company_id, company=given.company)
-            account = await keep_password(uow, account, password_hash, is_new=is_new, at=session.created_at)
+            account = await keep_password(
+                uow, account, password_hash, is_new=is_new, origin=origin, at=session.created_at
+            )
             if account.has_second_factor:
                 # It was enabled while the password was verified.
                 return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
             if membership is None:
                 raise NoActiveMembership
-            await uow.add_session(session)
+            await self._begin_session(uow, session, origin)
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
     @answers(RefreshInvalid, NoActiveMembership)
-    async def refresh(self, token: str | None, *, company_id: UUID | None, from_cookie: bool) -> SignedIn:
+    async def refresh(
+        self, token: str | None, *, company_id: UUID | None, from_cookie: bool, origin: Origin = NOWHERE
+    ) -> SignedIn:
         """Replaces a refresh token by its successor and gives a new access token.
 
         By cookie, the token just replaced works for 10 more seconds and gives the same successor, since browsers
@@ -221,16 +227,20 @@ class AuthUseCases(SignsDevicesIn):
             elif not (from_cookie and session.is_repeat(generation, at=at)):
                 session.revoke(at=at)
                 await uow.save_session(session)
+                await self._note(uow, AuditType.REFRESH_REUSED, session, origin, at=at)
                 await uow.commit()
                 raise RefreshInvalid
             membership = await self._membership(uow, session, company_id)
             session.current_company_id = membership[1].id
             await uow.save_session(session)
+            await self._note(uow, AuditType.REFRESHED, session, origin, at=at, company_id=membership[1].id)
             await uow.commit()
         return self._signed_in(session, membership)
 
     @answers()
-    async def logout(self, actor: Actor | None, *, refresh_token: str | None, everywhere: bool) -> None:
+    async def logout(
+        self, actor: Actor | None, *, refresh_token: str | None, everywhere: bool, origin: Origin = NOWHERE
+    ) -> None:
         """Signs the device out, or all devices of the account. Whoever is not signed in is signed out already."""
         session_id, genuine = (actor.session_id, True) if actor else (None, False)
         generation = 0
@@ -255,6 +265,7 @@ class AuthUseCases(SignsDevicesIn):
             await uow.save_session(session)
             if everywhere:
                 await uow.revoke_sessions(session.account_id, at=at)
+            await self._note(uow, AuditType.LOGGED_OUT, session, origin, at=at, details={"everywhere": everywhere})
             await uow.commit()
 
     @reading
@@ -309,7 +320,7 @@ class AuthUseCases(SignsDevicesIn):
         return SecondFactorAsked(self._tickets.issue(ticket), int(TICKET_LIFE.total_seconds()))
 
     async def _founder(
-        self, uow: IdentityUnitOfWork, known: Account | None, given: Account, *, is_proved: bool, code: str | None
+        self, uow: IdentityUnitOfWork, known: Account | None, given: Account, *, is_proved: bool
     ) -> Account:
         """The account that opens a company: a new one, one that nobody has had the password of, or one whose password
         was proved and that has no company left. Raises EmailTaken.
@@ -323,7 +334,6 @@ class AuthUseCases(SignsDevicesIn):
         if is_proved:
             if await uow.memberships(account.id):
                 raise EmailTaken
-            await self._codes.use(uow, account, code, at=given.created_at)
             return account
         is_held = account.password_hash is not None or account.claimed_at is not None or account.has_second_factor
         if is_held or given.password_hash is None:
@@ -333,23 +343,15 @@ class AuthUseCases(SignsDevicesIn):
         await uow.save_account(account)
         return account
 
-    async def _ensure_own(self, visitor: Visitor, account: Account, password: str, code: str | None) -> Attempt | None:
-        """Raises EmailTaken unless that is the password that the account's holder chose. If it takes a code as well,
-        the attempt at that is returned; raises SecondFactorRequired if there is none.
-        """
-        attempt = await self._guessing.begin(visitor, name=account.email, account_id=account.id)
+    async def _ensure_own(self, visitor: Visitor, account: Account, password: str) -> None:
+        """Raises EmailTaken unless that is the password that the account's holder chose."""
         try:
-            await ensure_password(self._passwords, account, password)
+            async with self._guessing.password(visitor, name=account.email, account_id=account.id):
+                await ensure_password(self._passwords, account, password)
         except InvalidCredentials as wrong:
             raise EmailTaken from wrong
-        await self._guessing.succeeded(attempt)
         if account.password_is_temporary:
             raise EmailTaken
-        if not account.has_second_factor:
-            return None
-        if code is None:
-            raise SecondFactorRequired
-        return await self._guessing.begin_code(visitor, account)
 
     async def _membership(
         self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None

@@ -6,6 +6,7 @@ from core.auth.ports import Attempts
 from core.auth.use_cases.guessing import Guessing, name_in
 from core.companies.ports import CompanyReader
 from core.kernel.actor import Actor
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Forbidden, answers
 from core.users import policy
 from core.users.errors import UserNotFound
@@ -41,6 +42,7 @@ class UnlockingUseCases:
         codes = [each.code for each in companies if each.id == caller.company_id]
         async with self._unit_of_work(actor) as uow:
             user = await self._load(uow, user_id)
+            uow.note(Note(type=AuditType.UNLOCKED, details={"user_id": user.id}))
             seq = await uow.commit()
         names = [name_in(caller.company_id, user.username), *(name_in(code, user.username) for code in codes)]
         if user.email is not None:

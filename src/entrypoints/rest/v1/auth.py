@@ -18,7 +18,7 @@ from core.kernel.actor import Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
 from core.kernel.etags import tag
 from entrypoints.rest import answers, device_cookie, refresh_cookie
-from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, signed_in_caller, visitor
+from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, origin, signed_in_caller, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text
@@ -236,7 +236,9 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
     given = given or RefreshGiven()
     from_cookie = given.refresh_token is None
     token = refresh_cookie.kept_token(request) if from_cookie else given.refresh_token
-    done = await auth_of(request).refresh(token, company_id=given.company_id, from_cookie=from_cookie)
+    done = await auth_of(request).refresh(
+        token, company_id=given.company_id, from_cookie=from_cookie, origin=origin(request)
+    )
     return _signed_in(request, done, status=200, show_refresh_token=not from_cookie)
 
 
@@ -258,7 +260,8 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
     except TokenInvalid:
         actor = None
     token = refresh_cookie.kept_token(request) if actor is None else None
-    await auth_of(request).logout(actor, refresh_token=token, everywhere=given.all if given else False)
+    everywhere = given.all if given else False
+    await auth_of(request).logout(actor, refresh_token=token, everywhere=everywhere, origin=origin(request))
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})
     # A form on another site's page could sign people out of their browser otherwise: it sends no cookie, but could
     # still have it cleared.
@@ -281,7 +284,9 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
     ),
 )
 async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
-    actor = await signed_in_caller(request) if "authorization" in request.headers else None
+    actor = None
+    if "authorization" in request.headers:
+        actor = replace(await signed_in_caller(request), origin=origin(request))
     acceptance = Acceptance(
         token=given.token,
         password=given.password,
