@@ -28,11 +28,13 @@ from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.kernel.actor import Actor, System, Visitor
 from core.kernel.errors import Forbidden, Invalid
+from core.kernel.once import InFlight, KeyReused
 from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.operations.errors import AccountNotFound
 from core.operations.use_cases import OperatorUseCases
 from core.users.errors import EmailInvalid, UserNotFound
 from tests.builders.office import PASSWORD, Office
+from tests.contracts.steps import a_key
 
 ANN = "ann@example.com"
 WRONG = "no code"
@@ -222,6 +224,16 @@ def _unlocking(refuses: Any) -> None:
         for _ in range(5):
             await office.unlocking.unlock(office.adam, office.mia.user_id)
         return office.unlocking.unlock(office.olga, office.mia.user_id)
+
+    @refuses(UnlockingUseCases.unlock, KeyReused)
+    async def _(office: Office) -> Awaitable[object]:
+        await office.unlocking.unlock(office.adam, office.mia.user_id, once=a_key())
+        return office.unlocking.unlock(office.adam, office.mia.user_id, once=a_key(digest=b"other"))
+
+    @refuses(UnlockingUseCases.unlock, InFlight)
+    async def _(office: Office) -> Awaitable[object]:
+        await office.world.people_unit_of_work(office.adam, once=a_key()).__aenter__()
+        return office.unlocking.unlock(office.adam, office.mia.user_id, once=a_key())
 
     @refuses(OperatorUseCases.reset_factor, AccountNotFound)
     async def _(office: Office) -> Awaitable[object]:

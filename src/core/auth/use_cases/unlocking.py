@@ -8,6 +8,7 @@ from core.companies.ports import CompanyReader
 from core.kernel.actor import Actor
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Forbidden, answers
+from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.users import policy
 from core.users.errors import UserNotFound
 from core.users.model import User
@@ -25,8 +26,8 @@ class UnlockingUseCases:
         self._attempts = attempts
         self._guessing = guessing
 
-    @answers(UserNotFound, Forbidden, TooManyUnlocks)
-    async def unlock(self, actor: Actor, user_id: UUID) -> int:
+    @answers(UserNotFound, Forbidden, TooManyUnlocks, KeyReused, InFlight)
+    async def unlock(self, actor: Actor, user_id: UUID, *, once: Once | None = None) -> int:
         """Forgets a person's failures to sign in with a password: by their address, by their username in this company,
         and in the browsers that they signed in with before. Owners and admins may, 5 times an hour for one person.
 
@@ -40,10 +41,10 @@ class UnlockingUseCases:
             raise TooManyUnlocks(retry_after=wait)
         companies, _ = await self._companies.companies(caller)
         codes = [each.code for each in companies if each.id == caller.company_id]
-        async with self._unit_of_work(actor) as uow:
+        async with self._unit_of_work(actor, once=once) as uow:
             user = await self._load(uow, user_id)
             uow.note(Note(type=AuditType.UNLOCKED, details={"user_id": user.id}))
-            seq = await uow.commit()
+            seq = await uow.commit(made=Made(kind="user", id=user.id, version=user.version))
         names = [name_in(caller.company_id, user.username), *(name_in(code, user.username) for code in codes)]
         if user.email is not None:
             names.append(user.email)
