@@ -77,7 +77,7 @@ def _cores() -> int:
 
 def _give_way() -> None:
     """Has a thread, and those that the hash begins in it, work when no other has to: nobody's request waits for fifty
-    people who sign in. A tenth of a core is left to it on the busiest machine.
+    people who sign in. What is left to it is enough to go on, on the busiest machine.
     """
     if sys.platform == "linux":
         # There, and there alone, each thread has a niceness of its own.
