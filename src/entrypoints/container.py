@@ -17,9 +17,12 @@ from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.passwords import Argon2Passwords
+from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
+from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
@@ -72,10 +75,14 @@ from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
 from core.audit.use_cases import AuditChainUseCases, AuditUseCases
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.codes import FactorCodes
+from core.auth.use_cases.factors import FactorUseCases
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
@@ -94,45 +101,13 @@ from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
 __all__ = [
-    "ISOLATION",
-    "AlreadyHeld",
-    "ArchiveRefused",
-    "BackupFailed",
-    "Container",
-    "DatabaseAwayNow",
-    "DatabaseFacts",
-    "DatabaseUrls",
-    "EmbeddedPostgres",
-    "EmbeddedPostgresFailed",
-    "MEDIA_TYPE",
-    "Metrics",
-    "MigrationFailed",
-    "NotReady",
-    "OwnerFacts",
-    "RestoreRefused",
-    "Unsealable",
-    "WrongRole",
-    "back_up",
-    "check_database",
-    "embedded_server",
-    "embedded_urls",
-    "examine",
-    "examine_owner",
-    "exclusive",
-    "keep_secret",
-    "load_signing_keys",
-    "make_container",
-    "migrate_database",
-    "newest_revision",
-    "prepare_embedded",
-    "redis_version",
-    "shared_counts",
-    "shared_folder",
-    "present_sealer",
-    "refuse_missing_binaries",
-    "reseal",
-    "restore",
-]
+    "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow", "DatabaseFacts",
+    "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
+    "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
+    "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
+    "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version", "shared_counts",
+    "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+]  # fmt: skip
 
 
 def _redis_store(url: SecretStr | None) -> RedisStore | None:
@@ -172,7 +147,10 @@ class Container(containers.DeclarativeContainer):
     rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
     attempts = providers.Singleton(_attempts, redis, sealer)
     device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
-    guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)
+    login_tickets = providers.Singleton(SealedLoginTickets, sealer)
+    time_codes = providers.Singleton(TotpCodes, sealer, issuer=settings.provided.totp_issuer)
+    recovery_codes = providers.Singleton(RandomRecoveryCodes)
+    factor_codes = providers.Singleton(FactorCodes, time_codes=time_codes, recovery_codes=recovery_codes)
 
     audit_bell = providers.Singleton(Bell)
     database = providers.Singleton(
@@ -199,6 +177,9 @@ class Container(containers.DeclarativeContainer):
     audit_chain = providers.Singleton(SqlAuditChain, database, sealer)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
+    guessing = providers.Singleton(
+        Guessing, attempts=attempts, devices=device_tokens, identity=identity_unit_of_work.provider, clock=clock
+    )
     people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
@@ -206,58 +187,68 @@ class Container(containers.DeclarativeContainer):
     member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
+    _signing_in = {
+        "identity": identity_unit_of_work.provider,
+        "access_tokens": access_tokens,
+        "refresh_tokens": refresh_tokens,
+        "codes": factor_codes,
+        "guessing": guessing,
+        "clock": clock,
+        "ids": ids,
+    }
     auth_use_cases = providers.Singleton(
         AuthUseCases,
-        identity=identity_unit_of_work.provider,
         profiles=company_reader,
         passwords=passwords,
         addresses=addresses,
-        access_tokens=access_tokens,
-        refresh_tokens=refresh_tokens,
-        guessing=guessing,
-        clock=clock,
-        ids=ids,
+        tickets=login_tickets,
         registration=settings.provided.registration.value,
+        **_signing_in,
     )
+    second_step_use_cases = providers.Singleton(SecondStepUseCases, tickets=login_tickets, **_signing_in)
     acceptance_use_cases = providers.Singleton(
         AcceptanceUseCases,
-        identity=identity_unit_of_work.provider,
         passwords=passwords,
         addresses=addresses,
         tokens=invitation_tokens,
-        access_tokens=access_tokens,
-        refresh_tokens=refresh_tokens,
-        guessing=guessing,
-        clock=clock,
-        ids=ids,
         registration=settings.provided.registration.value,
+        **_signing_in,
     )
+    _people = {
+        "unit_of_work": people_unit_of_work.provider,
+        "reader": user_reader,
+        "addresses": addresses,
+        "tokens": invitation_tokens,
+        "clock": clock,
+        "ids": ids,
+    }
     user_use_cases = providers.Singleton(
-        UserUseCases,
-        unit_of_work=people_unit_of_work.provider,
-        reader=user_reader,
-        addresses=addresses,
-        passwords=providers.Singleton(CheckedPasswords, passwords=passwords),
-        tokens=invitation_tokens,
-        clock=clock,
-        ids=ids,
+        UserUseCases, passwords=providers.Singleton(CheckedPasswords, passwords=passwords), **_people
     )
-    invitation_use_cases = providers.Singleton(
-        InvitationUseCases,
-        unit_of_work=people_unit_of_work.provider,
-        reader=user_reader,
-        addresses=addresses,
-        tokens=invitation_tokens,
-        clock=clock,
-        ids=ids,
-    )
+    invitation_use_cases = providers.Singleton(InvitationUseCases, **_people)
     session_use_cases = providers.Singleton(
         SessionUseCases,
         identity=identity_unit_of_work.provider,
         reader=session_reader,
         passwords=passwords,
+        codes=factor_codes,
         guessing=guessing,
         clock=clock,
+    )
+    factor_use_cases = providers.Singleton(
+        FactorUseCases,
+        identity=identity_unit_of_work.provider,
+        codes=factor_codes,
+        time_codes=time_codes,
+        guessing=guessing,
+        clock=clock,
+    )
+    unlocking_use_cases = providers.Singleton(
+        UnlockingUseCases,
+        unit_of_work=people_unit_of_work.provider,
+        companies=company_reader,
+        attempts=attempts,
+        guessing=guessing,
     )
     company_use_cases = providers.Singleton(
         CompanyUseCases,

@@ -223,6 +223,11 @@ class Settings(BaseSettings):
         """How browsers name the pages of the product in `Origin`."""
         return _origin(self.public_url)
 
+    @property
+    def totp_issuer(self) -> str:
+        """What authenticators call the installation, so that of two of them neither takes the other's place."""
+        return f"FlowTrack {urlsplit(self.public_url).hostname}"
+
     def rate_limits(self) -> tuple[Limit, ...]:
         """All of them."""
         return tuple(self.limit(name) for name in ("session", "company", "address", "login", "register", "password"))

@@ -5,11 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from core.auth.read_models import SignedIn
-from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
+from core.auth.use_cases.codes import FactorCodes
+from core.auth.use_cases.factors import FactorUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
@@ -30,6 +34,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
+from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
@@ -85,16 +90,28 @@ class Office:
         self.tokens = CountedInvitationTokens()
         signing: dict[str, Any] = {
             "identity": self.world.identity_unit_of_work,
-            "passwords": self.passwords,
-            "addresses": PlainEmailAddresses(),
             "access_tokens": RememberedAccessTokens(),
             "refresh_tokens": ReadableRefreshTokens(),
-            "registration": registration,
             **both,
         }
-        guessing = Guessing(attempts=CountedAttempts(self.clock), devices=ReadableDeviceTokens())
-        self.auth = AuthUseCases(profiles=self.world.company_reader, guessing=guessing, **signing)
-        self.acceptance = AcceptanceUseCases(tokens=self.tokens, guessing=guessing, **signing)
+        self.time_codes = PredictableTimeCodes()
+        codes = FactorCodes(time_codes=self.time_codes, recovery_codes=CountedRecoveryCodes())
+        tickets, attempts = RememberedTickets(), CountedAttempts(self.clock)
+        guessing = Guessing(
+            attempts=attempts,
+            devices=ReadableDeviceTokens(),
+            identity=self.world.identity_unit_of_work,
+            clock=self.clock,
+        )
+        signing |= {"guessing": guessing, "codes": codes}
+        self.second_step = SecondStepUseCases(tickets=tickets, **signing)
+        signing |= {
+            "passwords": self.passwords,
+            "addresses": PlainEmailAddresses(),
+            "registration": registration,
+        }
+        self.auth = AuthUseCases(profiles=self.world.company_reader, tickets=tickets, **signing)
+        self.acceptance = AcceptanceUseCases(tokens=self.tokens, **signing)
         people: dict[str, Any] = {
             "unit_of_work": self.world.people_unit_of_work,
             "reader": self.world.user_reader,
@@ -109,8 +126,22 @@ class Office:
             identity=self.world.identity_unit_of_work,
             reader=self.world.session_reader,
             passwords=self.passwords,
+            codes=codes,
             guessing=guessing,
             clock=self.clock,
+        )
+        self.factors = FactorUseCases(
+            identity=self.world.identity_unit_of_work,
+            codes=codes,
+            time_codes=self.time_codes,
+            guessing=guessing,
+            clock=self.clock,
+        )
+        self.unlocking = UnlockingUseCases(
+            unit_of_work=self.world.people_unit_of_work,
+            companies=self.world.company_reader,
+            attempts=attempts,
+            guessing=guessing,
         )
 
         self.remains = InMemoryRemains(self.world.store)
@@ -167,6 +198,20 @@ class Office:
     async def register(self, email: str = "ann@example.com", **given: Any) -> SignedIn:
         fields: dict[str, Any] = {"name": "Ann Miller", "password": PASSWORD, **given}
         return await self.auth.register(Visitor(), Registration(email=email, **fields))
+
+    async def invited(self, email: str, **given: Any) -> Acceptance:
+        """What somebody sends who follows the link of Olga's invitation and has that password."""
+        made, _ = await self.invitations.send(self.olga, email=email, role=Role.MEMBER)
+        return Acceptance(token=made.token or "", password=PASSWORD, **given)
+
+    async def enable_factor(self, actor: Actor) -> tuple[str, tuple[str, ...]]:
+        """Gives the actor's account a second factor: the secret, and the recovery codes. Its first code is used up."""
+        secret, _ = await self.factors.enable(actor)
+        return secret, await self.factors.confirm(actor, code=self.code(secret))
+
+    def code(self, secret: str, *, later: int = 0) -> str:
+        """What the authenticator shows now, or so many steps later."""
+        return self.time_codes.code(secret, at=self.clock.now(), later=later)
 
     def change_account(self, email: str = "ann@example.com", **fields: Any) -> None:
         """Changes an account as no request can: `password_is_temporary=True`, `password_hash="older:..."`."""

@@ -95,6 +95,7 @@ class InMemoryCompanyReader:
                 )
                 for view, user in found
             ),
+            second_factor=self._store.tables.accounts[actor.account_id].has_second_factor,
         )
         return Answer(profile, tables.last_seq)
 

@@ -25,6 +25,8 @@ from tests.fakes.tables import CompanyTables, Person, Tables
 class InMemoryIdentityUnitOfWork:
     """A transaction over accounts and login sessions."""
 
+    stranger = "visitor"
+
     def __init__(self, store: Store) -> None:
         self._store = store
         self._transaction = Transaction(store)
@@ -192,7 +194,7 @@ class InMemoryIdentityUnitOfWork:
             told: list[tuple[UUID | None, UUID | None]] = [
                 (each.company.id, person.user.id) for each, person in joined if company_id in (None, each.company.id)
             ]
-            via = "visitor" if session_id is None else "session"
+            via = self.stranger if session_id is None else "session"
             for company, actor in told or [(None, None)]:
                 tables.note(
                     [note], company_id=company, actor_id=actor, via=via, origin=origin, session_id=session_id, at=at

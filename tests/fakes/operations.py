@@ -40,6 +40,8 @@ class InMemoryRemains:
 class InMemoryOperatorUnitOfWork(InMemoryIdentityUnitOfWork):
     """A transaction of the operator."""
 
+    stranger = "system"
+
     async def set_temporary_password(self, account_id: UUID, *, password_hash: str, at: datetime) -> None:
         def put(tables: Tables) -> None:
             account = tables.accounts[account_id]

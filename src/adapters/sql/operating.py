@@ -30,6 +30,8 @@ select c.id, c.code, c.name, c.is_active,
 class SqlOperatorUnitOfWork(SqlIdentityUnitOfWork):
     """A transaction of the operator."""
 
+    stranger = str(Via.SYSTEM)
+
     async def set_temporary_password(self, account_id: UUID, *, password_hash: str, at: datetime) -> None:
         await self._run(_TEMPORARY_PASSWORD, {"id": account_id, "password_hash": password_hash, "at": at})
 

@@ -51,6 +51,10 @@ _ACCOUNT_FIELDS = (
     "password_is_temporary",
     "email_verified_at",
     "claimed_at",
+    "totp_secret",
+    "totp_enabled_at",
+    "totp_step",
+    "recovery_digests",
     "version",
     "created_at",
     "updated_at",
@@ -183,6 +187,9 @@ select role from users
 class SqlIdentityUnitOfWork:
     """A transaction over accounts and login sessions."""
 
+    # Who acts where nobody is signed in.
+    stranger = audit_log.VISITOR
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
@@ -215,10 +222,10 @@ class SqlIdentityUnitOfWork:
         return (user_view(row[12:]), company_view(row[:12])) if row is not None else None
 
     async def add_account(self, account: Account) -> None:
-        await self._run(_ADD_ACCOUNT, {field: getattr(account, field) for field in _ACCOUNT_FIELDS})
+        await self._run(_ADD_ACCOUNT, _account_values(account))
 
     async def save_account(self, account: Account) -> None:
-        await self._run(_SAVE_ACCOUNT, {field: getattr(account, field) for field in _ACCOUNT_FIELDS})
+        await self._run(_SAVE_ACCOUNT, _account_values(account))
 
     async def invitation(self, token_digest: bytes) -> OfferedMembership | None:
         row = await self._first(_FIND_INVITATION, {"digest": token_digest})
@@ -316,7 +323,7 @@ class SqlIdentityUnitOfWork:
         session_id: UUID | None = None,
         company_id: UUID | None = None,
     ) -> None:
-        via = audit_log.VISITOR if session_id is None else str(Via.SESSION)
+        via = self.stranger if session_id is None else str(Via.SESSION)
         written = audit_log.values(note, actor_id=None, via=via, origin=origin, at=at, session_id=session_id)
         await self._run(_NOTE, {**written, "account": account_id, "company": company_id, "nobody": audit_log.NOBODYS})
 
@@ -360,4 +367,13 @@ def _session_values(session: LoginSession) -> dict[str, Any]:
 
 
 def _account(row: Row | None) -> Account | None:
-    return Account(**dict(zip(_ACCOUNT_FIELDS, row, strict=True))) if row is not None else None
+    if row is None:
+        return None
+    account = Account(**dict(zip(_ACCOUNT_FIELDS, row, strict=True)))
+    account.recovery_digests = tuple(account.recovery_digests)
+    return account
+
+
+def _account_values(account: Account) -> dict[str, Any]:
+    values = {field: getattr(account, field) for field in _ACCOUNT_FIELDS}
+    return {**values, "recovery_digests": [*account.recovery_digests]}

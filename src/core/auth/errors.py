@@ -1,4 +1,4 @@
-from core.kernel.errors import Forbidden, NotFound, TooMany, Unauthenticated
+from core.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
 
 
 class TokenInvalid(Unauthenticated):
@@ -54,3 +54,38 @@ class SignInFirst(Unauthenticated):
 class RegistrationClosed(Forbidden):
     code = "auth.registration_closed"
     title = "This installation does not take new registrations"
+
+
+class SecondFactorRequired(Forbidden):
+    code = "auth.second_factor_required"
+    title = "The account has a second factor: send a code of it, too"
+
+
+class CodeInvalid(Unauthenticated):
+    code = "auth.code_invalid"
+    title = "The code is wrong, too old, or was used before"
+
+
+class TicketInvalid(Unauthenticated):
+    code = "auth.ticket_invalid"
+    title = "The ticket is none of ours, has expired, or the account was changed since; sign in again"
+
+
+class TotpEnabled(Conflict):
+    code = "totp.enabled"
+    title = "The account has a second factor already; disable it first"
+
+
+class TotpNotBegun(Conflict):
+    code = "totp.not_begun"
+    title = "There is no secret to confirm; POST /auth/totp/enable first"
+
+
+class TotpNotEnabled(Conflict):
+    code = "totp.not_enabled"
+    title = "The account has no second factor"
+
+
+class TooManyUnlocks(TooMany):
+    code = "user.too_many_unlocks"
+    title = "This person was unlocked too often; wait before doing it again"

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from core.auth.common_passwords import COMMON
+from core.auth.errors import TotpEnabled, TotpNotBegun, TotpNotEnabled
 from core.kernel.limits import Limit
 from core.kernel.slug import plain_words
 from core.users.errors import PasswordTooWeak
@@ -14,6 +15,13 @@ REPLAY_GRACE = timedelta(seconds=10)
 ACCESS_LIFE = timedelta(minutes=30)
 LONGEST_PASSWORD = 128
 FAILURES = Limit(name="failures", most=5, seconds=15 * 60)
+# From all networks together.
+LASTING_FAILURES = Limit(name="lasting failures", most=100, seconds=60 * 60)
+# Three of a million codes are good at any time: of 6,600 people who guess for a whole day, one will have guessed right.
+CODE_FAILURES = Limit(name="code failures", most=50, seconds=24 * 60 * 60)
+LOCKS = Limit(name="locks", most=1, seconds=15 * 60)
+UNLOCKS = Limit(name="unlocks", most=5, seconds=60 * 60)
+TICKET_LIFE = timedelta(minutes=5)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +30,10 @@ class Account:
 
     `claimed_at` is when its holder first proved to be the one: by registering, or by choosing a password of their own
     for an account that an admin made. `password_is_temporary`: an admin chose it, and it must be replaced.
+
+    `totp_secret` is sealed, and shared with the holder's authenticator; it counts from `totp_enabled_at` on. Codes of
+    the time step `totp_step` and of those before are used up. `recovery_digests` are those of the codes that stand in
+    for an authenticator which is lost; of one that was used nothing is left but its place.
     """
 
     id: UUID
@@ -33,7 +45,16 @@ class Account:
     email_verified_at: datetime | None = None
     claimed_at: datetime | None = None
     password_is_temporary: bool = False
+    totp_secret: bytes | None = None
+    totp_enabled_at: datetime | None = None
+    totp_step: int = 0
+    recovery_digests: tuple[bytes, ...] = ()
     version: int = 1
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a password alone does not sign in."""
+        return self.totp_enabled_at is not None
 
     def choose_password(self, password_hash: str, *, at: datetime) -> None:
         """Takes a password that the holder chose; whoever gave them a temporary one no longer knows it."""
@@ -50,6 +71,55 @@ class Account:
     def has_another_password_than(self, earlier: "Account") -> bool:
         """Whether the password was changed since the account was read, and not only hashed anew."""
         return self.password_hash != earlier.password_hash and self.version != earlier.version
+
+    def propose_totp(self, secret: bytes, *, at: datetime) -> None:
+        """Keeps a secret that does not count until a code of it was shown. Raises TotpEnabled."""
+        if self.has_second_factor:
+            raise TotpEnabled
+        self.totp_secret, self.totp_step = secret, 0
+        self.updated_at = at
+
+    def proposed_totp(self) -> bytes:
+        """The secret that waits for a code. Raises TotpEnabled, TotpNotBegun."""
+        if self.has_second_factor:
+            raise TotpEnabled
+        if self.totp_secret is None:
+            raise TotpNotBegun
+        return self.totp_secret
+
+    def enable_totp(self, recovery_digests: tuple[bytes, ...], *, at: datetime) -> None:
+        """Has signing in take a code from now on."""
+        self.totp_enabled_at = at
+        self.renew_recovery_codes(recovery_digests, at=at)
+
+    def ensure_second_factor(self) -> bytes:
+        """The sealed secret that codes are made with. Raises TotpNotEnabled."""
+        if self.totp_secret is None or not self.has_second_factor:
+            raise TotpNotEnabled
+        return self.totp_secret
+
+    def disable_totp(self, *, at: datetime) -> None:
+        """Has a password be enough again; the recovery codes go too."""
+        self.totp_secret, self.totp_enabled_at, self.totp_step, self.recovery_digests = None, None, 0, ()
+        self.updated_at = at
+        self.version += 1
+
+    def renew_recovery_codes(self, digests: tuple[bytes, ...], *, at: datetime) -> None:
+        """Takes a new set in the place of the one before."""
+        self.recovery_digests = digests
+        self.updated_at = at
+        self.version += 1
+
+    def use_totp_step(self, step: int) -> bool:
+        """Whether a code of that step is good: each is once, and none is that is older than one that was used."""
+        if step <= self.totp_step:
+            return False
+        self.totp_step = step
+        return True
+
+    def use_recovery_code(self, place: int) -> None:
+        """Forgets the recovery code at that place."""
+        self.recovery_digests = (*self.recovery_digests[:place], b"", *self.recovery_digests[place + 1 :])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +198,10 @@ class LoginSession:
     def step_up(self, *, at: datetime) -> None:
         """Notes that its holder proved who they are."""
         self.authenticated_at = at
+
+    def prove_second_factor(self, *, at: datetime) -> None:
+        """Notes that a code of the second factor was shown."""
+        self.second_factor_at = at
 
     def revoke(self, *, at: datetime) -> None:
         """Signs the device out; access tokens of it stop working at once."""

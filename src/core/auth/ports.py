@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
 from core.auth.model import Account, LoginSession
-from core.auth.read_models import Claims, Membership, Profile, SessionView
+from core.auth.read_models import Claims, Enrolment, Membership, Profile, SessionView, Ticket
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.actor import NOWHERE, Actor, Origin, Role
@@ -69,14 +69,18 @@ class OfferedMembership(NamedTuple):
 
 
 class Attempts(Protocol):
-    """Remembers attempts to sign in, those of other processes too."""
+    """Remembers attempts, those of other processes too: of whom they are about, each place they come from apart."""
 
-    async def begin(self, key: str, limit: Limit) -> int:
+    async def begin(self, whose: str, place: str, limit: Limit) -> int:
         """Counts an attempt, and answers 0; or how many seconds to wait, if the limit leaves no room for one more."""
         ...
 
-    async def forget(self, key: str, limit: Limit) -> None:
-        """Forgets all attempts of a key."""
+    async def forget(self, whose: str, place: str, limit: Limit) -> None:
+        """Forgets the attempts from a place."""
+        ...
+
+    async def forget_everywhere(self, whose: str) -> None:
+        """Forgets the attempts from all places. It takes no more than knowing whose they are."""
         ...
 
 
@@ -87,6 +91,44 @@ class DeviceTokens(Protocol):
 
     def read(self, token: str) -> tuple[UUID, UUID] | None:
         """The account that a token of ours was given to, and the device; nothing for any other text."""
+        ...
+
+
+class LoginTickets(Protocol):
+    """Tickets between the two steps of signing in: sealed, since they hold what nobody else may read or write."""
+
+    def issue(self, ticket: Ticket) -> str: ...
+
+    def read(self, text: str) -> Ticket | None:
+        """What we sealed there, expired or not; nothing for any other text."""
+        ...
+
+
+class TimeCodes(Protocol):
+    """Codes that an authenticator makes of a shared secret and the time (RFC 6238). Secrets come and go sealed."""
+
+    def new_secret(self) -> bytes: ...
+
+    def enrolment(self, secret: bytes, *, account: str) -> Enrolment:
+        """The secret, opened, for the one who is to put it into an authenticator."""
+        ...
+
+    def step_of(self, secret: bytes, code: str, *, at: datetime) -> int | None:
+        """The number of the time step that the code is of: the present one, or one before or after; else nothing."""
+        ...
+
+
+class RecoveryCodes(Protocol):
+    """Codes to write down, long and random, so that a fast hash of them is enough."""
+
+    def new(self) -> tuple[str, ...]: ...
+
+    def digest(self, code: str) -> bytes:
+        """What is stored of it, however it is written."""
+        ...
+
+    def place_of(self, code: str, digests: tuple[bytes, ...]) -> int | None:
+        """Which one it is. Compares with each of them, in constant time."""
         ...
 
 

@@ -7,6 +7,8 @@ from uuid import UUID
 from core.auth.model import Account
 from core.auth.read_models import Membership
 from core.companies.model import Company
+from core.kernel.actor import Origin
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.operations.model import Cutoffs
 from core.operations.read_models import CompanyLine, Purged
@@ -26,6 +28,12 @@ class OperatorUnitOfWork(Protocol):
 
     async def account_by_email(self, email: str) -> Account | None: ...
 
+    async def account(self, account_id: UUID) -> Account | None:
+        """The account, locked until the transaction ends."""
+        ...
+
+    async def save_account(self, account: Account) -> None: ...
+
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         """The active memberships in active companies."""
         ...
@@ -39,6 +47,19 @@ class OperatorUnitOfWork(Protocol):
         ...
 
     async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None: ...
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+    ) -> None:
+        """Tells the auditors of all companies of an account what the system did to it."""
+        ...
 
     async def open_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime

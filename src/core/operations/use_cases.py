@@ -1,10 +1,12 @@
 from collections.abc import Callable
 
+from core.auth.errors import TotpNotEnabled
 from core.auth.model import Account
 from core.auth.ports import Passwords
 from core.companies.model import Company
 from core.kernel import text
-from core.kernel.actor import Role, System
+from core.kernel.actor import NOWHERE, Role, System
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Invalid, answers
 from core.kernel.ports import Clock, Ids
 from core.operations.errors import AccountNotFound
@@ -115,5 +117,25 @@ class OperatorUseCases:
                 raise AccountNotFound
             await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
             await uow.revoke_sessions(account.id, at=at)
+            await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=NOWHERE, at=at)
+            await uow.commit()
+        return account.email
+
+    @answers(AccountNotFound, EmailInvalid, TotpNotEnabled)
+    async def reset_factor(self, _: System, email: str) -> str:
+        """Takes the second factor of an account away, for somebody who lost it and the recovery codes as well, and
+        signs all its devices out; answers its address. The password stays what it is.
+        """
+        address, at = self._addresses.canonical(email), self._clock.now()
+        async with self._unit_of_work() as uow:
+            known = await uow.account_by_email(address)
+            account = await uow.account(known.id) if known is not None else None
+            if account is None:
+                raise AccountNotFound
+            account.ensure_second_factor()
+            account.disable_totp(at=at)
+            await uow.save_account(account)
+            await uow.revoke_sessions(account.id, at=at)
+            await uow.note(Note(type=AuditType.TOTP_DISABLED), account_id=account.id, origin=NOWHERE, at=at)
             await uow.commit()
         return account.email

@@ -67,6 +67,15 @@ def reset_password(
     print(f"flowtrack: {address}   temporary password: {password}", flush=True)
 
 
+@user.command("reset-factor")
+def reset_factor(
+    email: Annotated[str, typer.Argument(help="The address of the account.", show_default=False)],
+) -> None:
+    """Takes the second factor of an account away, and signs all its devices out. Be sure who asks for it."""
+    address = asked(lambda container: container.operator_use_cases().reset_factor(System(), email))
+    print(f"flowtrack: {address}   signs in with the password alone from now on", flush=True)
+
+
 def asked(ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
     """What a use case answers, asked of this installation's database."""
     configure_logging()

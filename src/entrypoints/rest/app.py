@@ -35,6 +35,7 @@ from entrypoints.rest.v1 import (
     companies,
     cycles,
     events,
+    factors,
     invitations,
     members,
     projects,
@@ -111,6 +112,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         invitations.router,
         sessions.router,
         audit.router,
+        factors.router,
         health.router,
         metrics.router,
     ):

@@ -7,8 +7,11 @@ import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.passwords import Argon2Passwords
+from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
+from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
@@ -51,6 +54,7 @@ from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.clock import SettableClock
+from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
@@ -83,6 +87,9 @@ ADAPTERS = [
     (kernel.RateLimits, LocalRateLimits, SharedRateLimits),
     (auth.Attempts, LocalAttempts, SharedAttempts, CountedAttempts),
     (auth.DeviceTokens, DerivedDeviceTokens, ReadableDeviceTokens),
+    (auth.LoginTickets, SealedLoginTickets, RememberedTickets),
+    (auth.TimeCodes, TotpCodes, PredictableTimeCodes),
+    (auth.RecoveryCodes, RandomRecoveryCodes, CountedRecoveryCodes),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
     (users.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (users.InvitationTokens, RandomInvitationTokens, CountedInvitationTokens),

@@ -25,8 +25,12 @@ from core.auth.errors import (
 )
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.factors import FactorUseCases
+from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
-from core.auth.use_cases.signing_in import AuthUseCases, Credentials
+from core.auth.use_cases.credentials import Credentials
+from core.auth.use_cases.signing_in import AuthUseCases
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, System, Visitor
@@ -92,7 +96,7 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import people_refusals
+from tests.unit.core import factor_refusals, people_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -105,13 +109,16 @@ USE_CASES = (
     CycleUseCases,
     DeletedTaskUseCases,
     EventUseCases,
+    FactorUseCases,
     InvitationUseCases,
     MemberUseCases,
     OperatorUseCases,
     ProjectUseCases,
     PurgeUseCases,
+    SecondStepUseCases,
     SessionUseCases,
     TaskUseCases,
+    UnlockingUseCases,
     UserUseCases,
 )
 
@@ -1137,6 +1144,7 @@ async def _(office: Office) -> Awaitable[object]:
     return ask()
 
 
+factor_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 # What the operator does
 

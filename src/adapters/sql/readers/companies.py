@@ -22,7 +22,8 @@ USER = Statement(select(*USER_COLUMNS).where(users.c.id == bindparam("user_id", 
 
 _instant = DateTime(timezone=True)
 # What the session's account belongs to, in all companies: the database's function looks no further than that.
-_memberships = func.companies_of_session(bindparam("session", type_=Uuid)).table_valued(
+_session = bindparam("session", type_=Uuid)
+_memberships = func.companies_of_session(_session).table_valued(
     "user_id",
     "role",
     column("id", Uuid),
@@ -39,6 +40,8 @@ _memberships = func.companies_of_session(bindparam("session", type_=Uuid)).table
 )
 # By name, as the function gives them.
 COMPANIES = Statement(select(_memberships))
+# With what the profile says of the account besides.
+COMPANIES_AND_FACTOR = Statement(select(_memberships, func.has_second_factor(_session)))
 _ONE = Statement(select(_memberships).where(_memberships.c.id == bindparam("company_id", type_=Uuid)))
 _COUNT = Statement(select(func.count()).select_from(_memberships))
 SORTS = {
@@ -113,7 +116,7 @@ class SqlCompanyReader:
 
     async def profile(self, actor: Actor) -> Answer[Profile]:
         found = await self._database.rows(
-            actor, USER, {"user_id": actor.user_id}, also=(COMPANIES, {"session": actor.session_id})
+            actor, USER, {"user_id": actor.user_id}, also=(COMPANIES_AND_FACTOR, {"session": actor.session_id})
         )
         views = [company_view(row) for row in found.also]
         profile = Profile(
@@ -129,5 +132,6 @@ class SqlCompanyReader:
                 )
                 for row, view in zip(found.also, views, strict=True)
             ),
+            second_factor=found.also[0][-1],
         )
         return Answer(profile, found.seq)

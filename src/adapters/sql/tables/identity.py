@@ -1,6 +1,7 @@
 """The global tables: the only ones without a company, reached by the doors of `system` alone, but for `companies`."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -38,9 +39,14 @@ accounts = Table(
     instant("email_verified_at", nullable=True),
     instant("claimed_at", nullable=True, server_default=NOW),
     Column("password_is_temporary", Boolean, nullable=False, server_default=text("false")),
+    Column("totp_secret", LargeBinary),
+    instant("totp_enabled_at", nullable=True),
+    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    Column("recovery_digests", ARRAY(LargeBinary), nullable=False, server_default=text("'{}'")),
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
+    CheckConstraint("totp_enabled_at is null or totp_secret is not null", name="accounts_totp_check"),
 )
 
 companies = TenantTable(

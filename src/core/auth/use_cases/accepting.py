@@ -3,10 +3,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from core.auth.errors import (
+    CodeInvalid,
     InvalidCredentials,
     NoActiveMembership,
     PasswordChangeRequired,
     RegistrationClosed,
+    SecondFactorRequired,
     SessionEnded,
     SignInFirst,
     TooManyFailures,
@@ -14,11 +16,13 @@ from core.auth.errors import (
 from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, Passwords, RefreshTokens
 from core.auth.read_models import SignedIn
+from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.devices import SignsDevicesIn
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
 from core.kernel import text
-from core.kernel.actor import Actor, Visitor
+from core.kernel.actor import Actor, Origin, Visitor
+from core.kernel.audit import AuditType
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.events import Fact
 from core.kernel.ports import Clock, Ids
@@ -39,12 +43,13 @@ from core.users.ports import EmailAddresses, InvitationTokens
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """Who accepts an invitation, and as whom. The password is the account's, or becomes it where there is none yet;
-    `new_password` is for who has a temporary one.
+    `new_password` is for who has a temporary one, `code` for who has a second factor.
     """
 
     token: str
     password: str | None = None
     new_password: str | None = None
+    code: str | None = None
     name: str | None = None
     username: str | None = None
 
@@ -68,6 +73,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         tokens: InvitationTokens,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        codes: FactorCodes,
         guessing: Guessing,
         clock: Clock,
         ids: Ids,
@@ -78,6 +84,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         self._passwords = passwords
         self._addresses = addresses
         self._tokens = tokens
+        self._codes = codes
         self._guessing = guessing
         self._registration = registration
 
@@ -88,6 +95,8 @@ class AcceptanceUseCases(SignsDevicesIn):
         SessionEnded,
         TooManyFailures,
         PasswordChangeRequired,
+        SecondFactorRequired,
+        CodeInvalid,
         AlreadyUser,
         RegistrationClosed,
         PasswordTooWeak,
@@ -100,7 +109,8 @@ class AcceptanceUseCases(SignsDevicesIn):
 
         Whoever is signed in must have its address. Nobody's account is reached by the link alone, since the inviter
         saw it too: an account that has a password takes only that, or has to be signed in to. One without, or an
-        address without an account, gets the password that is given here. The device is signed in.
+        address without an account, gets the password that is given here. An account with a second factor takes a `code`
+        of it, too. The device is signed in.
         """
         if actor is not None:
             return await self._join_as(actor, given)
@@ -137,7 +147,7 @@ class AcceptanceUseCases(SignsDevicesIn):
             account = await uow.account_by_email(offer.invitation.email)
             if account is None or account.id != session.account_id:
                 raise InvitationForAnother
-            return await self._join(uow, offer, account, session, given, is_new_session=False)
+            return await self._join(uow, offer, account, session, given, actor.origin, begins=None)
 
     async def _join_here(self, visitor: Visitor, given: Acceptance, *, email: str | None) -> SignedIn:
         if given.password is None:
@@ -155,23 +165,25 @@ class AcceptanceUseCases(SignsDevicesIn):
 
     async def _join_known(self, visitor: Visitor, given: Acceptance, known: Account, *, password: str) -> SignedIn:
         """Signs in and accepts at once: who belongs to no company yet could not sign in before."""
-        attempt = await self._guessing.begin(visitor, name=known.email, account_id=known.id)
         try:
-            await ensure_password(self._passwords, known, password)
+            async with self._guessing.password(visitor, name=known.email, account_id=known.id):
+                await ensure_password(self._passwords, known, password)
         except InvalidCredentials as wrong:
             raise SignInFirst from wrong
-        await self._guessing.succeeded(attempt)
         password_hash = await replacement(self._passwords, known, password, given.new_password)
-        session, is_new = self._new_session(known.id, visitor), given.new_password is not None
-        async with self._identity() as uow:
+        session, is_new, origin = self._new_session(known.id, visitor), given.new_password is not None, visitor.origin
+        at = session.created_at
+        async with self._guessing.code(visitor, known, given.code), self._identity() as uow:
             offer = await self._offer(uow, given.token)
             if offer.invitation.email != known.email:
                 raise InvitationForAnother
             try:
-                account = await keep_password(uow, known, password_hash, is_new=is_new, at=session.created_at)
+                account = await keep_password(uow, known, password_hash, is_new=is_new, origin=origin, at=at)
             except InvalidCredentials as changed:
                 raise SignInFirst from changed
-            return await self._join(uow, offer, account, session, given, is_new_session=True)
+            if await self._codes.use(uow, account, given.code, session_id=session.id, origin=origin, at=at):
+                session.prove_second_factor(at=at)
+            return await self._join(uow, offer, account, session, given, origin, begins=AuditType.LOGIN_SUCCEEDED)
 
     async def _join_anew(self, visitor: Visitor, given: Acceptance, invited: str, *, password: str) -> SignedIn:
         """Opens an account, or chooses the password of one that has none."""
@@ -203,7 +215,7 @@ class AcceptanceUseCases(SignsDevicesIn):
                     await uow.add_account(account)
                 except EmailTaken as opened_meanwhile:
                     raise SignInFirst from opened_meanwhile
-            elif account.password_hash is None and account.claimed_at is None:
+            elif account.password_hash is None and account.claimed_at is None and not account.has_second_factor:
                 account.password_hash, account.claimed_at = password_hash, at
                 account.name = text.name(given.name) if given.name else account.name
                 account.version += 1
@@ -212,7 +224,7 @@ class AcceptanceUseCases(SignsDevicesIn):
             else:
                 raise SignInFirst
             session = self._new_session(account.id, visitor)
-            return await self._join(uow, offer, account, session, given, is_new_session=True)
+            return await self._join(uow, offer, account, session, given, visitor.origin, begins=AuditType.REGISTERED)
 
     async def _offer(self, uow: IdentityUnitOfWork, token: str) -> OfferedMembership:
         return self._ensure_open(await uow.invitation(self._tokens.digest(token)))
@@ -232,9 +244,11 @@ class AcceptanceUseCases(SignsDevicesIn):
         account: Account,
         session: LoginSession,
         given: Acceptance,
+        origin: Origin,
         *,
-        is_new_session: bool,
+        begins: AuditType | None,
     ) -> SignedIn:
+        """Joins the company, in a login session that is there, or one that begins by what an auditor is told."""
         at, facts = self._clock.now(), list[Fact]()
         user, is_new = offer.user, offer.user is None
         if user is None:
@@ -255,16 +269,16 @@ class AcceptanceUseCases(SignsDevicesIn):
         else:
             facts.extend(user.accept(name=given.name, username=given.username, at=at))
         facts.append(offer.invitation.accept(user_id=user.id, at=at))
-        await uow.join(offer.company_id, user, offer.invitation, facts, is_new=is_new, at=at)
+        await uow.join(offer.company_id, user, offer.invitation, facts, is_new=is_new, at=at, origin=origin)
         session.current_company_id = offer.company_id
-        if is_new_session:
-            await uow.add_session(session)
+        if begins is not None:
+            await self._begin_session(uow, session, origin, what=begins)
         else:
             await uow.save_session(session)
         await uow.note_login(user.id, offer.company_id, at=at)
         membership = await uow.membership(account.id, offer.company_id)
         await uow.commit()
-        return self._signed_in(session, membership, with_refresh_token=is_new_session)
+        return self._signed_in(session, membership, with_refresh_token=begins is not None)
 
     async def _free_username(self, uow: IdentityUnitOfWork, company_id: UUID, account: Account) -> str:
         for candidates in batches(usernames_from(name=account.name, email=account.email)):

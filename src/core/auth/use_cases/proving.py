@@ -5,6 +5,8 @@ from datetime import datetime
 from core.auth.errors import InvalidCredentials, PasswordChangeRequired
 from core.auth.model import Account, check_password
 from core.auth.ports import IdentityUnitOfWork, Passwords
+from core.kernel.actor import Origin
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid
 from core.users.errors import PasswordTooWeak
 
@@ -63,7 +65,7 @@ def refuse_new_password() -> None:
 
 
 async def keep_password(
-    uow: IdentityUnitOfWork, proved: Account, password_hash: str | None, *, is_new: bool, at: datetime
+    uow: IdentityUnitOfWork, proved: Account, password_hash: str | None, *, is_new: bool, origin: Origin, at: datetime
 ) -> Account:
     """Puts the hash in its place, and returns the account, locked; a new password signs all devices out.
 
@@ -73,12 +75,20 @@ async def keep_password(
     account = await uow.account(proved.id)
     if account is None or account.has_another_password_than(proved):
         raise InvalidCredentials
+    await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
+    return account
+
+
+async def replace_password(
+    uow: IdentityUnitOfWork, account: Account, password_hash: str | None, *, is_new: bool, origin: Origin, at: datetime
+) -> None:
+    """Puts the hash, if there is one, in its place; a new password signs all devices out. The account is locked."""
     if password_hash is None:
-        return account
+        return
     if is_new:
         account.choose_password(password_hash, at=at)
         await uow.revoke_sessions(account.id, at=at)
+        await uow.note(Note(type=AuditType.PASSWORD_CHANGED), account_id=account.id, origin=origin, at=at)
     else:
         account.keep_password(password_hash)
     await uow.save_account(account)
-    return account

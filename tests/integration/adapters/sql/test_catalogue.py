@@ -316,6 +316,7 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
     pinned = ["search_path=public, pg_temp"]
     assert found == [
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
+        ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
     ]
 

@@ -215,11 +215,22 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
         for arguments, said in (
             (("user", "reset-password", "nobody@example.com"), "no account"),
             (("user", "reset-password", "nowhere"), "e-mail"),
+            (("user", "reset-factor", "nobody@example.com"), "no account"),
+            (("user", "reset-factor", "ann@example.com"), "no second factor"),
             (("company", "create", "--name", " ", "--owner", "ann@example.com"), "/name"),
         ):
             refused = flowtrack(*arguments, **here.settings)
             assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
             assert "Traceback" not in refused.stderr
+        here.ask("update accounts set totp_secret = 'sealed', totp_enabled_at = now()")
+        asked = server.ask("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": chosen})
+        assert "ticket" in str(asked)
+        reset = flowtrack("user", "reset-factor", "ann@example.com", **here.settings)
+        assert (reset.returncode, "ann@example.com" in reset.stdout) == (0, True), reset.stderr
+        signed_in = server.ask("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": chosen})
+        assert signed_in[0] == 200 and "ticket" not in str(signed_in)
+        told = here.ask("select type, via from audit_events where type in ('totp.disabled', 'password.reset')")
+        assert set(told) == {("totp.disabled", "system"), ("password.reset", "system")}
         old = "now() - interval '31 days'"
         here.ask(f"update companies set deleted_at = {old}")
         purged = here.type("purge")

@@ -94,6 +94,8 @@ class World:
                 " using (table_schema, table_name) where c.column_name = 'company_id' and c.table_schema = 'public'"
                 " and t.table_type = 'BASE TABLE' order by 1"
             )
+            # What is refused may well be told to auditors.
+            if row[0] != "audit_events"
         ]
         assert {"tasks", "events", "idempotency_keys"} <= set(self._tables)
         self._ids["column_id"] = task["column_id"]
@@ -146,6 +148,9 @@ class World:
             "switchCompany": {"company_id": self.ann.company_id},
             "stepUp": {"password": PASSWORD},
             "changePassword": {"current_password": PASSWORD, "new_password": f"{PASSWORD} {uuid4()}"},
+            "loginWithSecondFactor": {"ticket": "none", "code": "000000"},
+            "confirmTotp": {"code": "000000"},
+            "disableTotp": {"code": "000000"},
             "openCompany": {"name": "x"},
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},

@@ -18,6 +18,10 @@ from tests.integration.entrypoints.rest.permissions.stage import Place, Role
 PAGE = Path(__file__).parents[4] / "docs" / "permissions.md"
 WRITES = os.environ.get("FLOWTRACK_TEST_PERMISSIONS") == "write"
 FAILS_FOR_ALL = {
+    "loginWithSecondFactor": "a ticket of a moment, and a code",
+    "confirmTotp": "a code of a secret that was begun with, of one's own account whatever the role",
+    "disableTotp": "the same",
+    "renewRecoveryCodes": "the same",
     "refresh": "a token that works once, and has nothing to do with roles",
     "acceptInvitation": "a link that works once, and has nothing to do with roles",
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",

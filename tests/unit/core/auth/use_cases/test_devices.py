@@ -7,7 +7,7 @@ import pytest
 from core.auth.errors import InvalidCredentials, RefreshInvalid, SessionEnded, SessionNotFound
 from core.users.errors import PasswordTooWeak
 from core.auth.read_models import SessionView, SignedIn, SteppedUp
-from core.auth.use_cases.signing_in import Credentials
+from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Actor, Visitor
 from core.kernel.paging import Page, PageRequest, Sort
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up

@@ -4,7 +4,7 @@ import pytest
 
 from core.auth.errors import InvalidCredentials, TooManyFailures
 from core.auth.read_models import SignedIn
-from core.auth.use_cases.signing_in import Credentials
+from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Visitor
 from tests.builders.office import PASSWORD, Office
 
@@ -133,3 +133,49 @@ class TestABrowserThatIsKnown:
         stranger = Visitor(address=HERE.address, device=other.device_token)
         await refused(office, stranger)
         assert (await login(office, Visitor(device=other.device_token))).device_token != other.device_token
+
+
+class TestStuffing:
+    """Passwords from elsewhere, tried from a thousand networks."""
+
+    NETWORKS = [Visitor(address=f"10.{number // 250}.{number % 250}.1") for number in range(1000)]
+
+    async def test_one_name_is_closed_to_all_of_them_and_the_others_go_on(self, office: Office) -> None:
+        signed_in = await office.register()
+        await office.register("bob@example.com", name="Bob")
+        refused = 0
+        for visitor in self.NETWORKS:
+            try:
+                await fail(office, visitor, times=1)
+            except TooManyFailures as failures:
+                assert 0 < failures.retry_after <= 60 * 60
+                refused += 1
+        assert refused == 900
+        # What is refused costs no hash.
+        effort = office.passwords.effort
+        await self.refused_everywhere(office)
+        assert office.passwords.effort == effort
+        await login(office, email="bob@example.com")
+        # Nor is whoever is at home there kept out, by what they have open or by the browser that they use.
+        await office.auth.me(office.auth.actor_of(signed_in.access_token))
+        await login(office, Visitor(address="10.0.0.1", device=signed_in.device_token))
+
+    async def test_many_names_from_one_network_each_are_each_refused_by_themselves(self, office: Office) -> None:
+        await office.register()
+        for number in range(200):
+            await fail(office, self.NETWORKS[number], email=f"nobody{number}@example.com")
+            await refused(office, self.NETWORKS[number], email=f"nobody{number}@example.com")
+        await login(office)
+
+    async def test_a_success_opens_the_name_again(self, office: Office) -> None:
+        signed_in = await office.register()
+        for visitor in self.NETWORKS[:99]:
+            await fail(office, visitor, times=1)
+        await login(office)
+        for visitor in self.NETWORKS[:99]:
+            await fail(office, visitor, times=1)
+        assert signed_in
+
+    async def refused_everywhere(self, office: Office) -> None:
+        for visitor in self.NETWORKS[900:910]:
+            await refused(office, visitor)
