@@ -19,12 +19,13 @@ _MINUTE = 60.0
 
 
 class Recurring(NamedTuple):
-    """Work that is done every so many seconds, the first time after `first`."""
+    """Work that is done every so many seconds, the first time after `first`; sooner if `wait` comes back sooner."""
 
     name: str
     every: float
     first: float
     work: Callable[[], Awaitable[None]]
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 def jobs(container: Container) -> list[Recurring]:
@@ -33,6 +34,8 @@ def jobs(container: Container) -> list[Recurring]:
         Recurring("purge", _HOUR, 10 * _MINUTE, lambda: _purge(container)),
         # Another process may have made a key; one that meets a token of it looks at once.
         Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
+        # Rung when something was written to be mailed; what another process wrote before it died is found in time.
+        Recurring("mail", 15.0, 5.0, lambda: _mail(container), container.mail_bell().wait),
     ]
 
 
@@ -50,7 +53,7 @@ async def working(recurring: list[Recurring]) -> AsyncIterator[None]:
 
 async def _again_and_again(job: Recurring) -> None:
     # Processes that were started together need not all ask at once.
-    await asyncio.sleep(job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
+    await job.wait(job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
     while True:
         try:
             await job.work()
@@ -58,10 +61,16 @@ async def _again_and_again(job: Recurring) -> None:
             log.warning("%s was left to the next time: %s", job.name, away.detail)
         except Exception:
             log.exception("%s failed; it is tried again", job.name)
-        await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311
+        await job.wait(job.every * random.uniform(0.9, 1.1))  # noqa: S311
 
 
 async def _purge(container: Container) -> None:
     purged = await container.purge_use_cases().purge(System())
     if purged is not None and any(asdict(purged).values()):
         log.info("purged", extra={name: count for name, count in asdict(purged).items() if count})
+
+
+async def _mail(container: Container) -> None:
+    posted = await container.mail_use_cases().deliver(System())
+    if posted.sent or posted.refused or posted.later:
+        log.info("mailed", extra={name: count for name, count in asdict(posted).items() if count})

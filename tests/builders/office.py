@@ -8,12 +8,18 @@ from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.sessions import SessionUseCases
+from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.verifying import EmailUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
-from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.actor import Actor, Role, System, Visitor
+from core.mail.model import Message
+from core.mail.use_cases import MailUseCases
+from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
@@ -31,9 +37,15 @@ from core.users.use_cases.users import UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
-from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.tokens import (
+    CountedInvitationTokens,
+    ReadableLinkTokens,
+    ReadableRefreshTokens,
+    RememberedAccessTokens,
+)
 from tests.fakes.world import World
 
 PASSWORD = "a long enough secret"
@@ -92,9 +104,12 @@ class Office:
             "registration": registration,
             **both,
         }
-        guessing = Guessing(attempts=CountedAttempts(self.clock), devices=ReadableDeviceTokens())
+        attempts = CountedAttempts(self.clock)
+        guessing = Guessing(attempts=attempts, devices=ReadableDeviceTokens())
+        self.link_tokens = ReadableLinkTokens()
+        links = Links(mailed=self.link_tokens, shown=self.tokens, clock=self.clock)
         self.auth = AuthUseCases(profiles=self.world.company_reader, guessing=guessing, **signing)
-        self.acceptance = AcceptanceUseCases(tokens=self.tokens, guessing=guessing, **signing)
+        self.acceptance = AcceptanceUseCases(links=links, guessing=guessing, **signing)
         people: dict[str, Any] = {
             "unit_of_work": self.world.people_unit_of_work,
             "reader": self.world.user_reader,
@@ -110,6 +125,24 @@ class Office:
             reader=self.world.session_reader,
             passwords=self.passwords,
             guessing=guessing,
+            **both,
+        )
+        mailing: dict[str, Any] = {
+            "identity": self.world.identity_unit_of_work,
+            "addresses": PlainEmailAddresses(),
+            "links": links,
+            "letters": LetterLimits(attempts=attempts),
+            **both,
+        }
+        self.recovery = RecoveryUseCases(passwords=self.passwords, guessing=guessing, **mailing)
+        self.email = EmailUseCases(**mailing)
+        self.mailbox = Mailbox()
+        self.mail = MailUseCases(
+            mail=self.mailbox,
+            companies=self.world.company_posts,
+            accounts=self.world.account_posts,
+            links=self.link_tokens,
+            wording=Wording(public_url="https://flowtrack.example.com", host="flowtrack.example.com"),
             clock=self.clock,
         )
 
@@ -173,6 +206,16 @@ class Office:
         accounts = self.world.tables.accounts
         (account,) = (each for each in accounts.values() if each.email == email)
         accounts[account.id] = replace(account, **fields)
+
+    async def mailed(self, to: str | None = None) -> list[Message]:
+        """Delivers what waits, and answers all that came so far, of one address if it is named."""
+        await self.mail.deliver(System())
+        return [each for each in self.mailbox.messages if to in (None, each.to)]
+
+    async def link_to(self, to: str) -> str:
+        """The secret of the newest link that was mailed to an address."""
+        texts = [each.text for each in await self.mailed(to) if "#" in each.text]
+        return texts[-1].partition("#")[2].split()[0]
 
     @property
     def stored(self) -> CompanyTables:

@@ -30,6 +30,7 @@ from entrypoints.rest.v1 import (
     cycles,
     events,
     invitations,
+    links,
     members,
     projects,
     sessions,
@@ -102,6 +103,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         users.router,
         invitations.router,
         sessions.router,
+        links.public,
+        links.signed_in,
         health.router,
         metrics.router,
     ):

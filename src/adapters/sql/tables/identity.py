@@ -14,6 +14,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.sql.tenancy import TenantTable, metadata
 
@@ -36,10 +37,20 @@ accounts = Table(
     instant("email_verified_at", nullable=True),
     instant("claimed_at", nullable=True, server_default=NOW),
     Column("password_is_temporary", Boolean, nullable=False, server_default=text("false")),
+    Column("reset_id", Uuid),
+    instant("reset_at", nullable=True),
+    Column("verification_id", Uuid),
+    instant("verification_at", nullable=True),
+    Column("pending_email", Text),
+    # What waits to be mailed to its holder, and who is at it until when.
+    Column("letters", JSONB, nullable=False, server_default=text("'[]'")),
+    instant("letters_due_at", nullable=True),
+    instant("letters_leased_until", nullable=True),
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
 )
+Index("accounts_letters_due", accounts.c.letters_due_at, postgresql_where=text("letters_due_at IS NOT NULL"))
 
 companies = TenantTable(
     "companies",

@@ -25,7 +25,7 @@ class Guessing:
         Returns what it is counted by, for `succeeded`. Raises TooManyFailures, alike for names that do not exist.
         """
         device = self._device(visitor, account_id)
-        key = f"device {device}" if device else f"name {name} from {network(visitor.address)}"
+        key = f"device {device}" if device else _by_name(visitor, name)
         wait = await self._attempts.begin(key, FAILURES)
         if wait:
             raise TooManyFailures(f"Signing in failed too often. Try again in {wait} s.", retry_after=wait)
@@ -34,6 +34,10 @@ class Guessing:
     async def succeeded(self, key: str) -> None:
         """Forgets the failures before."""
         await self._attempts.forget(key, FAILURES)
+
+    async def forgive(self, visitor: Visitor, *, name: str) -> None:
+        """Forgets the failures for a name from the visitor's network: they proved in another way who they are."""
+        await self._attempts.forget(_by_name(visitor, name), FAILURES)
 
     def device_token(self, visitor: Visitor, account_id: UUID) -> str:
         """What the browser is known by from now on: what it has, if that is of this account, else something new."""
@@ -44,3 +48,7 @@ class Guessing:
     def _device(self, visitor: Visitor, account_id: UUID | None) -> UUID | None:
         known = self._devices.read(visitor.device) if visitor.device else None
         return known[1] if known is not None and known[0] == account_id else None
+
+
+def _by_name(visitor: Visitor, name: str) -> str:
+    return f"name {name} from {network(visitor.address)}"

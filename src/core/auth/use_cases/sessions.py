@@ -2,6 +2,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from core.auth.errors import InvalidCredentials, SessionEnded, SessionNotFound, TooManyFailures
+from core.auth.letters import LetterKind
 from core.auth.model import Account, LoginSession
 from core.auth.ports import IdentityUnitOfWork, Passwords, SessionReader
 from core.auth.read_models import SessionView, SteppedUp
@@ -10,7 +11,7 @@ from core.auth.use_cases.proving import check_new_password, ensure_password, has
 from core.kernel.actor import Actor, Visitor, reading
 from core.kernel.errors import answers
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
-from core.kernel.ports import Clock
+from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
 from core.users.errors import PasswordTooWeak
 
@@ -26,12 +27,14 @@ class SessionUseCases:
         passwords: Passwords,
         guessing: Guessing,
         clock: Clock,
+        ids: Ids,
     ) -> None:
         self._identity = identity
         self._reader = reader
         self._passwords = passwords
         self._guessing = guessing
         self._clock = clock
+        self._ids = ids
 
     @reading
     @answers(SessionEnded, CursorInvalid)
@@ -77,7 +80,7 @@ class SessionUseCases:
 
     @answers(SessionEnded, StepUpRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
     async def change_password(self, actor: Actor, *, current_password: str | None, new_password: str) -> None:
-        """Gives the account another password, and signs all its other devices out.
+        """Gives the account another password, signs all its other devices out, and tells its holder by mail.
 
         It needs a fresh proof of who the caller is: `current_password`, or a sign-in or step-up of the last 10 minutes.
         """
@@ -95,6 +98,7 @@ class SessionUseCases:
             session = await _present(uow, caller, and_others=True)
             account.choose_password(password_hash, at=at)
             await uow.save_account(account)
+            await uow.write(account.letter(LetterKind.PASSWORD_CHANGED, id=self._ids.new(), at=at))
             await uow.revoke_sessions(account.id, at=at, but=session.id)
             if current_password is not None:
                 session.step_up(at=at)
