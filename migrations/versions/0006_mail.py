@@ -34,7 +34,9 @@ create table log_positions (
 """
 
 # What happened before there was mail is not mailed now.
-BACKFILL = "insert into log_positions (company_id, reader, seq) select company_id, 'mail', last_seq from event_sequences"
+BACKFILL = (
+    "insert into log_positions (company_id, reader, seq) select company_id, 'mail', last_seq from event_sequences"
+)
 COUNT_LEFT = """
 select count(*) from event_sequences q where not exists (select from log_positions p where p.company_id = q.company_id)
 """

@@ -304,9 +304,7 @@ class Container(containers.DeclarativeContainer):
         companies=providers.Factory(SqlCompanyPosts, database),
         accounts=providers.Factory(SqlAccountPosts, database),
         links=link_tokens,
-        wording=providers.Singleton(
-            Wording, public_url=settings.provided.public_url, host=settings.provided.host_name
-        ),
+        wording=providers.Singleton(Wording, public_url=settings.provided.public_url, host=settings.provided.host_name),
         clock=clock,
     )
     company_use_cases = providers.Singleton(

@@ -127,11 +127,12 @@ class Office:
             guessing=guessing,
             **both,
         )
+        self.letters = LetterLimits(attempts=attempts)
         mailing: dict[str, Any] = {
             "identity": self.world.identity_unit_of_work,
             "addresses": PlainEmailAddresses(),
             "links": links,
-            "letters": LetterLimits(attempts=attempts),
+            "letters": self.letters,
             **both,
         }
         self.recovery = RecoveryUseCases(passwords=self.passwords, guessing=guessing, **mailing)

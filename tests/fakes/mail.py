@@ -96,9 +96,7 @@ class InMemoryAccountPosts:
         for account_id, waiting in sorted(tables.letters.items()):
             if waiting.due_at is not None and waiting.due_at <= at and _is_free(waiting.leased_until, at=at):
                 tables.letters[account_id] = replace(waiting, leased_until=until)
-                return AccountPost(
-                    account=replace(tables.accounts[account_id]), letters=waiting.letters, until=until
-                )
+                return AccountPost(account=replace(tables.accounts[account_id]), letters=waiting.letters, until=until)
         return None
 
     async def settle(self, post: AccountPost, *, done: Sequence[UUID], again_at: datetime | None) -> None:

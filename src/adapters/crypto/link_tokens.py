@@ -35,8 +35,8 @@ class RandomInvitationTokens:
 
 
 class DerivedLinkTokens:
-    """Secrets of mailed links: `ftl_<purpose><owner><request><mac>`, by the installation's present key; what was derived
-    with the previous one is good as long as that is kept.
+    """Secrets of mailed links: `ftl_<purpose><owner><request><mac>`, by the installation's present key; what was
+    derived with the previous one is good as long as that is kept.
     """
 
     def __init__(self, sealer: Sealer) -> None:
@@ -59,7 +59,8 @@ class DerivedLinkTokens:
 
     def fits(self, token: str, link: Link) -> bool:
         # With each key, whichever fits: which one it was is no secret, and time tells no more.
-        return any([hmac.compare_digest(token.encode(), _derived(key, link).encode()) for key in self._keys])
+        fits = [hmac.compare_digest(token.encode(), _derived(key, link).encode()) for key in self._keys]
+        return any(fits)
 
 
 def _derived(key: bytes, link: Link) -> str:

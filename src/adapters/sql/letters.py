@@ -88,4 +88,3 @@ def letters_of(account_id: UUID, stored: list[dict[str, str]]) -> tuple[Letter, 
 
 def _stored(letter: Letter) -> dict[str, Any]:
     return {"id": str(letter.id), "kind": str(letter.kind), "to": letter.to, "at": letter.at.isoformat()}
-

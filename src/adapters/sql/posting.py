@@ -132,9 +132,7 @@ class SqlAccountPosts:
 
     async def claim(self, *, at: datetime, until: datetime) -> AccountPost | None:
         async with self._upkeep.across() as connection:
-            claimed, _ = await execute(
-                connection, Asked(_CLAIM_ACCOUNT, {"at": at, "until": until}), Asked(COMMIT, {})
-            )
+            claimed, _ = await execute(connection, Asked(_CLAIM_ACCOUNT, {"at": at, "until": until}), Asked(COMMIT, {}))
         row = claimed.first()
         if row is None:
             return None

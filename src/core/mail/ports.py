@@ -25,7 +25,7 @@ class CompanyPosts(Protocol):
         ...
 
     async def settle(self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None) -> None:
-        """Moves the position on and lets go. What is left `behind` is read again from that time on; what was left behind
+        """Moves the position on and lets go. What is left `behind` is read again from that time on; what was left
         before, and is not of this post, stays.
         """
         ...

@@ -25,6 +25,9 @@ from core.auth.errors import (
 )
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.verifying import EmailUseCases
+from core.mail.use_cases import MailUseCases
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials
 from core.companies.errors import CompaniesClosed, CompanyNotFound
@@ -92,7 +95,7 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import people_refusals
+from tests.unit.core import mail_refusals, people_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -104,12 +107,15 @@ USE_CASES = (
     CompanyUseCases,
     CycleUseCases,
     DeletedTaskUseCases,
+    EmailUseCases,
     EventUseCases,
     InvitationUseCases,
+    MailUseCases,
     MemberUseCases,
     OperatorUseCases,
     ProjectUseCases,
     PurgeUseCases,
+    RecoveryUseCases,
     SessionUseCases,
     TaskUseCases,
     UserUseCases,
@@ -1129,6 +1135,9 @@ async def _(office: Office) -> Awaitable[object]:
 
 
 people_refusals.add_to(refuses)
+mail_refusals.add_to(refuses)
+
+
 # What the operator does
 
 

@@ -114,4 +114,3 @@ def _unproved(account: Account) -> str:
     if account.pending_email is None and account.email_verified_at is not None:
         raise EmailVerifiedAlready
     return account.pending_email or account.email
-
