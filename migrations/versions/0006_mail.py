@@ -4,7 +4,7 @@ from alembic import op
 from migrations.protection import open_door, protect
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -24,7 +24,6 @@ from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
-from adapters.memory.bell import Bell
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
@@ -36,6 +35,7 @@ from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.redis.store import RedisStore, redis_version
 from adapters.sql.archive import ArchiveRefused
+from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import Database
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
@@ -48,6 +48,7 @@ from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.preflight import NotReady, check_database, newest_revision
 from adapters.sql.purging import SqlRemains
+from adapters.sql.readers.audit import SqlAuditReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -56,6 +57,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.refusals import SqlAuditLog
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
@@ -64,11 +66,14 @@ from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
-from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
+from adapters.sql.signing_keys import SqlSigningKeys
+from adapters.sql.system import SqlIdentityUnitOfWork
+from adapters.system.bell import Bell
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
+from core.audit.use_cases import AuditChainUseCases, AuditUseCases
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
@@ -197,11 +202,13 @@ class Container(containers.DeclarativeContainer):
     mail = providers.Singleton(mail_of, settings)
     mail_bell = providers.Singleton(Bell)
 
+    audit_bell = providers.Singleton(Bell)
     database = providers.Singleton(
         Database,
         url=database_url,
         prepared_statements=settings.provided.database_prepared_statements,
         observer=metrics,
+        on_noted=audit_bell.provided.ring,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
@@ -215,6 +222,9 @@ class Container(containers.DeclarativeContainer):
     user_reader = providers.Singleton(SqlUserReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
+    audit_reader = providers.Singleton(SqlAuditReader, database)
+    audit_log = providers.Singleton(SqlAuditLog, database, clock)
+    audit_chain = providers.Singleton(SqlAuditChain, database, sealer)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database, on_letters=mail_bell.provided.ring)
     people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock, on_letters=mail_bell.provided.ring)
@@ -304,7 +314,7 @@ class Container(containers.DeclarativeContainer):
         companies=providers.Factory(SqlCompanyPosts, database),
         accounts=providers.Factory(SqlAccountPosts, database),
         links=link_tokens,
-        wording=providers.Singleton(Wording, public_url=settings.provided.public_url, host=settings.provided.host_name),
+        wording=providers.Singleton(Wording, public_url=settings.provided.public_url),
         clock=clock,
     )
     company_use_cases = providers.Singleton(
@@ -345,6 +355,9 @@ class Container(containers.DeclarativeContainer):
     )
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
+
+    audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)
+    audit_chain_use_cases = providers.Singleton(AuditChainUseCases, chain=audit_chain, clock=clock)
 
     remains = providers.Factory(SqlRemains, database)
     operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)

@@ -138,14 +138,9 @@ class Settings(BaseSettings):
         """What is given in code goes before the environment, and that before `.env`."""
         return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
-    @field_validator(*(name.lower() for name in _SECRETS), mode="before")
+    @field_validator("smtp_port", *(name.lower() for name in _SECRETS), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("smtp_port", mode="before")
-    @classmethod
-    def _empty_is_the_usual(cls, value: object) -> object:
         return None if value == "" else value
 
     @field_validator("smtp_from")
@@ -254,11 +249,6 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether browsers reach the product by HTTPS, so that cookies are bound to it."""
         return urlsplit(self.public_url).scheme == "https"
-
-    @property
-    def host_name(self) -> str:
-        """The host that browsers reach the product at."""
-        return urlsplit(self.public_url).hostname or "localhost"
 
     @property
     def own_origin(self) -> str:

@@ -143,7 +143,7 @@ class Office:
             companies=self.world.company_posts,
             accounts=self.world.account_posts,
             links=self.link_tokens,
-            wording=Wording(public_url="https://flowtrack.example.com", host="flowtrack.example.com"),
+            wording=Wording(public_url="https://flowtrack.example.com"),
             clock=self.clock,
         )
 

@@ -8,7 +8,7 @@ tenant wall compares with. What it does not find is a session that has ended.
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ set_json_loads(msgspec.json.decode)
 Connection = AsyncConnection[Any]
 
 OPEN = Statement.plain(
-    "select user_id, account_id, role, edits_all, last_seq, authenticated_at"
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
     " from open_company(%(session)s, %(company)s)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
@@ -71,9 +71,17 @@ class Database:
     """PostgreSQL, as the application role. What is asked of it is told to the observer."""
 
     def __init__(
-        self, *, url: str, prepared_statements: bool = True, largest: int = 20, observer: Observer | None = None
+        self,
+        *,
+        url: str,
+        prepared_statements: bool = True,
+        largest: int = 20,
+        observer: Observer | None = None,
+        on_noted: Callable[[], None] | None = None,
     ) -> None:
+        """`on_noted` is called after each commit that added to the audit."""
         self._observer = observer
+        self._on_noted = on_noted
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             open=False,
@@ -195,6 +203,11 @@ class Database:
         finally:
             await self._pool.putconn(connection)
 
+    def noted(self) -> None:
+        """To be called after a commit that added to the audit."""
+        if self._on_noted is not None:
+            self._on_noted()
+
     async def is_alive(self) -> bool:
         """Whether a query is answered."""
         try:
@@ -242,7 +255,7 @@ def opened(actor: Actor, door: Result) -> Opened:
     found = door.first()
     if found is None:
         raise SessionEnded
-    user_id, account_id, role, edits_all, seq, authenticated_at = found
+    user_id, account_id, role, edits_all, seq, authenticated_at, is_general = found
     now = Actor(
         company_id=actor.company_id,
         user_id=user_id,
@@ -252,6 +265,8 @@ def opened(actor: Actor, door: Result) -> Opened:
         edits_all_project_tasks=edits_all,
         via=actor.via,
         authenticated_at=authenticated_at,
+        is_general=is_general,
+        origin=actor.origin,
     )
     return Opened(now, seq)
 

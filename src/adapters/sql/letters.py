@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from adapters.sql import event_log
+from adapters.sql import audit_log, event_log
 from adapters.sql.connection import Connection, execute
 from adapters.sql.founding import ENTER
 from adapters.sql.pipeline import Asked
@@ -18,7 +18,7 @@ from adapters.sql.repositories.users import SAVE_USER, saved_values, user_of
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from core.auth.letters import Letter, LetterKind
-from core.kernel.actor import Via
+from core.kernel.actor import Origin, Via
 from core.kernel.events import Fact
 from core.users.model import User
 
@@ -58,15 +58,17 @@ async def users_of(connection: Connection, account_id: UUID) -> list[tuple[UUID,
 
 
 async def save_user(
-    connection: Connection, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime
+    connection: Connection, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime, origin: Origin
 ) -> None:
     """Writes a user and what happened to them, inside the wall of their company."""
+    by: dict[str, Any] = {"actor_id": user.id, "via": str(Via.SESSION), "at": at}
     await execute(
         connection,
         Asked(_AS_APPLICATION, {}),
         Asked(ENTER, {"company": str(company_id)}),
         Asked(SAVE_USER, saved_values(user)),
-        event_log.append(list(facts), actor_id=user.id, via=str(Via.SESSION), at=at),
+        *audit_log.appending(audit_log.notes_of(facts), origin=origin, **by),
+        event_log.append(list(facts), **by),
         Asked(ENTER, {"company": ""}),
         Asked(_AS_UPKEEP, {}),
     )

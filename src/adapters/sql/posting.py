@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from adapters.sql.accounts import ACCOUNT_FIELDS, account_of
 from adapters.sql.connection import COMMIT, Connection, Database, execute
 from adapters.sql.letters import letters_of
 from adapters.sql.pipeline import Asked, Row
 from adapters.sql.readers.users import invitation_of
 from adapters.sql.statement import Statement
-from adapters.sql.system import ACCOUNT_FIELDS, account_of
 from adapters.sql.tenancy import OWN
 from adapters.sql.upkeep import Upkeep
 from core.mail.read_models import AccountPost, CompanyPost, Invited

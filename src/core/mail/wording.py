@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from urllib.parse import urlsplit
 
 from core.auth.letters import Letter, LetterKind, LinkPurpose
 from core.mail.model import Message
@@ -85,9 +86,9 @@ If it was not you, somebody else may read your mail or know your password: choos
 class Wording:
     """Writes messages for one installation, which browsers reach at `public_url`."""
 
-    def __init__(self, *, public_url: str, host: str) -> None:
+    def __init__(self, *, public_url: str) -> None:
         self._public_url = public_url
-        self._host = host
+        self._host = urlsplit(public_url).hostname or "localhost"
 
     def letter(self, letter: Letter, *, token: str | None) -> Message:
         """A letter to an account's holder, with the secret of its link if its kind has one."""

@@ -10,6 +10,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -21,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
-from core.kernel.actor import Actor, Visitor
+from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.errors import Fault, Invalid, Unauthenticated
 from entrypoints.container import Container
 from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
@@ -29,6 +30,7 @@ from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_READS = frozenset({"GET", "HEAD"})
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -54,8 +56,22 @@ async def password_caller(request: Request) -> Actor:
 
 def visitor(request: Request) -> Visitor:
     """Whoever calls a public route."""
-    address = request.client.host if request.client else None
-    return Visitor(address=address, agent=request.headers.get("user-agent"))
+    came = origin(request)
+    return Visitor(address=came.address, agent=came.agent, request_id=came.request_id)
+
+
+def with_origin(request: Request) -> Actor:
+    """The signed-in caller, and where the request comes from: of what is noted."""
+    return replace(caller(request), origin=origin(request))
+
+
+def origin(request: Request) -> Origin:
+    """Where a request comes from, as the audit tells it."""
+    return Origin(
+        address=request.client.host if request.client else None,
+        agent=request.headers.get("user-agent"),
+        request_id=request.scope.get("flowtrack.request_id"),
+    )
 
 
 class AlsoNamed(NamedTuple):
@@ -87,6 +103,8 @@ class PublicRoute(APIRoute):
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(described.body_params[0]) if described.body_params else None
         self._request_name = described.request_param_name
+        answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
+        self._also_answers = [kind.encode() for kind in answered if kind != "application/json"]
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,11 +121,15 @@ class PublicRoute(APIRoute):
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                scope["flowtrack.actor"] = actor = await signed_in_caller(request)
+                actor = await signed_in_caller(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
+            scope["flowtrack.actor"] = actor
+            # What reads is noted by exception alone, and would pay for it.
+            if scope["method"] not in _READS:
+                scope["flowtrack.actor"] = actor = with_origin(request)
             if limits is not None:
                 await limits.signed_in(scope, actor)
         elif limits is not None and self._limited_by:
@@ -127,7 +149,7 @@ class PublicRoute(APIRoute):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accept_json(accepts):
+        if accepts and self.answers_json and not _accept_json(accepts) and not self._also_accepted(accepts):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -143,6 +165,10 @@ class PublicRoute(APIRoute):
             raise RequestValidationError(faults)
         response: Response = await self.endpoint(**values)
         return response
+
+    def _also_accepted(self, accepts: list[bytes]) -> bool:
+        """Whether the request accepts what the route answers besides JSON, if it is asked to."""
+        return any(kind in each for kind in self._also_answers for each in accepts)
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
         given: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ from core.auth.ports import IdentityUnitOfWork, Passwords
 from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
 from core.kernel.actor import Visitor
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import answers
 from core.kernel.ports import Clock, Ids
 from core.users.errors import EmailInvalid, PasswordTooWeak
@@ -56,6 +57,10 @@ class RecoveryUseCases:
                 letter = account.ask_reset(id=id, at=at)
                 await uow.save_account(account)
                 await uow.write(letter)
+            # Of an address without an account, the installation's own chain tells.
+            note = Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={} if account else {"email": address})
+            account_id = account.id if account is not None else None
+            await uow.note(note, account_id=account_id, origin=visitor.origin, at=at)
             await uow.commit()
 
     @answers(LinkInvalid, PasswordTooWeak)
@@ -81,5 +86,6 @@ class RecoveryUseCases:
             await uow.save_account(account)
             await uow.write(account.letter(LetterKind.PASSWORD_CHANGED, id=self._ids.new(), at=at))
             await uow.revoke_sessions(account.id, at=at)
+            await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=visitor.origin, at=at)
             await uow.commit()
         await self._guessing.forgive(visitor, name=account.email)

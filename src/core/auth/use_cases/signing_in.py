@@ -142,7 +142,9 @@ class AuthUseCases(SignsDevicesIn):
             if account.email_verified_at is None:
                 await uow.write(account.ask_verification(id=self._ids.new(), at=at))
                 await uow.save_account(account)
-            await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            await uow.add_company(
+                company, owner, lambda: (company.founded(by=owner_id), user_created), at=at, origin=visitor.origin
+            )
             session.current_company_id = company.id
             await uow.add_session(session)
             await uow.note_login(owner.id, company.id, at=at)

@@ -6,6 +6,7 @@ from core.auth.model import Account
 from core.auth.ports import IdentityUnitOfWork
 from core.auth.use_cases.following import LetterLimits, Links
 from core.kernel.actor import Actor, Visitor
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import answers
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
@@ -76,7 +77,7 @@ class EmailUseCases:
             await uow.commit()
 
     @answers(LinkInvalid, EmailTaken)
-    async def verify(self, _: Visitor, *, token: str) -> None:
+    async def verify(self, visitor: Visitor, *, token: str) -> None:
         """Takes the address for proved that the link was mailed to. Whoever has the link may, signed in or not.
 
         If it was to take the place of another, it does now: in the account, and in each active company whose own copy
@@ -84,21 +85,25 @@ class EmailUseCases:
         """
         at = self._clock.now()
         async with self._identity() as uow:
-            account, _purpose = await self._links.holder(uow, token, *_PURPOSES)
+            account, _ = await self._links.holder(uow, token, *_PURPOSES)
         async with self._identity() as uow:
             # Locked before the account is, as whoever changes a user and their account does.
             users = await uow.users_of(account.id)
-            account, _purpose = await self._links.holder(uow, token, *_PURPOSES)
+            account, purpose = await self._links.holder(uow, token, *_PURPOSES)
             before = account.email
             told = account.letter(LetterKind.EMAIL_CHANGED, id=self._ids.new(), at=at)
             account.verify_email(at=at)
             await uow.save_account(account)
-            if account.email != before:
+            note = Note(type=AuditType.EMAIL_VERIFIED)
+            if purpose is LinkPurpose.EMAIL_CHANGE:
+                note = Note(type=AuditType.EMAIL_CHANGED, personal={"old": before, "new": account.email})
                 await uow.write(told)
                 for company_id, user in users:
                     if user.email == before:
                         changes = UserChanges(given=frozenset({"email"}), email=account.email)
-                        await uow.save_user(company_id, user, user.change(changes, at=at), at=at)
+                        facts = user.change(changes, at=at)
+                        await uow.save_user(company_id, user, facts, at=at, origin=visitor.origin)
+            await uow.note(note, account_id=account.id, origin=visitor.origin, at=at)
             await uow.commit()
 
 

@@ -1,5 +1,6 @@
 """Losing a password, and coming back by a mailed link."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from core.auth.letters import LetterKind
 from core.auth.model import Account
 from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Visitor
+from core.kernel.audit import AuditType, Note
 from tests.builders.office import PASSWORD, Office
 
 ANN = "ann@example.com"
@@ -47,9 +49,13 @@ class TestForgot:
     async def test_nobody_is_mailed_at_an_address_without_an_account(self) -> None:
         office = await Office.open()
         before = office.world.snapshot()
-        await office.recovery.forgot(Visitor(), email=ANN)
-        assert office.world.tables == before
+        await office.recovery.forgot(Visitor(address="192.0.2.7"), email=ANN)
+        *_, note = office.world.tables.notes
+        assert replace(office.world.tables, notes=before.notes) == before
         assert await office.mailed() == []
+        # The installation's operator may want to know; no company does.
+        assert note.company_id is None
+        assert note.note == Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={"email": ANN})
 
     async def test_no_hash_tells_known_addresses_from_unknown_ones(self) -> None:
         office = await Office.open()
@@ -190,6 +196,23 @@ class TestReset:
             await uow.commit()
         with pytest.raises(LinkInvalid):
             await reset(office, token)
+
+
+class TestAudit:
+    async def test_asking_and_choosing_are_told_to_each_company_of_the_account(self) -> None:
+        office = await Office.open()
+        signed_in = await office.register(ANN)
+        actor = office.auth.actor_of(signed_in.access_token)
+        await office.world.joins(actor, office.olga.company_id)
+        visitor = Visitor(address="192.0.2.7", agent="a browser", request_id="r-1")
+        await office.recovery.forgot(visitor, email=ANN)
+        await office.recovery.reset(visitor, token=await office.link_to(ANN), new_password=NEW)
+        told = [each for each in office.world.tables.notes if str(each.note.type).startswith("password.")]
+        companies = {actor.company_id, office.olga.company_id}
+        assert {(str(each.note.type), each.company_id) for each in told} == {
+            (type, company) for type in ("password.reset_requested", "password.reset") for company in companies
+        }
+        assert {each.origin for each in told} == {visitor.origin}
 
 
 class TestTellingOfChanges:

@@ -7,6 +7,7 @@ import pytest
 from core.auth.errors import EmailVerifiedAlready, LinkInvalid, TooManyLetters
 from core.auth.model import Account
 from core.kernel.actor import Actor, Visitor
+from core.kernel.audit import AuditType, Note
 from core.kernel.step_up import StepUpRequired
 from core.users.errors import EmailTaken
 from tests.builders.office import PASSWORD, Office
@@ -180,6 +181,20 @@ class TestChanging:
         with pytest.raises(TooManyLetters):
             await office.email.change(office.mia, email="another@example.com")
         await office.email.change(office.max, email="another@example.com")
+
+
+class TestAudit:
+    async def test_what_was_proved_and_changed_is_told(self) -> None:
+        office = await Office.open()
+        actor = await ann(office)
+        await verify(office, await office.link_to(ANN))
+        await office.email.change(actor, email=NEW)
+        await verify(office, await office.link_to(NEW))
+        told = [each.note for each in office.world.tables.notes if str(each.note.type).startswith("email.")]
+        assert told == [
+            Note(type=AuditType.EMAIL_VERIFIED),
+            Note(type=AuditType.EMAIL_CHANGED, personal={"old": ANN, "new": NEW}),
+        ]
 
 
 class TestTakingOver:

@@ -1,0 +1,22 @@
+"""Telling work in the same process that there is something to do."""
+
+import asyncio
+
+
+class Bell:
+    """Rung by whoever has left something to do; one waits for it. Ringing it many times before is ringing it once."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wakes whoever waits, or will."""
+        self._rung.set()
+
+    async def wait(self, *, at_most: float) -> None:
+        """Until it is rung, or so many seconds are over."""
+        try:
+            await asyncio.wait_for(self._rung.wait(), at_most)
+        except TimeoutError:
+            return
+        self._rung.clear()
