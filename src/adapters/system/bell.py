@@ -16,7 +16,9 @@ class Bell:
     async def wait(self, *, at_most: float) -> None:
         """Until it is rung, or so many seconds are over."""
         try:
-            await asyncio.wait_for(self._rung.wait(), at_most)
+            # Not by `wait_for`, which swallows a cancellation that comes together with the ringing (Python 3.11).
+            async with asyncio.timeout(at_most):
+                await self._rung.wait()
         except TimeoutError:
             return
         self._rung.clear()

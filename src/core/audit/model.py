@@ -55,8 +55,10 @@ class Head(NamedTuple):
     @classmethod
     def read(cls, text: str) -> "Head":
         """What `str` wrote. Raises ValueError."""
-        count, _, mac = text.partition(":")
-        return cls(int(count), bytes.fromhex(mac))
+        length, mark, mac = text.partition(":")
+        if not mark:
+            raise ValueError("a head is COUNT:PROOF")
+        return cls(int(length), bytes.fromhex(mac))
 
 
 EMPTY = Head(0, b"")

@@ -16,6 +16,7 @@ from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
+from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
@@ -39,6 +40,7 @@ from core.users.model import User
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
+from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
@@ -63,6 +65,7 @@ class SqlWorld:
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
         self.member_reader = SqlMemberReader(database)
+        self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
@@ -271,6 +274,10 @@ class TestSqlJoining(Sql, JoiningContract):
 
 
 class TestSqlCompany(Sql, CompanyContract):
+    pass
+
+
+class TestSqlCompanyReader(Sql, CompanyReaderContract):
     pass
 
 

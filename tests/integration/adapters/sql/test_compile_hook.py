@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
+from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
@@ -285,7 +286,16 @@ CYCLE_FILTERS = [
 ]  # fmt: skip
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
+AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 MADE_BY_HAND = {
+    "adapters.sql.readers.audit._page": [
+        (audit_reader.Shape(filters, descending, after, 51, skips),)
+        for filters in AUDIT_FILTERS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.audit._count": [(filters,) for filters in AUDIT_FILTERS],
     "adapters.sql.readers.users._page": [
         (user_reader.Shape(filters, Sort(field=field, descending=descending), after, null, 51, skips),)
         for filters in USER_FILTERS
@@ -443,6 +453,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "operating": ("_COMPANIES",),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
@@ -517,6 +528,7 @@ DOORS = {
     "people.py",
     "operating.py",
     "purging.py",
+    "audit_chain.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 
