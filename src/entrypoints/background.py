@@ -41,6 +41,8 @@ def jobs(container: Container) -> list[Recurring]:
         Recurring("purge", _HOUR, 10 * _MINUTE, lambda: _purge(container)),
         # Another process may have made a key; one that meets a token of it looks at once.
         Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
+        # Rung when something was written to be mailed; what another process wrote before it died is found in time.
+        Recurring("mail", 15.0, 5.0, lambda: _mail(container), bell=container.mail_bell()),
         # Rung by commits of this process; what another one left when it died is found within half a minute.
         Recurring("audit chain", _MINUTE / 2, _MINUTE / 2, lambda: _chain(container), bell=container.audit_bell()),
         Recurring("audit heads", _HOUR, _HOUR, lambda: _write_heads(container)),
@@ -94,3 +96,9 @@ async def _purge(container: Container) -> None:
     purged = await container.purge_use_cases().purge(System())
     if purged is not None and any(asdict(purged).values()):
         log.info("purged", extra={name: count for name, count in asdict(purged).items() if count})
+
+
+async def _mail(container: Container) -> None:
+    posted = await container.mail_use_cases().deliver(System())
+    if posted.sent or posted.refused or posted.later:
+        log.info("mailed", extra={name: count for name, count in asdict(posted).items() if count})

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.key_ring import KeyRing
-from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.recovery_codes import RandomRecoveryCodes
@@ -24,6 +24,8 @@ from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.mail.files import FileMail
+from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
@@ -46,6 +48,7 @@ from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating import SqlOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
+from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.preflight import NotReady, check_database, newest_revision
 from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.audit import SqlAuditReader
@@ -77,15 +80,20 @@ from core.audit.use_cases import AuditChainUseCases, AuditUseCases
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.factors import FactorUseCases
+from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.recovering import RecoveryUseCases
 from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.auth.use_cases.unlocking import UnlockingUseCases
+from core.auth.use_cases.verifying import EmailUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
+from core.mail.use_cases import MailUseCases
+from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -122,6 +130,21 @@ def _attempts(redis: RedisStore | None, sealer: Sealer) -> LocalAttempts | Share
     return LocalAttempts() if redis is None else SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
 
 
+def mail_of(settings: Settings) -> SmtpMail | FileMail:
+    """By what mail leaves: the server that is named, or files in the data folder."""
+    if not settings.smtp_host:
+        return FileMail(folder=settings.data_dir / "mail")
+    password = settings.smtp_password
+    return SmtpMail(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        username=settings.smtp_username or None,
+        password=password.get_secret_value() if password is not None else None,
+        sender=settings.smtp_from,
+    )
+
+
 class Container(containers.DeclarativeContainer):
     """What a serving process is made of."""
 
@@ -137,6 +160,7 @@ class Container(containers.DeclarativeContainer):
     sealer = providers.Singleton(Sealer, secrets=secret_keys)
     passwords = providers.Singleton(Argon2Passwords)
     invitation_tokens = providers.Singleton(RandomInvitationTokens)
+    link_tokens = providers.Singleton(DerivedLinkTokens, sealer)
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
@@ -151,6 +175,10 @@ class Container(containers.DeclarativeContainer):
     time_codes = providers.Singleton(TotpCodes, sealer, issuer=settings.provided.totp_issuer)
     recovery_codes = providers.Singleton(RandomRecoveryCodes)
     factor_codes = providers.Singleton(FactorCodes, time_codes=time_codes, recovery_codes=recovery_codes)
+    letter_limits = providers.Singleton(LetterLimits, attempts=attempts)
+    links = providers.Singleton(Links, mailed=link_tokens, shown=invitation_tokens, clock=clock)
+    mail = providers.Singleton(mail_of, settings)
+    mail_bell = providers.Singleton(Bell)
 
     audit_bell = providers.Singleton(Bell)
     database = providers.Singleton(
@@ -176,11 +204,11 @@ class Container(containers.DeclarativeContainer):
     audit_log = providers.Singleton(SqlAuditLog, database, clock)
     audit_chain = providers.Singleton(SqlAuditChain, database, sealer)
 
-    identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
+    identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database, on_letters=mail_bell.provided.ring)
     guessing = providers.Singleton(
         Guessing, attempts=attempts, devices=device_tokens, identity=identity_unit_of_work.provider, clock=clock
     )
-    people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
+    people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock, on_letters=mail_bell.provided.ring)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
@@ -210,7 +238,7 @@ class Container(containers.DeclarativeContainer):
         AcceptanceUseCases,
         passwords=passwords,
         addresses=addresses,
-        tokens=invitation_tokens,
+        links=links,
         registration=settings.provided.registration.value,
         **_signing_in,
     )
@@ -233,6 +261,36 @@ class Container(containers.DeclarativeContainer):
         passwords=passwords,
         codes=factor_codes,
         guessing=guessing,
+        clock=clock,
+        ids=ids,
+    )
+    recovery_use_cases = providers.Singleton(
+        RecoveryUseCases,
+        identity=identity_unit_of_work.provider,
+        passwords=passwords,
+        addresses=addresses,
+        links=links,
+        letters=letter_limits,
+        guessing=guessing,
+        clock=clock,
+        ids=ids,
+    )
+    email_use_cases = providers.Singleton(
+        EmailUseCases,
+        identity=identity_unit_of_work.provider,
+        addresses=addresses,
+        links=links,
+        letters=letter_limits,
+        clock=clock,
+        ids=ids,
+    )
+    mail_use_cases = providers.Singleton(
+        MailUseCases,
+        mail=mail,
+        companies=providers.Factory(SqlCompanyPosts, database),
+        accounts=providers.Factory(SqlAccountPosts, database),
+        links=link_tokens,
+        wording=providers.Singleton(Wording, public_url=settings.provided.public_url),
         clock=clock,
     )
     factor_use_cases = providers.Singleton(

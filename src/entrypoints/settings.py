@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from email.utils import formataddr, parseaddr
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -51,8 +52,10 @@ _SECRETS = (
     "SECRET_KEY",
     "SECRET_KEY_PREVIOUS",
     "METRICS_TOKEN",
+    "SMTP_PASSWORD",
 )
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
+_SENDER = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
 _SECONDS = {"second": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86_400}
 
 
@@ -105,6 +108,12 @@ class Settings(BaseSettings):
     rate_limit_login: Rate = "10/min"
     rate_limit_register: Rate = "30/hour"
     rate_limit_password: Rate = "10/min"  # noqa: S105  (no secret)
+    smtp_host: str = ""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str = ""
+    smtp_password: SecretStr | None = None
+    smtp_from: str = ""
     workers: int = Field(default=1, ge=1, le=64)
     metrics_token: SecretStr | None = None
     otel_exporter_otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -129,10 +138,18 @@ class Settings(BaseSettings):
         """What is given in code goes before the environment, and that before `.env`."""
         return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
-    @field_validator(*(name.lower() for name in _SECRETS), mode="before")
+    @field_validator("smtp_port", *(name.lower() for name in _SECRETS), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_sender(cls, value: str) -> str:
+        name, address = parseaddr(value)
+        if value and not (_SENDER.fullmatch(address) and value.isprintable()):
+            raise ValueError("an address, perhaps with a name, such as FlowTrack <flowtrack@example.com>")
+        return formataddr((name, address)) if value else ""
 
     @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
     @classmethod
@@ -205,6 +222,21 @@ class Settings(BaseSettings):
             raise SettingsRefused(
                 "FLOWTRACK_MIGRATION_DATABASE_URL is set, and FLOWTRACK_DATABASE_URL is not: name the same database "
                 "there, with the role that the server works under, for example postgresql://flowtrack_app:...@host/flowtrack"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if not self.smtp_host:
+            return self
+        if not self.smtp_from:
+            raise SettingsRefused(
+                "FLOWTRACK_SMTP_HOST is set, and FLOWTRACK_SMTP_FROM is not: whom mail is from, for example FlowTrack "
+                "<flowtrack@example.com>"
+            )
+        if bool(self.smtp_username) != (self.smtp_password is not None):
+            raise SettingsRefused(
+                "FLOWTRACK_SMTP_USERNAME and FLOWTRACK_SMTP_PASSWORD belong together: set both, or leave both out"
             )
         return self
 

@@ -11,13 +11,19 @@ from core.auth.use_cases.factors import FactorUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
 from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
+from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.verifying import EmailUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
-from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.actor import Actor, Role, System, Visitor
+from core.mail.model import Message
+from core.mail.use_cases import MailUseCases
+from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
@@ -36,9 +42,15 @@ from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
-from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.tokens import (
+    CountedInvitationTokens,
+    ReadableLinkTokens,
+    ReadableRefreshTokens,
+    RememberedAccessTokens,
+)
 from tests.fakes.world import World
 
 PASSWORD = "a long enough secret"
@@ -111,7 +123,9 @@ class Office:
             "registration": registration,
         }
         self.auth = AuthUseCases(profiles=self.world.company_reader, tickets=tickets, **signing)
-        self.acceptance = AcceptanceUseCases(tokens=self.tokens, **signing)
+        self.link_tokens = ReadableLinkTokens()
+        links = Links(mailed=self.link_tokens, shown=self.tokens, clock=self.clock)
+        self.acceptance = AcceptanceUseCases(links=links, **signing)
         people: dict[str, Any] = {
             "unit_of_work": self.world.people_unit_of_work,
             "reader": self.world.user_reader,
@@ -128,6 +142,25 @@ class Office:
             passwords=self.passwords,
             codes=codes,
             guessing=guessing,
+            **both,
+        )
+        self.letters = LetterLimits(attempts=attempts)
+        mailing: dict[str, Any] = {
+            "identity": self.world.identity_unit_of_work,
+            "addresses": PlainEmailAddresses(),
+            "links": links,
+            "letters": self.letters,
+            **both,
+        }
+        self.recovery = RecoveryUseCases(passwords=self.passwords, guessing=guessing, **mailing)
+        self.email = EmailUseCases(**mailing)
+        self.mailbox = Mailbox()
+        self.mail = MailUseCases(
+            mail=self.mailbox,
+            companies=self.world.company_posts,
+            accounts=self.world.account_posts,
+            links=self.link_tokens,
+            wording=Wording(public_url="https://flowtrack.example.com"),
             clock=self.clock,
         )
         self.factors = FactorUseCases(
@@ -218,6 +251,16 @@ class Office:
         accounts = self.world.tables.accounts
         (account,) = (each for each in accounts.values() if each.email == email)
         accounts[account.id] = replace(account, **fields)
+
+    async def mailed(self, to: str | None = None) -> list[Message]:
+        """Delivers what waits, and answers all that came so far, of one address if it is named."""
+        await self.mail.deliver(System())
+        return [each for each in self.mailbox.messages if to in (None, each.to)]
+
+    async def link_to(self, to: str) -> str:
+        """The secret of the newest link that was mailed to an address."""
+        texts = [each.text for each in await self.mailed(to) if "#" in each.text]
+        return texts[-1].partition("#")[2].split()[0]
 
     @property
     def stored(self) -> CompanyTables:

@@ -11,6 +11,8 @@ pytest.register_assert_rewrite(
     "tests.contracts.events",
     "tests.contracts.identity",
     "tests.contracts.limits",
+    "tests.contracts.mail",
+    "tests.contracts.posts",
     "tests.contracts.projects",
     "tests.contracts.steps",
     "tests.contracts.tasks",

@@ -19,6 +19,7 @@ from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
+from core.mail.ports import AccountPosts, CompanyPosts
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
@@ -64,6 +65,12 @@ class ContractWorld(Protocol):
 
     @property
     def session_reader(self) -> SessionReader: ...
+
+    @property
+    def company_posts(self) -> CompanyPosts: ...
+
+    @property
+    def account_posts(self) -> AccountPosts: ...
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 

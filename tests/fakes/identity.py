@@ -1,11 +1,12 @@
 from dataclasses import replace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
 from core.users.errors import EmailTaken
+from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
@@ -19,7 +20,7 @@ from core.users.read_models import UserView
 from tests.fakes.companies import company_view, user_view
 from tests.fakes.people import put_user
 from tests.fakes.store import Store, Transaction
-from tests.fakes.tables import CompanyTables, Person, Tables
+from tests.fakes.tables import CompanyTables, Letters, Person, Tables
 
 
 class InMemoryIdentityUnitOfWork:
@@ -91,6 +92,8 @@ class InMemoryIdentityUnitOfWork:
         new = replace(account)
 
         def put(tables: Tables) -> None:
+            if any(each.email == new.email and each.id != new.id for each in tables.accounts.values()):
+                raise EmailTaken
             tables.accounts[new.id] = new
 
         self._transaction.do(put)
@@ -105,6 +108,11 @@ class InMemoryIdentityUnitOfWork:
                     role = inviter.user.role if inviter is not None and inviter.may_act else None
                     return OfferedMembership(tables.company.id, replace(invitation), user, role)
         return None
+
+    async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
+        tables = self._transaction.seen().companies.get(company_id)
+        found = tables.invitations.get(invitation_id) if tables is not None else None
+        return await self.invitation(found.token_digest) if found is not None else None
 
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         people = self._transaction.seen().companies[company_id].people.values()
@@ -178,6 +186,43 @@ class InMemoryIdentityUnitOfWork:
             people[user_id] = replace(people[user_id], last_login_at=at)
 
         self._transaction.do(note)
+
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        await self.revoke_sessions(account_id, at=at)
+
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        companies = sorted(self._transaction.seen().companies.items())
+        return [
+            (company_id, replace(person.user))
+            for company_id, tables in companies
+            for person in tables.people.values()
+            if person.user.account_id == account_id and tables.company.is_active
+        ]
+
+    async def save_user(
+        self, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime, origin: Origin = NOWHERE
+    ) -> None:
+        changed = replace(user)
+
+        def put(tables: Tables) -> None:
+            here = tables.companies[company_id]
+            put_user(here, changed, is_new=False)
+            here.append(list(facts), actor_id=changed.id, via="session", at=at)
+            notes = [note for fact in facts for note in fact.notes()]
+            tables.note(notes, company_id=company_id, actor_id=changed.id, via="session", origin=origin, at=at)
+
+        self._transaction.do(put)
+
+    async def write(self, letter: Letter) -> None:
+        def put(tables: Tables) -> None:
+            waiting = tables.letters.get(letter.account_id, Letters())
+            letters = (*waiting.letters, letter)
+            tables.letters[letter.account_id] = replace(waiting, letters=letters, due_at=letter.at)
+
+        self._transaction.do(put)
+
+    async def pretend(self) -> None:
+        """Nothing is done, and nobody takes the time."""
 
     async def note(
         self,

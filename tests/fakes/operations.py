@@ -9,6 +9,7 @@ from core.kernel.events import Fact
 from core.operations.model import Cutoffs
 from core.operations.read_models import CompanyLine, Purged
 from core.users.model import User
+from tests.fakes.people import NOTHING_ASKED
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.store import Store
 from tests.fakes.tables import Tables
@@ -51,6 +52,7 @@ class InMemoryOperatorUnitOfWork(InMemoryIdentityUnitOfWork):
                 password_is_temporary=True,
                 version=account.version + 1,
                 updated_at=at,
+                **NOTHING_ASKED,
             )
 
         self._transaction.do(put)

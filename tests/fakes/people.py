@@ -30,6 +30,9 @@ INVITATION_SORTS = {
     "email": Key(lambda invitation: invitation.email),
 }
 
+# Of an account that somebody else changed: links that were asked for before are good no more.
+NOTHING_ASKED = dict.fromkeys(("reset_id", "reset_at", "verification_id", "verification_at", "pending_email"))
+
 
 def put_user(tables: CompanyTables, user: User, *, is_new: bool) -> None:
     """Writes a user. Raises what the tables' uniques stand for."""
@@ -170,7 +173,12 @@ class InMemoryAccounts:
                 raise EmailTaken
             account = tables.accounts[account_id]
             tables.accounts[account_id] = replace(
-                account, email=email, email_verified_at=None, version=account.version + 1, updated_at=at
+                account,
+                email=email,
+                email_verified_at=None,
+                version=account.version + 1,
+                updated_at=at,
+                **NOTHING_ASKED,
             )
 
         self._unit.transaction.do(put)
@@ -184,6 +192,7 @@ class InMemoryAccounts:
                 password_is_temporary=True,
                 version=account.version + 1,
                 updated_at=at,
+                **NOTHING_ASKED,
             )
             _sign_out(tables, account_id, at=at)
 

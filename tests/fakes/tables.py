@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
@@ -93,6 +94,25 @@ class StoredOutcome:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Up to where the log was read for mail, what was left behind, and whose it is until when."""
+
+    seq: int = 0
+    behind: frozenset[int] = frozenset()
+    again_at: datetime | None = None
+    leased_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """What waits to be mailed to an account's holder."""
+
+    letters: tuple[Letter, ...] = ()
+    due_at: datetime | None = None
+    leased_until: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class CompanyTables:
     """All that belongs to one company. What was deleted is still in `projects` and `tasks`, but nobody finds it."""
@@ -112,6 +132,7 @@ class CompanyTables:
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
+    mailed: Position = Position()
 
     def copy(self) -> "CompanyTables":
         return CompanyTables(
@@ -130,6 +151,7 @@ class CompanyTables:
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),
+            mailed=self.mailed,
         )
 
     @property
@@ -228,11 +250,13 @@ class Tables:
     accounts: dict[UUID, Account] = field(default_factory=dict)
     sessions: dict[UUID, LoginSession] = field(default_factory=dict)
     companies: dict[UUID, CompanyTables] = field(default_factory=dict)
+    letters: dict[UUID, Letters] = field(default_factory=dict)
     # Not compared: a refusal writes nothing but what auditors are told of it.
     notes: tuple[StoredNote, ...] = field(default=(), compare=False)
 
     def copy(self) -> "Tables":
         return Tables(
+            letters=dict(self.letters),
             accounts=dict(self.accounts),
             sessions=dict(self.sessions),
             companies={company_id: tables.copy() for company_id, tables in self.companies.items()},

@@ -19,6 +19,7 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
@@ -47,6 +48,8 @@ class World:
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
         self.session_reader = InMemorySessionReader(self.store)
+        self.company_posts = InMemoryCompanyPosts(self.store)
+        self.account_posts = InMemoryAccountPosts(self.store)
 
     @property
     def tables(self) -> Tables:

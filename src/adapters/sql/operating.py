@@ -17,7 +17,8 @@ from core.users.model import User
 _AS_APPLICATION = Statement.plain(AS_APPLICATION)
 _TEMPORARY_PASSWORD = Statement.plain("""
 update accounts set password_hash = %(password_hash)s, password_is_temporary = true, version = version + 1,
-       updated_at = %(at)s
+       updated_at = %(at)s, reset_id = null, reset_at = null, verification_id = null, verification_at = null,
+       pending_email = null
  where id = %(id)s
 """)
 _COMPANIES = Statement.plain("""

@@ -4,13 +4,14 @@ They work under the upkeep role, for one transaction at a time (`SET LOCAL ROLE`
 that these doors need. What belongs to a company is written as the application role, inside the tenant wall.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from adapters.sql import audit_log, event_log
+from adapters.sql import audit_log, event_log, letters
+from adapters.sql.accounts import ACCOUNT_FIELDS, account_of, account_values
 from adapters.sql.connection import COMMIT, Connection, Database, execute, opened, opening
 from adapters.sql.founding import ENTER, found
 from adapters.sql.pipeline import Asked, Result, Row
@@ -29,6 +30,7 @@ from adapters.sql.repositories.users import (
 )
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
+from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
@@ -43,23 +45,7 @@ from core.users.read_models import UserView
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
 
-_ACCOUNT_FIELDS = (
-    "id",
-    "email",
-    "name",
-    "password_hash",
-    "password_is_temporary",
-    "email_verified_at",
-    "claimed_at",
-    "totp_secret",
-    "totp_enabled_at",
-    "totp_step",
-    "recovery_digests",
-    "version",
-    "created_at",
-    "updated_at",
-)
-_ACCOUNT = f"select {', '.join(f'a.{field}' for field in _ACCOUNT_FIELDS)} from accounts a"
+_ACCOUNT = f"select {', '.join(f'a.{field}' for field in ACCOUNT_FIELDS)} from accounts a"
 _ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where a.email = %(email)s")
 _ACCOUNT_BY_ID = Statement.plain(f"{_ACCOUNT} where a.id = %(id)s for no key update")
 _BY_USERNAME = Statement.plain(f"""
@@ -117,11 +103,11 @@ update login_sessions set last_used_at = %(last_used_at)s, expires_at = %(expire
  where id = %(id)s
 """)
 _ADD_ACCOUNT = Statement.plain(
-    f"insert into accounts ({', '.join(_ACCOUNT_FIELDS)}) "
-    f"values ({', '.join(f'%({field})s' for field in _ACCOUNT_FIELDS)})"
+    f"insert into accounts ({', '.join(ACCOUNT_FIELDS)}) "
+    f"values ({', '.join(f'%({field})s' for field in ACCOUNT_FIELDS)})"
 )
 _SAVE_ACCOUNT = Statement.plain(
-    f"update accounts set {', '.join(f'{field} = %({field})s' for field in _ACCOUNT_FIELDS[1:])} where id = %(id)s"
+    f"update accounts set {', '.join(f'{field} = %({field})s' for field in ACCOUNT_FIELDS[1:])} where id = %(id)s"
 )
 
 # In one order, whoever asks: two devices that sign all others out must not wait for each other.
@@ -171,6 +157,7 @@ select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}
 """
 _FIND_INVITATION = Statement.plain(_INVITATION)
 _LOCK_INVITATION = Statement.plain(f"{_INVITATION} for update of i")
+_DIGEST = Statement.plain("select token_digest from invitations where company_id = %(company)s and id = %(id)s")
 _USER_FIELDS = (
     "id", "account_id", "kind", "name", "email", "username", "role", "is_active", "accepted_at", "created_at",
     "updated_at", "version",
@@ -190,9 +177,11 @@ class SqlIdentityUnitOfWork:
     # Who acts where nobody is signed in.
     stranger = audit_log.VISITOR
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, on_letters: Callable[[], None] | None = None) -> None:
         self._database = database
         self._connection: Connection | None = None
+        self._on_letters = on_letters
+        self._has_letters = False
 
     async def caller(self, actor: Actor) -> Actor:
         (door,) = await execute(self._open_connection, opening(actor))
@@ -222,10 +211,10 @@ class SqlIdentityUnitOfWork:
         return (user_view(row[12:]), company_view(row[:12])) if row is not None else None
 
     async def add_account(self, account: Account) -> None:
-        await self._run(_ADD_ACCOUNT, _account_values(account))
+        await self._run(_ADD_ACCOUNT, account_values(account))
 
     async def save_account(self, account: Account) -> None:
-        await self._run(_SAVE_ACCOUNT, _account_values(account))
+        await self._run(_SAVE_ACCOUNT, account_values(account))
 
     async def invitation(self, token_digest: bytes) -> OfferedMembership | None:
         row = await self._first(_FIND_INVITATION, {"digest": token_digest})
@@ -243,6 +232,10 @@ class SqlIdentityUnitOfWork:
         invitation = invitation_of(tuple(row[1:]))
         inviter = await self._first(_INVITER, {"company": company_id, "user": invitation.invited_by})
         return OfferedMembership(company_id, invitation, user, Role(inviter[0]) if inviter is not None else None)
+
+    async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
+        row = await self._first(_DIGEST, {"company": company_id, "id": invitation_id})
+        return await self.invitation(bytes(row[0])) if row is not None else None
 
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         asked = [Asked(*each) for each in asking_for_username(company_id, candidates)]
@@ -313,6 +306,24 @@ class SqlIdentityUnitOfWork:
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})
 
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        await self.revoke_sessions(account_id, at=at)
+
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        return await letters.users_of(self._open_connection, account_id)
+
+    async def save_user(
+        self, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime, origin: Origin = NOWHERE
+    ) -> None:
+        await letters.save_user(self._open_connection, company_id, user, facts, at=at, origin=origin)
+
+    async def write(self, letter: Letter) -> None:
+        await letters.write(self._open_connection, letter)
+        self._has_letters = True
+
+    async def pretend(self) -> None:
+        await letters.pretend(self._open_connection)
+
     async def note(
         self,
         note: Note,
@@ -331,6 +342,8 @@ class SqlIdentityUnitOfWork:
         await self._run(COMMIT)
         # Nearly all that this transaction does is noted.
         self._database.noted()
+        if self._has_letters and self._on_letters is not None:
+            self._on_letters()
 
     async def __aenter__(self) -> Self:
         self._connection = await self._database.begin_upkeep()
@@ -367,13 +380,4 @@ def _session_values(session: LoginSession) -> dict[str, Any]:
 
 
 def _account(row: Row | None) -> Account | None:
-    if row is None:
-        return None
-    account = Account(**dict(zip(_ACCOUNT_FIELDS, row, strict=True)))
-    account.recovery_digests = tuple(account.recovery_digests)
-    return account
-
-
-def _account_values(account: Account) -> dict[str, Any]:
-    values = {field: getattr(account, field) for field in _ACCOUNT_FIELDS}
-    return {**values, "recovery_digests": [*account.recovery_digests]}
+    return account_of(row) if row is not None else None

@@ -1,4 +1,4 @@
-from core.kernel.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
+from core.kernel.errors import Conflict, Fault, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 
 
 class TokenInvalid(Unauthenticated):
@@ -89,3 +89,21 @@ class TotpNotEnabled(Conflict):
 class TooManyUnlocks(TooMany):
     code = "user.too_many_unlocks"
     title = "This person was unlocked too often; wait before doing it again"
+
+
+class LinkInvalid(Invalid):
+    code = "auth.link_invalid"
+    title = "The link has expired, was used, or was replaced by a newer one; ask for another"
+
+    def __init__(self) -> None:
+        super().__init__(faults=(Fault("no link that is good", pointer="/token"),))
+
+
+class TooManyLetters(TooMany):
+    code = "auth.too_many_letters"
+    title = "Too many letters were asked for; look into your mail, or wait before asking again"
+
+
+class EmailVerifiedAlready(Conflict):
+    code = "account.email_verified"
+    title = "The address is verified already, and no other waits to be"

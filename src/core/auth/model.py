@@ -5,6 +5,7 @@ from uuid import UUID
 
 from core.auth.common_passwords import COMMON
 from core.auth.errors import TotpEnabled, TotpNotBegun, TotpNotEnabled
+from core.auth.letters import LINK_LIVES, Letter, LetterKind, Link, LinkPurpose
 from core.kernel.limits import Limit
 from core.kernel.slug import plain_words
 from core.users.errors import PasswordTooWeak
@@ -34,6 +35,8 @@ class Account:
     `totp_secret` is sealed, and shared with the holder's authenticator; it counts from `totp_enabled_at` on. Codes of
     the time step `totp_step` and of those before are used up. `recovery_digests` are those of the codes that stand in
     for an authenticator which is lost; of one that was used nothing is left but its place.
+    `reset_id` and `verification_id` are the newest requests of a link by mail, which alone are good; the latter is for
+    `pending_email`, the address that is to take the place of the present one, if there is one.
     """
 
     id: UUID
@@ -49,6 +52,11 @@ class Account:
     totp_enabled_at: datetime | None = None
     totp_step: int = 0
     recovery_digests: tuple[bytes, ...] = ()
+    reset_id: UUID | None = None
+    reset_at: datetime | None = None
+    verification_id: UUID | None = None
+    verification_at: datetime | None = None
+    pending_email: str | None = None
     version: int = 1
 
     @property
@@ -57,10 +65,15 @@ class Account:
         return self.totp_enabled_at is not None
 
     def choose_password(self, password_hash: str, *, at: datetime) -> None:
-        """Takes a password that the holder chose; whoever gave them a temporary one no longer knows it."""
+        """Takes a password that the holder chose; whoever gave them a temporary one no longer knows it. Links that
+        were asked for with the one before are good no more.
+        """
         self.password_hash = password_hash
         self.password_is_temporary = False
         self.claimed_at = self.claimed_at or at
+        self.reset_id = self.reset_at = None
+        if self.pending_email is not None:
+            self._expect_nothing()
         self.updated_at = at
         self.version += 1
 
@@ -120,6 +133,68 @@ class Account:
     def use_recovery_code(self, place: int) -> None:
         """Forgets the recovery code at that place."""
         self.recovery_digests = (*self.recovery_digests[:place], b"", *self.recovery_digests[place + 1 :])
+
+    def ask_reset(self, *, id: UUID, at: datetime) -> Letter:
+        """Asks for a link that chooses another password; one that was asked for before is good no more."""
+        self.reset_id, self.reset_at = id, at
+        return self.letter(LetterKind.PASSWORD_RESET, id=id, at=at)
+
+    def ask_verification(self, *, id: UUID, at: datetime) -> Letter:
+        """Asks for a link that proves the present address, or the one that is to take its place."""
+        self.verification_id, self.verification_at = id, at
+        if self.pending_email is None:
+            return self.letter(LetterKind.EMAIL_VERIFICATION, id=id, at=at)
+        return self.letter(LetterKind.EMAIL_CHANGE, id=id, at=at, to=self.pending_email)
+
+    def ask_email_change(self, email: str, *, id: UUID, at: datetime) -> Letter | None:
+        """Asks for another address, which is proved first. The present one again takes the wish back."""
+        if email == self.email:
+            if self.pending_email is not None:
+                self._expect_nothing()
+            return None
+        self.pending_email = email
+        return self.ask_verification(id=id, at=at)
+
+    def link(self, purpose: LinkPurpose, *, at: datetime) -> Link | None:
+        """The link for that purpose that is good now, if there is one."""
+        if purpose is LinkPurpose.PASSWORD_RESET:
+            asked, since, address = self.reset_id, self.reset_at, self.email
+        elif purpose is LinkPurpose.EMAIL_CHANGE and self.pending_email is not None:
+            asked, since, address = self.verification_id, self.verification_at, self.pending_email
+        elif purpose is LinkPurpose.EMAIL_VERIFICATION and self.pending_email is None:
+            asked, since, address = self.verification_id, self.verification_at, self.email
+        else:
+            return None
+        if asked is None or since is None or at >= since + LINK_LIVES[purpose]:
+            return None
+        return Link(purpose=purpose, owner_id=self.id, request_id=asked, bound=address.encode())
+
+    def verify_email(self, *, at: datetime) -> None:
+        """Takes the address for proved that its holder has a link from; it is the pending one, if there is one."""
+        self.email = self.pending_email or self.email
+        self.email_verified_at = at
+        self.reset_id = self.reset_at = None
+        self._expect_nothing()
+        self.updated_at = at
+        self.version += 1
+
+    def strip(self, *, at: datetime) -> None:
+        """Takes away password, factor and what was asked for: whoever has them may not be who has the address."""
+        self.password_hash = None
+        self.password_is_temporary = False
+        self.claimed_at = None
+        self.totp_secret, self.totp_enabled_at, self.totp_step, self.recovery_digests = None, None, 0, ()
+        self.reset_id = self.reset_at = None
+        self._expect_nothing()
+        self.updated_at = at
+        self.version += 1
+
+    def letter(self, kind: LetterKind, *, id: UUID, at: datetime, to: str | None = None) -> Letter:
+        """A letter to the holder, at the present address unless another is named."""
+        return Letter(id=id, kind=kind, account_id=self.id, to=to or self.email, at=at)
+
+    def _expect_nothing(self) -> None:
+        self.verification_id = self.verification_at = self.pending_email = None
 
 
 @dataclass(slots=True, kw_only=True)

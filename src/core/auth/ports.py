@@ -1,9 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
+from core.auth.letters import Letter, Link
 from core.auth.model import Account, LoginSession
 from core.auth.read_models import Claims, Enrolment, Membership, Profile, SessionView, Ticket
 from core.companies.model import Company
@@ -59,13 +60,29 @@ class RefreshTokens(Protocol):
 
 class OfferedMembership(NamedTuple):
     """An invitation and its company; `user` is the one who was made already and only has to accept. `inviter` is the
-    role of its sender; None if they can act no more.
+    role of its sender; None if they can act no more. `is_mailed`: it was found by the link that was mailed, which only
+    the holder of the address has.
     """
 
     company_id: UUID
     invitation: Invitation
     user: User | None
     inviter: Role | None
+    is_mailed: bool = False
+
+
+class LinkTokens(Protocol):
+    """The secrets of links that are mailed: derived, nowhere stored, and known to nobody before they are sent."""
+
+    def derive(self, link: Link) -> str: ...
+
+    def read(self, token: str) -> Link | None:
+        """The link that a token names, unverified and bound to nothing; nothing for any other text."""
+        ...
+
+    def fits(self, token: str, link: Link) -> bool:
+        """Compares in constant time."""
+        ...
 
 
 class Attempts(Protocol):
@@ -165,6 +182,10 @@ class IdentityUnitOfWork(Protocol):
         """The invitation whose link holds that secret, locked; None also where its company is gone."""
         ...
 
+    async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
+        """As `invitation`, for who names it."""
+        ...
+
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         """The first of the candidates that nobody in the company has, in any case. Until the transaction ends nobody
         else looks for one there.
@@ -233,6 +254,36 @@ class IdentityUnitOfWork(Protocol):
         ...
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None: ...
+
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        """Takes everything away by which somebody could act as the account, but for its password: the login sessions
+        end, and what else was set up to sign in or to call with is gone.
+        """
+        ...
+
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        """The users that the account is, each with its company, in active companies, locked in one order. Comes before
+        the account is locked.
+        """
+        ...
+
+    async def save_user(
+        self, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime, origin: Origin = NOWHERE
+    ) -> None:
+        """Writes a user who changed themselves, and the facts into the company's log. Of several companies, in the
+        order of `users_of`.
+        """
+        ...
+
+    async def write(self, letter: Letter) -> None:
+        """Has a letter sent once the transaction is committed."""
+        ...
+
+    async def pretend(self) -> None:
+        """Does the work of `save_account` and `write`, and changes nothing: for who must not tell from the time whether
+        there is an account.
+        """
+        ...
 
     async def commit(self) -> None: ...
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
+from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
@@ -67,6 +69,8 @@ class SqlWorld:
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
+        self.company_posts = SqlCompanyPosts(database)
+        self.account_posts = SqlAccountPosts(database)
         self._database = database
         self._superuser = superuser
 
@@ -187,6 +191,13 @@ class SqlWorld:
 
 @pytest.fixture(scope="module")
 async def sql_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
+    async with opened_world(test_database) as world:
+        yield world
+
+
+@asynccontextmanager
+async def opened_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
+    """The adapters over a database."""
     database = Database(url=test_database.product, prepared_statements=not pooler.is_wanted())
     try:
         await database.open()

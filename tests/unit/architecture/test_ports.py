@@ -8,11 +8,15 @@ import pytest
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.login_tickets import SealedLoginTickets
+from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.mail.files import FileMail
+from adapters.mail.smtp import SmtpMail
+from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.readers.columns import SqlColumnReader
@@ -46,6 +50,7 @@ from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.kernel import ports as kernel
+from core.mail import ports as mail
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
@@ -79,7 +84,13 @@ from tests.fakes.people import (
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
-from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts, Mailbox
+from tests.fakes.tokens import (
+    CountedInvitationTokens,
+    ReadableLinkTokens,
+    ReadableRefreshTokens,
+    RememberedAccessTokens,
+)
 
 ADAPTERS = [
     (kernel.Clock, SystemClock, SettableClock),
@@ -90,6 +101,10 @@ ADAPTERS = [
     (auth.LoginTickets, SealedLoginTickets, RememberedTickets),
     (auth.TimeCodes, TotpCodes, PredictableTimeCodes),
     (auth.RecoveryCodes, RandomRecoveryCodes, CountedRecoveryCodes),
+    (auth.LinkTokens, DerivedLinkTokens, ReadableLinkTokens),
+    (mail.Mail, SmtpMail, FileMail, Mailbox),
+    (mail.CompanyPosts, SqlCompanyPosts, InMemoryCompanyPosts),
+    (mail.AccountPosts, SqlAccountPosts, InMemoryAccountPosts),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
     (users.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (users.InvitationTokens, RandomInvitationTokens, CountedInvitationTokens),
@@ -153,7 +168,7 @@ class TestAdapters:
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, cycles, kernel, operations, projects, realtime, tasks, users)
+            for module in (auth, companies, cycles, kernel, mail, operations, projects, realtime, tasks, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

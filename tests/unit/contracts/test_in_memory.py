@@ -13,6 +13,7 @@ from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
+from tests.contracts.posts import PostContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
@@ -83,6 +84,10 @@ class TestInMemoryUserReader(InMemory, UserReaderContract):
 
 
 class TestInMemoryJoining(InMemory, JoiningContract):
+    pass
+
+
+class TestInMemoryPosts(InMemory, PostContract):
     pass
 
 

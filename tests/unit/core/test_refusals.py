@@ -27,6 +27,9 @@ from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.factors import FactorUseCases
 from core.auth.use_cases.second_step import SecondStepUseCases
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.verifying import EmailUseCases
+from core.mail.use_cases import MailUseCases
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.credentials import Credentials
 from core.auth.use_cases.signing_in import AuthUseCases
@@ -96,7 +99,7 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import factor_refusals, people_refusals
+from tests.unit.core import factor_refusals, mail_refusals, people_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -108,14 +111,17 @@ USE_CASES = (
     CompanyUseCases,
     CycleUseCases,
     DeletedTaskUseCases,
+    EmailUseCases,
     EventUseCases,
     FactorUseCases,
     InvitationUseCases,
+    MailUseCases,
     MemberUseCases,
     OperatorUseCases,
     ProjectUseCases,
     PurgeUseCases,
     SecondStepUseCases,
+    RecoveryUseCases,
     SessionUseCases,
     TaskUseCases,
     UnlockingUseCases,
@@ -1146,6 +1152,9 @@ async def _(office: Office) -> Awaitable[object]:
 
 factor_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
+mail_refusals.add_to(refuses)
+
+
 # What the operator does
 
 

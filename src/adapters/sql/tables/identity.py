@@ -16,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.sql.tenancy import TenantTable, metadata
 
@@ -43,11 +43,21 @@ accounts = Table(
     instant("totp_enabled_at", nullable=True),
     Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
     Column("recovery_digests", ARRAY(LargeBinary), nullable=False, server_default=text("'{}'")),
+    Column("reset_id", Uuid),
+    instant("reset_at", nullable=True),
+    Column("verification_id", Uuid),
+    instant("verification_at", nullable=True),
+    Column("pending_email", Text),
+    # What waits to be mailed to its holder, and who is at it until when.
+    Column("letters", JSONB, nullable=False, server_default=text("'[]'")),
+    instant("letters_due_at", nullable=True),
+    instant("letters_leased_until", nullable=True),
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
     CheckConstraint("totp_enabled_at is null or totp_secret is not null", name="accounts_totp_check"),
 )
+Index("accounts_letters_due", accounts.c.letters_due_at, postgresql_where=text("letters_due_at IS NOT NULL"))
 
 companies = TenantTable(
     "companies",

@@ -46,6 +46,19 @@ events = TenantTable(
     CheckConstraint("via IN ('session', 'token', 'system')", name="events_via_check"),
 )
 
+# Up to where a reader of the log has read it, and the places before that it has to come back to.
+log_positions = TenantTable(
+    "log_positions",
+    metadata,
+    company_column(),
+    Column("reader", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("behind", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
+    instant("again_at", nullable=True),
+    instant("leased_until", nullable=True),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="log_positions_company_fk", ondelete="CASCADE"),
+)
+
 idempotency_keys = TenantTable(
     "idempotency_keys",
     metadata,

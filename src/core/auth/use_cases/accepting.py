@@ -18,6 +18,7 @@ from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership,
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.following import Links
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
 from core.kernel import text
@@ -37,7 +38,7 @@ from core.users.errors import (
     UsernameTaken,
 )
 from core.users.model import User, batches, checked_username, usernames_from
-from core.users.ports import EmailAddresses, InvitationTokens
+from core.users.ports import EmailAddresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         identity: Callable[[], IdentityUnitOfWork],
         passwords: Passwords,
         addresses: EmailAddresses,
-        tokens: InvitationTokens,
+        links: Links,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
         codes: FactorCodes,
@@ -83,7 +84,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         self._identity = identity
         self._passwords = passwords
         self._addresses = addresses
-        self._tokens = tokens
+        self._links = links
         self._codes = codes
         self._guessing = guessing
         self._registration = registration
@@ -111,9 +112,12 @@ class AcceptanceUseCases(SignsDevicesIn):
         saw it too: an account that has a password takes only that, or has to be signed in to. One without, or an
         address without an account, gets the password that is given here. An account with a second factor takes a `code`
         of it, too. The device is signed in.
+
+        The link that was mailed proves the address. An account that never proved it is then anybody's: it loses its
+        password, login sessions, tokens and factors, and gets the password that is given here.
         """
-        if actor is not None:
-            return await self._join_as(actor, given)
+        if actor is not None and (done := await self._join_as(actor, given)) is not None:
+            return done
         return await self._join_here(visitor, given, email=None)
 
     @answers(
@@ -135,11 +139,12 @@ class AcceptanceUseCases(SignsDevicesIn):
         except SignInFirst as known:
             raise EmailTaken from known
 
-    async def _join_as(self, actor: Actor, given: Acceptance) -> SignedIn:
+    async def _join_as(self, actor: Actor, given: Acceptance) -> SignedIn | None:
+        """Accepts within the login session; None if that may be somebody else's, who never proved the address."""
         at = self._clock.now()
         async with self._identity() as uow:
             # Locked before the session is, as whoever deactivates the user does.
-            offer = await uow.invitation(self._tokens.digest(given.token))
+            offer = await self._links.offer(uow, given.token)
             session = await uow.session(actor.session_id)
             if session is None or not session.is_open(at=at):
                 raise SessionEnded
@@ -147,17 +152,20 @@ class AcceptanceUseCases(SignsDevicesIn):
             account = await uow.account_by_email(offer.invitation.email)
             if account is None or account.id != session.account_id:
                 raise InvitationForAnother
+            if _must_be_stripped(offer, account):
+                return None
             return await self._join(uow, offer, account, session, given, actor.origin, begins=None)
 
     async def _join_here(self, visitor: Visitor, given: Acceptance, *, email: str | None) -> SignedIn:
         if given.password is None:
             raise Invalid(faults=(Fault("choose one, or sign in before you accept", pointer="/password"),))
         async with self._identity() as uow:
-            invited = (await self._offer(uow, given.token)).invitation.email
+            offer = await self._offer(uow, given.token)
+            invited = offer.invitation.email
             known = await uow.account_by_email(invited)
         if email not in (None, invited):
             raise InvitationForAnother
-        if known is None or known.password_hash is None:
+        if known is None or known.password_hash is None or _must_be_stripped(offer, known):
             return await self._join_anew(visitor, given, invited, password=given.password)
         if email is not None:
             raise SignInFirst
@@ -199,6 +207,9 @@ class AcceptanceUseCases(SignsDevicesIn):
             known = await uow.account_by_email(invited)
             # Locked, since of two links of two companies only one may choose its password.
             account = await uow.account(known.id) if known is not None else None
+            if account is not None and _must_be_stripped(offer, account):
+                account.strip(at=at)
+                await uow.strip(account.id, at=at)
             if account is None:
                 if self._registration == "closed":
                     raise RegistrationClosed
@@ -216,18 +227,20 @@ class AcceptanceUseCases(SignsDevicesIn):
                 except EmailTaken as opened_meanwhile:
                     raise SignInFirst from opened_meanwhile
             elif account.password_hash is None and account.claimed_at is None and not account.has_second_factor:
-                account.password_hash, account.claimed_at = password_hash, at
+                account.choose_password(password_hash, at=at)
                 account.name = text.name(given.name) if given.name else account.name
-                account.version += 1
-                account.updated_at = at
-                await uow.save_account(account)
             else:
                 raise SignInFirst
+            if offer.is_mailed:
+                account.verify_email(at=at)
+            elif account.email_verified_at is None:
+                await uow.write(account.ask_verification(id=self._ids.new(), at=at))
+            await uow.save_account(account)
             session = self._new_session(account.id, visitor)
             return await self._join(uow, offer, account, session, given, visitor.origin, begins=AuditType.REGISTERED)
 
     async def _offer(self, uow: IdentityUnitOfWork, token: str) -> OfferedMembership:
-        return self._ensure_open(await uow.invitation(self._tokens.digest(token)))
+        return self._ensure_open(await self._links.offer(uow, token))
 
     def _ensure_open(self, offer: OfferedMembership | None) -> OfferedMembership:
         if offer is None or not offer.invitation.is_open(at=self._clock.now()):
@@ -286,3 +299,8 @@ class AcceptanceUseCases(SignsDevicesIn):
             if free is not None:
                 return free
         raise UsernameTaken
+
+
+def _must_be_stripped(offer: OfferedMembership, account: Account) -> bool:
+    """Whether the link proves an address that the account never did: who opened it may be anybody."""
+    return offer.is_mailed and account.email_verified_at is None

@@ -115,6 +115,10 @@ class Guessing:
         if account_id is not None:
             await self._attempts.forget_everywhere(_browsers(account_id))
 
+    async def forgive(self, name: str) -> None:
+        """Forgets all failures of passwords for a name: its holder proved in another way who they are."""
+        await self._attempts.forget_everywhere(_name(name))
+
     def device_token(self, visitor: Visitor, account_id: UUID) -> str:
         """What the browser is known by from now on: what it has, if that is of this account, else something new."""
         if visitor.device is not None and self._device(visitor, account_id):

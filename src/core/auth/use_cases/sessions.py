@@ -11,6 +11,7 @@ from core.auth.errors import (
     TooManyFailures,
     TotpNotEnabled,
 )
+from core.auth.letters import LetterKind
 from core.auth.model import Account, LoginSession
 from core.auth.ports import IdentityUnitOfWork, Passwords, SessionReader
 from core.auth.read_models import SessionView, SteppedUp
@@ -21,7 +22,7 @@ from core.kernel.actor import Actor, reading
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
-from core.kernel.ports import Clock
+from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
 from core.users.errors import PasswordTooWeak
 
@@ -38,6 +39,7 @@ class SessionUseCases:
         codes: FactorCodes,
         guessing: Guessing,
         clock: Clock,
+        ids: Ids,
     ) -> None:
         self._identity = identity
         self._reader = reader
@@ -45,6 +47,7 @@ class SessionUseCases:
         self._codes = codes
         self._guessing = guessing
         self._clock = clock
+        self._ids = ids
 
     @reading
     @answers(SessionEnded, CursorInvalid)
@@ -118,7 +121,7 @@ class SessionUseCases:
 
     @answers(SessionEnded, StepUpRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
     async def change_password(self, actor: Actor, *, current_password: str | None, new_password: str) -> None:
-        """Gives the account another password, and signs all its other devices out.
+        """Gives the account another password, signs all its other devices out, and tells its holder by mail.
 
         It needs a fresh proof of who the caller is: `current_password`, or a sign-in or step-up of the last 10 minutes;
         the latter in any case, if the account has a second factor.
@@ -140,6 +143,7 @@ class SessionUseCases:
             session = await _present(uow, caller, and_others=True)
             account.choose_password(password_hash, at=at)
             await uow.save_account(account)
+            await uow.write(account.letter(LetterKind.PASSWORD_CHANGED, id=self._ids.new(), at=at))
             await uow.revoke_sessions(account.id, at=at, but=session.id)
             if current_password is not None and not account.has_second_factor:
                 session.step_up(at=at)

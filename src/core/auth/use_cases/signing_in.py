@@ -100,7 +100,8 @@ class AuthUseCases(SignsDevicesIn):
         """Opens an account and a company of which it is the owner, and signs the device in.
 
         Anybody may, while the installation takes registrations. An account that was made by an admin, and that nobody
-        has had the password of, is taken over; one that belongs to no company any more opens one with its password.
+        has had the password of, is taken over; one that belongs to no company any more opens one with its password. A
+        link that proves the address is mailed; until somebody followed it, nothing is withheld.
         """
         if self._registration != "open":
             raise RegistrationClosed
@@ -151,6 +152,9 @@ class AuthUseCases(SignsDevicesIn):
                 uow, account, given.code, session_id=session.id, origin=visitor.origin, at=at
             ):
                 session.prove_second_factor(at=at)
+            if account.email_verified_at is None:
+                await uow.write(account.ask_verification(id=self._ids.new(), at=at))
+                await uow.save_account(account)
             await uow.add_company(
                 company, owner, lambda: (company.founded(by=owner_id), user_created), at=at, origin=visitor.origin
             )

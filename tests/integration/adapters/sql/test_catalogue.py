@@ -26,6 +26,7 @@ UPKEEP_DOORS = {
     ("event_sequences", "SELECT"): "the opening statement says where the log stands",
     ("invitations", "SELECT"): "whoever accepts an invitation does not say of which company it is",
     ("invitations", "UPDATE"): "whoever accepts an invitation locks it first",
+    ("log_positions", "SELECT"): "who mails looks for the companies whose logs went on",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",

@@ -1,0 +1,225 @@
+"""Losing a password, and coming back by a mailed link."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.auth.errors import InvalidCredentials, LinkInvalid, SessionEnded, TooManyFailures, TooManyLetters
+from core.auth.letters import LetterKind
+from core.auth.model import Account
+from core.auth.use_cases.signing_in import Credentials
+from core.kernel.actor import Visitor
+from core.kernel.audit import AuditType, Note
+from tests.builders.office import PASSWORD, Office
+
+ANN = "ann@example.com"
+NEW = "another long secret"
+
+
+def account(office: Office, email: str = ANN) -> Account:
+    (found,) = (each for each in office.world.tables.accounts.values() if each.email == email)
+    return found
+
+
+async def login(office: Office, password: str = NEW) -> object:
+    return await office.auth.login(Visitor(), Credentials(email=ANN, password=password))
+
+
+async def forgotten(office: Office) -> str:
+    """Ann has an account, and forgot her password; the secret of the link that she got."""
+    await office.register(ANN)
+    await office.recovery.forgot(Visitor(), email=ANN)
+    return await office.link_to(ANN)
+
+
+async def reset(office: Office, token: str, password: str = NEW) -> None:
+    await office.recovery.reset(Visitor(), token=token, new_password=password)
+
+
+class TestForgot:
+    async def test_a_link_is_mailed_to_the_address(self) -> None:
+        office = await Office.open()
+        await office.register(ANN)
+        await office.recovery.forgot(Visitor(), email=" ANN@example.com")
+        message = (await office.mailed(ANN))[-1]
+        assert "Choose a new password" in message.subject
+        assert f"https://flowtrack.example.com/reset-password#{await office.link_to(ANN)}\n" in message.text
+
+    async def test_nobody_is_mailed_at_an_address_without_an_account(self) -> None:
+        office = await Office.open()
+        before = office.world.snapshot()
+        await office.recovery.forgot(Visitor(address="192.0.2.7"), email=ANN)
+        *_, note = office.world.tables.notes
+        assert replace(office.world.tables, notes=before.notes) == before
+        assert await office.mailed() == []
+        # The installation's operator may want to know; no company does.
+        assert note.company_id is None
+        assert note.note == Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={"email": ANN})
+
+    async def test_no_hash_tells_known_addresses_from_unknown_ones(self) -> None:
+        office = await Office.open()
+        await office.register(ANN)
+        before = office.passwords.effort
+        for email in (ANN, "nobody@example.com"):
+            await office.recovery.forgot(Visitor(), email=email)
+        assert office.passwords.effort == before
+
+    async def test_letters_are_counted_by_address_known_or_not_and_by_network(self) -> None:
+        office = await Office.open()
+        await office.register(ANN)
+        for email in (ANN, "nobody@example.com"):
+            for number in range(5):
+                await office.recovery.forgot(Visitor(address=f"10.0.{number}.1"), email=email)
+            with pytest.raises(TooManyLetters) as refused:
+                await office.recovery.forgot(Visitor(address="10.0.9.1"), email=email)
+            assert refused.value.retry_after == 3600
+        for number in range(30):
+            await office.recovery.forgot(Visitor(address="192.0.2.7"), email=f"person{number}@example.com")
+        with pytest.raises(TooManyLetters):
+            await office.recovery.forgot(Visitor(address="192.0.2.8"), email="another@example.com")
+        office.clock.advance(timedelta(hours=1))
+        await office.recovery.forgot(Visitor(address="192.0.2.8"), email=ANN)
+
+
+class TestReset:
+    async def test_the_password_is_another_one_and_all_devices_are_signed_out(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        device = office.auth.actor_of((await login(office, PASSWORD)).access_token)
+        await reset(office, token)
+        await login(office)
+        with pytest.raises(InvalidCredentials):
+            await login(office, PASSWORD)
+        with pytest.raises(SessionEnded):
+            await office.auth.me(device)
+
+    async def test_it_proves_the_address_and_tells_the_holder(self) -> None:
+        office = await Office.open()
+        await reset(office, await forgotten(office))
+        assert account(office).email_verified_at == office.clock.now()
+        assert (await office.mailed(ANN))[-1].subject == "Your password was changed (FlowTrack)"
+
+    async def test_a_link_works_once(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        await reset(office, token)
+        with pytest.raises(LinkInvalid):
+            await reset(office, token, "a third long secret")
+        await login(office)
+
+    async def test_a_link_works_for_half_an_hour(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        office.clock.advance(timedelta(minutes=30) - timedelta(seconds=1))
+        with pytest.raises(LinkInvalid):
+            await reset(office, token.replace("password_reset", "email_verification"))
+        office.clock.advance(timedelta(seconds=1))
+        with pytest.raises(LinkInvalid):
+            await reset(office, token)
+
+    async def test_a_newer_link_takes_its_place(self) -> None:
+        office = await Office.open()
+        earlier = await forgotten(office)
+        await office.recovery.forgot(Visitor(), email=ANN)
+        with pytest.raises(LinkInvalid):
+            await reset(office, earlier)
+        await reset(office, await office.link_to(ANN))
+
+    async def test_a_password_that_was_changed_meanwhile_ends_it(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        device = office.auth.actor_of((await login(office, PASSWORD)).access_token)
+        await office.sessions.change_password(device, current_password=None, new_password=NEW)
+        with pytest.raises(LinkInvalid):
+            await reset(office, token, "a third long secret")
+
+    async def test_of_two_at_once_one_alone_chooses(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        hashing = office.passwords.hash
+
+        async def overtaken(password: str) -> str:
+            office.passwords.hash = hashing
+            await reset(office, token, "who was quicker wins")
+            return await hashing(password)
+
+        office.passwords.hash = overtaken
+        with pytest.raises(LinkInvalid):
+            await reset(office, token)
+        await login(office, "who was quicker wins")
+
+    async def test_a_link_of_somebody_else_opens_nothing(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        other = office.world.tables.accounts[office.mia.account_id]
+        forged = token.replace(str(account(office).id), str(other.id))
+        with pytest.raises(LinkInvalid):
+            await reset(office, forged)
+        with pytest.raises(LinkInvalid):
+            await reset(office, token.replace(str(account(office).id), str(office.web.id)))
+
+    async def test_failures_before_are_forgotten(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await login(office, "a wrong guess")
+        with pytest.raises(TooManyFailures):
+            await login(office, PASSWORD)
+        await reset(office, token)
+        await login(office)
+
+    async def test_a_temporary_password_is_one_no_more(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        office.change_account(password_is_temporary=True)
+        await reset(office, token)
+        await login(office)
+
+    async def test_an_account_without_a_password_gets_one(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        office.change_account(password_hash=None, claimed_at=None)
+        await reset(office, token)
+        assert account(office).claimed_at == office.clock.now()
+        await login(office)
+
+    async def test_what_an_admin_changes_ends_the_links_that_were_asked_for(self) -> None:
+        office = await Office.open()
+        await office.register(ANN)
+        mia = office.world.tables.accounts[office.mia.account_id]
+        await office.recovery.forgot(Visitor(), email=mia.email)
+        token = await office.link_to(mia.email)
+        async with office.world.people_unit_of_work(office.olga) as uow:
+            await uow.accounts.change_password(mia.id, "turned:", at=office.clock.now())
+            await uow.commit()
+        with pytest.raises(LinkInvalid):
+            await reset(office, token)
+
+
+class TestAudit:
+    async def test_asking_and_choosing_are_told_to_each_company_of_the_account(self) -> None:
+        office = await Office.open()
+        signed_in = await office.register(ANN)
+        actor = office.auth.actor_of(signed_in.access_token)
+        await office.world.joins(actor, office.olga.company_id)
+        visitor = Visitor(address="192.0.2.7", agent="a browser", request_id="r-1")
+        await office.recovery.forgot(visitor, email=ANN)
+        await office.recovery.reset(visitor, token=await office.link_to(ANN), new_password=NEW)
+        told = [each for each in office.world.tables.notes if str(each.note.type).startswith("password.")]
+        companies = {actor.company_id, office.olga.company_id}
+        assert {(str(each.note.type), each.company_id) for each in told} == {
+            (type, company) for type in ("password.reset_requested", "password.reset") for company in companies
+        }
+        assert {each.origin for each in told} == {visitor.origin}
+
+
+class TestTellingOfChanges:
+    async def test_whoever_changes_their_password_is_told(self) -> None:
+        office = await Office.open()
+        signed_in = await office.register(ANN)
+        device = office.auth.actor_of(signed_in.access_token)
+        await office.sessions.change_password(device, current_password=PASSWORD, new_password=NEW)
+        (letter,) = [each for each in await office.mailed(ANN) if LetterKind.PASSWORD_CHANGED in each.id]
+        assert "Your password was changed" in letter.subject
