@@ -14,6 +14,7 @@ from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.link_tokens import RandomInvitationTokens
@@ -43,7 +44,9 @@ from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating import SqlOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.preflight import NotReady, check_database, newest_revision
+from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.purging import SqlRemains
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -82,51 +85,22 @@ from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
+from core.tokens.listeners import end_tokens
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
 __all__ = [
-    "ISOLATION",
-    "AlreadyHeld",
-    "ArchiveRefused",
-    "BackupFailed",
-    "Container",
-    "DatabaseAwayNow",
-    "DatabaseFacts",
-    "DatabaseUrls",
-    "EmbeddedPostgres",
-    "EmbeddedPostgresFailed",
-    "MEDIA_TYPE",
-    "Metrics",
-    "MigrationFailed",
-    "NotReady",
-    "OwnerFacts",
-    "RestoreRefused",
-    "Unsealable",
-    "WrongRole",
-    "back_up",
-    "check_database",
-    "embedded_server",
-    "embedded_urls",
-    "examine",
-    "examine_owner",
-    "exclusive",
-    "keep_secret",
-    "load_signing_keys",
-    "make_container",
-    "migrate_database",
-    "newest_revision",
-    "prepare_embedded",
-    "redis_version",
-    "shared_counts",
-    "shared_folder",
-    "present_sealer",
-    "refuse_missing_binaries",
-    "reseal",
-    "restore",
-]
+    "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow", "DatabaseFacts",
+    "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
+    "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
+    "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
+    "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version", "shared_counts",
+    "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+]  # fmt: skip
 
 
 def _redis_store(url: SecretStr | None) -> RedisStore | None:
@@ -156,6 +130,7 @@ class Container(containers.DeclarativeContainer):
     sealer = providers.Singleton(Sealer, secrets=secret_keys)
     passwords = providers.Singleton(Argon2Passwords)
     invitation_tokens = providers.Singleton(RandomInvitationTokens)
+    api_token_texts = providers.Singleton(ChecksummedApiTokenTexts)
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
@@ -177,6 +152,7 @@ class Container(containers.DeclarativeContainer):
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
     once_ledger = providers.Factory(SqlOnceLedger, database)
+    presented_tokens = providers.Singleton(SqlPresentedTokens, database)
     session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
@@ -184,6 +160,7 @@ class Container(containers.DeclarativeContainer):
     member_reader = providers.Singleton(SqlMemberReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
+    api_token_reader = providers.Singleton(SqlApiTokenReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
 
@@ -230,6 +207,19 @@ class Container(containers.DeclarativeContainer):
         tokens=invitation_tokens,
         clock=clock,
         ids=ids,
+        on_ended=end_tokens,
+    )
+    api_token_use_cases = providers.Singleton(
+        ApiTokenUseCases,
+        unit_of_work=people_unit_of_work.provider,
+        reader=api_token_reader,
+        user_reader=user_reader,
+        texts=api_token_texts,
+        clock=clock,
+        ids=ids,
+    )
+    presented_token_use_cases = providers.Singleton(
+        PresentedTokenUseCases, presented=presented_tokens, texts=api_token_texts, clock=clock
     )
     invitation_use_cases = providers.Singleton(
         InvitationUseCases,

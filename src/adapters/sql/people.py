@@ -11,6 +11,7 @@ from uuid import UUID
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
+from adapters.sql.repositories.api_tokens import SqlApiTokens
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
@@ -109,10 +110,11 @@ class SqlAccounts:
 
 
 class SqlPeopleUnitOfWork(SqlUnitOfWork):
-    """A unit of work with users, invitations, and the accounts behind them."""
+    """A unit of work with users, their API tokens, invitations, and the accounts behind them."""
 
     def __init__(self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None) -> None:
         super().__init__(database, clock, actor, once=once)
         self.users = SqlUsers(self)
         self.invitations = SqlInvitations(self)
         self.accounts = SqlAccounts(self)
+        self.api_tokens = SqlApiTokens(self)

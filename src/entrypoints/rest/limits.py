@@ -38,10 +38,10 @@ class RequestLimits:
         self._held = 0
 
     async def signed_in(self, scope: Scope, actor: Actor) -> None:
-        """Counts a request of a login session, and of its company. Raises TooMany, after a moment."""
+        """Counts a request of a login session or token, and of its company. Raises TooMany, after a moment."""
         headers = scope["flowtrack.headers"]
         headers.append(self._signed_in_policy)
-        session = self._take(self._session, actor.session_id.hex)
+        session = self._take(self._session, actor.key_id.hex)
         if not session.granted:
             await self._refuse(headers, self._session, session.seconds)
         company = self._take(self._company, actor.company_id.hex)
@@ -53,11 +53,11 @@ class RequestLimits:
     async def password(self, scope: Scope, actor: Actor) -> None:
         """Counts a request that has a password hashed, which is slow on purpose. Raises TooMany, after a moment.
 
-        By account: whoever may sign in may have as many sessions as they like.
+        By account: whoever may sign in may have as many sessions as they like. A service user has none.
         """
         headers = scope["flowtrack.headers"]
         headers.append(self._policy(("password",)))
-        allowance = self._take(self._password, actor.account_id.hex)
+        allowance = self._take(self._password, (actor.account_id or actor.user_id).hex)
         if not allowance.granted:
             await self._refuse(headers, self._password, allowance.seconds)
         headers.append((b"ratelimit", b'"password";r=%d;t=%d' % (allowance.remaining, allowance.seconds)))

@@ -1,11 +1,14 @@
 """Reading companies and who the caller is in them."""
 
-from sqlalchemy import Uuid, bindparam, func, select
+from typing import Any
+
+from sqlalchemy import Uuid, bindparam, func, select, true
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import USER_COLUMNS, user_view
 from adapters.sql.statement import Statement
+from adapters.sql.tables.identity import companies
 from adapters.sql.tables.work import users
 from core.auth.read_models import Membership, Profile
 from core.companies.model import CompanySettings
@@ -36,6 +39,32 @@ COMPANIES = Statement(
     )
 )
 
+# For who acts by an API token, which is for one company: that one alone, inside the wall.
+_HERE = Statement(
+    select(
+        users.c.id,
+        users.c.role,
+        companies.c.id,
+        companies.c.name,
+        companies.c.code,
+        companies.c.contact_email,
+        companies.c.is_active,
+        companies.c.members_edit_all_project_tasks,
+        companies.c.time_zone,
+        companies.c.version,
+        companies.c.created_at,
+        companies.c.updated_at,
+    )
+    .select_from(users.join(companies, true()))
+    .where(users.c.id == bindparam("user_id", type_=Uuid))
+)
+
+
+def _companies_of(actor: Actor) -> tuple[Statement, dict[str, Any]]:
+    if actor.token_id is not None:
+        return _HERE, {"user_id": actor.user_id}
+    return COMPANIES, {"session": actor.session_id}
+
 
 def company_view(row: Row) -> CompanyView:
     """A company from a row whose first column is the caller's user id there, and whose second is their role."""
@@ -60,13 +89,11 @@ class SqlCompanyReader:
         self._database = database
 
     async def companies(self, actor: Actor) -> Answer[list[CompanyView]]:
-        found = await self._database.rows(actor, COMPANIES, {"session": actor.session_id})
+        found = await self._database.rows(actor, *_companies_of(actor))
         return Answer([company_view(row) for row in found.rows], found.seq)
 
     async def profile(self, actor: Actor) -> Answer[Profile]:
-        found = await self._database.rows(
-            actor, USER, {"user_id": actor.user_id}, also=(COMPANIES, {"session": actor.session_id})
-        )
+        found = await self._database.rows(actor, USER, {"user_id": actor.user_id}, also=_companies_of(actor))
         views = [company_view(row) for row in found.also]
         profile = Profile(
             user=user_view(found.rows[0]),

@@ -49,7 +49,7 @@ class SessionUseCases:
         async with self._identity() as uow:
             caller = await uow.caller(actor)
             session = await uow.session(session_id)
-            if session is None or session.account_id != caller.account_id or not session.is_open(at=at):
+            if session is None or session.account_id != caller.signed_in.account_id or not session.is_open(at=at):
                 raise SessionNotFound
             session.revoke(at=at)
             await uow.save_session(session)
@@ -111,7 +111,7 @@ class SessionUseCases:
         """The caller as of now, and their account."""
         async with self._identity() as uow:
             caller = await uow.caller(actor)
-            account = await uow.account(caller.account_id)
+            account = await uow.account(caller.signed_in.account_id)
         if account is None:
             raise SessionEnded
         return caller, account
@@ -127,7 +127,7 @@ async def _locked(uow: IdentityUnitOfWork, earlier: Account, *, proved: bool) ->
 
 async def _present(uow: IdentityUnitOfWork, caller: Actor, *, and_others: bool = False) -> LoginSession:
     """The login session that asks. Raises SessionEnded if it was ended while we waited for it."""
-    session = await uow.session(caller.session_id, and_others=and_others)
+    session = await uow.session(caller.signed_in.session_id, and_others=and_others)
     if session is None or session.revoked_at is not None:
         raise SessionEnded
     return session

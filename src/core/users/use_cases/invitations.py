@@ -25,7 +25,7 @@ class InvitationUseCases:
     def __init__(
         self,
         *,
-        unit_of_work: OpenPeopleUnitOfWork,
+        unit_of_work: OpenPeopleUnitOfWork[PeopleUnitOfWork],
         reader: UserReader,
         addresses: EmailAddresses,
         tokens: InvitationTokens,

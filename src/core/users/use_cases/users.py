@@ -1,4 +1,5 @@
 from dataclasses import dataclass, replace
+from typing import Generic
 from uuid import UUID
 
 from core.kernel import text
@@ -35,8 +36,10 @@ from core.users.ports import (
     InvitationTokens,
     LoadedUser,
     NewPasswords,
+    OnEnded,
     OpenPeopleUnitOfWork,
     PeopleUnitOfWork,
+    PeopleWork,
     UserFilter,
     UserReader,
 )
@@ -61,19 +64,23 @@ class NewUser:
             checked_username(self.username)
 
 
-class UserUseCases:
-    """Bringing people and services into a company, changing them, and their leaving."""
+class UserUseCases(Generic[PeopleWork]):
+    """Bringing people and services into a company, changing them, and their leaving.
+
+    `on_ended` is what other features do when somebody can act in the company no more.
+    """
 
     def __init__(
         self,
         *,
-        unit_of_work: OpenPeopleUnitOfWork,
+        unit_of_work: OpenPeopleUnitOfWork[PeopleWork],
         reader: UserReader,
         addresses: EmailAddresses,
         passwords: NewPasswords,
         tokens: InvitationTokens,
         clock: Clock,
         ids: Ids,
+        on_ended: OnEnded[PeopleWork],
     ) -> None:
         self._unit_of_work = unit_of_work
         self._reader = reader
@@ -82,6 +89,7 @@ class UserUseCases:
         self._tokens = tokens
         self._clock = clock
         self._ids = ids
+        self._on_ended = on_ended
 
     @reading
     @answers(Forbidden, CursorInvalid)
@@ -360,11 +368,15 @@ class UserUseCases:
         if password_hash is not None:
             await uow.accounts.change_password(user.account_id, password_hash, at=at)
 
-    async def _settle(self, uow: PeopleUnitOfWork, user: User, *, owned: bool) -> None:
+    async def _settle(self, uow: PeopleWork, user: User, *, owned: bool) -> None:
         """What a change of role or activity brings with it. Raises LastOwner."""
         if owned and not user.owns and not await uow.users.others_own(user.id):
             raise LastOwner
-        if user.is_active or user.account_id is None or user.email is None:
+        if user.is_active:
+            return
+        at = self._clock.now()
+        await self._on_ended(uow, user.id, at=at)
+        if user.account_id is None or user.email is None:
             return
         await self._withdraw(uow, user.email)
-        await uow.accounts.end_access(user.account_id, at=self._clock.now())
+        await uow.accounts.end_access(user.account_id, at=at)
