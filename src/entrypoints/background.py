@@ -31,6 +31,9 @@ def jobs(container: Container) -> list[Recurring]:
     """All that there are; add a row for another."""
     return [
         Recurring("purge", _HOUR, 10 * _MINUTE, lambda: _purge(container)),
+        Recurring(
+            "uses of tokens", _MINUTE, _MINUTE, lambda: container.presented_token_use_cases().keep_uses(System())
+        ),
         # Another process may have made a key; one that meets a token of it looks at once.
         Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
     ]

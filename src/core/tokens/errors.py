@@ -26,4 +26,5 @@ class ScopeMissing(Forbidden):
     title = "The API token was not given the scope that this needs"
 
     def __init__(self, needed: str) -> None:
+        self.needed = needed
         super().__init__(f"This needs the scope `{needed}`, which the token was not given.")

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from entrypoints.background import jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health, metrics
+from entrypoints.rest.caller import forgetting_what_ended
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
@@ -34,6 +35,7 @@ from entrypoints.rest.v1 import (
     projects,
     sessions,
     tasks,
+    tokens,
     users,
 )
 
@@ -42,8 +44,8 @@ EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
-# Whoever accepts an invitation is signed in by the answer.
-_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept")
+# Whoever accepts an invitation is signed in by the answer, and a new API token is shown in it.
+_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept|/tokens")
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
@@ -102,6 +104,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         users.router,
         invitations.router,
         sessions.router,
+        tokens.own,
+        tokens.of_user,
         health.router,
         metrics.router,
     ):
@@ -146,7 +150,8 @@ def make_app(container: Container) -> ASGIApp:
     async def session_still_open(request: Request) -> None:
         actor = request.scope.get("flowtrack.actor")
         if actor is not None:
-            await container.auth_use_cases().me(actor)
+            with forgetting_what_ended(request):
+                await container.auth_use_cases().me(actor)
 
     add_handlers(app, before_refusing=session_still_open)
 

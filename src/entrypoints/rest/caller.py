@@ -10,6 +10,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -21,14 +22,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
-from core.kernel.actor import Actor, Visitor
-from core.kernel.errors import Fault, Invalid, Unauthenticated
+from core.kernel.actor import Actor, NotByToken, Visitor
+from core.kernel.errors import Fault, Invalid, Refusal, Unauthenticated, Unavailable
+from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
 from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
+from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_API_TOKEN = "ftk_"  # noqa: S105  (how one begins)
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -74,6 +78,7 @@ class PublicRoute(APIRoute):
     """
 
     needs_caller = False
+    needs_of_token: TokenScope | Access = Access.ANY_TOKEN
     answers_json = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -99,17 +104,18 @@ class PublicRoute(APIRoute):
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        scope = request.scope
+        scope, actor = request.scope, None
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                scope["flowtrack.actor"] = actor = await signed_in_caller(request)
+                scope["flowtrack.actor"] = actor = await _caller_by_any_key(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
             if limits is not None:
                 await limits.signed_in(scope, actor)
+            ensure_granted(actor, self.needs_of_token)
         elif limits is not None and self._limited_by:
             await limits.visitor(scope, self._limited_by)
         length, media_type, accepts = 0, "", []
@@ -141,7 +147,23 @@ class PublicRoute(APIRoute):
             await self._body.read(request, values, faults)
         if faults:
             raise RequestValidationError(faults)
+        if actor is not None and actor.token_id is not None:
+            return await self._answer_by_token(request, actor, values)
         response: Response = await self.endpoint(**values)
+        return response
+
+    async def _answer_by_token(self, request: Request, actor: Actor, values: dict[str, Any]) -> Response:
+        """The answer; that the token was used is noted once the database let it in."""
+        presented = container_of(request).presented_token_use_cases()
+        try:
+            with forgetting_what_ended(request):
+                response: Response = await self.endpoint(**values)
+        except (Unauthenticated, Unavailable):
+            raise
+        except Refusal:
+            presented.used(actor)
+            raise
+        presented.used(actor)
         return response
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
@@ -174,13 +196,15 @@ class PageRoute(PublicRoute):
 
 
 class SignedInRoute(PublicRoute):
-    """A route for signed-in callers: the access token is verified before anything else is read."""
+    """A route for signed-in callers, and for API tokens with the scope that the table in `scopes` names: the token is
+    verified before anything else is read.
+    """
 
     needs_caller = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["openapi_extra"] = {"security": [{"bearer": []}], **(kwargs.get("openapi_extra") or {})}
         super().__init__(*args, **kwargs)
+        self.needs_of_token = needed_for(self.operation_id or self.name)
 
 
 def _also_named(endpoint: Any) -> dict[str, str]:
@@ -252,10 +276,39 @@ def _surrogates(value: Any, pointer: str = "") -> Iterator[str]:
             yield from _surrogates(each, f"{pointer}/{place}")
 
 
-async def signed_in_caller(request: Request) -> Actor:
-    """The caller that the bearer token names, also where another process signed it with a key that is new to this one.
-    Raises TokenInvalid.
+async def _caller_by_any_key(request: Request) -> Actor:
+    """The caller that the bearer token names, be it an access token or an API token. Raises TokenInvalid, and TooMany
+    for an unknown token from an address that has used up what it may guess.
     """
+    text = _bearer(request)
+    if not text.startswith(_API_TOKEN):
+        return await signed_in_caller(request)
+    presented = container_of(request).presented_token_use_cases()
+    known = presented.remembered(text)
+    if known is not None:
+        return known
+    limits: RequestLimits | None = request.app.state.limits
+    if limits is not None:
+        await limits.stranger(request.scope)
+    return await presented.recognise(text)
+
+
+@contextmanager
+def forgetting_what_ended(request: Request) -> Iterator[None]:
+    """An API token that the database lets in no more is unknown from then on, and so counts for its address."""
+    try:
+        yield
+    except TokenInvalid:
+        container_of(request).presented_token_use_cases().forget(_bearer(request))
+        raise
+
+
+async def signed_in_caller(request: Request) -> Actor:
+    """The caller that the access token names, also where another process signed it with a key that is new to this one.
+    Raises TokenInvalid, and NotByToken for an API token.
+    """
+    if _bearer(request).startswith(_API_TOKEN):
+        raise NotByToken
     try:
         return authenticated(request)
     except TokenInvalid:
@@ -265,7 +318,7 @@ async def signed_in_caller(request: Request) -> Actor:
 
 
 def authenticated(request: Request) -> Actor:
-    """The caller that the bearer token names. Raises TokenInvalid."""
+    """The caller that the access token names. Raises TokenInvalid."""
     return container_of(request).auth_use_cases().actor_of(_bearer(request))
 
 

@@ -30,6 +30,7 @@ class RequestLimits:
 
     def __init__(self, counts: RateLimits, settings: Settings) -> None:
         self._take = counts.take
+        self._look = counts.look
         self._limit = cache(settings.limit)
         self._session, self._company = settings.limit("session"), settings.limit("company")
         self._password = settings.limit("password")
@@ -76,6 +77,16 @@ class RequestLimits:
                 await self._refuse(headers, limit, allowance.seconds)
             left.append(b'"%b";r=%d;t=%d' % (name.encode(), allowance.remaining, allowance.seconds))
         headers.append((b"ratelimit", b", ".join(left)))
+
+    async def stranger(self, scope: Scope) -> None:
+        """Raises TooMany, after a moment, if the address has used up its limit: then nothing is looked up for it. Uses
+        up nothing: who turns out to be nobody is counted by `visitor`.
+        """
+        limit, peer = self._limit("address"), scope["client"]
+        allowance = self._look(limit, household(peer[0] if peer else None))
+        if not allowance.granted:
+            scope["flowtrack.headers"].append(self._policy(("address",)))
+            await self._refuse(scope["flowtrack.headers"], limit, allowance.seconds)
 
     async def _refuse(self, headers: list[tuple[bytes, bytes]], limit: Limit, wait: int) -> NoReturn:
         headers.append((b"ratelimit", b'"%b";r=0;t=%d' % (limit.name.encode(), wait)))

@@ -7,6 +7,7 @@ from typing import Any
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from entrypoints.rest.errors import RATE_LIMIT_HEADERS, HeaderMalformed, ResultGone, problem_responses
 from entrypoints.rest.limits import LIMITED_BY
+from entrypoints.rest.scopes import refusals_by_token, security_of
 
 _SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
 _ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
@@ -49,7 +50,7 @@ def operation(
         success["model"] = shows
         if example is not None:
             success["content"] = {"application/json": {"example": example}}
-    kinds = [*also]
+    kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):
         kinds.append(ChangedMeanwhile)
@@ -77,6 +78,7 @@ def operation(
                 *([limited_by] if limited_by else []),
             ],
             **({"parameters": parameters} if parameters else {}),
+            **({"security": security_of(id)} if signed_in else {}),
         },
     }
 

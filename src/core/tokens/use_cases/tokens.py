@@ -123,8 +123,8 @@ class ApiTokenUseCases:
     ) -> Answer[NewApiTokenView]:
         """Makes an API token for a service user. Owners and admins may; only owners for one who is an owner.
 
-        `token` is shown this once. Without `expires_at` it works for 90 days, with it for 366 at most; `null` means until
-        it is revoked. Needs a fresh proof of who the caller is.
+        `token` is shown this once. Without `expires_at` it works for 90 days, with it for 366 at most, with `null`
+        until it is revoked. Needs a fresh proof of who the caller is.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             loaded = await uow.users.load(user_id, for_user=uow.actor.user_id)

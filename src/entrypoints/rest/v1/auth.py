@@ -12,7 +12,7 @@ from core.auth.errors import OriginRefused, TokenInvalid
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
-from core.kernel.actor import Role, Visitor
+from core.kernel.actor import NotByToken, Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
 from core.kernel.etags import tag
 from entrypoints.rest import answers, device_cookie, refresh_cookie
@@ -210,7 +210,7 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
 async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] = None) -> Response:
     try:
         actor = await signed_in_caller(request)
-    except TokenInvalid:
+    except (TokenInvalid, NotByToken):
         actor = None
     token = refresh_cookie.kept_token(request) if actor is None else None
     await auth_of(request).logout(actor, refresh_token=token, everywhere=given.all if given else False)
@@ -232,7 +232,7 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
-        also=(TokenInvalid,),
+        also=(TokenInvalid, NotByToken),
     ),
 )
 async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
