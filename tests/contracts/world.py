@@ -22,11 +22,16 @@ from core.kernel.ports import Clock, Ids
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
+from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
     """What the use cases of cycles and the listeners of tasks share."""
+
+
+class PeopleAndTokenUnitOfWork(PeopleUnitOfWork, ApiTokenUnitOfWork, Protocol):
+    """What the use cases of users and the listeners of tokens share."""
 
 
 class ContractWorld(Protocol):
@@ -60,6 +65,12 @@ class ContractWorld(Protocol):
     def event_reader(self) -> EventReader: ...
 
     @property
+    def api_token_reader(self) -> ApiTokenReader: ...
+
+    @property
+    def presented_tokens(self) -> PresentedTokens: ...
+
+    @property
     def session_reader(self) -> SessionReader: ...
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
@@ -70,7 +81,7 @@ class ContractWorld(Protocol):
 
     def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> MemberUnitOfWork: ...
 
-    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleAndTokenUnitOfWork: ...
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
 

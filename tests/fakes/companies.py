@@ -81,7 +81,11 @@ class InMemoryCompanyReader:
         return Answer(profile, tables.last_seq)
 
     def _all(self, actor: Actor) -> list[tuple[CompanyView, User]]:
-        account_id = self._store.tables.sessions[actor.session_id].account_id
+        if actor.token_id is not None:
+            tables = self._store.tables.companies[actor.company_id]
+            user = tables.people[actor.user_id].user
+            return [(company_view(tables.company, role=user.role), user)]
+        account_id = self._store.tables.sessions[actor.signed_in.session_id].account_id
         found = [
             (company_view(tables.company, role=person.user.role), person.user)
             for tables in self._store.tables.companies.values()

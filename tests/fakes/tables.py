@@ -20,6 +20,7 @@ from core.projects.model import Project
 from core.projects.ports import ProjectRef
 from core.tasks.model import Board, Column, Status, Task
 from core.tasks.ports import TaskRef
+from core.tokens.model import ApiToken
 from core.users.model import Invitation, User
 
 
@@ -98,6 +99,7 @@ class CompanyTables:
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
+    api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
 
     def copy(self) -> "CompanyTables":
         return CompanyTables(
@@ -116,6 +118,7 @@ class CompanyTables:
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),
+            api_tokens=dict(self.api_tokens),
         )
 
     @property

@@ -12,6 +12,7 @@ from core.kernel.once import Once, Refused
 from core.kernel.ports import Ids
 from core.users.events import UserCreated
 from core.users.model import User
+from tests.fakes.api_tokens import InMemoryApiTokenReader, InMemoryPresentedTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
@@ -46,6 +47,8 @@ class World:
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
+        self.api_token_reader = InMemoryApiTokenReader(self.store)
+        self.presented_tokens = InMemoryPresentedTokens(self.store)
         self.session_reader = InMemorySessionReader(self.store)
 
     @property
@@ -98,7 +101,7 @@ class World:
 
     async def joins(self, actor: Actor, company_id: UUID, *, role: Role = Role.MEMBER) -> Actor:
         """Makes the same account a user of another company; they act there in the same login session."""
-        user = self._joined(self.tables.accounts[actor.account_id], company_id, role=role)
+        user = self._joined(self.tables.accounts[actor.signed_in.account_id], company_id, role=role)
         return replace(actor, company_id=company_id, user_id=user.id, role=role)
 
     async def add_to_project(self, project_id: UUID, actor: Actor) -> None:
@@ -117,7 +120,7 @@ class World:
 
     async def sign_out(self, actor: Actor) -> None:
         """Ends the actor's login session."""
-        session = self.tables.sessions[actor.session_id]
+        session = self.tables.sessions[actor.signed_in.session_id]
         self.tables.sessions[session.id] = replace(session, revoked_at=self.clock.now())
 
     async def let_members_edit_all(self, company_id: UUID) -> None:

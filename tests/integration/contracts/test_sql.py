@@ -14,6 +14,8 @@ from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
+from adapters.sql.presented_tokens import SqlPresentedTokens
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
@@ -34,6 +36,7 @@ from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
+from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
@@ -63,6 +66,8 @@ class SqlWorld:
         self.member_reader = SqlMemberReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
+        self.api_token_reader = SqlApiTokenReader(database)
+        self.presented_tokens = SqlPresentedTokens(database)
         self.session_reader = SqlSessionReader(database)
         self._database = database
         self._superuser = superuser
@@ -252,6 +257,10 @@ class TestSqlPeople(Sql, PeopleContract):
 
 
 class TestSqlUserReader(Sql, UserReaderContract):
+    pass
+
+
+class TestSqlApiTokens(Sql, ApiTokenContract):
     pass
 
 

@@ -6,12 +6,15 @@ from types import FunctionType
 import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
+from adapters.sql.presented_tokens import SqlPresentedTokens
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.memory.attempts import LocalAttempts
@@ -27,6 +30,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.repositories.api_tokens import SqlApiTokens
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
@@ -47,8 +51,15 @@ from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
+from core.tokens import ports as tokens
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.api_tokens import (
+    InMemoryApiTokenReader,
+    InMemoryApiTokens,
+    InMemoryPresentedTokens,
+    NumberedApiTokenTexts,
+)
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
@@ -91,6 +102,11 @@ ADAPTERS = [
     (users.Accounts, SqlAccounts, InMemoryAccounts),
     (users.PeopleUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
     (users.UserReader, SqlUserReader, InMemoryUserReader),
+    (tokens.ApiTokenTexts, ChecksummedApiTokenTexts, NumberedApiTokenTexts),
+    (tokens.ApiTokens, SqlApiTokens, InMemoryApiTokens),
+    (tokens.ApiTokenUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
+    (tokens.ApiTokenReader, SqlApiTokenReader, InMemoryApiTokenReader),
+    (tokens.PresentedTokens, SqlPresentedTokens, InMemoryPresentedTokens),
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
@@ -142,11 +158,11 @@ class TestAdapters:
             "OpenPeopleUnitOfWork",
         }
         abstract = {"UnitOfWork", "NewPasswords"}
-        factories |= {"OpenMemberUnitOfWork", "OnRemoved"}
+        factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, cycles, kernel, operations, projects, realtime, tasks, users)
+            for module in (auth, companies, cycles, kernel, operations, projects, realtime, tasks, tokens, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

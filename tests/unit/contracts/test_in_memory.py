@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 
+from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
@@ -78,6 +79,10 @@ class TestInMemoryPeople(InMemory, PeopleContract):
 
 
 class TestInMemoryUserReader(InMemory, UserReaderContract):
+    pass
+
+
+class TestInMemoryApiTokens(InMemory, ApiTokenContract):
     pass
 
 
