@@ -4,7 +4,7 @@ from alembic import op
 from migrations.protection import application_role, open_door, protect, upkeep_role
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -36,17 +36,18 @@ create index api_tokens_of_user on api_tokens (company_id, user_id, created_at d
 """
 
 # What open_company is for a login session: whether the token works is found out in the statement that opens each
-# request's transaction. Nobody proved anything by it, so `authenticated_at` is null.
+# request's transaction. Nobody proved anything by it, and it is for one company alone:
+# `authenticated_at` is null, and it is not general.
 OPENING = """
 create function open_company_by_token(
   given_token uuid, given_company uuid,
   out user_id uuid, out account_id uuid, out role text, out edits_all boolean, out last_seq bigint,
-  out authenticated_at timestamptz
+  out authenticated_at timestamptz, out is_general boolean
 ) returns setof record language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-  select u.id, u.account_id, u.role, c.members_edit_all_project_tasks, q.last_seq
+  select u.id, u.account_id, u.role, c.members_edit_all_project_tasks, q.last_seq, false
     into open_company_by_token.user_id, open_company_by_token.account_id, open_company_by_token.role,
-         open_company_by_token.edits_all, open_company_by_token.last_seq
+         open_company_by_token.edits_all, open_company_by_token.last_seq, open_company_by_token.is_general
     from api_tokens t
     join users u on u.company_id = t.company_id and u.id = t.user_id and u.is_active and u.accepted_at is not null
     join companies c on c.id = t.company_id and c.is_active and c.deleted_at is null

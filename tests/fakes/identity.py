@@ -11,7 +11,8 @@ from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor
+from core.kernel.actor import NOWHERE, Actor, Origin
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
@@ -117,6 +118,7 @@ class InMemoryIdentityUnitOfWork:
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
         joined, used = replace(user), replace(invitation)
 
@@ -125,14 +127,22 @@ class InMemoryIdentityUnitOfWork:
             put_user(here, joined, is_new=is_new)
             here.invitations[used.id] = used
             here.append(facts, actor_id=joined.id, via="session", at=at)
+            notes = [note for fact in facts for note in fact.notes()]
+            tables.note(notes, company_id=company_id, actor_id=joined.id, via="session", origin=origin, at=at)
 
         self._transaction.do(put)
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         def put(tables: Tables) -> None:
-            tables.found(company, owner, facts, at=at)
+            tables.found(company, owner, facts, at=at, origin=origin)
 
         self._transaction.do(put)
         return self._transaction.seen().companies[company.id].last_seq
@@ -166,6 +176,29 @@ class InMemoryIdentityUnitOfWork:
             people[user_id] = replace(people[user_id], last_login_at=at)
 
         self._transaction.do(note)
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+    ) -> None:
+        def tell(tables: Tables) -> None:
+            joined = _of_account(tables, account_id) if account_id is not None else []
+            told: list[tuple[UUID | None, UUID | None]] = [
+                (each.company.id, person.user.id) for each, person in joined if company_id in (None, each.company.id)
+            ]
+            via = "visitor" if session_id is None else "session"
+            for company, actor in told or [(None, None)]:
+                tables.note(
+                    [note], company_id=company, actor_id=actor, via=via, origin=origin, session_id=session_id, at=at
+                )
+
+        self._transaction.do(tell)
 
     async def commit(self) -> None:
         self._transaction.commit()

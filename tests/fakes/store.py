@@ -39,7 +39,8 @@ class Store:
             raise SessionEnded
         for person in tables.people.values():
             user = person.user
-            if user.account_id == session.account_id and person.may_act:
+            opens = session.general_at is not None or actor.company_id in session.sso_company_ids
+            if user.account_id == session.account_id and person.may_act and opens:
                 return replace(
                     actor,
                     user_id=user.id,
@@ -47,6 +48,7 @@ class Store:
                     role=user.role,
                     edits_all_project_tasks=tables.company.settings.members_edit_all_project_tasks,
                     authenticated_at=session.authenticated_at,
+                    is_general=session.general_at is not None,
                 )
         raise SessionEnded
 

@@ -12,7 +12,8 @@ import msgspec
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
-from core.kernel.actor import Via
+from core.kernel.actor import NOWHERE, Origin, Via
+from core.kernel.audit import Note
 from core.kernel.errors import Conflict
 from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
@@ -62,6 +63,20 @@ class StoredEvent:
     via: str
     audience: Audience
     body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNote:
+    """An audit event; of nobody who is known, it belongs to no company."""
+
+    note: Note
+    company_id: UUID | None
+    actor_id: UUID | None
+    via: str
+    origin: Origin
+    session_id: UUID | None
+    at: datetime
+    token_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,12 +232,41 @@ class Tables:
     accounts: dict[UUID, Account] = field(default_factory=dict)
     sessions: dict[UUID, LoginSession] = field(default_factory=dict)
     companies: dict[UUID, CompanyTables] = field(default_factory=dict)
+    notes: tuple[StoredNote, ...] = ()
 
     def copy(self) -> "Tables":
         return Tables(
             accounts=dict(self.accounts),
             sessions=dict(self.sessions),
             companies={company_id: tables.copy() for company_id, tables in self.companies.items()},
+            notes=self.notes,
+        )
+
+    def note(
+        self,
+        notes: list[Note],
+        *,
+        company_id: UUID | None,
+        actor_id: UUID | None,
+        via: str,
+        at: datetime,
+        origin: Origin = NOWHERE,
+        session_id: UUID | None = None,
+        token_id: UUID | None = None,
+    ) -> None:
+        """Adds audit events to a company's, or to those of no company."""
+        self.notes += tuple(
+            StoredNote(
+                note=note,
+                company_id=company_id,
+                actor_id=actor_id,
+                via=via,
+                origin=origin,
+                session_id=session_id,
+                token_id=token_id,
+                at=at,
+            )
+            for note in notes
         )
 
     def found(
@@ -233,6 +277,7 @@ class Tables:
         *,
         at: datetime,
         via: Via = Via.SESSION,
+        origin: Origin = NOWHERE,
     ) -> int:
         """Opens a company; a code that is taken gets a suffix. Returns its sequence."""
         if company.id in self.companies:
@@ -242,6 +287,9 @@ class Tables:
         while company.code in codes:
             company.code = f"{stem}-{next(suffixes)}"
         tables = CompanyTables(company=replace(company), people={owner.id: Person(user=replace(owner))})
-        tables.append(list(facts()), actor_id=owner.id if via is Via.SESSION else None, via=str(via), at=at)
+        happened, actor_id = list(facts()), owner.id if via is Via.SESSION else None
+        tables.append(happened, actor_id=actor_id, via=str(via), at=at)
         self.companies[company.id] = tables
+        notes = [note for fact in happened for note in fact.notes()]
+        self.note(notes, company_id=company.id, actor_id=actor_id, via=str(via), origin=origin, at=at)
         return tables.last_seq

@@ -36,11 +36,11 @@ set_json_loads(msgspec.json.decode)
 Connection = AsyncConnection[Any]
 
 OPEN = Statement.plain(
-    "select user_id, account_id, role, edits_all, last_seq, authenticated_at"
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
     " from open_company(%(session)s, %(company)s)"
 )
 OPEN_BY_TOKEN = Statement.plain(
-    "select user_id, account_id, role, edits_all, last_seq, authenticated_at"
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
     " from open_company_by_token(%(token)s, %(company)s)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
@@ -249,7 +249,7 @@ def opened(actor: Actor, door: Result) -> Opened:
     found = door.first()
     if found is None:
         raise _ended(actor)
-    user_id, account_id, role, edits_all, seq, authenticated_at = found
+    user_id, account_id, role, edits_all, seq, authenticated_at, is_general = found
     now = Actor(
         company_id=actor.company_id,
         user_id=user_id,
@@ -261,6 +261,8 @@ def opened(actor: Actor, door: Result) -> Opened:
         token_id=actor.token_id,
         scopes=actor.scopes,
         authenticated_at=authenticated_at,
+        is_general=is_general,
+        origin=actor.origin,
     )
     return Opened(now, seq)
 

@@ -61,6 +61,9 @@ class LoginSession:
 
     Its refresh tokens are numbered by `generation`; each is derived from `nonce` and the number, and only the newest
     works. `current_company_id` is where the device last worked, and goes on working after a refresh.
+
+    At `general_at` it signed in by what opens the account as a whole; None if only the providers of `sso_company_ids`
+    vouched for it: then it opens these companies alone. `second_factor_at` is when it proved a second factor.
     """
 
     id: UUID
@@ -76,12 +79,22 @@ class LoginSession:
     replaced_at: datetime | None = None
     revoked_at: datetime | None = None
     current_company_id: UUID | None = None
+    general_at: datetime | None = None
+    second_factor_at: datetime | None = None
+    sso_company_ids: tuple[UUID, ...] = ()
 
     @staticmethod
     def begin(
-        *, id: UUID, account_id: UUID, nonce: bytes, agent: str | None, address: str | None, at: datetime
+        *,
+        id: UUID,
+        account_id: UUID,
+        nonce: bytes,
+        agent: str | None,
+        address: str | None,
+        at: datetime,
+        by_provider_of: UUID | None = None,
     ) -> "LoginSession":
-        """Signs a device in."""
+        """Signs a device in: to the account as a whole, or `by_provider_of` one company, and then to that alone."""
         return LoginSession(
             id=id,
             account_id=account_id,
@@ -92,6 +105,8 @@ class LoginSession:
             last_used_at=at,
             expires_at=at + IDLE,
             authenticated_at=at,
+            general_at=at if by_provider_of is None else None,
+            sso_company_ids=() if by_provider_of is None else (by_provider_of,),
         )
 
     def is_open(self, *, at: datetime) -> bool:

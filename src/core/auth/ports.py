@@ -8,7 +8,8 @@ from core.auth.model import Account, LoginSession
 from core.auth.read_models import Claims, Membership, Profile, SessionView
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor, Role
+from core.kernel.actor import NOWHERE, Actor, Origin, Role
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.limits import Limit
 from core.kernel.paging import Answer, Page, PageRequest
@@ -137,6 +138,7 @@ class IdentityUnitOfWork(Protocol):
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
         """Writes the user who accepted, the invitation, and the facts into the company's log.
 
@@ -145,7 +147,13 @@ class IdentityUnitOfWork(Protocol):
         ...
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         """Opens a company with its first owner and writes the facts to its log; returns its event sequence.
 
@@ -165,6 +173,21 @@ class IdentityUnitOfWork(Protocol):
 
     async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
         """Ends the open sessions of the account, all `but` one."""
+        ...
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+    ) -> None:
+        """Tells the auditors of all companies of an account, or of that `company_id` alone. What happens to nobody who
+        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work.
+        """
         ...
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None: ...

@@ -40,13 +40,29 @@ class SignedInAs(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request comes from, as the audit tells it: address, program, and the request's id."""
+
+    address: str | None = None
+    agent: str | None = None
+    request_id: str | None = None
+
+
+NOWHERE = Origin()
+"""What the installation does by itself comes from no request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """A user of one company, acting in it, by a login session or by an API token.
 
     `role` and `edits_all_project_tasks` are hints until the database opened the request's transaction: what counts is
-    the actor that the unit of work or the reader found there. `authenticated_at` is when the login session last proved
-    who it is, and is known only there. Whoever acts by a token (`token_id`) has no `session_id`, may do what its
-    `scopes` grant at most, and, if it is a service user's, has no account either.
+    the actor that the unit of work or the reader found there. Known only there: `authenticated_at`, when the login
+    session last proved who it is, and `is_general`, whether it began in a way that opens the account as a whole and not
+    one company alone.
+
+    Whoever acts by a token (`token_id`) has no `session_id`, may do what its `scopes` grant at most, and, if it is a
+    service user's, has no account either.
     """
 
     company_id: UUID
@@ -59,6 +75,8 @@ class Actor:
     token_id: UUID | None = None
     scopes: frozenset[str] | None = None
     authenticated_at: datetime | None = field(default=None, compare=False)
+    is_general: bool = field(default=False, compare=False)
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     @property
     def administers(self) -> bool:
@@ -89,7 +107,13 @@ class Visitor:
 
     address: str | None = None
     agent: str | None = None
+    request_id: str | None = None
     device: str | None = field(default=None, repr=False)
+
+    @property
+    def origin(self) -> Origin:
+        """The same, as the audit tells it."""
+        return Origin(address=self.address, agent=self.agent, request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from core.kernel.audit import AuditType, Note
 from core.kernel.events import Audience, Channel, Fact
 
 
@@ -27,7 +28,16 @@ class ApiTokenCreated(ApiTokenFact):
     scopes: tuple[str, ...]
     expires_at: datetime | None
 
+    def notes(self) -> tuple[Note, ...]:
+        ends = self.expires_at.isoformat() if self.expires_at else None
+        details = {"token_id": self.token_id, "user_id": self.user_id, "scopes": self.scopes, "expires_at": ends}
+        return (Note(type=AuditType.TOKEN_CREATED, details=details, personal={"name": self.name}),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiTokenRevoked(ApiTokenFact):
     event: ClassVar[str] = "token_revoked"
+
+    def notes(self) -> tuple[Note, ...]:
+        details = {"token_id": self.token_id, "user_id": self.user_id}
+        return (Note(type=AuditType.TOKEN_REVOKED, details=details, personal={"name": self.name}),)

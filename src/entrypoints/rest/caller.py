@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -22,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
-from core.kernel.actor import Actor, NotByToken, Visitor
+from core.kernel.actor import Actor, NotByToken, Origin, Visitor
 from core.kernel.errors import Fault, Invalid, Refusal, Unauthenticated, Unavailable
 from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
@@ -33,6 +34,7 @@ from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _API_TOKEN = "ftk_"  # noqa: S105  (how one begins)
+_READS = frozenset({"GET", "HEAD"})
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -58,8 +60,17 @@ async def password_caller(request: Request) -> Actor:
 
 def visitor(request: Request) -> Visitor:
     """Whoever calls a public route."""
-    address = request.client.host if request.client else None
-    return Visitor(address=address, agent=request.headers.get("user-agent"))
+    came = origin(request)
+    return Visitor(address=came.address, agent=came.agent, request_id=came.request_id)
+
+
+def origin(request: Request) -> Origin:
+    """Where a request comes from, as the audit tells it."""
+    return Origin(
+        address=request.client.host if request.client else None,
+        agent=request.headers.get("user-agent"),
+        request_id=request.scope.get("flowtrack.request_id"),
+    )
 
 
 class AlsoNamed(NamedTuple):
@@ -108,11 +119,15 @@ class PublicRoute(APIRoute):
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                scope["flowtrack.actor"] = actor = await _caller_by_any_key(request)
+                actor = await _caller_by_any_key(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
+            # What reads is not noted, and would pay for it.
+            if scope["method"] not in _READS:
+                actor = replace(actor, origin=origin(request))
+            scope["flowtrack.actor"] = actor
             if limits is not None:
                 await limits.signed_in(scope, actor)
             ensure_granted(actor, self.needs_of_token)

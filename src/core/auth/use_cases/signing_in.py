@@ -138,7 +138,9 @@ class AuthUseCases(SignsDevicesIn):
         session = self._new_session(account_id, visitor)
         async with self._identity() as uow:
             account = await self._founder(uow, known, account, is_proved=is_proved)
-            await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            await uow.add_company(
+                company, owner, lambda: (company.founded(by=owner_id), user_created), at=at, origin=visitor.origin
+            )
             session.current_company_id = company.id
             await uow.add_session(session)
             await uow.note_login(owner.id, company.id, at=at)
