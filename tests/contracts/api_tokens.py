@@ -98,9 +98,7 @@ class ApiTokenContract:
 
     async def test_pages_join_to_the_whole_list_the_newest_first(self, world: ContractWorld) -> None:
         owner, at = await world.company(), world.clock.now()
-        tokens = [
-            await add_token(world, owner, created_at=at + timedelta(minutes=minutes)) for minutes in (2, 0, 1, 1)
-        ]
+        tokens = [await add_token(world, owner, created_at=at + timedelta(minutes=minutes)) for minutes in (2, 0, 1, 1)]
         await add_token(world, owner, (await add_user(world, owner, None)).id)
         whole = sorted(tokens, key=lambda token: (token.created_at, token.id), reverse=True)
         for limit in (1, 3, 4):
@@ -169,9 +167,7 @@ class ApiTokenContract:
         robot = await add_user(world, owner, None, role=Role.ADMIN)
         actor = await acting_by(world, await add_token(world, owner, robot.id))
         assert (actor.user_id, actor.account_id, actor.role) == (robot.id, None, Role.ADMIN)
-        page, _ = await world.user_reader.page(
-            actor, where=UserFilter(), sort=Sort(field="name"), page=PageRequest()
-        )
+        page, _ = await world.user_reader.page(actor, where=UserFilter(), sort=Sort(field="name"), page=PageRequest())
         assert {view.id for view in page.items} == {owner.user_id, robot.id}
 
     async def test_what_it_did_is_said_to_be_done_by_token(self, world: ContractWorld) -> None:

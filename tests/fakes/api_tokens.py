@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from core.kernel.actor import Actor
@@ -26,10 +27,10 @@ class NumberedApiTokenTexts:
     def new(self) -> NewSecret:
         self._made += 1
         text = f"token-{self._made}"
-        return NewSecret(text, b"digest of " + text.encode(), text[:7])
+        return NewSecret(text, sha256(text.encode()).digest(), text[:5])
 
     def digest(self, text: str) -> bytes | None:
-        return b"digest of " + text.encode() if text.startswith("token-") else None
+        return sha256(text.encode()).digest() if text.startswith("token-") else None
 
 
 class InMemoryApiTokens:

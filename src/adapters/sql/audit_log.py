@@ -7,6 +7,7 @@ their salt can be erased, and the chain still proves itself.
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -73,8 +74,8 @@ def appending(
     token_id: UUID | None = None,
 ) -> list[Asked]:
     """What writes some notes into the log of the company that is in force."""
-    key = {"session_id": session_id, "token_id": token_id}
-    return [Asked(APPEND, values(note, actor_id=actor_id, via=via, origin=origin, at=at, **key)) for note in notes]
+    said = partial(values, actor_id=actor_id, via=via, origin=origin, at=at, session_id=session_id, token_id=token_id)
+    return [Asked(APPEND, said(note)) for note in notes]
 
 
 def of_actor(notes: Iterable[Note], actor: Actor, *, at: datetime) -> list[Asked]:

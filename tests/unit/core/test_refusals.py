@@ -92,12 +92,15 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import people_refusals
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases
+from tests.unit.core import people_refusals, token_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
 USE_CASES = (
     AcceptanceUseCases,
+    ApiTokenUseCases,
     AuthUseCases,
     BoardUseCases,
     ColumnUseCases,
@@ -108,6 +111,7 @@ USE_CASES = (
     InvitationUseCases,
     MemberUseCases,
     OperatorUseCases,
+    PresentedTokenUseCases,
     ProjectUseCases,
     PurgeUseCases,
     SessionUseCases,
@@ -121,6 +125,8 @@ RAISED_OUTSIDE = {
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",
+    ("ApiTokenUseCases.list", CursorInvalid): "as above",
+    ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
@@ -1129,6 +1135,7 @@ async def _(office: Office) -> Awaitable[object]:
 
 
 people_refusals.add_to(refuses)
+token_refusals.add_to(refuses)
 # What the operator does
 
 

@@ -36,8 +36,10 @@ _ORDER = Sort(field="created_at", descending=True)
 
 _now = bindparam("now", type_=_instant)
 _stands = api_tokens.c.revoked_at.is_(None)
+WORKS = and_(_stands, or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > _now))
+"""Whether a row is of a token that is neither revoked nor expired at the instant `:now`."""
 _WITH_STATUS: dict[str, ColumnElement[bool]] = {
-    ApiTokenStatus.ACTIVE: and_(_stands, or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > _now)),
+    ApiTokenStatus.ACTIVE: WORKS,
     ApiTokenStatus.EXPIRED: and_(_stands, api_tokens.c.expires_at <= _now),
     ApiTokenStatus.REVOKED: api_tokens.c.revoked_at.is_not(None),
 }
@@ -58,12 +60,6 @@ def api_token_of(row: Row) -> ApiToken:
         last_used_at=row[9],
         revoked_at=row[10],
     )
-
-
-def works(at: str) -> ColumnElement[bool]:
-    """Whether a row is of a token that is neither revoked nor expired at the instant in that parameter."""
-    instant = bindparam(at, type_=_instant)
-    return and_(_stands, or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > instant))
 
 
 class Shape(NamedTuple):

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, LargeBinary, Text, Uuid, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.readers.api_tokens import API_TOKEN_COLUMNS, api_token_of, works
+from adapters.sql.readers.api_tokens import API_TOKEN_COLUMNS, WORKS, api_token_of
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import api_tokens
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -32,7 +32,7 @@ _LOAD = Statement(
 )
 _ACTIVE_OF = Statement(
     select(*API_TOKEN_COLUMNS)
-    .where(api_tokens.c.user_id == bindparam("user_id", type_=Uuid), works("at"))
+    .where(api_tokens.c.user_id == bindparam("user_id", type_=Uuid), WORKS)
     .order_by(api_tokens.c.id)
     .with_for_update(of=api_tokens, key_share=True)
 )
@@ -57,7 +57,7 @@ class SqlApiTokens:
         return api_token_of(rows[0]) if rows else None
 
     async def active_of(self, user_id: UUID, *, at: datetime) -> tuple[ApiToken, ...]:
-        (rows,) = await self._unit.fetch((_ACTIVE_OF, {"user_id": user_id, "at": at}))
+        (rows,) = await self._unit.fetch((_ACTIVE_OF, {"user_id": user_id, "now": at}))
         return tuple(api_token_of(row) for row in rows)
 
     def add(self, token: ApiToken) -> None:

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
+from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
@@ -285,7 +286,15 @@ CYCLE_FILTERS = [
 ]  # fmt: skip
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
+TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
 MADE_BY_HAND = {
+    "adapters.sql.readers.api_tokens._page": [
+        (token_reader.Shape(status, after, 51, skips),)
+        for status in TOKEN_STATUSES
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
     "adapters.sql.readers.users._page": [
         (user_reader.Shape(filters, Sort(field=field, descending=descending), after, null, 51, skips),)
         for filters in USER_FILTERS
@@ -442,6 +451,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         ),
         "operating": ("_COMPANIES",),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
+        "presented_tokens": ("_NOTE_USES",),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "upkeep": ("_ALL",),
     }
@@ -515,6 +525,7 @@ DOORS = {
     "system.py",
     "login_sessions.py",
     "people.py",
+    "presented_tokens.py",
     "operating.py",
     "purging.py",
     "upkeep.py",
