@@ -42,6 +42,7 @@ from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.preflight import NotReady, check_database, newest_revision
 from adapters.sql.presented_tokens import SqlPresentedTokens
@@ -77,7 +78,7 @@ from core.auth.use_cases.signing_in import AuthUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
@@ -280,6 +281,13 @@ class Container(containers.DeclarativeContainer):
 
     remains = providers.Factory(SqlRemains, database)
     operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
+    token_operator_use_cases = providers.Singleton(
+        TokenOperatorUseCases,
+        unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
+        texts=api_token_texts,
+        clock=clock,
+        ids=ids,
+    )
     purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
     operator_use_cases = providers.Singleton(
         OperatorUseCases,

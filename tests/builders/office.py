@@ -14,7 +14,7 @@ from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.actor import Actor, Role, Visitor
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -132,6 +132,9 @@ class Office:
             clock=self.clock,
         )
 
+        self.token_operator = TokenOperatorUseCases(
+            unit_of_work=self.world.token_operator_unit_of_work, texts=self.api_token_texts, **both
+        )
         self.remains = InMemoryRemains(self.world.store)
         self.purging = PurgeUseCases(remains=self.remains, clock=self.clock)
         self.operator = OperatorUseCases(

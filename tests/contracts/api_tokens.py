@@ -16,7 +16,7 @@ from core.kernel.actor import Actor, ActorChanged, Role, Via
 from core.kernel.paging import PageRequest, Sort
 from core.realtime.policy import audible_events
 from core.tokens.errors import ApiTokenNotFound
-from core.tokens.model import ApiToken, ApiTokenStatus
+from core.tokens.model import ApiToken, ApiTokenStatus, Scope
 from core.tokens.read_models import ApiTokenView
 from core.users.model import User
 from core.users.ports import UserFilter
@@ -45,6 +45,13 @@ async def add_token(world: ContractWorld, by: Actor, user_id: UUID | None = None
             uow.api_tokens.save(token)
         await uow.commit()
     return token
+
+
+async def code_of(world: ContractWorld, actor: Actor) -> str:
+    async with world.company_unit_of_work(actor) as uow:
+        company = await uow.load()
+        assert company is not None
+        return company.code
 
 
 async def acting_by(world: ContractWorld, token: ApiToken) -> Actor:
@@ -257,6 +264,60 @@ class ApiTokenContract:
             for each, token in zip((owner, other, owner), tokens, strict=True)
         ]
         assert [view.last_used_at for view in shown if view] == [at, at + timedelta(minutes=1), None]
+
+    # What the operator does
+
+    async def test_the_operator_finds_a_holder_by_company_and_username(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        codes = [await code_of(world, each) for each in (here, there)]
+        robot = await add_user(world, here, None, username="Robot.1")
+        async with world.token_operator_unit_of_work() as uow:
+            assert await uow.holder(company=codes[0], username="rObot.1") == (here.company_id, robot)
+            assert await uow.holder(company=codes[1], username="Robot.1") is None
+            assert await uow.holder(company="nowhere", username="Robot.1") is None
+        await delete_company(world, here)
+        async with world.token_operator_unit_of_work() as uow:
+            assert await uow.holder(company=codes[0], username="Robot.1") is None
+
+    async def test_what_the_operator_writes_is_there_and_said_to_be_the_system_s(self, world: ContractWorld) -> None:
+        owner, at = await world.company(), world.clock.now()
+        robot, code = await add_user(world, owner, None, username="robot"), await code_of(world, owner)
+        token, created = ApiToken.issue(
+            id=world.ids.new(), user_id=robot.id, is_service=True, name="Report", scopes=(Scope.TASKS_READ,),
+            expires_at=None, digest=world.ids.new().bytes, hint="ftk_abcd", by=None, at=at,
+        )  # fmt: skip
+        other = await add_token(world, owner)
+        async with world.token_operator_unit_of_work() as uow:
+            await uow.add(owner.company_id, token, created, at=at)
+            await uow.commit()
+        actor = await acting_by(world, token)
+        assert actor.user_id == robot.id
+        async with world.token_operator_unit_of_work() as uow:
+            assert await uow.token(token.id) == (owner.company_id, token)
+            assert await uow.token(world.ids.new()) is None
+            assert await uow.tokens(company="nowhere", at=at) is None
+            lines = await uow.tokens(company=code, at=at)
+            assert lines is not None
+            assert [line.username for line in lines if line.token.id == token.id] == ["robot"]
+            assert {line.token for line in lines} == {ApiTokenView.of(each, at=at) for each in (token, other)}
+            await uow.save(owner.company_id, token, token.revoke(at=at), at=at)
+            await uow.commit()
+        assert await world.presented_tokens.recognise(token.digest) is None
+        types = ("token_created", "token_revoked")
+        stretch, _ = await world.event_reader.after(
+            owner, audible=audible_events(owner), position=0, types=types, limit=9
+        )
+        assert [(event.event, event.actor_id, event.via) for event in stretch.events] == [
+            ("token_created", None, "system"),
+            ("token_revoked", None, "system"),
+        ]
+
+    async def test_what_the_operator_does_not_commit_was_never_done(self, world: ContractWorld) -> None:
+        owner, at = await world.company(), world.clock.now()
+        token = await add_token(world, owner)
+        async with world.token_operator_unit_of_work() as uow:
+            await uow.save(owner.company_id, token, replace(token).revoke(at=at), at=at)
+        assert await world.presented_tokens.recognise(token.digest) is not None
 
     async def _listed(
         self,

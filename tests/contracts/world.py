@@ -19,6 +19,7 @@ from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
+from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
@@ -84,6 +85,8 @@ class ContractWorld(Protocol):
     def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleAndTokenUnitOfWork: ...
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
+
+    def token_operator_unit_of_work(self) -> TokenOperatorUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
 

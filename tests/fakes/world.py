@@ -20,6 +20,7 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.operations import InMemoryTokenOperatorUnitOfWork
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
@@ -81,6 +82,9 @@ class World:
 
     def identity_unit_of_work(self) -> InMemoryIdentityUnitOfWork:
         return InMemoryIdentityUnitOfWork(self.store)
+
+    def token_operator_unit_of_work(self) -> InMemoryTokenOperatorUnitOfWork:
+        return InMemoryTokenOperatorUnitOfWork(self.store)
 
     # Setting the stage
 

@@ -29,6 +29,11 @@ def authorise_issue(actor: Actor, holder: User) -> None:
     Raises Forbidden, HolderIsPerson, HolderInactive.
     """
     users.authorise_role(actor, holder.role)
+    ensure_may_hold(holder)
+
+
+def ensure_may_hold(holder: User) -> None:
+    """Raises HolderIsPerson, HolderInactive, unless somebody else may give the user a token."""
     if holder.kind is not UserKind.SERVICE:
         raise HolderIsPerson
     if not holder.is_active:

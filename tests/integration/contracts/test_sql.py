@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
@@ -89,6 +90,9 @@ class SqlWorld:
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCompanyUnitOfWork:
         return SqlCompanyUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def token_operator_unit_of_work(self) -> SqlTokenOperatorUnitOfWork:
+        return SqlTokenOperatorUnitOfWork(self._database)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)

@@ -22,6 +22,7 @@ from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -74,7 +75,11 @@ from tests.fakes.members import (
     InMemoryMembers,
     InMemoryMemberUnitOfWork,
 )
-from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.operations import (
+    InMemoryOperatorUnitOfWork,
+    InMemoryRemains,
+    InMemoryTokenOperatorUnitOfWork,
+)
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.people import (
     InMemoryAccounts,
@@ -133,6 +138,7 @@ ADAPTERS = [
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
+    (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]

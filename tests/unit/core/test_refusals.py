@@ -62,7 +62,7 @@ from core.projects.errors import (
     ProjectNotFound,
 )
 from core.operations.errors import AccountNotFound
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.model import ProjectChanges
 from core.projects.ports import ProjectFilter
 from core.projects.use_cases.members import MemberUseCases
@@ -116,6 +116,7 @@ USE_CASES = (
     PurgeUseCases,
     SessionUseCases,
     TaskUseCases,
+    TokenOperatorUseCases,
     UserUseCases,
 )
 

@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from core.auth.errors import TokenInvalid
+from core.kernel.actor import System
 from core.kernel.errors import Forbidden, Invalid
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import PageRequest
 from core.kernel.step_up import StepUpRequired
+from core.operations.errors import CompanyUnknown, HolderUnknown, TokenUnknown
+from core.operations.use_cases import TokenOperatorUseCases
 from core.tokens.errors import ApiTokenNotFound, HolderInactive, HolderIsPerson, TooManyTokens
-from core.tokens.model import Scope
+from core.tokens.model import USUAL, Scope
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases, NewApiToken
 from core.users.errors import UserNotFound
@@ -27,6 +30,7 @@ def add_to(refuses: Any) -> None:
     _looking(refuses)
     _for_services(refuses)
     _presented(refuses)
+    _operator(refuses)
 
 
 def _own(refuses: Any) -> None:
@@ -150,3 +154,35 @@ def _presented(refuses: Any) -> None:
             return office.presented_tokens.remembered("mangled")
 
         return ask()
+
+
+def _operator(refuses: Any) -> None:
+    def create(office: Office, username: str, **given: Any) -> Awaitable[object]:
+        fields = {"company": "acme", "name": "x", "scopes": NEW.scopes, "expires_at": USUAL, **given}
+        return office.token_operator.create(System(), username=username, **fields)
+
+    @refuses(TokenOperatorUseCases.create, HolderUnknown)
+    async def _(office: Office) -> Awaitable[object]:
+        return create(office, (await office.robot()).username, company="another")
+
+    @refuses(TokenOperatorUseCases.create, HolderIsPerson)
+    async def _(office: Office) -> Awaitable[object]:
+        return create(office, office.stored.people[office.mia.user_id].user.username)
+
+    @refuses(TokenOperatorUseCases.create, HolderInactive)
+    async def _(office: Office) -> Awaitable[object]:
+        robot = await office.robot()
+        await office.users.deactivate(office.adam, robot.id)
+        return create(office, robot.username)
+
+    @refuses(TokenOperatorUseCases.create, Invalid)
+    async def _(office: Office) -> Awaitable[object]:
+        return create(office, (await office.robot()).username, scopes=())
+
+    @refuses(TokenOperatorUseCases.tokens, CompanyUnknown)
+    async def _(office: Office) -> Awaitable[object]:
+        return office.token_operator.tokens(System(), company="another")
+
+    @refuses(TokenOperatorUseCases.revoke, TokenUnknown)
+    async def _(office: Office) -> Awaitable[object]:
+        return office.token_operator.revoke(System(), an_id())
