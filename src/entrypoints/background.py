@@ -51,6 +51,14 @@ async def working(recurring: list[Recurring]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def finish(container: Container) -> None:
+    """Writes down, at the end, what this process alone knows."""
+    try:
+        await container.presented_token_use_cases().keep_uses(System())
+    except Unavailable as away:
+        log.warning("when API tokens were last used is not kept: %s", away.detail)
+
+
 async def _again_and_again(job: Recurring) -> None:
     # Processes that were started together need not all ask at once.
     await asyncio.sleep(job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)

@@ -14,7 +14,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from entrypoints.background import jobs, working
+from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health, metrics
 from entrypoints.rest.caller import forgetting_what_ended
@@ -135,6 +135,7 @@ def make_app(container: Container) -> ASGIApp:
             gc.set_threshold(20_000, 10, 10)
             async with shared_counts(container), working(jobs(container)):
                 yield
+            await finish(container)
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
