@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from core.kernel.actor import System
 from core.kernel.errors import Unavailable
@@ -16,15 +16,23 @@ log = logging.getLogger("flowtrack.background")
 
 _HOUR = 3600.0
 _MINUTE = 60.0
+_TOGETHER = 0.3
+
+
+class Waking(Protocol):
+    """What wakes work before its time."""
+
+    async def wait(self, *, at_most: float) -> None: ...
 
 
 class Recurring(NamedTuple):
-    """Work that is done every so many seconds, the first time after `first`."""
+    """Work that is done every so many seconds, the first time after `first`; and sooner where a `bell` is rung."""
 
     name: str
     every: float
     first: float
     work: Callable[[], Awaitable[None]]
+    bell: Waking | None = None
 
 
 def jobs(container: Container) -> list[Recurring]:
@@ -36,6 +44,9 @@ def jobs(container: Container) -> list[Recurring]:
         ),
         # Another process may have made a key; one that meets a token of it looks at once.
         Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
+        # Rung by commits of this process; what another one left when it died is found within half a minute.
+        Recurring("audit chain", _MINUTE / 2, _MINUTE / 2, lambda: _chain(container), bell=container.audit_bell()),
+        Recurring("audit heads", _HOUR, _HOUR, lambda: _write_heads(container)),
     ]
 
 
@@ -61,7 +72,7 @@ async def finish(container: Container) -> None:
 
 async def _again_and_again(job: Recurring) -> None:
     # Processes that were started together need not all ask at once.
-    await asyncio.sleep(job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
+    await _pause(job, job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
     while True:
         try:
             await job.work()
@@ -69,7 +80,25 @@ async def _again_and_again(job: Recurring) -> None:
             log.warning("%s was left to the next time: %s", job.name, away.detail)
         except Exception:
             log.exception("%s failed; it is tried again", job.name)
-        await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311
+        await _pause(job, job.every * random.uniform(0.9, 1.1))  # noqa: S311
+
+
+async def _pause(job: Recurring, seconds: float) -> None:
+    if job.bell is None:
+        await asyncio.sleep(seconds)
+        return
+    await job.bell.wait(at_most=seconds)
+    # Whatever else is done at the same time goes along.
+    await asyncio.sleep(_TOGETHER)
+
+
+async def _chain(container: Container) -> None:
+    await container.audit_chain_use_cases().extend(System())
+
+
+async def _write_heads(container: Container) -> None:
+    for company, head in (await container.audit_chain_use_cases().heads(System())).items():
+        log.info("audit head", extra={"company_id": str(company), "head": str(head)})
 
 
 async def _purge(container: Container) -> None:

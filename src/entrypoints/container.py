@@ -34,6 +34,7 @@ from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.redis.store import RedisStore, redis_version
 from adapters.sql.archive import ArchiveRefused
+from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import Database
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
@@ -48,6 +49,7 @@ from adapters.sql.preflight import NotReady, check_database, newest_revision
 from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
+from adapters.sql.readers.audit import SqlAuditReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -56,6 +58,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.refusals import SqlAuditLog
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
@@ -66,10 +69,12 @@ from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
 from adapters.sql.signing_keys import SqlSigningKeys
 from adapters.sql.system import SqlIdentityUnitOfWork
+from adapters.system.bell import Bell
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
+from core.audit.use_cases import AuditChainUseCases, AuditUseCases
 from core.auth.use_cases.accepting import AcceptanceUseCases
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.new_passwords import CheckedPasswords
@@ -145,11 +150,13 @@ class Container(containers.DeclarativeContainer):
     device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
     guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)
 
+    audit_bell = providers.Singleton(Bell)
     database = providers.Singleton(
         Database,
         url=database_url,
         prepared_statements=settings.provided.database_prepared_statements,
         observer=metrics,
+        on_noted=audit_bell.provided.ring,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
@@ -165,6 +172,9 @@ class Container(containers.DeclarativeContainer):
     api_token_reader = providers.Singleton(SqlApiTokenReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
+    audit_reader = providers.Singleton(SqlAuditReader, database)
+    audit_log = providers.Singleton(SqlAuditLog, database, clock)
+    audit_chain = providers.Singleton(SqlAuditChain, database, sealer)
 
     identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
     people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
@@ -212,14 +222,9 @@ class Container(containers.DeclarativeContainer):
         on_ended=end_tokens,
     )
     api_token_use_cases = providers.Singleton(
-        ApiTokenUseCases,
-        unit_of_work=people_unit_of_work.provider,
-        reader=api_token_reader,
-        user_reader=user_reader,
-        texts=api_token_texts,
-        clock=clock,
-        ids=ids,
-    )
+        ApiTokenUseCases, unit_of_work=people_unit_of_work.provider, reader=api_token_reader, user_reader=user_reader,
+        texts=api_token_texts, clock=clock, ids=ids,
+    )  # fmt: skip
     presented_token_use_cases = providers.Singleton(
         PresentedTokenUseCases, presented=presented_tokens, texts=api_token_texts, clock=clock
     )
@@ -279,15 +284,15 @@ class Container(containers.DeclarativeContainer):
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
+    audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)
+    audit_chain_use_cases = providers.Singleton(AuditChainUseCases, chain=audit_chain, clock=clock)
+
     remains = providers.Factory(SqlRemains, database)
     operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
     token_operator_use_cases = providers.Singleton(
-        TokenOperatorUseCases,
-        unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
-        texts=api_token_texts,
-        clock=clock,
-        ids=ids,
-    )
+        TokenOperatorUseCases, unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
+        texts=api_token_texts, clock=clock, ids=ids,
+    )  # fmt: skip
     purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
     operator_use_cases = providers.Singleton(
         OperatorUseCases,

@@ -8,11 +8,9 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from psycopg.types.json import Jsonb
 from sqlalchemy import DateTime, LargeBinary, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -20,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import audit_events
+from core.audit.model import digest_of, plain
 from core.kernel.actor import Actor, Origin
 from core.kernel.audit import Note
 from core.kernel.events import Fact
@@ -105,7 +104,7 @@ def values(
     """The parameters of APPEND."""
     salt = secrets.token_bytes(_SALT_BYTES)
     agent = "".join(filter(str.isprintable, origin.agent or ""))[:_AGENT_LENGTH] or None
-    personal = dict(note.personal) or None
+    personal = plain(dict(note.personal)) if note.personal else None
     return {
         "type": str(note.type),
         "at": at,
@@ -114,21 +113,11 @@ def values(
         "session_id": session_id,
         "token_id": token_id,
         "request_id": origin.request_id,
-        "details": Jsonb(dict(note.details)),
+        "details": Jsonb(plain(dict(note.details))),
         "address": origin.address,
         "agent": agent,
         "personal": Jsonb(personal) if personal is not None else None,
         "salt": salt,
-        "digest": digest(salt, address=origin.address, agent=agent, personal=personal),
+        "digest": digest_of(salt, address=origin.address, agent=agent, personal=personal),
         "coalesced_by": coalesced_by,
     }
-
-
-def digest(salt: bytes, *, address: str | None, agent: str | None, personal: object) -> bytes:
-    """What stands for the texts about a person; without the salt nobody can try which texts they were."""
-    return sha256(salt + canonical([address, agent, personal])).digest()
-
-
-def canonical(value: object) -> bytes:
-    """The same bytes for the same value, also after the database has kept it: members in order, no spaces."""
-    return msgspec.json.encode(value, order="deterministic")

@@ -9,7 +9,7 @@ more.
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -76,9 +76,17 @@ class Database:
     """PostgreSQL, as the application role. What is asked of it is told to the observer."""
 
     def __init__(
-        self, *, url: str, prepared_statements: bool = True, largest: int = 20, observer: Observer | None = None
+        self,
+        *,
+        url: str,
+        prepared_statements: bool = True,
+        largest: int = 20,
+        observer: Observer | None = None,
+        on_noted: Callable[[], None] | None = None,
     ) -> None:
+        """`on_noted` is called after each commit that added to the audit."""
         self._observer = observer
+        self._on_noted = on_noted
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             open=False,
@@ -199,6 +207,11 @@ class Database:
             await connection.close()
         finally:
             await self._pool.putconn(connection)
+
+    def noted(self) -> None:
+        """To be called after a commit that added to the audit."""
+        if self._on_noted is not None:
+            self._on_noted()
 
     async def is_alive(self) -> bool:
         """Whether a query is answered."""

@@ -322,6 +322,8 @@ class SqlIdentityUnitOfWork:
 
     async def commit(self) -> None:
         await self._run(COMMIT)
+        # Nearly all that this transaction does is noted.
+        self._database.noted()
 
     async def __aenter__(self) -> Self:
         self._connection = await self._database.begin_upkeep()

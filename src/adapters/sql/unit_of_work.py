@@ -126,6 +126,8 @@ class SqlUnitOfWork:
         except psycopg.errors.DivisionByZero as error:
             raise ChangedMeanwhile from error
         seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
+        if notes:
+            self._database.noted()
         self._writes, self._facts, self._notes = [], [], []
         return seq
 

@@ -68,15 +68,15 @@ def reset_password(
 
 
 def asked(ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
-    """What the use cases answer, asked of a container that is made for it."""
+    """What a use case answers, asked of this installation's database."""
     configure_logging()
     settings = load_settings()
     with database(settings) as urls:
         check_database(urls.application)
-        return asyncio.run(_answered(make_container(settings, database_url=urls.application), ask))
+        return asyncio.run(_opened(make_container(settings, database_url=urls.application), ask))
 
 
-async def _answered(container: Container, ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
+async def _opened(container: Container, ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
     await container.database().open()
     try:
         return await ask(container)

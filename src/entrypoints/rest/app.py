@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -9,21 +10,25 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.kernel.errors import Forbidden, Refusal
+from core.kernel.step_up import StepUpRequired
 from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health, metrics
-from entrypoints.rest.caller import forgetting_what_ended
+from entrypoints.rest.caller import forgetting_what_ended, with_origin
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
 from entrypoints.rest.middleware.proxies import Proxies
 from entrypoints.rest.v1 import (
+    audit,
     auth,
     boards,
     columns,
@@ -38,6 +43,8 @@ from entrypoints.rest.v1 import (
     tokens,
     users,
 )
+
+log = logging.getLogger("flowtrack.rest")
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
@@ -106,6 +113,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         sessions.router,
         tokens.own,
         tokens.of_user,
+        audit.router,
         health.router,
         metrics.router,
     ):
@@ -154,7 +162,17 @@ def make_app(container: Container) -> ASGIApp:
             with forgetting_what_ended(request):
                 await container.auth_use_cases().me(actor)
 
-    add_handlers(app, before_refusing=session_still_open)
+    async def noted(request: Request, refusal: Forbidden) -> None:
+        if "flowtrack.actor" not in request.scope or isinstance(refusal, StepUpRequired):
+            return
+        route = request.scope.get("route")
+        verb = f"{request.method} {route.path if isinstance(route, APIRoute) else ''}"
+        try:
+            await container.audit_use_cases().refused(with_origin(request), rule=refusal.code, verb=verb)
+        except Refusal as away:
+            log.warning("a refusal could not be noted: %s", away.code, extra={"code": refusal.code})
+
+    add_handlers(app, before_refusing=session_still_open, on_forbidden=noted)
 
     framed: ASGIApp = Compression(Form(app))
     if settings.cors_origins:

@@ -64,6 +64,11 @@ def visitor(request: Request) -> Visitor:
     return Visitor(address=came.address, agent=came.agent, request_id=came.request_id)
 
 
+def with_origin(request: Request) -> Actor:
+    """The signed-in caller, and where the request comes from: of what is noted."""
+    return replace(caller(request), origin=origin(request))
+
+
 def origin(request: Request) -> Origin:
     """Where a request comes from, as the audit tells it."""
     return Origin(
@@ -103,6 +108,8 @@ class PublicRoute(APIRoute):
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(described.body_params[0]) if described.body_params else None
         self._request_name = described.request_param_name
+        answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
+        self._also_answers = [kind.encode() for kind in answered if kind != "application/json"]
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,10 +131,10 @@ class PublicRoute(APIRoute):
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
-            # What reads is not noted, and would pay for it.
-            if scope["method"] not in _READS:
-                actor = replace(actor, origin=origin(request))
             scope["flowtrack.actor"] = actor
+            # What reads is noted by exception alone, and would pay for it.
+            if scope["method"] not in _READS:
+                scope["flowtrack.actor"] = actor = with_origin(request)
             if limits is not None:
                 await limits.signed_in(scope, actor)
             ensure_granted(actor, self.needs_of_token)
@@ -148,7 +155,7 @@ class PublicRoute(APIRoute):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accept_json(accepts):
+        if accepts and self.answers_json and not _accept_json(accepts) and not self._also_accepted(accepts):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -180,6 +187,10 @@ class PublicRoute(APIRoute):
             raise
         presented.used(actor)
         return response
+
+    def _also_accepted(self, accepts: list[bytes]) -> bool:
+        """Whether the request accepts what the route answers besides JSON, if it is asked to."""
+        return any(kind in each for kind in self._also_answers for each in accepts)
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
         given: dict[str, list[str]] = {}

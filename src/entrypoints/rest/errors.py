@@ -149,11 +149,14 @@ def problem(request: Request, refusal: Refusal) -> Response:
     return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
 
 
-def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> None:
+def add_handlers(
+    app: FastAPI, *, before_refusing: Callable[[Request], Any], on_forbidden: Callable[[Request, Forbidden], Any]
+) -> None:
     """Answers refusals, and what the framework itself refuses, by problem documents.
 
     `before_refusing` is awaited before a signed-in caller's request is refused for its form, or for the scopes of their
-    token: a login session that has ended, or a token that works no more, comes first.
+    token: a login session that has ended, or a token that works no more, comes first. `on_forbidden` is awaited before
+    anybody is told that they may not.
     """
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -163,6 +166,8 @@ def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> 
                 await before_refusing(request)
             except Refusal as first:
                 return problem(request, first)
+        if isinstance(error, Forbidden):
+            await on_forbidden(request, error)
         return problem(request, error)
 
     async def not_valid(request: Request, error: Exception) -> Response:

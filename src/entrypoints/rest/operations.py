@@ -34,11 +34,13 @@ def operation(
     changes: bool = False,
     positioned: bool = True,
     limited_by: str | None = None,
+    also_answers: str | None = None,
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
     becomes the description, and what it raises the other answers. `changes`: If-Match counts; `positioned`: the answer
-    carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes.
+    carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes; `also_answers`: the
+    media type in which the same is streamed to whoever asks for it.
     """
     headers: dict[str, Any] = dict(RATE_LIMIT_HEADERS)
     headers |= _SEQ if signed_in and positioned else {}
@@ -50,6 +52,8 @@ def operation(
         success["model"] = shows
         if example is not None:
             success["content"] = {"application/json": {"example": example}}
+        if also_answers is not None:
+            success.setdefault("content", {})[also_answers] = {"schema": {"type": "string"}}
     kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):

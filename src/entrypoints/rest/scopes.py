@@ -35,6 +35,7 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
     " changeColumn replaceColumn deleteColumn orderColumns",
     Scope.EVENTS_READ: "listEvents",
+    Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"
     " changePassword listMyTokens getMyToken createMyToken revokeMyToken listUserTokens getUserToken createUserToken"

@@ -15,6 +15,7 @@ from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
 from adapters.sql.readers import api_tokens as token_reader
+from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
@@ -287,6 +288,7 @@ CYCLE_FILTERS = [
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
+AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 MADE_BY_HAND = {
     "adapters.sql.readers.api_tokens._page": [
         (token_reader.Shape(status, after, 51, skips),)
@@ -295,6 +297,14 @@ MADE_BY_HAND = {
         for skips in (False, True)
     ],
     "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
+    "adapters.sql.readers.audit._page": [
+        (audit_reader.Shape(filters, descending, after, 51, skips),)
+        for filters in AUDIT_FILTERS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.audit._count": [(filters,) for filters in AUDIT_FILTERS],
     "adapters.sql.readers.users._page": [
         (user_reader.Shape(filters, Sort(field=field, descending=descending), after, null, 51, skips),)
         for filters in USER_FILTERS
@@ -454,6 +464,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
         "presented_tokens": ("_NOTE_USES",),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
@@ -530,6 +541,7 @@ DOORS = {
     "operating.py",
     "operating_tokens.py",
     "purging.py",
+    "audit_chain.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 

@@ -34,6 +34,11 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, 1, 'noted', 'task_updates', now(), 'session', true, '{}')",
         (firm.id,),
     )
+    firm.sql(
+        "insert into audit_events (company_id, type, at, via, details, digest)"
+        " values (%s, 'role.changed', now(), 'session', '{}', 'digest')",
+        (firm.id,),
+    )
     firm.sql("update event_sequences set last_seq = 1 where company_id = %s", (firm.id,))
     firm.sql(
         "insert into idempotency_keys (company_id, id, user_id, digest, kind, resource_id, seq,"
