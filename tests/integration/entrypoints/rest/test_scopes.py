@@ -130,6 +130,12 @@ async def test_what_a_scope_does_not_open_is_not_done(api: Api) -> None:
     answer = await reader.post("/tasks", {"project_id": project["id"], "title": "x"})
     assert the_code(answer) == "auth.scope_missing"
     assert (api.count("tasks", ann.company_id), api.count("events", ann.company_id)) == before
+    rows = api.sql(
+        "select via, token_id is not null, details ->> 'rule', details ->> 'verb' from audit_events"
+        " where company_id = %s and type = 'permission.denied'",
+        (ann.company_id,),
+    )
+    assert rows == [("token", True, "auth.scope_missing", "POST /api/v1/tasks")]
 
 
 @pytest.mark.parametrize("scope", ["tasks:read", "tasks:write"])
