@@ -18,10 +18,13 @@ from core.auth.model import IDLE, Account, LoginSession
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Fact
-from core.kernel.paging import PageRequest
+from core.kernel.paging import PageRequest, Sort
 from core.realtime.policy import audible_events
 from core.users.model import User
 from tests.contracts.world import ContractWorld
+
+
+NEWEST_USE = Sort(field="last_used_at", descending=True)
 
 
 class AccountContract:
@@ -281,7 +284,7 @@ class OpenSessionsContract:
         ]
         await self._device(world, ann, used=-IDLE - timedelta(seconds=1))
         await self._device(world, ann, used=timedelta(), revoked=True)
-        page, seq = await world.session_reader.open_sessions(ann, page=PageRequest(include_total=True))
+        page, seq = await world.session_reader.open_sessions(ann, sort=NEWEST_USE, page=PageRequest(include_total=True))
         assert [each.id for each in page.items] == [ann.session_id, used[1].id, used[2].id, used[0].id]
         assert [each.current for each in page.items] == [True, False, False, False]
         assert (page.next_position, page.total) == (None, 4)
@@ -303,30 +306,40 @@ class OpenSessionsContract:
                 await world.take_acceptance_back(there)
             elif step == "inactive":
                 await world.deactivate(there)
-            page, _ = await world.session_reader.open_sessions(ann, page=PageRequest())
+            page, _ = await world.session_reader.open_sessions(ann, sort=NEWEST_USE, page=PageRequest())
             (found,) = (each for each in page.items if each.id == strange.id)
             named = (other.company_id, "Other") if step == "a user" else (None, None)
             assert (found.current_company_id, found.current_company_name) == named, step
 
-    async def test_sessions_come_in_pages_also_those_used_at_once(self, world: ContractWorld) -> None:
-        ann = await world.person((await world.company()).company_id)
+    @pytest.mark.parametrize("descending", [False, True], ids=["up", "down"])
+    @pytest.mark.parametrize("field", ["last_used_at", "created_at", "expires_at"])
+    async def test_sessions_come_in_pages_also_those_used_at_once(
+        self, world: ContractWorld, field: str, descending: bool
+    ) -> None:
+        ann, sort = await world.person((await world.company()).company_id), Sort(field=field, descending=descending)
         for hours in (1, 1, 1, 2, 3):
             await self._device(world, ann, used=timedelta(hours=-hours))
-        whole, _ = await world.session_reader.open_sessions(ann, page=PageRequest())
+        whole, _ = await world.session_reader.open_sessions(ann, sort=sort, page=PageRequest())
+        assert len(whole.items) == 6
+        assert whole.items == sorted(
+            whole.items, key=lambda view: (getattr(view, field), view.id), reverse=sort.descending
+        )
         seen, position = [], None
         for _ in range(3):
-            page, _ = await world.session_reader.open_sessions(ann, page=PageRequest(limit=2, position=position))
+            page, _ = await world.session_reader.open_sessions(
+                ann, sort=sort, page=PageRequest(limit=2, position=position)
+            )
             seen, position = seen + page.items, page.next_position
         assert position is None
         assert seen == whole.items
-        skipped, _ = await world.session_reader.open_sessions(ann, page=PageRequest(limit=2, skip=3))
+        skipped, _ = await world.session_reader.open_sessions(ann, sort=sort, page=PageRequest(limit=2, skip=3))
         assert skipped.items == whole.items[3:5]
 
     async def test_who_signed_out_sees_none(self, world: ContractWorld) -> None:
         ann = await world.person((await world.company()).company_id)
         await world.sign_out(ann)
         with pytest.raises(SessionEnded):
-            await world.session_reader.open_sessions(ann, page=PageRequest())
+            await world.session_reader.open_sessions(ann, sort=NEWEST_USE, page=PageRequest())
 
     async def _device(
         self,

@@ -214,7 +214,11 @@ class TaskStoreContract:
         async with world.task_unit_of_work(owner) as uow:
 
             async def beside(task: Task, *, moved: Task) -> Neighbour | None:
-                return await uow.tasks.neighbour(task.id, project_id=project.id, moved=moved.id)
+                by_id, by_key = [
+                    await uow.tasks.load(ref, for_user=owner.user_id, beside=task.id) for ref in (moved.id, moved.key)
+                ]
+                assert by_id is not None and by_key is not None and by_id.neighbour == by_key.neighbour
+                return by_id.neighbour
 
             assert await beside(two, moved=alone) == Neighbour(two.column_id, two.rank, one.id, one.rank, three.rank)
             assert await beside(two, moved=one) == Neighbour(two.column_id, two.rank, None, None, three.rank)
@@ -230,7 +234,8 @@ class TaskStoreContract:
         await self._delete(world, here, gone)
         async with world.task_unit_of_work(here) as uow:
             for named in (elsewhere.id, foreign.id, gone.id, world.ids.new()):
-                assert await uow.tasks.neighbour(named, project_id=project.id, moved=moved.id) is None
+                loaded = await uow.tasks.load(moved.id, for_user=here.user_id, beside=named)
+                assert loaded is not None and loaded.neighbour is None
 
     async def test_new_ranks_are_seen_at_once_and_kept_with_the_commit(self, world: ContractWorld) -> None:
         owner = await world.company()

@@ -14,7 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from core.auth.ports import IdentityUnitOfWork, SessionReader
-from core.companies.ports import CompanyUnitOfWork
+from core.companies.ports import CompanyReader, CompanyUnitOfWork
 from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
@@ -58,6 +58,9 @@ class ContractWorld(Protocol):
 
     @property
     def member_reader(self) -> MemberReader: ...
+
+    @property
+    def company_reader(self) -> CompanyReader: ...
 
     @property
     def user_reader(self) -> UserReader: ...

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from core.auth.read_models import Membership, Profile
 from core.companies.errors import CompanyCodeTaken
@@ -9,12 +11,21 @@ from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Conflict
 from core.kernel.events import Fact
-from core.kernel.paging import Answer
+from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.model import User
 from core.users.read_models import UserView
+from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
 from tests.fakes.tables import Person, Tables
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
+
+
+_INSTANT: dict[str, Any] = {"write": datetime.isoformat, "read": datetime.fromisoformat}
+SORTS = {
+    "name": Key(lambda view: view.name),
+    "created_at": Key(lambda view: view.created_at, **_INSTANT),
+    "updated_at": Key(lambda view: view.updated_at, **_INSTANT),
+}
 
 
 class InMemoryCompanyUnitOfWork(InMemoryUnitOfWork):
@@ -57,9 +68,16 @@ class InMemoryCompanyReader:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def companies(self, actor: Actor) -> Answer[list[CompanyView]]:
+    async def page(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[CompanyView]]:
         tables = self._store.read(actor)
-        return Answer([view for view, _ in self._all(actor)], tables.last_seq)
+        views = [view for view, _ in self._all(actor)]
+        found = page_of(views, page, key=SORTS[sort.field], sort=sort, id_of=lambda view: view.id)
+        return Answer(found, tables.last_seq)
+
+    async def one(self, actor: Actor, company_id: UUID) -> Answer[CompanyView | None]:
+        tables = self._store.read(actor)
+        found = (view for view, _ in self._all(actor) if view.id == company_id)
+        return Answer(next(found, None), tables.last_seq)
 
     async def profile(self, actor: Actor) -> Answer[Profile]:
         tables = self._store.read(actor)

@@ -7,7 +7,11 @@ from core.kernel.paging import Answer, Page, PageRequest, Sort
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
 
-_NEWEST_USE = Key(lambda view: view.last_used_at, datetime.isoformat, datetime.fromisoformat)
+SORTS = {
+    "last_used_at": Key(lambda view: view.last_used_at, datetime.isoformat, datetime.fromisoformat),
+    "created_at": Key(lambda view: view.created_at, datetime.isoformat, datetime.fromisoformat),
+    "expires_at": Key(lambda view: view.expires_at, datetime.isoformat, datetime.fromisoformat),
+}
 
 
 class InMemorySessionReader:
@@ -16,7 +20,7 @@ class InMemorySessionReader:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def open_sessions(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
+    async def open_sessions(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[SessionView]]:
         caller, tables = self._store.caller(actor), self._store.tables
         at = self._store.clock.now()
         views = [
@@ -24,13 +28,7 @@ class InMemorySessionReader:
             for session in tables.sessions.values()
             if session.account_id == caller.account_id and session.is_open(at=at)
         ]
-        found = page_of(
-            views,
-            page,
-            key=_NEWEST_USE,
-            sort=Sort(field="last_used_at", descending=True),
-            id_of=lambda view: view.id,
-        )
+        found = page_of(views, page, key=SORTS[sort.field], sort=sort, id_of=lambda view: view.id)
         return Answer(found, tables.companies[actor.company_id].last_seq)
 
     def _view(self, session: LoginSession, *, current: bool) -> SessionView:

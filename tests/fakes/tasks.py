@@ -66,7 +66,9 @@ class InMemoryTasks:
             cycle=tables.cycle_status(cycle, project_id=project_id) if cycle else None,
         )
 
-    async def load(self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None) -> LoadedTask | None:
+    async def load(
+        self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None, beside: UUID | None = None
+    ) -> LoadedTask | None:
         tables = self._unit.now
         task = tables.task(ref)
         if task is None:
@@ -79,6 +81,7 @@ class InMemoryTasks:
             assigned_to_name=tables.name_of(task.assigned_to),
             board=tables.board(project.id),
             also_is_locked=also is not None and tables.project(also) is not None,
+            neighbour=_neighbour(tables, beside, moved=task) if beside else None,
         )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
@@ -100,23 +103,6 @@ class InMemoryTasks:
 
         self._unit.transaction.do(self._unit.within(put))
         return [Left(task.id, task.project_id, task.version) for task in leaving]
-
-    async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
-        tables = self._unit.now
-        named = tables.task(task_id)
-        if named is None or named.project_id != project_id:
-            return None
-        others = [card for card in tables.cards(named.column_id) if card.id != moved]
-        place = next(place for place, card in enumerate(others) if card.id == task_id)
-        above = others[place - 1] if place > 0 else None
-        below = others[place + 1] if place + 1 < len(others) else None
-        return Neighbour(
-            column_id=named.column_id,
-            rank=named.rank,
-            above_id=above.id if above else None,
-            above_rank=above.rank if above else None,
-            below_rank=below.rank if below else None,
-        )
 
     async def order(self, column_id: UUID) -> list[UUID]:
         return [card.id for card in self._unit.now.cards(column_id)]
@@ -283,6 +269,23 @@ class InMemoryTaskReader:
                 )
             )
         return Answer(BoardView(project.id, columns), tables.last_seq)
+
+
+def _neighbour(tables: CompanyTables, task_id: UUID, *, moved: Task) -> Neighbour | None:
+    named = tables.task(task_id)
+    if named is None or named.project_id != moved.project_id:
+        return None
+    others = [card for card in tables.cards(named.column_id) if card.id != moved.id or card.id == task_id]
+    place = next(place for place, card in enumerate(others) if card.id == task_id)
+    above = others[place - 1] if place > 0 else None
+    below = others[place + 1] if place + 1 < len(others) else None
+    return Neighbour(
+        column_id=named.column_id,
+        rank=named.rank,
+        above_id=above.id if above else None,
+        above_rank=above.rank if above else None,
+        below_rank=below.rank if below else None,
+    )
 
 
 def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:

@@ -17,8 +17,12 @@ from core.auth.read_models import SessionView
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 
-_NEWEST_USE = Key(login_sessions.c.last_used_at, DateTime(timezone=True), lambda view: view.last_used_at.isoformat())
-_ORDER = Sort(field="last_used_at", descending=True)
+_instant = DateTime(timezone=True)
+SORTS = {
+    "last_used_at": Key(login_sessions.c.last_used_at, _instant, lambda view: view.last_used_at.isoformat()),
+    "created_at": Key(login_sessions.c.created_at, _instant, lambda view: view.created_at.isoformat()),
+    "expires_at": Key(login_sessions.c.expires_at, _instant, lambda view: view.expires_at.isoformat()),
+}
 _present = login_sessions.alias("present")
 # Those that the account belongs to, so that a company which it has left is named no more.
 _companies = func.companies_of_session(bindparam("session", type_=Uuid)).table_valued("id", "name", name="memberships")
@@ -37,6 +41,7 @@ def _open(query: Select[Any]) -> Select[Any]:
 class Shape(NamedTuple):
     """What the statement of the list depends on; all else are parameters."""
 
+    sort: Sort
     after: bool
     most: int
     skips: bool
@@ -59,9 +64,9 @@ def _page(shape: Shape) -> Statement:
     return Statement(
         ordered(
             _open(views),
-            key=_NEWEST_USE,
+            key=SORTS[shape.sort.field],
             id_column=login_sessions.c.id,
-            sort=_ORDER,
+            sort=shape.sort,
             after=shape.after,
             after_null=False,
             most=shape.most,
@@ -79,9 +84,9 @@ class SqlSessionReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open_sessions(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
+    async def open_sessions(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[SessionView]]:
         values: dict[str, Any] = {"session": actor.session_id}
-        shape = Shape(page.position is not None, page.limit + 1, page.skip > 0)
+        shape = Shape(sort, page.position is not None, page.limit + 1, page.skip > 0)
         asked = [Asked(_page(shape), {**values, **position_values(page)})]
         if page.include_total:
             asked.append(Asked(_COUNT, values))
@@ -93,5 +98,5 @@ class SqlSessionReader:
             await self._database.end(connection)
         views = [SessionView._make(row) for row in found.rows()]
         total = counted[0].rows()[0][0] if counted else None
-        read = _NEWEST_USE.read
+        read = SORTS[sort.field].read
         return Answer(page_of(views, page, position=lambda view: (read(view), str(view.id)), total=total), seq)

@@ -1,7 +1,7 @@
 """What requests with an Idempotency-Key resulted in, kept for 24 hours."""
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -88,9 +88,24 @@ KEEP_AGAIN = Statement(
 )
 
 
-def opening(actor: Actor, once: Once) -> Asked:
+class Held(NamedTuple):
+    """A caller's key, what it is kept under, and the number that stands for it among the advisory locks."""
+
+    once: Once
+    id: UUID
+    lock: int
+
+
+def held(actor: Actor, once: Once) -> Held:
+    """The id is a digest of all that the key is scoped to: whole keys would make a wide index."""
+    parts = (str(actor.user_id), once.method, once.path, once.key)
+    key_id = UUID(bytes=blake2b("\x1f".join(parts).encode(), digest_size=16).digest())
+    return Held(once, key_id, (actor.company_id.int ^ key_id.int) % 2**63)
+
+
+def opening(key: Held) -> Asked:
     """What takes a key's lock and finds what the key is known for."""
-    return Asked(OPEN, {"key_id": key_id(actor.user_id, once), "lock": lock_number(actor, once)})
+    return Asked(OPEN, {"key_id": key.id, "lock": key.lock})
 
 
 def ensure_new(once: Once, found: Row | None) -> Statement:
@@ -113,18 +128,12 @@ def ensure_new(once: Once, found: Row | None) -> Statement:
     raise AlreadyAnswered(Made(kind=kind, id=resource_id, version=version), seq=seq)
 
 
-def key_id(user_id: UUID, once: Once) -> UUID:
-    """What a caller's key is kept under: a digest of all that it is scoped to. Whole keys would make a wide index."""
-    parts = (str(user_id), once.method, once.path, once.key)
-    return UUID(bytes=blake2b("\x1f".join(parts).encode(), digest_size=16).digest())
-
-
-def made_values(once: Once, made: Made, *, user_id: UUID) -> dict[str, Any]:
+def made_values(key: Held, made: Made, *, user_id: UUID) -> dict[str, Any]:
     """The parameters of KEEP for a request that made something."""
     return {
-        "key_id": key_id(user_id, once),
+        "key_id": key.id,
         "user_id": user_id,
-        "digest": once.digest,
+        "digest": key.once.digest,
         "kind": made.kind,
         "resource_id": made.id,
         "resource_version": made.version,
@@ -141,8 +150,9 @@ class SqlOnceLedger:
 
     async def refused(self, actor: Actor, once: Once, refused: Refused) -> None:
         """Remembers that the request was refused, unless its key was used in the meantime."""
+        key = held(actor, once)
         values = {
-            "key_id": key_id(actor.user_id, once),
+            "key_id": key.id,
             "user_id": actor.user_id,
             "digest": once.digest,
             "kind": None,
@@ -151,7 +161,7 @@ class SqlOnceLedger:
             "status": refused.status,
             "problem": refused.problem,
         }
-        connection, _, (found,) = await self._database.begin(actor, [opening(actor, once)])
+        connection, _, (found,) = await self._database.begin(actor, [opening(key)])
         try:
             # Whoever has the lock, or had it, carried the same request out again: what came of that is what counts.
             keep = ensure_new(once, found.first())
@@ -160,8 +170,3 @@ class SqlOnceLedger:
             return
         finally:
             await self._database.end(connection)
-
-
-def lock_number(actor: Actor, once: Once) -> int:
-    """The number that stands for a caller's key among the advisory locks."""
-    return (actor.company_id.int ^ key_id(actor.user_id, once).int) % 2**63

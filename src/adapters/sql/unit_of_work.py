@@ -49,7 +49,7 @@ class SqlUnitOfWork:
         self._database = database
         self._clock = clock
         self._caller = actor
-        self._once = once
+        self._key = once_ledger.held(actor, once) if once is not None else None
         self._lazy = lazy
         self._writes: list[Write] = []
         self._facts: list[Fact] = []
@@ -85,7 +85,7 @@ class SqlUnitOfWork:
         """
         questions = [Asked(*each) for each in asked]
         if self._connection is None:
-            if guarded or self._once is None:
+            if guarded or self._key is None:
                 return [each.rows() for each in await self._open(questions)]
             await self._open([])
         return [each.rows() for each in await execute(self._open_connection, *questions)]
@@ -115,8 +115,8 @@ class SqlUnitOfWork:
         if self._facts:
             actor, at = self.actor, self._clock.now()
             asked.append(event_log.append(self._facts, actor_id=actor.user_id, via=str(actor.via), at=at))
-        if self._once is not None and made is not None:
-            values = once_ledger.made_values(self._once, made, user_id=self.actor.user_id)
+        if self._key is not None and made is not None:
+            values = once_ledger.made_values(self._key, made, user_id=self.actor.user_id)
             if len(self._facts) == 1 and self._keep is once_ledger.KEEP:
                 asked[place] = Asked(event_log.APPEND_AND_KEEP, {**asked[place].values, **values})
             else:
@@ -138,15 +138,15 @@ class SqlUnitOfWork:
 
     async def _open(self, also: list[Asked]) -> list[Result]:
         assert not self._is_over, "the unit of work is over"
-        once = self._once
-        if once is None:
+        key = self._key
+        if key is None:
             self._connection, self._opened, found = await self._database.begin(self._caller, also)
             return found
         self._connection, self._opened, (known, *found) = await self._database.begin(
-            self._caller, [once_ledger.opening(self._caller, once), *also]
+            self._caller, [once_ledger.opening(key), *also]
         )
         try:
-            self._keep = once_ledger.ensure_new(once, known.first())
+            self._keep = once_ledger.ensure_new(key.once, known.first())
         except BaseException:
             connection, self._connection = self._connection, None
             await self._database.end(connection)
@@ -163,7 +163,7 @@ class SqlUnitOfWork:
     @property
     def key_lock(self) -> int | None:
         """The number of the advisory lock that a request with a key holds."""
-        return once_ledger.lock_number(self._caller, self._once) if self._once is not None else None
+        return self._key.lock if self._key is not None else None
 
     @property
     def _open_connection(self) -> Connection:

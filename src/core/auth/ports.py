@@ -12,7 +12,7 @@ from core.kernel.actor import NOWHERE, Actor, Origin, Role
 from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.limits import Limit
-from core.kernel.paging import Answer, Page, PageRequest
+from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
 
@@ -204,8 +204,8 @@ class IdentityUnitOfWork(Protocol):
 class SessionReader(Protocol):
     """Reads the login sessions of the caller's account."""
 
-    async def open_sessions(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
-        """Those that are open, the one used last first. Raises SessionEnded."""
+    async def open_sessions(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[SessionView]]:
+        """Those that are open. Raises SessionEnded."""
         ...
 
 

@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Actor
 from core.kernel.events import Fact
 from core.kernel.once import Once
-from core.kernel.paging import Answer
+from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.kernel.ports import UnitOfWork
 from core.users.model import User
 from core.users.read_models import UserView
@@ -45,9 +46,11 @@ class ContactAddresses(Protocol):
 
 
 class CompanyReader(Protocol):
-    async def companies(self, actor: Actor) -> Answer[list[CompanyView]]:
-        """The active companies of the caller's account, by name, with the caller's role in each."""
-        ...
+    """The active companies of the caller's account, with the caller's role in each."""
+
+    async def page(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[CompanyView]]: ...
+
+    async def one(self, actor: Actor, company_id: UUID) -> Answer[CompanyView | None]: ...
 
 
 class OpenCompanyUnitOfWork(Protocol):

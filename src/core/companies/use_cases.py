@@ -10,9 +10,9 @@ from core.kernel.actor import Actor, Role, reading
 from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
-from core.kernel.paging import Answer
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up
+from core.kernel.step_up import AccountProofRequired, StepUpRequired, ensure_general, ensure_stepped_up
 from core.users.model import User
 
 
@@ -36,7 +36,7 @@ class CompanyUseCases:
         self._addresses = addresses
         self._registration = registration
 
-    @answers(CompaniesClosed, Invalid, KeyReused, InFlight)
+    @answers(CompaniesClosed, AccountProofRequired, Invalid, KeyReused, InFlight)
     async def open(
         self, actor: Actor, *, name: str, contact_email: str | None, once: Once | None = None
     ) -> Answer[CompanyView]:
@@ -51,6 +51,7 @@ class CompanyUseCases:
             contact_email = self._addresses.contact(contact_email)
         at = self._clock.now()
         async with self._unit_of_work(actor, once=once) as uow:
+            ensure_general(uow.actor)
             caller = await uow.caller()
             owner_id = self._ids.new()
             company = Company.found(id=self._ids.new(), name=name, contact_email=contact_email, at=at)
@@ -68,19 +69,19 @@ class CompanyUseCases:
         return Answer(CompanyView.of(company, role=Role.OWNER), seq)
 
     @reading
-    @answers()
-    async def list(self, actor: Actor) -> Answer[list[CompanyView]]:
-        """All active companies of the caller's account, with the caller's role in each."""
-        return await self._reader.companies(actor)
+    @answers(CursorInvalid)
+    async def list(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[CompanyView]]:
+        """The active companies of the caller's account, with the caller's role in each."""
+        return await self._reader.page(actor, sort=sort, page=page)
 
+    @reading
     @answers(CompanyNotFound)
     async def get(self, actor: Actor, company_id: UUID) -> Answer[CompanyView]:
         """One of the caller's companies."""
-        companies, seq = await self.list(actor)
-        for company in companies:
-            if company.id == company_id:
-                return Answer(company, seq)
-        raise CompanyNotFound
+        company, seq = await self._reader.one(actor, company_id)
+        if company is None:
+            raise CompanyNotFound
+        return Answer(company, seq)
 
     @answers(CompanyNotFound, Forbidden, Stale, FieldReadOnly, Invalid, CompanyCodeTaken)
     async def change(

@@ -47,9 +47,26 @@ class Opening(NamedTuple):
     cycle: CycleStatus | None = None
 
 
+class Neighbour(NamedTuple):
+    """A card next to which another is to stand, and the cards above and below it, the moved one left out."""
+
+    column_id: UUID
+    rank: str
+    above_id: UUID | None
+    above_rank: str | None
+    below_rank: str | None
+
+    def has_beside(self, rank: str, *, above: bool) -> bool:
+        """Whether a card of that rank already stands right above it, or right below."""
+        if above:
+            return rank < self.rank and (self.above_rank is None or self.above_rank < rank)
+        return self.rank < rank and (self.below_rank is None or rank < self.below_rank)
+
+
 class LoadedTask(NamedTuple):
     """A task to change; its project's board and itself are locked until the transaction ends. `also_is_locked`: the
-    other project that was named is too; it is not where there is none.
+    other project that was named is too; it is not where there is none. `neighbour` is the card that was named, None if
+    the project has no such card.
     """
 
     task: Task
@@ -58,6 +75,7 @@ class LoadedTask(NamedTuple):
     assigned_to_name: str | None
     board: Board
     also_is_locked: bool = False
+    neighbour: Neighbour | None = None
 
 
 class Left(NamedTuple):
@@ -82,22 +100,6 @@ class LoadedDeletedTask(NamedTuple):
     assignee: Assignee | None
 
 
-class Neighbour(NamedTuple):
-    """A card next to which another is to stand, and the cards above and below it, the moved one left out."""
-
-    column_id: UUID
-    rank: str
-    above_id: UUID | None
-    above_rank: str | None
-    below_rank: str | None
-
-    def has_beside(self, rank: str, *, above: bool) -> bool:
-        """Whether a card of that rank already stands right above it, or right below."""
-        if above:
-            return rank < self.rank and (self.above_rank is None or self.above_rank < rank)
-        return self.rank < rank and (self.below_rank is None or rank < self.below_rank)
-
-
 class Tasks(Protocol):
     """The tasks of the company that the unit of work was opened for."""
 
@@ -107,8 +109,11 @@ class Tasks(Protocol):
         """Prepares a new task; None if there is no such project."""
         ...
 
-    async def load(self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None) -> LoadedTask | None:
+    async def load(
+        self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None, beside: UUID | None = None
+    ) -> LoadedTask | None:
         """A task to change; `also` is another project to lock, so that two of them are always locked in one order.
+        `beside` is a card of the same project next to which it may go.
 
         Raises ChangedMeanwhile if the task went to another project at the same moment.
         """
@@ -122,10 +127,6 @@ class Tasks(Protocol):
 
     async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
         """Puts the tasks of a cycle, whose project is locked, into another one or none; by their numbers."""
-        ...
-
-    async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
-        """The named card of that project, and what stands around it when `moved` is taken away."""
         ...
 
     async def order(self, column_id: UUID) -> list[UUID]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from core.operations.read_models import Finding, Verdict
+from entrypoints.cli import checks_of_browsers as of_browsers
 from entrypoints.cli import checks_of_database as of_database
 from entrypoints.cli import checks_of_machine as of_machine
 from entrypoints.cli.examination import Check, Examination, examination, failed, ok
@@ -21,6 +22,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("secret key", of_machine.secret_key),
     ("public URL", of_machine.public_url),
     ("CORS origins", of_machine.cors_origins),
+    ("cookies", of_browsers.cookies),
+    ("proxies", of_browsers.proxies),
     ("port", of_machine.port),
     ("workers", of_machine.workers),
     ("redis", of_machine.redis),

@@ -21,7 +21,8 @@ from core.kernel.step_up import StepUpRequired
 from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health, metrics
-from entrypoints.rest.caller import forgetting_what_ended, with_origin
+from entrypoints.rest.authentication import forgetting_what_ended
+from entrypoints.rest.caller import with_origin
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form

@@ -10,31 +10,38 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.auth.errors import TokenInvalid
-from core.kernel.actor import Actor, NotByToken, Origin, Visitor
-from core.kernel.errors import Fault, Invalid, Refusal, Unauthenticated, Unavailable
+from core.kernel.actor import Actor, Origin, Visitor
+from core.kernel.errors import Fault, Refusal, Unauthenticated, Unavailable
 from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
-from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
+from entrypoints.rest.authentication import caller_by_any_key, forgetting_what_ended
+from entrypoints.rest.errors import (
+    BodyMalformed,
+    BodyUnexpected,
+    HeaderMalformed,
+    ParameterUnknown,
+    RequestRefused,
+    refusal_of,
+)
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
 from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_API_TOKEN = "ftk_"  # noqa: S105  (how one begins)
 _READS = frozenset({"GET", "HEAD"})
+_WEIGHT_OF_NOTHING = re.compile(r"q\s*=\s*0(\.0*)?\Z")
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -106,10 +113,10 @@ class PublicRoute(APIRoute):
         self._path_names = {field.alias: field.name for field in described.path_params}
         self._query = {field.alias: _Parameter(field) for field in described.query_params}
         self._also_named = _also_named(self.endpoint)
-        self._body = _Body(described.body_params[0]) if described.body_params else None
+        self._body = _Body(next(iter(described.body_params), None))
         self._request_name = described.request_param_name
         answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
-        self._also_answers = [kind.encode() for kind in answered if kind != "application/json"]
+        self._answers = ("application/json", *(kind for kind in answered if kind != "application/json"))
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +133,7 @@ class PublicRoute(APIRoute):
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                actor = await _caller_by_any_key(request)
+                actor = await caller_by_any_key(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
@@ -143,19 +150,19 @@ class PublicRoute(APIRoute):
         length, media_type, accepts = 0, "", []
         for name, value in scope["headers"]:
             if name == b"accept":
-                accepts.append(value.lower())
+                accepts.append(value)
             elif name == b"content-length":
                 length = _length(value)
             elif name == b"content-type":
                 media_type = value.decode("latin-1").partition(";")[0].strip().lower()
             elif name == b"transfer-encoding":
                 length = length or 1
-        if self._body is not None and length:
+        if length:
             if length > LARGEST_BODY:
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accept_json(accepts) and not self._also_accepted(accepts):
+        if accepts and self.answers_json and not _accepts(b",".join(accepts), self._answers):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -163,12 +170,12 @@ class PublicRoute(APIRoute):
         for alias, name in self._path_names.items():
             values[name] = scope["path_params"][alias]
         faults: list[Any] = []
+        if length or self._body.is_taken:
+            await self._body.read(request, values, faults)
         if scope["query_string"]:
             self._read_query(request, values, faults)
-        if self._body is not None:
-            await self._body.read(request, values, faults)
         if faults:
-            raise RequestValidationError(faults)
+            raise self._body.refusal(faults)
         if actor is not None and actor.token_id is not None:
             return await self._answer_by_token(request, actor, values)
         response: Response = await self.endpoint(**values)
@@ -187,10 +194,6 @@ class PublicRoute(APIRoute):
             raise
         presented.used(actor)
         return response
-
-    def _also_accepted(self, accepts: list[bytes]) -> bool:
-        """Whether the request accepts what the route answers besides JSON, if it is asked to."""
-        return any(kind in each for kind in self._also_answers for each in accepts)
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
         given: dict[str, list[str]] = {}
@@ -252,110 +255,72 @@ class _Parameter:
         self.repeats = get_origin(field.field_info.annotation) is list
 
 
-class _Body:
-    """The one body of an endpoint: a model, or a model or nothing."""
+class _Nothing(BaseModel):
+    """What is let pass where no body is taken: many clients send an empty object then, which says nothing either."""
 
-    def __init__(self, field: Any) -> None:
-        self._name: str = field.name
-        annotation = field.field_info.annotation
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Body:
+    """The one body of an endpoint: a model, a model or nothing, or none."""
+
+    def __init__(self, field: Any | None) -> None:
+        self.is_taken = field is not None
+        self._name: str = field.name if field is not None else ""
+        annotation = field.field_info.annotation if field is not None else _Nothing
         models = [kind for kind in get_args(annotation) or (annotation,) if kind is not type(None)]
-        self._is_optional = not field.field_info.is_required()
+        self._is_optional = field is None or not field.field_info.is_required()
         self._adapter: TypeAdapter[Any] = TypeAdapter(models[0])
 
     async def read(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
+        """Adds the model to the values, or what is wrong with it to the faults. Raises BodyMalformed."""
         raw = await request.body()
         if not raw:
             if not self._is_optional:
                 faults.append({"type": "missing", "loc": ("body",), "msg": "Field required"})
             return
         try:
-            values[self._name] = self._adapter.validate_json(raw)
+            model = self._adapter.validate_json(raw)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
-            if found[0]["type"] == "json_invalid":
-                raise _unreadable(raw) from error
-            faults.extend({**each, "loc": ("body", *each["loc"])} for each in found)
+            wrong = _surrogate_faults(raw) if found[0]["type"] == "json_invalid" else found
+            faults.extend({**each, "loc": ("body", *each["loc"])} for each in wrong)
+        else:
+            if self.is_taken:
+                values[self._name] = model
+
+    def refusal(self, faults: list[Any]) -> Exception:
+        """What a request with these faults is refused by."""
+        error = RequestValidationError(faults)
+        if self.is_taken or all(each["loc"][0] != "body" for each in faults):
+            return error
+        return BodyUnexpected(faults=refusal_of(error).faults)
 
 
-def _unreadable(raw: bytes) -> Invalid | BodyMalformed:
-    """Well-formed JSON may still hold text that no encoding can carry: that is a bad value."""
+def _surrogate_faults(raw: bytes) -> list[Any]:
+    """Well-formed JSON may still hold text that no encoding can carry: that is a bad value. Raises BodyMalformed."""
     try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        return BodyMalformed()
-    faults = tuple(Fault("holds a lone surrogate", pointer=pointer) for pointer in _surrogates(body))
-    return Invalid(faults=faults) if faults else BodyMalformed()
+        found = list(_surrogates(json.loads(raw)))
+    except (ValueError, RecursionError) as error:
+        raise BodyMalformed from error
+    if not found:
+        raise BodyMalformed
+    return [{"type": "surrogate", "loc": place, "msg": "holds a lone surrogate"} for place in found]
 
 
-def _surrogates(value: Any, pointer: str = "") -> Iterator[str]:
+def _surrogates(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Where text stands that holds a lone surrogate."""
     if isinstance(value, str):
         if _SURROGATE.search(value):
-            yield pointer
+            yield place
     elif isinstance(value, dict):
         for name, each in value.items():
-            yield from _surrogates(each, f"{pointer}/{_SURROGATE.sub('?', name)[:200]}")
+            yield from _surrogates(each, (*place, name))
             if _SURROGATE.search(name):
-                yield pointer
+                yield place
     elif isinstance(value, list):
-        for place, each in enumerate(value):
-            yield from _surrogates(each, f"{pointer}/{place}")
-
-
-async def _caller_by_any_key(request: Request) -> Actor:
-    """The caller that the bearer token names, be it an access token or an API token. Raises TokenInvalid, and TooMany
-    for an unknown token from an address that has used up what it may guess.
-    """
-    text = _bearer(request)
-    if not text.startswith(_API_TOKEN):
-        return await signed_in_caller(request)
-    presented = container_of(request).presented_token_use_cases()
-    known = presented.remembered(text)
-    if known is not None:
-        return known
-    limits: RequestLimits | None = request.app.state.limits
-    if limits is not None:
-        await limits.stranger(request.scope)
-    return await presented.recognise(text)
-
-
-@contextmanager
-def forgetting_what_ended(request: Request) -> Iterator[None]:
-    """An API token that the database lets in no more is unknown from then on, and so counts for its address."""
-    try:
-        yield
-    except TokenInvalid:
-        container_of(request).presented_token_use_cases().forget(_bearer(request))
-        raise
-
-
-async def signed_in_caller(request: Request) -> Actor:
-    """The caller that the access token names, also where another process signed it with a key that is new to this one.
-    Raises TokenInvalid, and NotByToken for an API token.
-    """
-    if _bearer(request).startswith(_API_TOKEN):
-        raise NotByToken
-    try:
-        return authenticated(request)
-    except TokenInvalid:
-        if not await container_of(request).key_ring().learns_of(_bearer(request)):
-            raise
-        return authenticated(request)
-
-
-def authenticated(request: Request) -> Actor:
-    """The caller that the access token names. Raises TokenInvalid."""
-    return container_of(request).auth_use_cases().actor_of(_bearer(request))
-
-
-def _bearer(request: Request) -> str:
-    for name, value in request.scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() != "bearer":
-                raise TokenInvalid
-            return str(token.strip())
-    raise TokenInvalid
+        for number, each in enumerate(value):
+            yield from _surrogates(each, (*place, number))
 
 
 def expected_version(request: Request, *, in_body: int | None = None) -> int | None:
@@ -383,8 +348,17 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
     return int(version)
 
 
-def _accept_json(accepts: list[bytes]) -> bool:
-    return any(b"*/*" in each or b"json" in each or b"application/*" in each for each in accepts)
+@lru_cache(maxsize=128)
+def _accepts(accepts: bytes, answers: tuple[str, ...]) -> bool:
+    """Whether one of the media types is among the ranges: of those that match, the most specific one says (RFC 9110,
+    12.5.1).
+    """
+    said: dict[str, bool] = {}
+    for each in accepts.decode("latin-1").lower().split(","):
+        media_range, *parameters = (part.strip() for part in each.split(";"))
+        said[media_range] = not any(_WEIGHT_OF_NOTHING.match(parameter) for parameter in parameters)
+    ranges = [(kind, f"{kind.partition('/')[0]}/*", "*/*") for kind in answers]
+    return said == {"": True} or any(next((said[each] for each in fits if each in said), False) for fits in ranges)
 
 
 def _length(value: bytes) -> int:

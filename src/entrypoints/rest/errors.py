@@ -66,6 +66,11 @@ class BodyMalformed(Malformed):
     title = "The body is not well-formed JSON"
 
 
+class BodyUnexpected(Invalid):
+    code = "body.unexpected"
+    title = "This address takes no body but an empty object"
+
+
 class ParameterUnknown(Malformed):
     code = "parameter.unknown"
     title = "A query parameter is unknown here, or given twice"
@@ -200,6 +205,8 @@ def _methods_at(request: Request) -> list[str]:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
+    # The viewers' files are mounted, and have no routes.
+    found = found or {"GET"}
     return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
@@ -237,15 +244,13 @@ def problem_responses(
     codes: dict[int, list[str]] = {}
     for kind in kinds:
         codes.setdefault(status_of(kind), []).append(kind.code)
-    codes.setdefault(406, []).append(_PROTOCOL[406][0])
-    codes.setdefault(422, []).append(Invalid.code)
+    codes.setdefault(400, []).append(BodyMalformed.code)
+    for status in (406, 413, 415):
+        codes.setdefault(status, []).append(_PROTOCOL[status][0])
+    codes.setdefault(422, []).extend([Invalid.code] if body else [Invalid.code, BodyUnexpected.code])
     codes.setdefault(429, []).append(TooMany.code)
     if signed_in:
         codes.setdefault(401, []).extend(["auth.token_invalid", "auth.session_ended"])
-    if body:
-        codes.setdefault(400, []).append(BodyMalformed.code)
-        codes.setdefault(413, []).append(_PROTOCOL[413][0])
-        codes.setdefault(415, []).append(_PROTOCOL[415][0])
     return {
         status: {
             "description": f"{HTTPStatus(status).phrase}: " + ", ".join(f"`{code}`" for code in sorted(set(found))),

@@ -17,6 +17,7 @@ from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
+from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
@@ -41,6 +42,7 @@ from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
+from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
@@ -65,6 +67,7 @@ class SqlWorld:
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
         self.member_reader = SqlMemberReader(database)
+        self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
         self.api_token_reader = SqlApiTokenReader(database)
@@ -273,6 +276,10 @@ class TestSqlJoining(Sql, JoiningContract):
 
 
 class TestSqlCompany(Sql, CompanyContract):
+    pass
+
+
+class TestSqlCompanyReader(Sql, CompanyReaderContract):
     pass
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
+from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
@@ -91,6 +92,10 @@ class TestInMemoryJoining(InMemory, JoiningContract):
 
 
 class TestInMemoryCompany(InMemory, CompanyContract):
+    pass
+
+
+class TestInMemoryCompanyReader(InMemory, CompanyReaderContract):
     pass
 
 

@@ -51,7 +51,7 @@ from core.kernel.errors import (
 )
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import CursorInvalid, PageRequest, Sort
-from core.kernel.step_up import StepUpRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.projects.errors import (
     ColleagueInactive,
     ColleagueNotFound,
@@ -131,6 +131,7 @@ RAISED_OUTSIDE = {
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
+    ("CompanyUseCases.list", CursorInvalid): "as above",
     ("OperatorUseCases.create_company", EmailTaken): "only if the owner registers at the same moment",
 }
 SCENARIOS: dict[tuple[str, type[Refusal]], Scenario] = {}
@@ -291,7 +292,7 @@ async def signed_in(office: Office, *, later: timedelta = timedelta()) -> Actor:
 @refuses(SessionUseCases.list, SessionEnded)
 async def _(office: Office) -> Awaitable[object]:
     await office.world.sign_out(office.mia)
-    return office.sessions.list(office.mia, page=PageRequest())
+    return office.sessions.list(office.mia, sort=Sort(field="created_at"), page=PageRequest())
 
 
 @refuses(SessionUseCases.revoke, SessionEnded)
@@ -364,6 +365,14 @@ async def _(office: Office) -> Awaitable[object]:
 
 @refuses(CompanyUseCases.open, CompaniesClosed)
 async def _(office: Office) -> Awaitable[object]:
+    return office.companies.open(office.olga, name="More", contact_email=None)
+
+
+@refuses(CompanyUseCases.open, AccountProofRequired)
+async def _(office: Office) -> Awaitable[object]:
+    session = office.world.tables.sessions[office.olga.session_id]
+    vouched_for = replace(session, general_at=None, sso_company_ids=(office.olga.company_id,))
+    office.world.tables.sessions[session.id] = vouched_for
     return office.companies.open(office.olga, name="More", contact_email=None)
 
 

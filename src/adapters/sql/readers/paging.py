@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, Uuid, and_, bindparam, cast, func, literal_column, or_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.types import TypeEngine
 
 from core.kernel.paging import Page, PageRequest, Sort
@@ -55,11 +68,14 @@ def ordered(
 
 def _beyond(key: Key, id_column: ColumnElement[Any], *, descending: bool, after_null: bool) -> ColumnElement[bool]:
     column = key.column
-    at_id = cast(bindparam("at_id", type_=Text), Uuid)
+    # Asked for first and by itself: of a value that it knows, PostgreSQL would estimate anew how many rows lie beyond,
+    # and so plan each page again, which takes it longer than reading one.
+    at_id = select(cast(bindparam("at_id", type_=Text), Uuid)).scalar_subquery()
     beyond_id = id_column < at_id if descending else id_column > at_id
     if after_null:
         return and_(column.is_(None), beyond_id)
-    at_value = cast(bindparam("at_value", type_=key.type if isinstance(key.type, Integer) else Text), key.type)
+    given = bindparam("at_value", type_=key.type if isinstance(key.type, Integer) else Text)
+    at_value = select(cast(given, key.type)).scalar_subquery()
     pair, position = func.row(column, id_column), func.row(at_value, at_id)
     beyond: ColumnElement[bool] = pair < position if descending else pair > position
     return or_(beyond, column.is_(None)) if key.nullable else beyond

@@ -106,13 +106,21 @@ def _rows(filters: frozenset[str]) -> FromClause:
 
 def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
     rows = _rows(filters)
+
+    def value(name: str, kind: type[Uuid[Any]] | type[Text]) -> ColumnElement[Any]:
+        """A single value. If it alone decides which tasks a list has, it is asked for by itself: there is one index to
+        read them by, and PostgreSQL, which estimates from values that it knows, would plan the list anew each time.
+        """
+        given = bindparam(name, type_=kind)
+        return given if len(filters - {"member_id"}) > 1 else select(given).scalar_subquery()
+
     for kind, columns in ((Uuid, _BY_ID), (Text, _BY_WORD)):
         for name in columns:
             column = rows.c[str(columns[name].key)]
             fits: list[ColumnElement[bool]] = []
             # One value is compared as such: PostgreSQL then reads an index in the list's order.
             if f"{name} is" in filters:
-                fits.append(column == bindparam(name, type_=kind))
+                fits.append(column == value(name, kind))
             if f"{name} among" in filters:
                 fits.append(column == func.any(bindparam(name, type_=ARRAY(kind))))
             if f"{name} none" in filters:
@@ -126,7 +134,7 @@ def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
     if "updated_after" in filters:
         query = query.where(rows.c.updated_at > bindparam("updated_after", type_=DateTime(timezone=True)))
     if "mine" in filters:
-        query = query.where(rows.c.assigned_to == bindparam("mine", type_=Uuid))
+        query = query.where(rows.c.assigned_to == value("mine", Uuid))
     if "query" in filters:
         words = func.lower(bindparam("query", type_=Text))
         project_key = select(projects.c.key).where(projects.c.id == rows.c.project_id).scalar_subquery()
@@ -242,7 +250,11 @@ def _columns(by_key: bool, member: bool) -> Statement:
 
 @cache
 def _cards(by_key: bool, member: bool) -> Statement:
-    """The first cards of each column, in order."""
+    """The first cards of each column, in order, and the names that go with them.
+
+    Each assignee is looked up once. PostgreSQL expects a few cards, as the limit is a parameter, and given a join with
+    users it would look through them again for each of five hundred.
+    """
     first = (
         select(tasks)
         .where(tasks.c.column_id == board_columns.c.id)
@@ -250,17 +262,18 @@ def _cards(by_key: bool, member: bool) -> Statement:
         .limit(bindparam("most", type_=Integer))
         .lateral("first")
     )
+    shown = [column for column in task_columns(first) if column.key != "assigned_to_name"]
     query = (
-        select(*task_columns(first))
-        .select_from(
-            projects.join(board_columns, board_columns.c.project_id == projects.c.id)
-            .join(first, true())
-            .outerjoin(_assignees, _assignees.c.id == first.c.assigned_to)
-        )
+        select(*shown, first.c.rank)
+        .select_from(projects.join(board_columns, board_columns.c.project_id == projects.c.id).join(first, true()))
         .where(named_project(by_key))
-        .order_by(first.c.rank, first.c.id)
     )
-    return Statement(query.where(is_member_of(projects.c.id)) if member else query)
+    cards = (query.where(is_member_of(projects.c.id)) if member else query).cte("cards")
+    of_cards = select(users.c.id, users.c.name).where(users.c.id.in_(select(cards.c.assigned_to)))
+    assignees = of_cards.cte("assignees").prefix_with("MATERIALIZED")
+    columns = [cards.c.get(name, assignees.c.name) for name in TaskView._fields]
+    named = cards.outerjoin(assignees, assignees.c.id == cards.c.assigned_to)
+    return Statement(select(*columns).select_from(named).order_by(cards.c.rank, cards.c.id))
 
 
 class SqlTaskReader:

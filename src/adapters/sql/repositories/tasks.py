@@ -113,27 +113,36 @@ def _board_of_task(by_key: bool) -> Statement:
     return Statement(board_in(select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()))
 
 
-_others = tasks.alias("others")
+_named, _others = tasks.alias("named"), tasks.alias("others")
 
 
-def _beside(*, above: bool) -> Any:
-    """The nearest card above or below the named one, the moved one left out."""
-    pair, named = func.row(_others.c.rank, _others.c.id), func.row(tasks.c.rank, tasks.c.id)
-    query = select(_others.c.id, _others.c.rank).where(
-        _others.c.column_id == tasks.c.column_id,
-        _others.c.id != bindparam("moved", type_=Uuid),
-        pair < named if above else pair > named,
+@cache
+def _neighbour(by_key: bool) -> Statement:
+    """The card `:beside` of the same project, with the nearest above and below it, the moved one left out."""
+    moved = select(tasks.c.id, tasks.c.project_id).where(named_task(by_key)).subquery("moved")
+
+    def nearest(*, above: bool) -> Any:
+        pair, named = func.row(_others.c.rank, _others.c.id), func.row(_named.c.rank, _named.c.id)
+        query = select(_others.c.id, _others.c.rank).where(
+            _others.c.column_id == _named.c.column_id,
+            _others.c.id != moved.c.id,
+            pair < named if above else pair > named,
+        )
+        order = (_others.c.rank.desc(), _others.c.id.desc()) if above else (_others.c.rank.asc(), _others.c.id.asc())
+        return query.order_by(*order).limit(1).lateral("above" if above else "below")
+
+    above, below = nearest(above=True), nearest(above=False)
+    return Statement(
+        select(_named.c.column_id, _named.c.rank, above.c.id, above.c.rank, below.c.rank)
+        .select_from(
+            moved.join(_named, _named.c.project_id == moved.c.project_id)
+            .outerjoin(above, true())
+            .outerjoin(below, true())
+        )
+        .where(_named.c.id == bindparam("beside", type_=Uuid))
     )
-    order = (_others.c.rank.desc(), _others.c.id.desc()) if above else (_others.c.rank.asc(), _others.c.id.asc())
-    return query.order_by(*order).limit(1).lateral("above" if above else "below")
 
 
-_above, _below = _beside(above=True), _beside(above=False)
-_NEIGHBOUR = Statement(
-    select(tasks.c.column_id, tasks.c.rank, _above.c.id, _above.c.rank, _below.c.rank)
-    .select_from(tasks.outerjoin(_above, true()).outerjoin(_below, true()))
-    .where(tasks.c.id == bindparam("named", type_=Uuid), tasks.c.project_id == bindparam("project", type_=Uuid))
-)
 _ORDER = Statement(
     select(tasks.c.id).where(tasks.c.column_id == bindparam("column", type_=Uuid)).order_by(tasks.c.rank, tasks.c.id)
 )
@@ -206,22 +215,35 @@ class SqlTasks:
             cycle=CycleStatus(named[0][0]) if named else None,
         )
 
-    async def load(self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None) -> LoadedTask | None:
+    async def load(
+        self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None, beside: UUID | None = None
+    ) -> LoadedTask | None:
         by_key, values = not isinstance(ref, UUID), ref_values(ref)
         lock: dict[str, Any] = {**values, "for_user": for_user}
         if also is not None:
             lock["also"] = also
-        locked, loaded, columns = await self._unit.fetch(
+        asked = [
             (_lock_project(by_key, also is not None), lock),
             (_load(by_key), values),
             (_board_of_task(by_key), values),
-        )
+        ]
+        if beside is not None:
+            asked.append((_neighbour(by_key), {**values, "beside": beside}))
+        locked, loaded, columns, *more = await self._unit.fetch(*asked)
         if not locked or not loaded:
             return None
         row = loaded[0]
         key, is_active, is_member = lock_of(locked, row)
         also_is_locked = any(project_id == also for *_, project_id in locked)
-        return LoadedTask(task_of(row, key), is_active, is_member, row[len(LOADED)], board_of(columns), also_is_locked)
+        return LoadedTask(
+            task=task_of(row, key),
+            project_is_active=is_active,
+            is_member=is_member,
+            assigned_to_name=row[len(LOADED)],
+            board=board_of(columns),
+            also_is_locked=also_is_locked,
+            neighbour=Neighbour._make(more[0][0]) if more and more[0] else None,
+        )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
         values = {"assignee": user_id, "project": project_id, "for_user": for_user}
@@ -235,11 +257,6 @@ class SqlTasks:
     async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
         (rows,) = await self._unit.fetch((_leave_cycle(finished_too), {"cycle": cycle_id, "to": to, "at": at}))
         return [Left._make(row[1:]) for row in sorted(rows)]
-
-    async def neighbour(self, task_id: UUID, *, project_id: UUID, moved: UUID) -> Neighbour | None:
-        values = {"named": task_id, "project": project_id, "moved": moved}
-        (rows,) = await self._unit.fetch((_NEIGHBOUR, values))
-        return Neighbour._make(rows[0]) if rows else None
 
     async def order(self, column_id: UUID) -> list[UUID]:
         (rows,) = await self._unit.fetch((_ORDER, {"column": column_id}))

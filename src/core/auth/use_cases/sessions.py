@@ -9,7 +9,7 @@ from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import check_new_password, ensure_password, hash_of_new
 from core.kernel.actor import Actor, Visitor, reading
 from core.kernel.errors import answers
-from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
 from core.users.errors import PasswordTooWeak
@@ -35,12 +35,12 @@ class SessionUseCases:
 
     @reading
     @answers(SessionEnded, CursorInvalid)
-    async def list(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
-        """The open login sessions of the caller's account, in whatever company, the one used last first.
+    async def list(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[SessionView]]:
+        """The open login sessions of the caller's account, in whatever company.
 
         `last_used_at` is when the device signed in or last renewed its access token.
         """
-        return await self._reader.open_sessions(actor, page=page)
+        return await self._reader.open_sessions(actor, sort=sort, page=page)
 
     @answers(SessionEnded, SessionNotFound)
     async def revoke(self, actor: Actor, session_id: UUID) -> None:

@@ -20,6 +20,11 @@ class Destination:
     before: UUID | None = None
     after: UUID | None = None
 
+    @property
+    def beside(self) -> UUID | None:
+        """The other card, if one is named."""
+        return self.before or self.after
+
 
 async def place_at_end(uow: TaskUnitOfWork, column: Column) -> Place:
     """The place below a column's last card; spreads its cards where there is none left."""
@@ -43,10 +48,13 @@ async def ranks_at_end(uow: TaskUnitOfWork, column_id: UUID, *, last: str | None
 
 
 async def place_for(uow: TaskUnitOfWork, loaded: LoadedTask, to: Destination) -> Place | None:
-    """Where a card goes; None if it stands there already. Raises Invalid, MoveContradicts and ReferenceNotFound."""
+    """Where a card goes, which was loaded with the one that it goes beside; None if it stands there already.
+
+    Raises Invalid, MoveContradicts and ReferenceNotFound.
+    """
     task = loaded.task
     column = column_meant(loaded.board, status=to.new_status, column_id=to.column_id)
-    named = to.before or to.after
+    named = to.beside
     if named is None:
         if column is None:
             detail = "one of new_status, column_id, before and after is needed"
@@ -79,7 +87,7 @@ async def _next_to(
 ) -> Place | None:
     task, above = loaded.task, to.before is not None
     pointer = "/before" if above else "/after"
-    neighbour = await uow.tasks.neighbour(named, project_id=task.project_id, moved=task.id)
+    neighbour = loaded.neighbour
     stands_in = loaded.board.column(neighbour.column_id) if neighbour is not None else None
     if neighbour is None or stands_in is None:
         raise ReferenceNotFound(pointer=pointer)

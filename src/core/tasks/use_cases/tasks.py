@@ -204,7 +204,7 @@ class TaskUseCases:
     ) -> Answer[TaskView]:
         """Moves a card to a status, to a column, or next to another card. Whoever may edit the task may."""
         async with self._unit_of_work(actor) as uow:
-            loaded = await self._load(uow, actor, ref)
+            loaded = await self._load(uow, actor, ref, beside=to.beside)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
@@ -262,8 +262,10 @@ class TaskUseCases:
 
     # Private parts
 
-    async def _load(self, uow: TaskUnitOfWork, actor: Actor, ref: TaskRef, *, also: UUID | None = None) -> LoadedTask:
-        loaded = await uow.tasks.load(ref, for_user=actor.user_id, also=also)
+    async def _load(
+        self, uow: TaskUnitOfWork, actor: Actor, ref: TaskRef, *, also: UUID | None = None, beside: UUID | None = None
+    ) -> LoadedTask:
+        loaded = await uow.tasks.load(ref, for_user=actor.user_id, also=also, beside=beside)
         if loaded is None or not policy.sees_task(uow.actor, is_member=loaded.is_member):
             raise TaskNotFound
         return loaded

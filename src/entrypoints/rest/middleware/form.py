@@ -21,9 +21,8 @@ class Form:
             # Changed in place: the frame around us reads the route from this same scope.
             scope["path"] = path.rstrip("/") or "/"
         method = scope["method"]
-        if method == "GET":
-            await self._app(scope, receive, send)
-        elif method == "HEAD":
+        receive = _bounded(receive)
+        if method == "HEAD":
             # A copy, since the server looks at its own to know that no body may follow.
             asked = {**scope, "method": "GET"}
             await self._app(asked, receive, _without_body(send))
@@ -31,7 +30,7 @@ class Form:
                 {name: asked[name] for name in ("route", "flowtrack.actor", "flowtrack.code") if name in asked}
             )
         else:
-            await self._app(scope, _bounded(receive), send)
+            await self._app(scope, receive, send)
 
 
 def _without_body(send: Send) -> Send:

@@ -16,7 +16,8 @@ from core.kernel.actor import NotByToken, Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
 from core.kernel.etags import tag
 from entrypoints.rest import answers, device_cookie, refresh_cookie
-from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, signed_in_caller, visitor
+from entrypoints.rest.authentication import signed_in_caller
+from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text

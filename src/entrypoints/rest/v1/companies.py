@@ -1,7 +1,7 @@
 """Companies over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
@@ -16,7 +16,7 @@ from core.kernel.actor import Role
 from core.kernel.once import Once
 from core.kernel.paging import Answer
 from core.users.use_cases.users import UserUseCases
-from entrypoints.rest import answers
+from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
@@ -24,6 +24,8 @@ from entrypoints.rest.refs import company_id as parsed_company_id
 from entrypoints.rest.v1.fields import Given, Instant, Name, Shown, Text, Version
 
 router = APIRouter(prefix="/api/v1/companies", route_class=SignedInRoute, tags=["Companies"])
+
+SORTS = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 
 
 class CompanySettingsShown(Shown):
@@ -119,12 +121,24 @@ def companies_of(request: Request) -> CompanyUseCases:
         summary="List my companies",
         shows=list[CompanyShown],
         example=[COMPANY_EXAMPLE],
+        is_list=True,
     ),
 )
-async def list_companies(request: Request) -> Response:
-    companies, seq = await companies_of(request).list(caller(request))
-    body = answers.encoded([company_body(company) for company in companies])
-    return answers.JsonResponse(body, headers=answers.read_headers(seq))
+async def list_companies(
+    request: Request,
+    sort: SORTS = "name",
+    limit: paging.Limit = paging.USUAL_LIMIT,
+    cursor: paging.Cursor = None,
+    skip: paging.Skip = 0,
+    include_total: paging.IncludeTotal = False,
+) -> Response:
+    page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
+    answer = await companies_of(request).list(caller(request), sort=paging.sort_of(sort), page=page)
+    return paging.listed(request, answer, write=_written)
+
+
+def _written(companies: list[CompanyView]) -> bytes:
+    return answers.encoded([company_body(company) for company in companies])
 
 
 def _one(answer: Answer[CompanyView], *, status: int, location: str | None = None) -> Response:

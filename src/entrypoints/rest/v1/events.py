@@ -65,16 +65,20 @@ def event_body(event: EventView) -> dict[str, Any]:
     }
 
 
-@router.get(
-    "/events",
-    **operation(
-        EventUseCases.after,
-        id="listEvents",
-        summary="Read the event log",
-        shows=list[EventShown],
-        example=[EVENT_EXAMPLE],
-    ),
+_after = operation(
+    EventUseCases.after,
+    id="listEvents",
+    summary="Read the event log",
+    shows=list[EventShown],
+    example=[EVENT_EXAMPLE],
 )
+_after["responses"][200]["headers"]["X-Last-Seq"] = {
+    "description": "The position up to which nothing that you may see was left out.",
+    "schema": {"type": "string"},
+}
+
+
+@router.get("/events", **_after)
 async def list_events(
     request: Request,
     after: Annotated[

@@ -1,7 +1,7 @@
 """A person's own login sessions and password, over HTTP."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
@@ -17,6 +17,7 @@ from entrypoints.rest.v1.fields import Given, Shown
 
 router = APIRouter(prefix="/api/v1/auth", route_class=SignedInRoute, tags=["Authentication"])
 
+SORTS = Literal["last_used_at", "-last_used_at", "created_at", "-created_at", "expires_at", "-expires_at"]
 _NO_STORE = [(b"cache-control", b"no-store")]
 
 
@@ -82,13 +83,15 @@ def sessions_of(request: Request) -> SessionUseCases:
 )
 async def list_sessions(
     request: Request,
+    sort: SORTS = "-last_used_at",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
     skip: paging.Skip = 0,
     include_total: paging.IncludeTotal = False,
 ) -> Response:
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
-    return paging.listed(request, await sessions_of(request).list(caller(request), page=page), kept=False)
+    answer = await sessions_of(request).list(caller(request), sort=paging.sort_of(sort), page=page)
+    return paging.listed(request, answer, kept=False)
 
 
 @router.delete(

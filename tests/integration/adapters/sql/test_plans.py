@@ -29,7 +29,7 @@ from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository
-from adapters.sql.repositories.tasks import _leave_cycle
+from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
@@ -376,6 +376,14 @@ def test_a_list_of_a_company_with_most_of_the_tasks_reads_and_sorts_no_more_than
     assert read["Actual Rows"] * read["Actual Loops"] <= (MOST if "member" not in name else 4 * MOST), plan
 
 
+@pytest.mark.parametrize("name", NAMED)
+def test_a_list_that_a_screen_opens_with_is_not_planned_anew_each_time(both: tuple[Seeded, Seeded], name: str) -> None:
+    statement, _, _, values = NAMED[name]
+    for company in both:
+        _, generic = company.carried_out(statement, mode="auto", **values)
+        assert generic > 0
+
+
 @pytest.mark.parametrize("how", PLANS)
 def test_a_list_that_skips_reads_what_it_skips_and_the_page_and_sorts_neither(seeded: Seeded, how: str) -> None:
     is_read_in_its_own_order(getattr(seeded, how)(listed(skips=True)), "tasks_newest", {"company_id"})
@@ -406,6 +414,19 @@ def test_a_board_reads_each_column_in_its_order(seeded: Seeded, by_key: bool) ->
         plan = seeded.plan(asked(by_key, False), ref=seeded.project.key if by_key else seeded.project.id)
         assert not [node for node in reads_of(plan) if node["Node Type"] == "Seq Scan"], plan
         assert "tasks_on_board" in conditions(plan)
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_the_assignees_of_a_board_are_looked_up_once_each_and_not_once_a_card(
+    both: tuple[Seeded, Seeded], mode: str
+) -> None:
+    assignees = 10
+    for company in both:
+        plan, _ = company.carried_out(task_reader._cards(False, False), mode=mode, ref=company.project.id, most=500)
+        assert plan["Actual Rows"] > 10 * assignees
+        reads = reads_of(plan, "users")
+        assert reads
+        assert sum(node["Actual Loops"] for node in reads) <= assignees, plan
 
 
 FILTERS = [
@@ -472,6 +493,18 @@ def test_the_tasks_that_leave_a_cycle_are_found_by_its_index(seeded: Seeded, fin
     found = conditions(seeded.plan(_leave_cycle(finished_too)))
     assert set(found) == {"tasks_of_cycle"}
     assert {"company_id", "cycle_id"} <= set(re.findall(r"\w+", found["tasks_of_cycle"]))
+
+
+@pytest.mark.parametrize("how", PLANS)
+@pytest.mark.parametrize("by_key", [False, True])
+def test_what_stands_beside_a_card_is_found_in_the_order_of_its_column(seeded: Seeded, by_key: bool, how: str) -> None:
+    values = {"ref": seeded.project.key} if by_key else {}
+    plan = getattr(seeded, how)(_neighbour(by_key), **values, beside=seeded.values["ref"])
+    found = [node for node in reads_of(plan) if node["Index Name"] == "tasks_on_board"]
+    assert len(found) == 2, plan
+    for node in found:
+        assert {"company_id", "column_id", "rank"} <= set(re.findall(r"\w+", node["Index Cond"])), plan
+    assert {node["Node Type"] for node in reads_of(plan)} <= {"Index Scan", "Index Only Scan"}, plan
 
 
 # Cycles

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from adapters.crypto.sealing import Sealer
 from adapters.sql.migrating import migrate
 from core.operations.read_models import Verdict
-from entrypoints.cli import checks_of_database, checks_of_machine, doctor
+from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, doctor
 from entrypoints.cli.main import app
 from tests.integration.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.integration.conftest import Server, TestDatabase
@@ -116,6 +116,7 @@ def test_a_production_installation_that_is_as_it_must_be_is_ok(ask: Doctor, heal
             ENVIRONMENT="production",
             PUBLIC_URL="https://flowtrack.example.com",
             CORS_ORIGINS="https://app.example.com, https://other.example.com:8443",
+            TRUSTED_PROXIES="10.0.0.0/8",
         )
     )
     assert (ask.code, verdicts(found)) == (0, dict.fromkeys(found, {"ok"}))
@@ -204,6 +205,38 @@ def test_in_production_browsers_elsewhere_have_to_reach_it(ask: Doctor) -> None:
 @pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/path", "null", "https://"])
 def test_an_origin_that_is_none(ask: Doctor, origin: str) -> None:
     assert only(ask(CORS_ORIGINS=f"https://fine.example.com,{origin}"), "CORS origins")["verdict"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "verdicts_of"),
+    [
+        ("https://flowtrack.example.com", "https://app.example.com", {"ok"}),
+        ("https://flowtrack.example.com", "https://app.example.org", {"ok", "warning"}),
+        ("http://localhost:8000", "http://localhost:5173", {"ok"}),
+        ("http://flowtrack.example.com", "http://app.example.com", {"warning"}),
+    ],
+)
+def test_cookies_that_browsers_would_not_send_or_not_protect(
+    ask: Doctor, url: str, origin: str, verdicts_of: set[str]
+) -> None:
+    assert verdicts(ask(PUBLIC_URL=url, CORS_ORIGINS=origin))["cookies"] == verdicts_of
+
+
+@pytest.mark.parametrize(
+    ("environment", "trusted", "verdict"),
+    [
+        ("production", "10.0.0.0/8", "ok"),
+        ("production", "", "warning"),
+        ("production", "0.0.0.0/0", "failed"),
+        ("development", "::/0", "failed"),
+        ("development", "", "ok"),
+    ],
+)
+def test_proxies_that_are_not_trusted_and_those_that_everybody_is(
+    ask: Doctor, environment: str, trusted: str, verdict: str
+) -> None:
+    given = {"PUBLIC_URL": "https://flowtrack.example.com", "TRUSTED_PROXIES": trusted}
+    assert verdicts(ask(ENVIRONMENT=environment, **given))["proxies"] == {verdict}
 
 
 def test_a_secret_key_that_is_short_or_kept_twice(ask: Doctor) -> None:
@@ -456,7 +489,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_says_no_more_than_its_kind(
 
 def test_every_check_is_in_the_table() -> None:
     rows = {check for _, check in doctor.CHECKS}
-    for module in (checks_of_machine, checks_of_database):
+    for module in (checks_of_machine, checks_of_browsers, checks_of_database):
         written = {
             each
             for name, each in vars(module).items()

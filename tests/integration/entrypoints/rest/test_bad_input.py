@@ -83,6 +83,7 @@ class World:
             "task_id": task["id"],
             "user_id": ann.user_id,
             "invitation_id": str(uuid4()),
+            "token_id": str(uuid4()),
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
             "company_id": ann.company_id,
@@ -125,6 +126,16 @@ class World:
                 )
         assert len(found) >= 10
         return found
+
+    def without_body(self) -> list[tuple[str, str, str]]:
+        """Method, path and operation id of each operation that takes no body; HEAD is one wherever GET is."""
+        found = [
+            (method.upper(), self.filled(path), operation["operationId"])
+            for method, path, operation in self.conformance.operations()
+            if "requestBody" not in operation
+        ]
+        assert {method for method, _, _ in found} >= {"GET", "POST", "DELETE"}
+        return [*found, *(("HEAD", path, name) for method, path, name in found if method == "GET")]
 
     def usual(self, operation_id: str) -> dict[str, Any]:
         """A body that the operation takes."""
@@ -281,13 +292,45 @@ async def test_ten_megabytes_are_too_large_everywhere(world: World, chunked: boo
     assert world.counts() == before
 
 
-async def test_a_body_where_none_belongs_is_left_unread(world: World) -> None:
-    for path in ("/tasks", f"/tasks/{world.task['id']}", f"/projects/{world.project['id']}/board"):
-        for content in (b"{", b"x" * 2_000_000, b"\xff"):
-            answer = await raw(world.ann, "GET", path, content)
-            assert answer.status_code == 200
+async def in_chunks(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), 100_000):
+        yield content[start : start + 100_000]
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
+async def test_a_body_where_none_belongs_is_refused_by_name(world: World, chunked: bool) -> None:
+    before = world.counts()
+    plain = {"Content-Type": "text/plain"}
+    for method, path, operation_id in world.without_body():
+        for content, headers, status, code, pointers in (
+            (b"x" * 2_000_000, {}, 413, "body.too_large", None),
+            (b"{}", plain, 415, "body.media_type_unsupported", None),
+            (b"{", {}, 400, "body.malformed", None),
+            (b"\xff", {}, 400, "body.malformed", None),
+            (b'{"title": "x", "a/b": 1}', {}, 422, "body.unexpected", ["/title", "/a~1b"]),
+            (b'{"": "\\ud800"}', {}, 422, "body.unexpected", ["/"]),
+            (b"[]", {}, 422, "body.unexpected", [""]),
+            (b"null", {}, 422, "body.unexpected", [""]),
+        ):
+            answer = await raw(world.ann, method, path, in_chunks(content) if chunked else content, **headers)
+            place = f"{method} {operation_id} {content[:20]!r}"
+            assert answer.status_code == status, place
+            if method != "HEAD":
+                assert answer.json()["code"] == code, place
+                assert [error["pointer"] for error in answer.json().get("errors", [])] == (pointers or []), place
+    assert world.counts() == before
+
+
+async def test_an_empty_object_says_as_little_as_no_body(world: World) -> None:
+    for method, path, operation_id in world.without_body():
+        if method != "DELETE":
+            statuses = {(await raw(world.ann, method, path, body)).status_code for body in (b"", b"{}", b" { } ")}
+            assert len(statuses) == 1 and not statuses & {400, 413, 415, 422}, operation_id
     other = await world.ann.task(world.project)
-    assert (await raw(world.ann, "DELETE", f"/tasks/{other['id']}", b"{")).status_code == 204
+    assert (await raw(world.ann, "DELETE", f"/tasks/{other['id']}", b"{}")).status_code == 204
+    for path in ("/health", "/openapi.json"):
+        assert (await world.api.client.request("GET", path, json={})).status_code == 200
+        assert (await world.api.client.request("GET", path, json={"x": 1})).json()["code"] == "body.unexpected"
 
 
 @pytest.mark.parametrize("length", ["abc", "-1", "1e3", "", "0x10", "9" * 30, "+5", "5, 5"])

@@ -59,6 +59,25 @@ async def test_the_list_holds_all_companies_of_the_account_with_the_role_in_each
         assert (await ann.get(f"/companies/{each['id']}")).json() == each
 
 
+async def test_the_list_is_paged_and_sorted_as_others_and_me_names_all(api: Api) -> None:
+    ann = await api.register(company_name="M middle")
+    made = [(await ann.post("/companies", {"name": name})).json()["id"] for name in ("A first", "Z last")]
+    by_name = [made[0], ann.company_id, made[1]]
+    first = await ann.get("/companies?limit=2&include_total=true")
+    assert ([each["id"] for each in first.json()], first.headers["x-total-count"]) == (by_name[:2], "3")
+    rest = await ann.client.get(first.links["next"]["url"], headers={"Authorization": f"Bearer {ann.token}"})
+    assert [each["id"] for each in rest.json()] == by_name[2:]
+    assert "next" not in rest.links
+    assert [each["id"] for each in (await ann.get("/companies?sort=-name&skip=1")).json()] == by_name[-2::-1]
+    oldest = (await ann.get("/companies?sort=created_at")).json()
+    assert [each["id"] for each in oldest] == [ann.company_id, *made]
+    assert (await ann.get("/companies?cursor=altered")).json()["code"] == "cursor.invalid"
+    for wrong in ("sort=code", "limit=0", "limit=201", "skip=10001"):
+        assert (await ann.get(f"/companies?{wrong}")).status_code == 422
+    me = (await ann.get("/auth/me")).json()
+    assert [each["id"] for each in me["companies"]] == by_name
+
+
 async def test_a_company_of_others_is_as_missing_as_one_that_never_was(api: Api) -> None:
     ann, bob = await api.register(), await api.register()
     for wrong in (bob.company_id, str(uuid4()), bob.company["code"], ann.company["code"], "x", "0"):

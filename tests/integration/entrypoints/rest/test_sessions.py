@@ -109,6 +109,7 @@ async def test_the_list_comes_in_pages_and_is_of_this_account_alone(api: Api) ->
         seen += [each["id"] for each in answer.json()]
     assert seen == [person.session_id for person in reversed(mine)]
     assert [each["id"] for each in await sessions(ann, "?skip=4")] == [ann.session_id]
+    assert [each["id"] for each in await sessions(ann, "?sort=created_at")] == [person.session_id for person in mine]
     assert [each["id"] for each in await sessions(bob)] == [bob.session_id]
 
 

@@ -10,6 +10,7 @@ from core.companies.model import CompanyChanges, CompanySettings
 from core.kernel.actor import Role
 from core.kernel.errors import Forbidden, Invalid, Stale
 from core.kernel.events import Audience
+from core.kernel.paging import PageRequest, Sort
 from core.kernel.step_up import StepUpRequired
 from tests.builders.office import Office
 from tests.fakes.companies import InMemoryCompanyUnitOfWork
@@ -90,7 +91,7 @@ class TestDeleting:
         assert (fact.event, fact.seq, fact.body["code"]) == ("company_deleted", seq, "acme")
         for actor in (office.olga, office.adam, office.mia):
             with pytest.raises(SessionEnded):
-                await office.companies.list(actor)
+                await office.companies.list(actor, sort=Sort(field="name"), page=PageRequest())
 
     async def test_it_takes_an_owner_the_code_and_a_fresh_proof(self, office: Office) -> None:
         before, company_id = office.world.snapshot(), office.olga.company_id
@@ -110,8 +111,8 @@ class TestDeleting:
     async def test_other_companies_of_the_account_stay(self, office: Office) -> None:
         there = await office.world.joins(office.olga, (await office.world.company("Other")).company_id)
         await office.companies.delete(office.olga, office.olga.company_id, confirmed="acme")
-        views, _ = await office.companies.list(there)
-        assert [view.name for view in views] == ["Other"]
+        page, _ = await office.companies.list(there, sort=Sort(field="name"), page=PageRequest())
+        assert [view.name for view in page.items] == ["Other"]
 
     async def test_one_that_somebody_else_deleted_meanwhile_is_not_there(
         self, office: Office, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ from core.users.errors import PasswordTooWeak
 from core.auth.read_models import SessionView, SignedIn, SteppedUp
 from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Visitor
-from core.kernel.paging import Page, PageRequest
+from core.kernel.paging import Page, PageRequest, Sort
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from tests.builders.office import PASSWORD, Office
 
@@ -36,7 +36,9 @@ class Ann:
         return self.office.world.tables.sessions[actor.session_id].is_open(at=self.office.clock.now())
 
     async def list(self, actor: Actor, **page: object) -> Page[SessionView]:
-        found, _ = await self.office.sessions.list(actor, page=PageRequest(**page))
+        found, _ = await self.office.sessions.list(
+            actor, sort=Sort(field="last_used_at", descending=True), page=PageRequest(**page)
+        )
         return found
 
     async def now(self, actor: Actor) -> Actor:
