@@ -21,7 +21,10 @@ from core.tokens.read_models import ApiTokenView
 from core.users.model import User
 from core.users.ports import UserFilter
 from tests.contracts.people import add_user, delete_company
+from tests.contracts.people_lists import in_order
 from tests.contracts.world import ContractWorld
+
+NEWEST = Sort(field="created_at", descending=True)
 
 
 async def add_token(world: ContractWorld, by: Actor, user_id: UUID | None = None, **fields: Any) -> ApiToken:
@@ -112,7 +115,9 @@ class ApiTokenContract:
             seen, position = list[UUID](), None
             for _ in range(5):
                 request = PageRequest(limit=limit, position=position, include_total=True)
-                page, _ = await world.api_token_reader.page(owner, owner.user_id, status=(), at=at, page=request)
+                page, _ = await world.api_token_reader.page(
+                    owner, owner.user_id, status=(), at=at, sort=NEWEST, page=request
+                )
                 assert page.total == 4
                 seen, position = [*seen, *(view.id for view in page.items)], page.next_position
                 if position is None:
@@ -120,6 +125,42 @@ class ApiTokenContract:
             assert seen == [token.id for token in whole]
         skipped = await self._listed(world, owner, owner.user_id, limit=2, skip=1)
         assert [view.id for view in skipped] == [token.id for token in whole[1:3]]
+
+    @pytest.mark.parametrize("descending", [False, True])
+    @pytest.mark.parametrize("field", ["name", "created_at", "expires_at", "last_used_at"])
+    async def test_pages_of_every_sort_join_to_the_whole_list_nulls_last(
+        self, world: ContractWorld, field: str, descending: bool
+    ) -> None:
+        owner, at = await world.company(), world.clock.now()
+        used = {}
+        for name, minutes, has_end in (
+            ("b", 2, True),
+            ("a", 1, False),
+            ("b", 1, True),
+            ("c", 3, False),
+            ("a", 1, True),
+        ):
+            instant = at + timedelta(minutes=minutes)
+            given = {"name": name, "created_at": instant, "expires_at": instant if has_end else None}
+            token = await add_token(world, owner, **given)
+            if not has_end or name == "b":
+                used[token.id] = instant
+        await world.presented_tokens.note_uses(used)
+        sort = Sort(field=field, descending=descending)
+        whole = await self._listed(world, owner, owner.user_id, sort=sort)
+        assert whole == in_order(whole, sort)
+        assert len(whole) == 5
+        for limit in (1, 2, 4):
+            seen, position = list[ApiTokenView](), None
+            for _ in range(6):
+                page, _ = await world.api_token_reader.page(
+                    owner, owner.user_id, status=(), at=at, sort=sort,
+                    page=PageRequest(limit=limit, position=position),
+                )  # fmt: skip
+                seen, position = [*seen, *page.items], page.next_position
+                if position is None:
+                    break
+            assert [view.id for view in seen] == [view.id for view in whole]
 
     async def test_the_list_is_filtered_by_status(self, world: ContractWorld) -> None:
         owner, at = await world.company(), world.clock.now()
@@ -326,10 +367,11 @@ class ApiTokenContract:
         user_id: UUID,
         *,
         status: tuple[ApiTokenStatus, ...] = (),
+        sort: Sort = NEWEST,
         **page: Any,
     ) -> list[ApiTokenView]:
         found, _ = await world.api_token_reader.page(
-            actor, user_id, status=status, at=world.clock.now(), page=PageRequest(**page)
+            actor, user_id, status=status, at=world.clock.now(), sort=sort, page=PageRequest(**page)
         )
         return found.items
 

@@ -15,7 +15,13 @@ from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
 
-_NEWEST = Key(lambda view: view.created_at, datetime.isoformat, datetime.fromisoformat)
+_INSTANT = {"write": datetime.isoformat, "read": datetime.fromisoformat}
+SORTS = {
+    "name": Key(lambda view: view.name),
+    "created_at": Key(lambda view: view.created_at, **_INSTANT),
+    "expires_at": Key(lambda view: view.expires_at, **_INSTANT),
+    "last_used_at": Key(lambda view: view.last_used_at, **_INSTANT),
+}
 
 
 class NumberedApiTokenTexts:
@@ -81,13 +87,13 @@ class InMemoryApiTokenReader:
         *,
         status: tuple[ApiTokenStatus, ...],
         at: datetime,
+        sort: Sort,
         page: PageRequest,
     ) -> Answer[Page[ApiTokenView]]:
         tables = self._store.read(actor)
         views = [ApiTokenView.of(token, at=at) for token in tables.api_tokens.values() if token.user_id == user_id]
         fitting = [view for view in views if not status or view.status in status]
-        sort = Sort(field="created_at", descending=True)
-        found = page_of(fitting, page, key=_NEWEST, sort=sort, id_of=lambda view: view.id)
+        found = page_of(fitting, page, key=SORTS[sort.field], sort=sort, id_of=lambda view: view.id)
         return Answer(found, tables.last_seq)
 
     async def one(self, actor: Actor, token_id: UUID, *, at: datetime) -> Answer[ApiTokenView | None]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.once import Once
-from core.kernel.paging import Answer, Page, PageRequest
+from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.kernel.ports import UnitOfWork
 from core.tokens.model import ApiToken, ApiTokenStatus
 from core.tokens.read_models import ApiTokenView, Recognised
@@ -70,9 +70,10 @@ class ApiTokenReader(Protocol):
         *,
         status: tuple[ApiTokenStatus, ...],
         at: datetime,
+        sort: Sort,
         page: PageRequest,
     ) -> Answer[Page[ApiTokenView]]:
-        """Those of a user, the newest first; of any `status`, of all where it names none."""
+        """Those of a user; of any `status`, of all where it names none."""
         ...
 
     async def one(self, actor: Actor, token_id: UUID, *, at: datetime) -> Answer[ApiTokenView | None]: ...

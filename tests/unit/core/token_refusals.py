@@ -8,7 +8,7 @@ from core.auth.errors import TokenInvalid
 from core.kernel.actor import System
 from core.kernel.errors import Forbidden, Invalid
 from core.kernel.once import InFlight, KeyReused
-from core.kernel.paging import PageRequest
+from core.kernel.paging import PageRequest, Sort
 from core.kernel.step_up import StepUpRequired
 from core.operations.errors import CompanyUnknown, HolderUnknown, TokenUnknown
 from core.operations.use_cases import TokenOperatorUseCases
@@ -61,7 +61,7 @@ def _own(refuses: Any) -> None:
 
 def _looking(refuses: Any) -> None:
     def list_of(office: Office, by: Any, user_id: Any) -> Awaitable[object]:
-        return office.api_tokens.list_of(by, user_id, status=(), page=PageRequest())
+        return office.api_tokens.list_of(by, user_id, status=(), sort=Sort(field="name"), page=PageRequest())
 
     @refuses(ApiTokenUseCases.list_of, UserNotFound)
     async def _(office: Office) -> Awaitable[object]:

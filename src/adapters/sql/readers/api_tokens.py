@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Select, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, DateTime, Select, Text, Uuid, and_, bindparam, func, or_, select
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
@@ -31,8 +31,22 @@ API_TOKEN_COLUMNS: tuple[ColumnElement[Any], ...] = (
     api_tokens.c.last_used_at,
     api_tokens.c.revoked_at,
 )
-_NEWEST = Key(api_tokens.c.created_at, _instant, lambda view: view.created_at.isoformat())
-_ORDER = Sort(field="created_at", descending=True)
+SORTS = {
+    "name": Key(api_tokens.c.name, Text(), lambda view: view.name),
+    "created_at": Key(api_tokens.c.created_at, _instant, lambda view: view.created_at.isoformat()),
+    "expires_at": Key(
+        api_tokens.c.expires_at,
+        _instant,
+        lambda view: view.expires_at.isoformat() if view.expires_at else None,
+        nullable=True,
+    ),
+    "last_used_at": Key(
+        api_tokens.c.last_used_at,
+        _instant,
+        lambda view: view.last_used_at.isoformat() if view.last_used_at else None,
+        nullable=True,
+    ),
+}
 
 _now = bindparam("now", type_=_instant)
 _stands = api_tokens.c.revoked_at.is_(None)
@@ -66,7 +80,9 @@ class Shape(NamedTuple):
     """What the statement of the list depends on; all else are parameters."""
 
     status: frozenset[str]
+    sort: Sort
     after: bool
+    after_null: bool
     most: int
     skips: bool
 
@@ -81,11 +97,11 @@ def _page(shape: Shape) -> Statement:
     return Statement(
         ordered(
             _filtered(select(*API_TOKEN_COLUMNS), shape.status),
-            key=_NEWEST,
+            key=SORTS[shape.sort.field],
             id_column=api_tokens.c.id,
-            sort=_ORDER,
+            sort=shape.sort,
             after=shape.after,
-            after_null=False,
+            after_null=shape.after_null,
             most=shape.most,
             skips=shape.skips,
         )
@@ -113,16 +129,25 @@ class SqlApiTokenReader:
         *,
         status: tuple[ApiTokenStatus, ...],
         at: datetime,
+        sort: Sort,
         page: PageRequest,
     ) -> Answer[Page[ApiTokenView]]:
         wanted = frozenset(str(each) for each in status)
         values: dict[str, Any] = {"user_id": user_id, "now": at}
-        shape = Shape(wanted, page.position is not None, page.limit + 1, page.skip > 0)
+        position = page.position
+        shape = Shape(
+            wanted,
+            sort,
+            after=position is not None,
+            after_null=position is not None and position[0] is None,
+            most=page.limit + 1,
+            skips=page.skip > 0,
+        )
         count = (_count(wanted), values) if page.include_total else None
         found = await self._database.rows(actor, _page(shape), {**values, **position_values(page)}, also=count)
         views = [ApiTokenView.of(api_token_of(row), at=at) for row in found.rows]
         total = found.also[0][0] if page.include_total else None
-        read = _NEWEST.read
+        read = SORTS[sort.field].read
         return Answer(page_of(views, page, position=lambda view: (read(view), str(view.id)), total=total), found.seq)
 
     async def one(self, actor: Actor, token_id: UUID, *, at: datetime) -> Answer[ApiTokenView | None]:

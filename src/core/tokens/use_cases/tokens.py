@@ -5,7 +5,7 @@ from core.kernel import text
 from core.kernel.actor import Actor, reading
 from core.kernel.errors import Fault, Forbidden, Invalid, answers
 from core.kernel.once import InFlight, KeyReused, Made, Once
-from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
+from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from core.tokens import policy
@@ -57,13 +57,14 @@ class ApiTokenUseCases:
     @reading
     @answers(CursorInvalid)
     async def list(
-        self, actor: Actor, *, status: tuple[ApiTokenStatus, ...], page: PageRequest
+        self, actor: Actor, *, status: tuple[ApiTokenStatus, ...], sort: Sort, page: PageRequest
     ) -> Answer[Page[ApiTokenView]]:
-        """The caller's own API tokens in this company, the newest first, without their secrets.
+        """The caller's own API tokens in this company, without their secrets.
 
         `last_used_at` is right to about a minute. What was revoked or has expired is listed for 30 days.
         """
-        return await self._reader.page(actor, actor.user_id, status=status, at=self._clock.now(), page=page)
+        at = self._clock.now()
+        return await self._reader.page(actor, actor.user_id, status=status, at=at, sort=sort, page=page)
 
     @reading
     @answers(ApiTokenNotFound)
@@ -94,11 +95,12 @@ class ApiTokenUseCases:
     @reading
     @answers(UserNotFound, Forbidden, CursorInvalid)
     async def list_of(
-        self, actor: Actor, user_id: UUID, *, status: tuple[ApiTokenStatus, ...], page: PageRequest
+        self, actor: Actor, user_id: UUID, *, status: tuple[ApiTokenStatus, ...], sort: Sort, page: PageRequest
     ) -> Answer[Page[ApiTokenView]]:
-        """The API tokens of a user, the newest first. Owners and admins list those of all, members their own."""
+        """The API tokens of a user. Owners and admins list those of all, members their own."""
         await self._authorise_look(actor, user_id)
-        return await self._reader.page(actor, user_id, status=status, at=self._clock.now(), page=page)
+        at = self._clock.now()
+        return await self._reader.page(actor, user_id, status=status, at=at, sort=sort, page=page)
 
     @reading
     @answers(UserNotFound, Forbidden, ApiTokenNotFound)

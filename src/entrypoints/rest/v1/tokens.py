@@ -1,7 +1,7 @@
 """API tokens over HTTP: one's own, and those of a user."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
@@ -25,6 +25,9 @@ own = APIRouter(prefix="/api/v1/auth/tokens", route_class=SignedInRoute, tags=["
 of_user = APIRouter(prefix="/api/v1/users/{user_id}/tokens", route_class=SignedInRoute, tags=["API tokens"])
 
 TokenId = Annotated[str, Path()]
+SORTS = Literal[
+    "name", "-name", "created_at", "-created_at", "expires_at", "-expires_at", "last_used_at", "-last_used_at"
+]
 Statuses = Annotated[list[ApiTokenStatus], Several, Query()]
 
 
@@ -112,13 +115,14 @@ def _one(answer: Answer[ApiTokenView], *, kept: bool) -> Response:
 async def list_my_tokens(
     request: Request,
     status: Statuses = [],  # noqa: B006  (the framework copies it)
+    sort: SORTS = "-created_at",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
     skip: paging.Skip = 0,
     include_total: paging.IncludeTotal = False,
 ) -> Response:
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
-    answer = await tokens_of(request).list(caller(request), status=tuple(status), page=page)
+    answer = await tokens_of(request).list(caller(request), status=tuple(status), sort=paging.sort_of(sort), page=page)
     return paging.listed(request, answer, kept=False)
 
 
@@ -176,6 +180,7 @@ async def list_user_tokens(
     request: Request,
     user_id: UserId,
     status: Statuses = [],  # noqa: B006  (the framework copies it)
+    sort: SORTS = "-created_at",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
     skip: paging.Skip = 0,
@@ -183,7 +188,9 @@ async def list_user_tokens(
 ) -> Response:
     actor = caller(request)
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
-    answer = await tokens_of(request).list_of(actor, parsed_user_id(user_id, actor), status=tuple(status), page=page)
+    answer = await tokens_of(request).list_of(
+        actor, parsed_user_id(user_id, actor), status=tuple(status), sort=paging.sort_of(sort), page=page
+    )
     return paging.listed(request, answer)
 
 

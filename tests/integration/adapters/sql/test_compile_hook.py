@@ -291,9 +291,12 @@ TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expi
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 MADE_BY_HAND = {
     "adapters.sql.readers.api_tokens._page": [
-        (token_reader.Shape(status, after, 51, skips),)
+        (token_reader.Shape(status, Sort(field=field, descending=descending), after, null, 51, skips),)
         for status in TOKEN_STATUSES
+        for field in token_reader.SORTS
+        for descending in (False, True)
         for after in (False, True)
+        for null in ((False, True) if after and token_reader.SORTS[field].nullable else (False,))
         for skips in (False, True)
     ],
     "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
@@ -336,7 +339,11 @@ MADE_BY_HAND = {
     "adapters.sql.readers.cycles.count_statement": [(filters,) for filters in CYCLE_FILTERS],
     "adapters.sql.readers.cycles.one_statement": [(filters,) for filters in CYCLE_FILTERS[:2]],
     "adapters.sql.login_sessions._page": [
-        (session_reader.Shape(after, 51, skips),) for after in (False, True) for skips in (False, True)
+        (session_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
+        for field in session_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
     ],
     "adapters.sql.readers.projects._page": [
         (

@@ -669,7 +669,8 @@ def test_a_user_is_found_by_their_id_and_an_open_invitation_by_its_address(seede
 @pytest.mark.parametrize("after", [False, True])
 def test_tokens_are_found_by_their_holder(seeded: Seeded, after: bool, status: tuple[str, ...]) -> None:
     wanted = frozenset(status)
-    page = token_reader._page(token_reader.Shape(wanted, after, MOST, skips=False))
+    newest = Sort(field="created_at", descending=True)
+    page = token_reader._page(token_reader.Shape(wanted, newest, after, after_null=False, most=MOST, skips=False))
     for statement in (page, token_reader._count(wanted), token_repository._ACTIVE_OF):
         found = conditions(seeded.plan(statement, **(AT_DATE if after and statement is page else {})), "api_tokens")
         assert set(found) == {"api_tokens_of_user"}, found

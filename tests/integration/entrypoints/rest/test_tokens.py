@@ -175,6 +175,7 @@ class TestListing:
         for path in ("/auth/tokens", "/users/me/tokens", f"/users/{ann.user_id}/tokens"):
             assert await names("", path) == ["T3", "T2", "T1", "T0"]
             assert await names("status=active", path) == ["T3", "T2"]
+            assert await names("sort=name", path) == ["T0", "T1", "T2", "T3"]
             assert await names("status=expired,revoked", path) == ["T1", "T0"]
         first = await ann.get("/auth/tokens?limit=3&include_total=true")
         assert first.headers["x-total-count"] == "4"

@@ -7,6 +7,7 @@ import pytest
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, NotByToken, Role, System, Via
 from core.kernel.errors import DatabaseAway
+from core.kernel.paging import PageRequest, Sort
 from core.tokens.model import Scope
 from core.tokens.use_cases import presenting
 from tests.builders.office import Office
@@ -154,9 +155,11 @@ class TestActingByToken:
         for of, account in ((office.mia, office.mia.account_id), (await office.robot(), None)):
             actor = await office.by_token(of=of)
             profile, _ = await office.auth.me(actor)
+            page, _ = await office.companies.list(actor, sort=Sort(field="name"), page=PageRequest())
             assert (profile.user.id, actor.account_id) == (actor.user_id, account)
             assert [each.company_id for each in profile.companies] == [profile.company.id] == [office.mia.company_id]
-            assert [view.id for view in (await office.companies.list(actor)).value] == [office.mia.company_id]
+            assert [view.id for view in page.items] == [office.mia.company_id]
+            assert (await office.companies.get(actor, office.mia.company_id)).value.id == office.mia.company_id
 
     async def test_what_belongs_to_an_account_is_out_of_reach_of_the_core_too(self, office: Office) -> None:
         for of in (office.adam, await office.robot(role=Role.ADMIN)):

@@ -13,7 +13,7 @@ from core.kernel.audit import AuditType
 from core.kernel.errors import Forbidden
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered, Made
-from core.kernel.paging import PageRequest
+from core.kernel.paging import PageRequest, Sort
 from core.kernel.step_up import StepUpRequired
 from core.tokens.errors import ApiTokenNotFound, HolderIsPerson
 from core.tokens.model import ApiTokenStatus, Scope
@@ -37,7 +37,7 @@ def audited(office: Office) -> list[str]:
 
 async def listed(office: Office, by: Actor, *, of: Any = None) -> list[str]:
     verb = office.api_tokens.list if of is None else lambda actor, **more: office.api_tokens.list_of(actor, of, **more)
-    page, _ = await verb(by, status=(), page=PageRequest())
+    page, _ = await verb(by, status=(), sort=Sort(field="name"), page=PageRequest())
     return [view.name for view in page.items]
 
 
@@ -210,4 +210,6 @@ class TestWhoCanActNoMore:
         await office.world.change_role(office.adam, Role.MEMBER)
         assert (await office.auth.me(actor)).value.user.role is Role.MEMBER
         with pytest.raises(Forbidden):
-            await office.api_tokens.list_of(actor, office.mia.user_id, status=(), page=PageRequest())
+            await office.api_tokens.list_of(
+                actor, office.mia.user_id, status=(), sort=Sort(field="name"), page=PageRequest()
+            )
