@@ -16,6 +16,7 @@ from sqlalchemy import MetaData, Table, select
 import adapters.sql
 from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import audit as audit_reader
+from adapters.sql.readers import companies as company_reader
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
@@ -300,6 +301,13 @@ MADE_BY_HAND = {
         for skips in (False, True)
     ],
     "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
+    "adapters.sql.readers.companies._page": [
+        (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
+        for field in company_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
     "adapters.sql.readers.audit._page": [
         (audit_reader.Shape(filters, descending, after, 51, skips),)
         for filters in AUDIT_FILTERS
