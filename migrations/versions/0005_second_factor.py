@@ -4,7 +4,7 @@ from alembic import op
 from migrations.protection import application_role, upkeep_role
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -39,6 +39,9 @@ def jobs(container: Container) -> list[Recurring]:
     """All that there are; add a row for another."""
     return [
         Recurring("purge", _HOUR, 10 * _MINUTE, lambda: _purge(container)),
+        Recurring(
+            "uses of tokens", _MINUTE, _MINUTE, lambda: container.presented_token_use_cases().keep_uses(System())
+        ),
         # Another process may have made a key; one that meets a token of it looks at once.
         Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
         # Rung when something was written to be mailed; what another process wrote before it died is found in time.
@@ -59,6 +62,14 @@ async def working(recurring: list[Recurring]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def finish(container: Container) -> None:
+    """Writes down, at the end, what this process alone knows."""
+    try:
+        await container.presented_token_use_cases().keep_uses(System())
+    except Unavailable as away:
+        log.warning("when API tokens were last used is not kept: %s", away.detail)
 
 
 async def _again_and_again(job: Recurring) -> None:

@@ -14,6 +14,7 @@ from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
@@ -47,10 +48,13 @@ from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.preflight import NotReady, check_database, newest_revision
+from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.purging import SqlRemains
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.audit import SqlAuditReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
@@ -94,7 +98,7 @@ from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
@@ -103,6 +107,9 @@ from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
+from core.tokens.listeners import end_tokens
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.settings import Settings
@@ -161,6 +168,7 @@ class Container(containers.DeclarativeContainer):
     passwords = providers.Singleton(Argon2Passwords)
     invitation_tokens = providers.Singleton(RandomInvitationTokens)
     link_tokens = providers.Singleton(DerivedLinkTokens, sealer)
+    api_token_texts = providers.Singleton(ChecksummedApiTokenTexts)
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
@@ -191,6 +199,7 @@ class Container(containers.DeclarativeContainer):
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
     once_ledger = providers.Factory(SqlOnceLedger, database)
+    presented_tokens = providers.Singleton(SqlPresentedTokens, database)
     session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
@@ -198,6 +207,7 @@ class Container(containers.DeclarativeContainer):
     member_reader = providers.Singleton(SqlMemberReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
+    api_token_reader = providers.Singleton(SqlApiTokenReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
     audit_reader = providers.Singleton(SqlAuditReader, database)
@@ -251,7 +261,17 @@ class Container(containers.DeclarativeContainer):
         "ids": ids,
     }
     user_use_cases = providers.Singleton(
-        UserUseCases, passwords=providers.Singleton(CheckedPasswords, passwords=passwords), **_people
+        UserUseCases,
+        passwords=providers.Singleton(CheckedPasswords, passwords=passwords),
+        on_ended=end_tokens,
+        **_people,
+    )
+    api_token_use_cases = providers.Singleton(
+        ApiTokenUseCases, unit_of_work=people_unit_of_work.provider, reader=api_token_reader, user_reader=user_reader,
+        texts=api_token_texts, clock=clock, ids=ids,
+    )  # fmt: skip
+    presented_token_use_cases = providers.Singleton(
+        PresentedTokenUseCases, presented=presented_tokens, texts=api_token_texts, clock=clock
     )
     invitation_use_cases = providers.Singleton(InvitationUseCases, **_people)
     session_use_cases = providers.Singleton(
@@ -352,6 +372,10 @@ class Container(containers.DeclarativeContainer):
 
     remains = providers.Factory(SqlRemains, database)
     operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
+    token_operator_use_cases = providers.Singleton(
+        TokenOperatorUseCases, unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
+        texts=api_token_texts, clock=clock, ids=ids,
+    )  # fmt: skip
     purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
     operator_use_cases = providers.Singleton(
         OperatorUseCases,

@@ -24,7 +24,7 @@ from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -36,9 +36,17 @@ from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.tokens.listeners import end_tokens
+from core.tokens.model import USUAL, Scope
+from core.tokens.read_models import NewApiTokenView
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases, NewApiToken
 from core.users.use_cases.invitations import InvitationUseCases
-from core.users.use_cases.users import UserUseCases
+from core.users.model import UserKind
+from core.users.read_models import UserView
+from core.users.use_cases.users import NewUser, UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.api_tokens import NumberedApiTokenTexts
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
@@ -133,8 +141,19 @@ class Office:
             "tokens": self.tokens,
             **both,
         }
-        self.users = UserUseCases(passwords=CheckedPasswords(passwords=self.passwords), **people)
+        self.users = UserUseCases(passwords=CheckedPasswords(passwords=self.passwords), on_ended=end_tokens, **people)
         self.invitations = InvitationUseCases(**people)
+        self.api_token_texts = NumberedApiTokenTexts()
+        self.api_tokens = ApiTokenUseCases(
+            unit_of_work=self.world.people_unit_of_work,
+            reader=self.world.api_token_reader,
+            user_reader=self.world.user_reader,
+            texts=self.api_token_texts,
+            **both,
+        )
+        self.presented_tokens = PresentedTokenUseCases(
+            presented=self.world.presented_tokens, texts=self.api_token_texts, clock=self.clock
+        )
 
         self.sessions = SessionUseCases(
             identity=self.world.identity_unit_of_work,
@@ -177,6 +196,9 @@ class Office:
             guessing=guessing,
         )
 
+        self.token_operator = TokenOperatorUseCases(
+            unit_of_work=self.world.token_operator_unit_of_work, texts=self.api_token_texts, **both
+        )
         self.remains = InMemoryRemains(self.world.store)
         self.purging = PurgeUseCases(remains=self.remains, clock=self.clock)
         self.operator = OperatorUseCases(
@@ -223,6 +245,22 @@ class Office:
     async def completed_cycle(self, name: str = "Past") -> CycleView:
         """A cycle of WEB that is over."""
         return (await self.cycles.complete(self.adam, (await self.active_cycle(name)).id)).value
+
+    async def robot(self, name: str = "Robot", *, by: Actor | None = None, **fields: Any) -> UserView:
+        """A service user, made by Adam unless somebody else is named."""
+        given: dict[str, Any] = {"name": name, "kind": UserKind.SERVICE, **fields}
+        return (await self.users.create(by or self.adam, NewUser(**given))).value.user
+
+    async def api_token(self, *, of: Actor | UserView | None = None, **fields: Any) -> NewApiTokenView:
+        """A token of Adam's, or of somebody else, or of a service user, made by Adam."""
+        given = NewApiToken(**{"name": "Report", "scopes": (Scope.TASKS_READ,), "expires_at": USUAL, **fields})
+        if isinstance(of, UserView):
+            return (await self.api_tokens.create_for(self.adam, of.id, given)).value
+        return (await self.api_tokens.create(of or self.adam, given)).value
+
+    async def by_token(self, **fields: Any) -> Actor:
+        """A caller who acts by a new token; for whom, and with what, as `api_token` has it."""
+        return await self.presented_tokens.recognise((await self.api_token(**fields)).secret or "")
 
     async def archive_web(self) -> None:
         project = self.stored.projects[self.web.id]

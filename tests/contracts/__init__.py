@@ -7,6 +7,7 @@ A subclass is named `Test...` and provides one async fixture, `world`; `tests.co
 import pytest
 
 pytest.register_assert_rewrite(
+    "tests.contracts.api_tokens",
     "tests.contracts.cycles",
     "tests.contracts.events",
     "tests.contracts.identity",

@@ -75,6 +75,15 @@ class RateLimitContract:
         world.seconds.at += 120
         assert world.limits.take(FIVE, key).remaining == 4
 
+    def test_looking_uses_up_nothing_and_answers_what_taking_would(self, world: CountedWorld, key: str) -> None:
+        for taken in range(5):
+            looked = [world.limits.look(FIVE, key) for _ in range(3)]
+            assert looked == [(True, 4 - taken, 60)] * 3
+            assert world.limits.take(FIVE, key) == looked[0]
+        refused = world.limits.take(FIVE, key)
+        assert not refused.granted
+        assert world.limits.look(FIVE, key) == refused
+
     def test_a_steady_caller_gets_the_limit_and_no_more_than_that(self, world: CountedWorld, key: str) -> None:
         limit, granted = Limit(name="hundred", most=100, seconds=60), 0
         for _ in range(5 * 1200):

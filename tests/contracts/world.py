@@ -20,14 +20,20 @@ from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
 from core.mail.ports import AccountPosts, CompanyPosts
+from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
+from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
     """What the use cases of cycles and the listeners of tasks share."""
+
+
+class PeopleAndTokenUnitOfWork(PeopleUnitOfWork, ApiTokenUnitOfWork, Protocol):
+    """What the use cases of users and the listeners of tokens share."""
 
 
 class ContractWorld(Protocol):
@@ -64,6 +70,12 @@ class ContractWorld(Protocol):
     def event_reader(self) -> EventReader: ...
 
     @property
+    def api_token_reader(self) -> ApiTokenReader: ...
+
+    @property
+    def presented_tokens(self) -> PresentedTokens: ...
+
+    @property
     def session_reader(self) -> SessionReader: ...
 
     @property
@@ -80,9 +92,11 @@ class ContractWorld(Protocol):
 
     def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> MemberUnitOfWork: ...
 
-    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleAndTokenUnitOfWork: ...
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
+
+    def token_operator_unit_of_work(self) -> TokenOperatorUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
 

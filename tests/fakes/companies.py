@@ -95,12 +95,20 @@ class InMemoryCompanyReader:
                 )
                 for view, user in found
             ),
-            second_factor=self._store.tables.accounts[actor.account_id].has_second_factor,
+            second_factor=(
+                self._store.tables.accounts[actor.signed_in.account_id].has_second_factor
+                if actor.token_id is None
+                else None
+            ),
         )
         return Answer(profile, tables.last_seq)
 
     def _all(self, actor: Actor) -> list[tuple[CompanyView, User]]:
-        account_id = self._store.tables.sessions[actor.session_id].account_id
+        if actor.token_id is not None:
+            tables = self._store.tables.companies[actor.company_id]
+            user = tables.people[actor.user_id].user
+            return [(company_view(tables.company, role=user.role), user)]
+        account_id = self._store.tables.sessions[actor.signed_in.session_id].account_id
         found = [
             (company_view(tables.company, role=person.user.role), person.user)
             for tables in self._store.tables.companies.values()

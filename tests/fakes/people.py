@@ -11,6 +11,7 @@ from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 from core.users.model import Invitation, InvitationStatus, User
 from core.users.ports import FoundAccount, Holding, LoadedUser, UserFilter
 from core.users.read_models import InvitationView, UserView
+from tests.fakes.api_tokens import InMemoryApiTokens
 from tests.fakes.companies import user_view
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
@@ -228,13 +229,14 @@ def _sign_out(tables: Tables, account_id: UUID, *, at: datetime) -> None:
 
 
 class InMemoryPeopleUnitOfWork(InMemoryUnitOfWork):
-    """A unit of work with users, invitations, and the accounts behind them."""
+    """A unit of work with users, their API tokens, invitations, and the accounts behind them."""
 
     def __init__(self, store: Store, actor: Actor, *, once: Once | None = None) -> None:
         super().__init__(store, actor, once=once)
         self.users = InMemoryUsers(self)
         self.invitations = InMemoryInvitations(self)
         self.accounts = InMemoryAccounts(self)
+        self.api_tokens = InMemoryApiTokens(self)
 
 
 class InMemoryUserReader:

@@ -22,6 +22,7 @@ from core.projects.model import Project
 from core.projects.ports import ProjectRef
 from core.tasks.model import Board, Column, Status, Task
 from core.tasks.ports import TaskRef
+from core.tokens.model import ApiToken
 from core.users.model import Invitation, User
 
 
@@ -76,6 +77,7 @@ class StoredNote:
     origin: Origin
     session_id: UUID | None
     at: datetime
+    token_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ class CompanyTables:
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
     mailed: Position = Position()
+    api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
 
     def copy(self) -> "CompanyTables":
         return CompanyTables(
@@ -152,6 +155,7 @@ class CompanyTables:
             once=dict(self.once),
             invitations=dict(self.invitations),
             mailed=self.mailed,
+            api_tokens=dict(self.api_tokens),
         )
 
     @property
@@ -273,6 +277,7 @@ class Tables:
         at: datetime,
         origin: Origin = NOWHERE,
         session_id: UUID | None = None,
+        token_id: UUID | None = None,
     ) -> None:
         """Adds audit events to a company's, or to those of no company."""
         self.notes += tuple(
@@ -283,6 +288,7 @@ class Tables:
                 via=via,
                 origin=origin,
                 session_id=session_id,
+                token_id=token_id,
                 at=at,
             )
             for note in notes

@@ -66,6 +66,7 @@ class InMemoryUnitOfWork:
                 via=str(actor.via),
                 origin=actor.origin,
                 session_id=actor.session_id,
+                token_id=actor.token_id,
                 at=at,
             )
 

@@ -12,6 +12,7 @@ from core.kernel.once import Once, Refused
 from core.kernel.ports import Ids
 from core.users.events import UserCreated
 from core.users.model import User
+from tests.fakes.api_tokens import InMemoryApiTokenReader, InMemoryPresentedTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
@@ -20,6 +21,7 @@ from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
+from tests.fakes.operations import InMemoryTokenOperatorUnitOfWork
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
@@ -47,6 +49,8 @@ class World:
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
+        self.api_token_reader = InMemoryApiTokenReader(self.store)
+        self.presented_tokens = InMemoryPresentedTokens(self.store)
         self.session_reader = InMemorySessionReader(self.store)
         self.company_posts = InMemoryCompanyPosts(self.store)
         self.account_posts = InMemoryAccountPosts(self.store)
@@ -82,6 +86,9 @@ class World:
     def identity_unit_of_work(self) -> InMemoryIdentityUnitOfWork:
         return InMemoryIdentityUnitOfWork(self.store)
 
+    def token_operator_unit_of_work(self) -> InMemoryTokenOperatorUnitOfWork:
+        return InMemoryTokenOperatorUnitOfWork(self.store)
+
     # Setting the stage
 
     async def company(self, name: str = "Acme") -> Actor:
@@ -101,7 +108,7 @@ class World:
 
     async def joins(self, actor: Actor, company_id: UUID, *, role: Role = Role.MEMBER) -> Actor:
         """Makes the same account a user of another company; they act there in the same login session."""
-        user = self._joined(self.tables.accounts[actor.account_id], company_id, role=role)
+        user = self._joined(self.tables.accounts[actor.signed_in.account_id], company_id, role=role)
         return replace(actor, company_id=company_id, user_id=user.id, role=role)
 
     async def add_to_project(self, project_id: UUID, actor: Actor) -> None:
@@ -120,7 +127,7 @@ class World:
 
     async def sign_out(self, actor: Actor) -> None:
         """Ends the actor's login session."""
-        session = self.tables.sessions[actor.session_id]
+        session = self.tables.sessions[actor.signed_in.session_id]
         self.tables.sessions[session.id] = replace(session, revoked_at=self.clock.now())
 
     async def let_members_edit_all(self, company_id: UUID) -> None:

@@ -7,6 +7,7 @@ their salt can be erased, and the chain still proves itself.
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -69,16 +70,15 @@ def appending(
     origin: Origin,
     at: datetime,
     session_id: UUID | None = None,
+    token_id: UUID | None = None,
 ) -> list[Asked]:
     """What writes some notes into the log of the company that is in force."""
-    return [
-        Asked(APPEND, values(note, actor_id=actor_id, via=via, origin=origin, at=at, session_id=session_id))
-        for note in notes
-    ]
+    said = partial(values, actor_id=actor_id, via=via, origin=origin, at=at, session_id=session_id, token_id=token_id)
+    return [Asked(APPEND, said(note)) for note in notes]
 
 
 def of_actor(notes: Iterable[Note], actor: Actor, *, at: datetime) -> list[Asked]:
-    """The same, of what a signed-in caller did."""
+    """The same, of what a caller did, by a login session or by a token."""
     return appending(
         notes,
         actor_id=actor.user_id,
@@ -86,6 +86,7 @@ def of_actor(notes: Iterable[Note], actor: Actor, *, at: datetime) -> list[Asked
         origin=actor.origin,
         at=at,
         session_id=actor.session_id,
+        token_id=actor.token_id,
     )
 
 

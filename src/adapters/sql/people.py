@@ -12,6 +12,7 @@ from uuid import UUID
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
+from adapters.sql.repositories.api_tokens import SqlApiTokens
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
@@ -112,7 +113,7 @@ class SqlAccounts:
 
 
 class SqlPeopleUnitOfWork(SqlUnitOfWork):
-    """A unit of work with users, invitations, and the accounts behind them."""
+    """A unit of work with users, their API tokens, invitations, and the accounts behind them."""
 
     def __init__(
         self,
@@ -128,6 +129,7 @@ class SqlPeopleUnitOfWork(SqlUnitOfWork):
         self.users = SqlUsers(self)
         self.invitations = SqlInvitations(self)
         self.accounts = SqlAccounts(self)
+        self.api_tokens = SqlApiTokens(self)
 
     async def commit(self, *, made: Made | None = None) -> int:
         seq = await super().commit(made=made)

@@ -49,6 +49,7 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
         ),
     ),
     ("invitations", _delete("invitations", "least(accepted_at, revoked_at, expires_at) < %(deleted)s")),
+    ("api_tokens", _delete("api_tokens", "least(revoked_at, expires_at) < %(deleted)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
 _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
@@ -155,7 +156,9 @@ class SqlRemains:
                 Asked(_ACCOUNTS, {"accounts": accounts}),
                 Asked(COMMIT, {}),
             )
-        counted = {name: emptied[name] for name in ("tasks", "projects", "invitations", "idempotency_keys")}
+        counted = {
+            name: emptied[name] for name in ("tasks", "projects", "invitations", "api_tokens", "idempotency_keys")
+        }
         return Counter(companies=erased.count, accounts=orphaned.count, **counted)
 
 

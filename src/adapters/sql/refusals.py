@@ -27,6 +27,7 @@ class SqlAuditLog:
                 origin=actor.origin,
                 at=self._clock.now(),
                 session_id=now.session_id,
+                token_id=now.token_id,
                 coalesced_by=coalesced_by,
             )
             await execute(connection, Asked(audit_log.APPEND_ONCE, values), Asked(COMMIT, {}))

@@ -3,7 +3,7 @@ from core.kernel.errors import Conflict, Fault, Forbidden, Invalid, NotFound, To
 
 class TokenInvalid(Unauthenticated):
     code = "auth.token_invalid"
-    title = "The access token is missing, malformed, forged or expired"
+    title = "The access token or API token is missing, malformed, forged, expired or revoked"
 
 
 class SessionEnded(Unauthenticated):

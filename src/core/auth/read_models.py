@@ -23,13 +23,13 @@ class Membership:
 class Profile:
     """The caller: their user in the company they act in, that company, and all companies of their account.
 
-    `second_factor`: their password alone does not sign in.
+    `second_factor`: their password alone does not sign in; None, said to no token.
     """
 
     user: UserView
     company: CompanyView
     companies: tuple[Membership, ...]
-    second_factor: bool = False
+    second_factor: bool | None = None
 
 
 class SessionView(NamedTuple):

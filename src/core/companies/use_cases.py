@@ -57,7 +57,7 @@ class CompanyUseCases:
             company = Company.found(id=self._ids.new(), name=name, contact_email=contact_email, at=at)
             owner, user_created = User.join(
                 id=owner_id,
-                account_id=actor.account_id,
+                account_id=actor.signed_in.account_id,
                 name=caller.name,
                 email=caller.email or "",
                 username=caller.username,

@@ -35,6 +35,10 @@ class RateLimits(Protocol):
         """Uses up one, if there is one left for that key; what is refused is not counted."""
         ...
 
+    def look(self, limit: Limit, key: str) -> Allowance:
+        """What `take` would answer. Uses up nothing."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction of one actor in one company. Leaving it without `commit` takes everything back."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from core.kernel.actor import Actor
+from core.kernel.actor import Actor, NotByToken
 from core.kernel.errors import Forbidden
 
 LASTS = timedelta(minutes=10)
@@ -21,7 +21,11 @@ class AccountProofRequired(Forbidden):
 def ensure_general(actor: Actor) -> None:
     """Raises AccountProofRequired for a login session that opens one company alone: its provider must not reach what
     belongs to the account, and so to its other companies. Ask it of the actor that the database found.
+
+    Raises NotByToken for an API token, which is for one company too.
     """
+    if actor.token_id is not None:
+        raise NotByToken
     if not actor.is_general:
         raise AccountProofRequired
 

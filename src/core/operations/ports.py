@@ -11,7 +11,8 @@ from core.kernel.actor import Origin
 from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.operations.model import Cutoffs
-from core.operations.read_models import CompanyLine, Purged
+from core.operations.read_models import CompanyLine, Purged, TokenLine
+from core.tokens.model import ApiToken
 from core.users.model import User
 
 
@@ -72,6 +73,38 @@ class OperatorUnitOfWork(Protocol):
 
     async def companies(self) -> tuple[CompanyLine, ...]:
         """All of them, the deleted ones too, by code."""
+        ...
+
+    async def commit(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class TokenOperatorUnitOfWork(Protocol):
+    """A transaction of the installation's operator over API tokens of all companies."""
+
+    async def holder(self, *, company: str, username: str) -> tuple[UUID, User] | None:
+        """A user by their company's code and their username, in any case; locked until the transaction ends."""
+        ...
+
+    async def tokens(self, *, company: str, at: datetime) -> tuple[TokenLine, ...] | None:
+        """All of a company's, also those that are over, by username; None if there is no such company."""
+        ...
+
+    async def token(self, token_id: UUID) -> tuple[UUID, ApiToken] | None:
+        """A token and whose company it is of, locked until the transaction ends."""
+        ...
+
+    async def add(self, company_id: UUID, token: ApiToken, fact: Fact, *, at: datetime) -> None:
+        """Writes a new token, and the fact into the company's log, as done by the system."""
+        ...
+
+    async def save(self, company_id: UUID, token: ApiToken, fact: Fact, *, at: datetime) -> None:
+        """Writes that a token was revoked, and the fact into the company's log, as done by the system."""
         ...
 
     async def commit(self) -> None: ...

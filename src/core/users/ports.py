@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from core.kernel.actor import Actor, Role
@@ -147,8 +147,19 @@ class PeopleUnitOfWork(UnitOfWork, Protocol):
     def accounts(self) -> Accounts: ...
 
 
-class OpenPeopleUnitOfWork(Protocol):
-    def __call__(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+PeopleWork = TypeVar("PeopleWork", bound=PeopleUnitOfWork)
+PeopleWork_co = TypeVar("PeopleWork_co", bound=PeopleUnitOfWork, covariant=True)
+PeopleWork_contra = TypeVar("PeopleWork_contra", bound=PeopleUnitOfWork, contravariant=True)
+
+
+class OpenPeopleUnitOfWork(Protocol[PeopleWork_co]):
+    def __call__(self, actor: Actor, *, once: Once | None = None) -> PeopleWork_co: ...
+
+
+class OnEnded(Protocol[PeopleWork_contra]):
+    """What other features do, in the same transaction, when a user can act in the company no more."""
+
+    async def __call__(self, uow: PeopleWork_contra, user_id: UUID, *, at: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.kernel.errors import Forbidden, Refusal
 from core.kernel.step_up import StepUpRequired
-from entrypoints.background import jobs, working
+from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.rest import documentation, health, metrics
+from entrypoints.rest.authentication import forgetting_what_ended
 from entrypoints.rest.caller import with_origin
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
@@ -42,6 +43,7 @@ from entrypoints.rest.v1 import (
     projects,
     sessions,
     tasks,
+    tokens,
     users,
 )
 
@@ -52,8 +54,8 @@ EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
-# Whoever accepts an invitation is signed in by the answer.
-_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept")
+# Whoever accepts an invitation is signed in by the answer, and a new API token is shown in it.
+_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept|/tokens")
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
@@ -114,6 +116,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         sessions.router,
         links.public,
         links.signed_in,
+        tokens.own,
+        tokens.of_user,
         audit.router,
         factors.router,
         health.router,
@@ -145,6 +149,7 @@ def make_app(container: Container) -> ASGIApp:
             gc.set_threshold(20_000, 10, 10)
             async with shared_counts(container), working(jobs(container)):
                 yield
+            await finish(container)
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
@@ -160,7 +165,8 @@ def make_app(container: Container) -> ASGIApp:
     async def session_still_open(request: Request) -> None:
         actor = request.scope.get("flowtrack.actor")
         if actor is not None:
-            await container.auth_use_cases().me(actor)
+            with forgetting_what_ended(request):
+                await container.auth_use_cases().me(actor)
 
     async def noted(request: Request, refusal: Forbidden) -> None:
         if "flowtrack.actor" not in request.scope or isinstance(refusal, StepUpRequired):

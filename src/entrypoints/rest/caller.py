@@ -22,10 +22,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Origin, Visitor
-from core.kernel.errors import Fault, Unauthenticated
+from core.kernel.errors import Fault, Refusal, Unauthenticated, Unavailable
+from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
+from entrypoints.rest.authentication import caller_by_any_key, forgetting_what_ended
 from entrypoints.rest.errors import (
     BodyMalformed,
     BodyUnexpected,
@@ -36,6 +37,7 @@ from entrypoints.rest.errors import (
 )
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
+from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _READS = frozenset({"GET", "HEAD"})
@@ -99,6 +101,7 @@ class PublicRoute(APIRoute):
     """
 
     needs_caller = False
+    needs_of_token: TokenScope | Access = Access.ANY_TOKEN
     answers_json = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -126,11 +129,11 @@ class PublicRoute(APIRoute):
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        scope = request.scope
+        scope, actor = request.scope, None
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                actor = await signed_in_caller(request)
+                actor = await caller_by_any_key(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
@@ -141,6 +144,7 @@ class PublicRoute(APIRoute):
                 scope["flowtrack.actor"] = actor = with_origin(request)
             if limits is not None:
                 await limits.signed_in(scope, actor)
+            ensure_granted(actor, self.needs_of_token)
         elif limits is not None and self._limited_by:
             await limits.visitor(scope, self._limited_by)
         length, media_type, accepts = 0, "", []
@@ -172,7 +176,23 @@ class PublicRoute(APIRoute):
             self._read_query(request, values, faults)
         if faults:
             raise self._body.refusal(faults)
+        if actor is not None and actor.token_id is not None:
+            return await self._answer_by_token(request, actor, values)
         response: Response = await self.endpoint(**values)
+        return response
+
+    async def _answer_by_token(self, request: Request, actor: Actor, values: dict[str, Any]) -> Response:
+        """The answer; that the token was used is noted once the database let it in."""
+        presented = container_of(request).presented_token_use_cases()
+        try:
+            with forgetting_what_ended(request):
+                response: Response = await self.endpoint(**values)
+        except (Unauthenticated, Unavailable):
+            raise
+        except Refusal:
+            presented.used(actor)
+            raise
+        presented.used(actor)
         return response
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
@@ -205,13 +225,15 @@ class PageRoute(PublicRoute):
 
 
 class SignedInRoute(PublicRoute):
-    """A route for signed-in callers: the access token is verified before anything else is read."""
+    """A route for signed-in callers, and for API tokens with the scope that the table in `scopes` names: the token is
+    verified before anything else is read.
+    """
 
     needs_caller = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["openapi_extra"] = {"security": [{"bearer": []}], **(kwargs.get("openapi_extra") or {})}
         super().__init__(*args, **kwargs)
+        self.needs_of_token = needed_for(self.operation_id or self.name)
 
 
 def _also_named(endpoint: Any) -> dict[str, str]:
@@ -299,33 +321,6 @@ def _surrogates(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple
     elif isinstance(value, list):
         for number, each in enumerate(value):
             yield from _surrogates(each, (*place, number))
-
-
-async def signed_in_caller(request: Request) -> Actor:
-    """The caller that the bearer token names, also where another process signed it with a key that is new to this one.
-    Raises TokenInvalid.
-    """
-    try:
-        return authenticated(request)
-    except TokenInvalid:
-        if not await container_of(request).key_ring().learns_of(_bearer(request)):
-            raise
-        return authenticated(request)
-
-
-def authenticated(request: Request) -> Actor:
-    """The caller that the bearer token names. Raises TokenInvalid."""
-    return container_of(request).auth_use_cases().actor_of(_bearer(request))
-
-
-def _bearer(request: Request) -> str:
-    for name, value in request.scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() != "bearer":
-                raise TokenInvalid
-            return str(token.strip())
-    raise TokenInvalid
 
 
 def expected_version(request: Request, *, in_body: int | None = None) -> int | None:

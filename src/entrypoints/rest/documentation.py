@@ -68,7 +68,13 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             components["schemas"].pop(unused, None)
         components["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."}
+            "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+            "api_token": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "ftk_",
+                "description": "An API token that was given the scope; `write` grants `read`.",
+            },
         }
         _complete(app, document)
         app.openapi_schema = document

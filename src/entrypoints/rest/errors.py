@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from core.kernel.actor import NotByToken
 from core.kernel.errors import (
     Conflict,
     Contended,
@@ -29,6 +30,7 @@ from core.kernel.errors import (
     Unavailable,
     refusals_of,
 )
+from core.tokens.errors import ScopeMissing
 
 log = logging.getLogger("flowtrack.rest")
 
@@ -143,6 +145,8 @@ def problem(request: Request, refusal: Refusal) -> Response:
         headers["ETag"] = f'"{refusal.current}"'
     elif isinstance(refusal, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="flowtrack"'
+    elif isinstance(refusal, ScopeMissing):
+        headers["WWW-Authenticate"] = f'Bearer realm="flowtrack", error="insufficient_scope", scope="{refusal.needed}"'
     elif isinstance(refusal, Unavailable | TooMany):
         headers["Retry-After"] = str(refusal.retry_after)
     elif isinstance(refusal, RequestRefused):
@@ -155,13 +159,14 @@ def add_handlers(
 ) -> None:
     """Answers refusals, and what the framework itself refuses, by problem documents.
 
-    `before_refusing` is awaited before a signed-in caller's request is refused for its form: a login session that has
-    ended comes first. `on_forbidden` is awaited before anybody is told that they may not.
+    `before_refusing` is awaited before a signed-in caller's request is refused for its form, or for the scopes of their
+    token: a login session that has ended, or a token that works no more, comes first. `on_forbidden` is awaited before
+    anybody is told that they may not.
     """
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        if isinstance(error, Malformed | Invalid | NotFound | RequestRefused):
+        if isinstance(error, Malformed | Invalid | NotFound | RequestRefused | ScopeMissing | NotByToken):
             try:
                 await before_refusing(request)
             except Refusal as first:

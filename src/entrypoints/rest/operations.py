@@ -7,6 +7,7 @@ from typing import Any
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from entrypoints.rest.errors import RATE_LIMIT_HEADERS, HeaderMalformed, ResultGone, problem_responses
 from entrypoints.rest.limits import LIMITED_BY
+from entrypoints.rest.scopes import refusals_by_token, security_of
 
 _SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
 _ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
@@ -53,7 +54,7 @@ def operation(
             success["content"] = {"application/json": {"example": example}}
         if also_answers is not None:
             success.setdefault("content", {})[also_answers] = {"schema": {"type": "string"}}
-    kinds = [*also]
+    kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):
         kinds.append(ChangedMeanwhile)
@@ -81,6 +82,7 @@ def operation(
                 *([limited_by] if limited_by else []),
             ],
             **({"parameters": parameters} if parameters else {}),
+            **({"security": security_of(id)} if signed_in else {}),
         },
     }
 

@@ -12,6 +12,7 @@ from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
 from core.tasks.errors import ColumnNotFound, TaskNotFound
 from core.tasks.ports import TaskRef
+from core.tokens.errors import ApiTokenNotFound
 from core.users.errors import InvitationNotFound, UserNotFound
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -64,6 +65,13 @@ def login_session_id(segment: str) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
     raise SessionNotFound
+
+
+def api_token_id(segment: str) -> UUID:
+    """Raises ApiTokenNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise ApiTokenNotFound
 
 
 def cycle_id(segment: str) -> UUID:

@@ -14,8 +14,11 @@ from hypothesis import given, settings
 from adapters.sql.connection import Database
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
+from adapters.sql.presented_tokens import SqlPresentedTokens
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
@@ -37,6 +40,7 @@ from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
+from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
@@ -68,6 +72,8 @@ class SqlWorld:
         self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
+        self.api_token_reader = SqlApiTokenReader(database)
+        self.presented_tokens = SqlPresentedTokens(database)
         self.session_reader = SqlSessionReader(database)
         self.company_posts = SqlCompanyPosts(database)
         self.account_posts = SqlAccountPosts(database)
@@ -91,6 +97,9 @@ class SqlWorld:
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCompanyUnitOfWork:
         return SqlCompanyUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def token_operator_unit_of_work(self) -> SqlTokenOperatorUnitOfWork:
+        return SqlTokenOperatorUnitOfWork(self._database)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -266,6 +275,10 @@ class TestSqlPeople(Sql, PeopleContract):
 
 
 class TestSqlUserReader(Sql, UserReaderContract):
+    pass
+
+
+class TestSqlApiTokens(Sql, ApiTokenContract):
     pass
 
 

@@ -6,6 +6,7 @@ from types import FunctionType
 import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.link_tokens import RandomInvitationTokens
 from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
@@ -19,6 +20,8 @@ from adapters.mail.smtp import SmtpMail
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
+from adapters.sql.presented_tokens import SqlPresentedTokens
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.memory.attempts import LocalAttempts
@@ -26,6 +29,7 @@ from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -34,6 +38,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.repositories.api_tokens import SqlApiTokens
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
@@ -55,8 +60,15 @@ from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
+from core.tokens import ports as tokens
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.api_tokens import (
+    InMemoryApiTokenReader,
+    InMemoryApiTokens,
+    InMemoryPresentedTokens,
+    NumberedApiTokenTexts,
+)
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
@@ -72,7 +84,11 @@ from tests.fakes.members import (
     InMemoryMembers,
     InMemoryMemberUnitOfWork,
 )
-from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.operations import (
+    InMemoryOperatorUnitOfWork,
+    InMemoryRemains,
+    InMemoryTokenOperatorUnitOfWork,
+)
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.people import (
     InMemoryAccounts,
@@ -113,6 +129,11 @@ ADAPTERS = [
     (users.Accounts, SqlAccounts, InMemoryAccounts),
     (users.PeopleUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
     (users.UserReader, SqlUserReader, InMemoryUserReader),
+    (tokens.ApiTokenTexts, ChecksummedApiTokenTexts, NumberedApiTokenTexts),
+    (tokens.ApiTokens, SqlApiTokens, InMemoryApiTokens),
+    (tokens.ApiTokenUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
+    (tokens.ApiTokenReader, SqlApiTokenReader, InMemoryApiTokenReader),
+    (tokens.PresentedTokens, SqlPresentedTokens, InMemoryPresentedTokens),
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
@@ -139,6 +160,7 @@ ADAPTERS = [
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
+    (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]
@@ -164,11 +186,11 @@ class TestAdapters:
             "OpenPeopleUnitOfWork",
         }
         abstract = {"UnitOfWork", "NewPasswords"}
-        factories |= {"OpenMemberUnitOfWork", "OnRemoved"}
+        factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, cycles, kernel, mail, operations, projects, realtime, tasks, users)
+            for module in (auth, companies, cycles, kernel, mail, operations, projects, realtime, tasks, tokens, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 
+from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
@@ -80,6 +81,10 @@ class TestInMemoryPeople(InMemory, PeopleContract):
 
 
 class TestInMemoryUserReader(InMemory, UserReaderContract):
+    pass
+
+
+class TestInMemoryApiTokens(InMemory, ApiTokenContract):
     pass
 
 

@@ -1,6 +1,7 @@
 """How each refusal about mailed links comes about; `test_refusals` carries them out."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from core.auth.errors import EmailVerifiedAlready, LinkInvalid, SessionEnded, To
 from core.auth.use_cases.recovering import RecoveryUseCases
 from core.auth.use_cases.verifying import EmailUseCases
 from core.kernel.actor import Actor, Visitor
-from core.kernel.step_up import StepUpRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from tests.builders.office import PASSWORD, Office
 
@@ -58,6 +59,20 @@ def _verifying(refuses: Any) -> None:
     async def _(office: Office) -> Awaitable[object]:
         office.clock.advance(timedelta(minutes=10))
         return office.email.change(office.mia, email=BEA)
+
+    async def vouched_for(office: Office) -> Actor:
+        session = office.world.tables.sessions[office.mia.signed_in.session_id]
+        vouched = replace(session, general_at=None, sso_company_ids=(office.mia.company_id,))
+        office.world.tables.sessions[session.id] = vouched
+        return office.mia
+
+    @refuses(EmailUseCases.change, AccountProofRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        return office.email.change(await vouched_for(office), email=BEA)
+
+    @refuses(EmailUseCases.resend, AccountProofRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        return office.email.resend(await vouched_for(office))
 
     @refuses(EmailUseCases.change, EmailInvalid)
     async def _(office: Office) -> Awaitable[object]:

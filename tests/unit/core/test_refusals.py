@@ -69,7 +69,7 @@ from core.projects.errors import (
     ProjectNotFound,
 )
 from core.operations.errors import AccountNotFound
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.model import ProjectChanges
 from core.projects.ports import ProjectFilter
 from core.projects.use_cases.members import MemberUseCases
@@ -99,12 +99,15 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import factor_refusals, mail_refusals, people_refusals
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases
+from tests.unit.core import factor_refusals, mail_refusals, people_refusals, token_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
 USE_CASES = (
     AcceptanceUseCases,
+    ApiTokenUseCases,
     AuthUseCases,
     BoardUseCases,
     ColumnUseCases,
@@ -118,6 +121,7 @@ USE_CASES = (
     MailUseCases,
     MemberUseCases,
     OperatorUseCases,
+    PresentedTokenUseCases,
     ProjectUseCases,
     PurgeUseCases,
     SecondStepUseCases,
@@ -125,6 +129,7 @@ USE_CASES = (
     SessionUseCases,
     TaskUseCases,
     UnlockingUseCases,
+    TokenOperatorUseCases,
     UserUseCases,
 )
 
@@ -134,6 +139,8 @@ RAISED_OUTSIDE = {
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",
+    ("ApiTokenUseCases.list", CursorInvalid): "as above",
+    ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
@@ -1155,6 +1162,7 @@ people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 
 
+token_refusals.add_to(refuses)
 # What the operator does
 
 

@@ -145,7 +145,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         async with self._identity() as uow:
             # Locked before the session is, as whoever deactivates the user does.
             offer = await self._links.offer(uow, given.token)
-            session = await uow.session(actor.session_id)
+            session = await uow.session(actor.signed_in.session_id)
             if session is None or not session.is_open(at=at):
                 raise SessionEnded
             offer = self._ensure_open(offer)

@@ -13,6 +13,7 @@ from core.auth.ports import IdentityUnitOfWork, TimeCodes
 from core.auth.read_models import Enrolment
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.guessing import Guessing
+from core.auth.use_cases.proving import ensure_fresh
 from core.kernel.actor import Actor
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import answers
@@ -65,6 +66,11 @@ class FactorUseCases:
         async with self._guessing.proof(caller, tried="code"), self._identity() as uow:
             caller, account = await self._who(uow, actor)
             shown = self._codes.confirm(account, code, at=self._clock.now())
+            session = await uow.session(caller.signed_in.session_id)
+            if session is None:
+                raise SessionEnded
+            session.prove_second_factor(at=self._clock.now())
+            await uow.save_session(session)
             await self._settle(uow, caller, account, AuditType.TOTP_ENABLED)
         return shown
 
@@ -82,7 +88,9 @@ class FactorUseCases:
             caller, account = await self._stepped_up(uow, actor)
             account.ensure_second_factor()
             at = self._clock.now()
-            await self._codes.use(uow, account, code, session_id=caller.session_id, origin=caller.origin, at=at)
+            await self._codes.use(
+                uow, account, code, session_id=caller.signed_in.session_id, origin=caller.origin, at=at
+            )
             account.disable_totp(at=at)
             await self._settle(uow, caller, account, AuditType.TOTP_DISABLED)
 
@@ -90,11 +98,12 @@ class FactorUseCases:
     async def renew_recovery_codes(self, actor: Actor) -> tuple[str, ...]:
         """Makes ten other recovery codes, shown this once. Those of before are good no more.
 
-        It needs a sign-in or step-up of the last 10 minutes.
+        It needs a sign-in or step-up by a code, of the last 10 minutes.
         """
         async with self._identity() as uow:
             caller, account = await self._stepped_up(uow, actor)
             shown = self._codes.renew(account, at=self._clock.now())
+            await ensure_fresh(uow, caller, account, at=self._clock.now())
             await self._settle(uow, caller, account, AuditType.RECOVERY_RENEWED)
         return shown
 
@@ -118,7 +127,7 @@ class FactorUseCases:
         """The caller as of now, and their account, locked. Raises SessionEnded, AccountProofRequired."""
         caller = await uow.caller(actor)
         ensure_general(caller)
-        account = await uow.account(caller.account_id)
+        account = await uow.account(caller.signed_in.account_id)
         if account is None:
             raise SessionEnded
         return caller, account

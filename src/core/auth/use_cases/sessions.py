@@ -17,7 +17,7 @@ from core.auth.ports import IdentityUnitOfWork, Passwords, SessionReader
 from core.auth.read_models import SessionView, SteppedUp
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.proving import check_new_password, ensure_password, hash_of_new
+from core.auth.use_cases.proving import check_new_password, ensure_fresh, ensure_password, hash_of_new
 from core.kernel.actor import Actor, reading
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid, answers
@@ -65,7 +65,7 @@ class SessionUseCases:
         async with self._identity() as uow:
             caller = await uow.caller(actor)
             session = await uow.session(session_id)
-            if session is None or session.account_id != caller.account_id or not session.is_open(at=at):
+            if session is None or session.account_id != caller.signed_in.account_id or not session.is_open(at=at):
                 raise SessionNotFound
             session.revoke(at=at)
             await uow.save_session(session)
@@ -139,7 +139,7 @@ class SessionUseCases:
             caller = await uow.caller(actor)
             account = await _locked(uow, account, proved=current_password is not None)
             if account.has_second_factor:
-                ensure_stepped_up(caller, at=at)
+                await ensure_fresh(uow, caller, account, at=at)
             session = await _present(uow, caller, and_others=True)
             account.choose_password(password_hash, at=at)
             await uow.save_account(account)
@@ -158,7 +158,7 @@ class SessionUseCases:
         """The caller as of now, and their account."""
         async with self._identity() as uow:
             caller = await uow.caller(actor)
-            account = await uow.account(caller.account_id)
+            account = await uow.account(caller.signed_in.account_id)
         if account is None:
             raise SessionEnded
         return caller, account
@@ -174,7 +174,7 @@ async def _locked(uow: IdentityUnitOfWork, earlier: Account, *, proved: bool) ->
 
 async def _present(uow: IdentityUnitOfWork, caller: Actor, *, and_others: bool = False) -> LoginSession:
     """The login session that asks. Raises SessionEnded if it was ended while we waited for it."""
-    session = await uow.session(caller.session_id, and_others=and_others)
+    session = await uow.session(caller.signed_in.session_id, and_others=and_others)
     if session is None or session.revoked_at is not None:
         raise SessionEnded
     return session

@@ -282,13 +282,14 @@ class AuthUseCases(SignsDevicesIn):
     async def switch_company(self, actor: Actor, company_id: UUID) -> SignedIn:
         """Gives an access token for another company of the same account, within the same login session."""
         at = self._clock.now()
+        account_id, session_id = actor.signed_in
         async with self._identity() as uow:
-            membership = await uow.membership(actor.account_id, company_id)
+            membership = await uow.membership(account_id, company_id)
             if membership is not None:
                 # The user is locked before the session, as whoever deactivates them does.
                 await uow.note_login(membership[0].id, membership[1].id, at=at)
-            session = await uow.session(actor.session_id)
-            if session is None or not session.is_open(at=at) or session.account_id != actor.account_id:
+            session = await uow.session(session_id)
+            if session is None or not session.is_open(at=at) or session.account_id != account_id:
                 raise SessionEnded
             if membership is None:
                 raise ReferenceNotFound(pointer="/company_id")

@@ -19,7 +19,12 @@ class UnlockingUseCases:
     """Letting somebody try again who failed to sign in too often."""
 
     def __init__(
-        self, *, unit_of_work: OpenPeopleUnitOfWork, companies: CompanyReader, attempts: Attempts, guessing: Guessing
+        self,
+        *,
+        unit_of_work: OpenPeopleUnitOfWork[PeopleUnitOfWork],
+        companies: CompanyReader,
+        attempts: Attempts,
+        guessing: Guessing,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._companies = companies

@@ -5,11 +5,12 @@ from core.auth.letters import LetterKind, LinkPurpose
 from core.auth.model import Account
 from core.auth.ports import IdentityUnitOfWork
 from core.auth.use_cases.following import LetterLimits, Links
+from core.auth.use_cases.proving import ensure_fresh
 from core.kernel.actor import Actor, Visitor
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import answers
 from core.kernel.ports import Clock, Ids
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up
+from core.kernel.step_up import AccountProofRequired, StepUpRequired, ensure_general
 from core.users.errors import EmailInvalid, EmailTaken
 from core.users.model import UserChanges
 from core.users.ports import EmailAddresses
@@ -37,7 +38,7 @@ class EmailUseCases:
         self._clock = clock
         self._ids = ids
 
-    @answers(SessionEnded, StepUpRequired, EmailInvalid, TooManyLetters)
+    @answers(SessionEnded, AccountProofRequired, StepUpRequired, EmailInvalid, TooManyLetters)
     async def change(self, actor: Actor, *, email: str) -> None:
         """Mails a link to the address that is to take the place of the account's, and tells the present one.
 
@@ -47,12 +48,14 @@ class EmailUseCases:
         address = self._addresses.canonical(email)
         at = self._clock.now()
         async with self._identity() as uow:
-            ensure_stepped_up(await uow.caller(actor), at=at)
+            caller = await uow.caller(actor)
+            ensure_general(caller)
+            await ensure_fresh(uow, caller, await _own(uow, caller), at=at)
         await self._letters.begin(actor, to=address)
         async with self._identity() as uow:
             caller = await uow.caller(actor)
-            ensure_stepped_up(caller, at=at)
             account = await _own(uow, caller)
+            await ensure_fresh(uow, caller, account, at=at)
             letter = account.ask_email_change(address, id=self._ids.new(), at=at)
             await uow.save_account(account)
             if letter is not None:
@@ -60,14 +63,16 @@ class EmailUseCases:
                 await uow.write(account.letter(LetterKind.EMAIL_CHANGE_REQUESTED, id=self._ids.new(), at=at))
             await uow.commit()
 
-    @answers(SessionEnded, EmailVerifiedAlready, TooManyLetters)
+    @answers(SessionEnded, AccountProofRequired, EmailVerifiedAlready, TooManyLetters)
     async def resend(self, actor: Actor) -> None:
         """Mails the link once more that proves the address of the account, or the one that is to take its place.
 
         Links that were mailed before are good no more.
         """
         async with self._identity() as uow:
-            to = _unproved(await _own(uow, await uow.caller(actor)))
+            caller = await uow.caller(actor)
+            ensure_general(caller)
+            to = _unproved(await _own(uow, caller))
         await self._letters.begin(actor, to=to)
         async with self._identity() as uow:
             account = await _own(uow, await uow.caller(actor))
@@ -108,7 +113,7 @@ class EmailUseCases:
 
 
 async def _own(uow: IdentityUnitOfWork, caller: Actor) -> Account:
-    account = await uow.account(caller.account_id)
+    account = await uow.account(caller.signed_in.account_id)
     if account is None:
         raise SessionEnded
     return account

@@ -14,11 +14,12 @@ from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.credentials import Credentials
 from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
-from core.kernel.actor import Role, Visitor
+from core.kernel.actor import NotByToken, Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
 from core.kernel.etags import tag
 from entrypoints.rest import answers, device_cookie, refresh_cookie
-from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, origin, signed_in_caller, visitor
+from entrypoints.rest.authentication import signed_in_caller
+from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, origin, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text
@@ -47,7 +48,7 @@ class MembershipShown(Shown):
 class ProfileShown(UserShown):
     company: CompanyShown
     companies: list[MembershipShown]
-    second_factor: bool
+    second_factor: bool | None = Field(description="Whether signing in takes a second factor. Null to an API token.")
 
 
 class SignedInShown(Shown):
@@ -257,7 +258,7 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
 async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] = None) -> Response:
     try:
         actor = await signed_in_caller(request)
-    except TokenInvalid:
+    except (TokenInvalid, NotByToken):
         actor = None
     token = refresh_cookie.kept_token(request) if actor is None else None
     everywhere = given.all if given else False
@@ -280,7 +281,7 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
-        also=(TokenInvalid,),
+        also=(TokenInvalid, NotByToken),
     ),
 )
 async def accept_invitation(request: Request, given: AcceptGiven) -> Response:

@@ -125,7 +125,7 @@ NEW_USER_EXAMPLE = {
 _WRITABLE = frozenset({"name", "username", "email", "role", "is_active"})
 
 
-def users_of(request: Request) -> UserUseCases:
+def users_of(request: Request) -> UserUseCases[Any]:
     return container_of(request).user_use_cases()
 
 

@@ -16,6 +16,7 @@ MIGRATION_TABLES = {"alembic_version"}
 # Uniques and indexes that do not start with the company, each with its reason.
 NOT_BY_COMPANY = {
     "users_of_account": "sign-in asks for all memberships of an account, whatever the company",
+    "api_tokens_digest_unique": "whoever presents a token does not say of which company it is",
     "invitations_token_unique": "whoever holds a link does not say of which company it is",
 }
 # What the doors across companies may do to tenant tables, each verb with the door that needs it.
@@ -27,6 +28,8 @@ UPKEEP_DOORS = {
     ("invitations", "SELECT"): "whoever accepts an invitation does not say of which company it is",
     ("invitations", "UPDATE"): "whoever accepts an invitation locks it first",
     ("log_positions", "SELECT"): "who mails looks for the companies whose logs went on",
+    ("api_tokens", "SELECT"): "whose a token is that a request brings, and whether it works",
+    ("api_tokens", "UPDATE"): "when tokens were last used is kept once a minute, of all companies at once",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",
@@ -316,9 +319,11 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
     )
     pinned = ["search_path=public, pg_temp"]
     assert found == [
+        ("api_token_of(bytea)", True, UPKEEP, pinned, True, False),
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
+        ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
     ]
 
 

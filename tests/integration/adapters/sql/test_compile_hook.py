@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
+from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
@@ -287,8 +288,26 @@ CYCLE_FILTERS = [
 ]  # fmt: skip
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
+TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 MADE_BY_HAND = {
+    "adapters.sql.readers.api_tokens._page": [
+        (token_reader.Shape(status, Sort(field=field, descending=descending), after, null, 51, skips),)
+        for status in TOKEN_STATUSES
+        for field in token_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for null in ((False, True) if after and token_reader.SORTS[field].nullable else (False,))
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
+    "adapters.sql.readers.companies._page": [
+        (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
+        for field in company_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
     "adapters.sql.readers.audit._page": [
         (audit_reader.Shape(filters, descending, after, 51, skips),)
         for filters in AUDIT_FILTERS
@@ -463,7 +482,9 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_INVITER",
         ),
         "operating": ("_COMPANIES",),
+        "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
+        "presented_tokens": ("_NOTE_USES",),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "upkeep": ("_ALL",),
@@ -538,7 +559,9 @@ DOORS = {
     "system.py",
     "login_sessions.py",
     "people.py",
+    "presented_tokens.py",
     "operating.py",
+    "operating_tokens.py",
     "purging.py",
     "audit_chain.py",
     "upkeep.py",

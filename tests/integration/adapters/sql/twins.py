@@ -50,6 +50,11 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, %s, 'robin@example.com', 'member', %s, %s, %s, now(), now())",
         (firm.id, uuid.uuid4(), member.user_id, uuid.uuid4().bytes, firm.owner.user_id),
     )
+    firm.sql(
+        "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_by, created_at)"
+        " values (%s, %s, %s, 'Same', '{tasks:read}', %s, 'ftk_same', %s, now())",
+        (firm.id, uuid.uuid4(), member.user_id, uuid.uuid4().bytes, firm.owner.user_id),
+    )
     cycle = uuid.uuid4()
     firm.sql(
         "insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, created_by, version,"

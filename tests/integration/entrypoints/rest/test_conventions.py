@@ -35,6 +35,7 @@ class World:
         task: dict[str, Any],
         cycle: dict[str, Any],
         invitation: dict[str, Any],
+        token: dict[str, Any],
         conformance: Conformance,
     ) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
@@ -46,6 +47,7 @@ class World:
             "company_id": ann.company_id,
             "user_id": ann.user_id,
             "invitation_id": invitation["id"],
+            "token_id": token["id"],
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -68,7 +70,8 @@ async def world(api: Api, conformance: Conformance) -> World:
     ann = await api.register()
     project = await ann.project()
     invitation = (await ann.post("/invitations", {"email": f"{uuid4().hex}@example.com"})).json()
-    return World(ann, project, await ann.task(project), await ann.cycle(project), invitation, conformance)
+    token = (await ann.post("/auth/tokens", {"name": "Report", "scopes": ["tasks:read"]})).json()
+    return World(ann, project, await ann.task(project), await ann.cycle(project), invitation, token, conformance)
 
 
 def is_signed_in(operation: dict[str, Any]) -> bool:
@@ -422,7 +425,10 @@ async def test_answers_may_be_kept_by_the_caller_alone(world: World) -> None:
 
 
 async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> None:
+    robot = (await world.ann.post("/users", {"name": "Robot", "kind": "service"})).json()["id"]
     bodies: dict[str, dict[str, Any]] = {
+        "/auth/tokens": {"name": "x", "scopes": ["tasks:read"]},
+        f"/users/{robot}/tokens": {"name": "x", "scopes": ["tasks:read"]},
         f"/projects/{world.project['id']}/columns": {"name": "x", "category": "todo"},
         "/projects": {"name": "x"},
         "/tasks": {"title": "x", "project_id": world.project["id"]},
@@ -434,7 +440,12 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
     }
     member = f"/projects/{world.project['id']}/members/{world.ann.user_id}"
     assert (await world.ann.delete(member)).status_code == 204
-    posts = [path for method, path, operation in world.operations() if "201" in operation["responses"]]
+    posts = [
+        # Nobody makes a token for a person.
+        path.replace(f"/users/{world.ann.user_id}/", f"/users/{robot}/")
+        for method, path, operation in world.operations()
+        if "201" in operation["responses"]
+    ]
     assert set(posts) == {*bodies, member}, "a new route that creates something belongs here"
     for path in posts:
         made = await world.ann.post(path, bodies.get(path))
@@ -470,6 +481,11 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
     api.sql("update project_members set added_at = %s where company_id = %s", (even, ann.company_id))
     api.sql(
         "update invitations set created_at = %s, expires_at = %s where company_id = %s", (even, even, ann.company_id)
+    )
+    api.sql(
+        "update api_tokens set created_at = %s, expires_at = %s, last_used_at = %s, revoked_at = %s"
+        " where company_id = %s",
+        (even, even, even, even, ann.company_id),
     )
     api.sql("update events set occurred_at = %s where company_id = %s", (even, ann.company_id))
     other = await ann.task(world.project)

@@ -23,6 +23,8 @@ OPERATIONS = {
 # What nobody edits has no version, so there is none to be stale.
 UNVERSIONED = {
     "/api/v1/auth/sessions/{session_id}",
+    "/api/v1/auth/tokens/{token_id}",
+    "/api/v1/users/{user_id}/tokens/{token_id}",
     "/api/v1/invitations/{invitation_id}",
     "/api/v1/projects/{project_id}/members/{user_id}",
 }

@@ -93,6 +93,22 @@ async def _invitation(case: Case) -> str:
     return str(answer.json()["id"])
 
 
+def _token_of(case: Case, user_id: str) -> str:
+    (row,) = case.stage.api.sql(
+        "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at)"
+        " select company_id, gen_random_uuid(), id, 'x', '{tasks:read}', uuid_send(gen_random_uuid()), 'ftk_', now()"
+        " from users where id = %s returning id::text",
+        (user_id,),
+    )
+    return str(row[0])
+
+
+async def _token(case: Case) -> str:
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    return _token_of(case, person.user_id)
+
+
 THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "column_id": ThingMaker(_column, IN_PROJECTS),
@@ -100,6 +116,7 @@ THINGS: dict[str, ThingMaker] = {
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
     "project_id": ThingMaker(_project, IN_PROJECTS),
+    "token_id": ThingMaker(_token, (Place.OWN, Place.FOREIGN)),
     "task_id": ThingMaker(_task, ANYWHERE),
     "company_id": ThingMaker(_company, (Place.OWN, Place.FOREIGN)),
     "user_id": ThingMaker(_user, ANYWHERE),
@@ -156,6 +173,8 @@ BODIES: dict[str, dict[str, Body]] = {
         "a name": _given(name="x"),
         "the role": _given(role="admin"),
     },
+    "createMyToken": {"": _given(name="x", scopes=["tasks:read"])},
+    "createUserToken": {"": _given(name="x", scopes=["tasks:read"])},
     "sendInvitation": {
         "a member": lambda _, __: {"email": f"{uuid4().hex}@example.com"},
         "an owner": lambda _, __: {"email": f"{uuid4().hex}@example.com", "role": "owner"},
@@ -170,6 +189,9 @@ QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
 PLACES: dict[str, tuple[Place, ...]] = {
     "createTask": IN_PROJECTS,
     "createCycle": IN_PROJECTS,
+    "createUserToken": IN_PROJECTS,
+    "getUserToken": ANYWHERE,
+    "revokeUserToken": ANYWHERE,
     "switchCompany": (Place.OWN, Place.FOREIGN),
 }
 
@@ -202,8 +224,22 @@ async def _joined(case: Case, ids: Ids) -> None:
     assert answer.is_success, answer.text
 
 
+async def _a_service(case: Case, ids: Ids) -> None:
+    """Nobody makes tokens for a person."""
+    made = await case.host.post("/users", {"name": "x", "kind": "service"})
+    ids["user_id"] = made.json()["id"]
+    await case.host.post(f"/projects/{case.project['id']}/members/{ids['user_id']}")
+
+
+async def _of_that_user(case: Case, ids: Ids) -> None:
+    ids["token_id"] = _token_of(case, ids["user_id"])
+
+
 BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
     "restoreProject": _deleted,
+    "createUserToken": _a_service,
+    "getUserToken": _of_that_user,
+    "revokeUserToken": _of_that_user,
     "getProjectMember": _joined,
     "removeProjectMember": _joined,
     "completeCycle": _started,
