@@ -17,8 +17,8 @@ _NICENESS = 5
 
 
 class Argon2Passwords:
-    """Hashes with the memory and passes of RFC 9106 (low memory), 64 MiB and about 0.1 s of a core, but in one lane: each
-    of its four would be a thread more that takes the cores from whoever waits for a request.
+    """Hashes with the memory and passes of RFC 9106 (low memory), 64 MiB and about 0.1 s of a core, but in one lane:
+    each of its four would be a thread more that takes the cores from whoever waits for a request.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
