@@ -153,4 +153,14 @@ async def test_one_at_a_time_a_core_off_the_loop_and_giving_way_to_it() -> None:
     assert threading.get_ident() not in watched.threads
     if sys.platform == "linux":
         own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-        assert watched.niceness == {max(own, 10)}
+        assert watched.niceness == {max(own, 5)}
+
+
+async def test_a_hash_is_the_work_of_one_thread_and_older_ones_are_replaced() -> None:
+    """Of several lanes, each would be a thread more."""
+    passwords = Argon2Passwords()
+    kept = await passwords.hash(PASSWORD)
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    assert await passwords.verify(PASSWORD, kept) and not passwords.is_outdated(kept)
+    earlier = PasswordHasher(parallelism=4).hash(PASSWORD)
+    assert await passwords.verify(PASSWORD, earlier) and passwords.is_outdated(earlier)
