@@ -129,6 +129,7 @@ __all__ = [
     "exclusive",
     "keep_secret",
     "load_signing_keys",
+    "mail_refusal",
     "make_container",
     "migrate_database",
     "newest_revision",
@@ -417,6 +418,12 @@ def _trace(container: Container, settings: Settings) -> None:
     for name, provider in container.providers.items():
         if name.endswith("_use_cases") and isinstance(provider, providers.Singleton):
             provider.set_provides(tracing.traced(provider.provides))
+
+
+async def mail_refusal(settings: Settings) -> str | None:
+    """What stands in the way of sending mail by the server that is named; None if nothing does, or none is."""
+    mail = mail_of(settings)
+    return await mail.refusal() if isinstance(mail, SmtpMail) else None
 
 
 def embedded_server(settings: Settings) -> EmbeddedPostgres:
