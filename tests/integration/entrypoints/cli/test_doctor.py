@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from adapters.crypto.sealing import Sealer
 from adapters.sql.migrating import migrate
 from core.operations.read_models import Verdict
-from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, doctor
+from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, checks_of_mail, doctor
 from entrypoints.cli.main import app
 from tests.integration.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.integration.conftest import Server, TestDatabase
@@ -547,7 +547,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_says_no_more_than_its_kind(
 
 def test_every_check_is_in_the_table() -> None:
     rows = {check for _, check in doctor.CHECKS}
-    for module in (checks_of_machine, checks_of_browsers, checks_of_database):
+    for module in (checks_of_machine, checks_of_mail, checks_of_browsers, checks_of_database):
         written = {
             each
             for name, each in vars(module).items()
