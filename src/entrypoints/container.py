@@ -120,7 +120,7 @@ __all__ = [
     "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
     "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
     "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
-    "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version", "shared_counts",
+    "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version", "shared_counts",
     "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
 
@@ -432,6 +432,12 @@ def _trace(container: Container, settings: Settings) -> None:
     for name, provider in container.providers.items():
         if name.endswith("_use_cases") and isinstance(provider, providers.Singleton):
             provider.set_provides(tracing.traced(provider.provides))
+
+
+async def mail_refusal(settings: Settings) -> str | None:
+    """What stands in the way of sending mail by the server that is named; None if nothing does, or none is."""
+    mail = mail_of(settings)
+    return await mail.refusal() if isinstance(mail, SmtpMail) else None
 
 
 def embedded_server(settings: Settings) -> EmbeddedPostgres:

@@ -13,7 +13,7 @@ from core.mail.model import Delivery, Message
 
 log = logging.getLogger("flowtrack.mail")
 
-# The port in case of ought: RFC 6409, RFC 8314, RFC 5321.
+# RFC 6409, RFC 8314, RFC 5321.
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -52,15 +52,20 @@ class SmtpMail:
         self._tls = tls
 
     async def send(self, message: Message) -> Delivery:
+        is_taken = False
         try:
             # For the whole of it: a server that says a word now and then does not hold the others up.
             async with asyncio.timeout(self._timeout), self._connection() as connection:
                 await connection.send_message(written(message, sender=self._sender))
+                is_taken = True
         except errors.SMTPRecipientsRefused as refused:
             return self._said(message, refused.recipients[0].code)
         except errors.SMTPDataError as refused:
             return self._said(message, refused.code)
         except (errors.SMTPException, OSError, TimeoutError) as error:
+            if is_taken:
+                # It only did not say goodbye.
+                return Delivery.SENT
             if _is_about_the_address(error):
                 return self._said(message, 553)
             # Its words may hold what we said, so only its kind is told.
@@ -70,12 +75,15 @@ class SmtpMail:
         return Delivery.SENT
 
     async def refusal(self) -> str | None:
-        """What stands in the way of sending, found out by connecting and signing in; None if nothing does."""
+        """What stands in the way of sending, by its kind, found out by connecting and signing in; None if nothing does.
+
+        `SSLError` is a certificate that is not trusted, `SMTPException` a server without STARTTLS.
+        """
         try:
             async with asyncio.timeout(self._timeout), self._connection() as connection:
                 await connection.noop()
         except (errors.SMTPException, OSError, TimeoutError) as error:
-            return type(error).__name__
+            return "SSLError" if isinstance(error.__cause__, ssl.SSLError) else type(error).__name__
         return None
 
     def _connection(self) -> aiosmtplib.SMTP:

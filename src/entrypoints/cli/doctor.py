@@ -10,6 +10,7 @@ from core.operations.read_models import Finding, Verdict
 from entrypoints.cli import checks_of_browsers as of_browsers
 from entrypoints.cli import checks_of_database as of_database
 from entrypoints.cli import checks_of_machine as of_machine
+from entrypoints.cli import checks_of_mail as of_mail
 from entrypoints.cli.examination import Check, Examination, examination, failed, ok
 from entrypoints.settings import SettingsRefused, load_settings
 
@@ -27,6 +28,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("port", of_machine.port),
     ("workers", of_machine.workers),
     ("redis", of_machine.redis),
+    ("mail", of_mail.mail),
     ("collector", of_machine.collector),
     ("embedded database", of_machine.embedded),
     ("database", of_database.database),

@@ -270,3 +270,48 @@ def test_the_token_of_the_metrics_may_come_from_a_file(given: Given) -> None:
     given(FLOWTRACK_METRICS_TOKEN_FILE="kept")
     token = load_settings().metrics_token
     assert token is not None and token.get_secret_value() == SECRET
+
+
+class TestMail:
+    GIVEN = {"FLOWTRACK_SMTP_HOST": "mail.example.com", "FLOWTRACK_SMTP_FROM": "FlowTrack <flowtrack@example.com>"}
+
+    def test_without_a_server_there_is_none(self, given: Given) -> None:
+        given(FLOWTRACK_SMTP_HOST="", FLOWTRACK_SMTP_PORT="", FLOWTRACK_SMTP_FROM="")
+        settings = load_settings()
+        assert (settings.smtp_host, settings.smtp_port, settings.smtp_security) == ("", None, "starttls")
+
+    def test_a_server_and_whom_mail_is_from_are_enough(self, given: Given) -> None:
+        given(**self.GIVEN)
+        assert load_settings().smtp_from == "FlowTrack <flowtrack@example.com>"
+
+    def test_a_server_needs_to_know_whom_mail_is_from(self, given: Given) -> None:
+        given(FLOWTRACK_SMTP_HOST="mail.example.com")
+        assert "FLOWTRACK_SMTP_FROM" in refusal()
+
+    @pytest.mark.parametrize("half", [{"FLOWTRACK_SMTP_USERNAME": "us"}, {"FLOWTRACK_SMTP_PASSWORD": SECRET}])
+    def test_a_name_and_a_password_belong_together(self, given: Given, half: dict[str, str]) -> None:
+        given(**self.GIVEN, **half)
+        said = refusal()
+        assert "FLOWTRACK_SMTP_USERNAME" in said
+        assert SECRET not in said
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("FROM", "nobody"),
+            ("FROM", "Flow\nTrack <a@example.com>"),
+            ("FROM", "a@b@example.com"),
+            ("PORT", "0"),
+            ("PORT", "70000"),
+            ("SECURITY", "perhaps"),
+        ],
+    )
+    def test_a_wrong_value_is_told_by_its_variable(self, given: Given, name: str, value: str) -> None:
+        given(**{**self.GIVEN, f"FLOWTRACK_SMTP_{name}": value})
+        assert refusal().startswith(f"FLOWTRACK_SMTP_{name}")
+
+    def test_the_password_may_come_from_a_file(self, given: Given) -> None:
+        Path("kept").write_text(f"{SECRET}\n")
+        given(**self.GIVEN, FLOWTRACK_SMTP_USERNAME="us", FLOWTRACK_SMTP_PASSWORD_FILE="kept")
+        password = load_settings().smtp_password
+        assert password is not None and password.get_secret_value() == SECRET

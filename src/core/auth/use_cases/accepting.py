@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from core.auth.errors import (
@@ -210,6 +211,7 @@ class AcceptanceUseCases(SignsDevicesIn):
             if account is not None and _must_be_stripped(offer, account):
                 account.strip(at=at)
                 await uow.strip(account.id, at=at)
+            is_new = account is None
             if account is None:
                 if self._registration == "closed":
                     raise RegistrationClosed
@@ -222,22 +224,30 @@ class AcceptanceUseCases(SignsDevicesIn):
                     created_at=at,
                     updated_at=at,
                 )
-                try:
-                    await uow.add_account(account)
-                except EmailTaken as opened_meanwhile:
-                    raise SignInFirst from opened_meanwhile
             elif account.password_hash is None and account.claimed_at is None and not account.has_second_factor:
                 account.choose_password(password_hash, at=at)
                 account.name = text.name(given.name) if given.name else account.name
             else:
                 raise SignInFirst
-            if offer.is_mailed:
-                account.verify_email(at=at)
-            elif account.email_verified_at is None:
-                await uow.write(account.ask_verification(id=self._ids.new(), at=at))
-            await uow.save_account(account)
+            await self._keep(uow, account, offer, is_new=is_new, at=at)
             session = self._new_session(account.id, visitor)
             return await self._join(uow, offer, account, session, given, visitor.origin, begins=AuditType.REGISTERED)
+
+    async def _keep(
+        self, uow: IdentityUnitOfWork, account: Account, offer: OfferedMembership, *, is_new: bool, at: datetime
+    ) -> None:
+        """Writes the account. The link has proved its address, or another is mailed that does."""
+        letter = None
+        if offer.is_mailed:
+            account.verify_email(at=at)
+        elif account.email_verified_at is None:
+            letter = account.ask_verification(id=self._ids.new(), at=at)
+        try:
+            await (uow.add_account(account) if is_new else uow.save_account(account))
+        except EmailTaken as opened_meanwhile:
+            raise SignInFirst from opened_meanwhile
+        if letter is not None:
+            await uow.write(letter)
 
     async def _offer(self, uow: IdentityUnitOfWork, token: str) -> OfferedMembership:
         return self._ensure_open(await self._links.offer(uow, token))

@@ -4,7 +4,10 @@ import itertools
 import json
 import os
 import socket
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,7 +20,7 @@ from typer.testing import CliRunner
 from adapters.crypto.sealing import Sealer
 from adapters.sql.migrating import migrate
 from core.operations.read_models import Verdict
-from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, doctor
+from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, checks_of_mail, doctor
 from entrypoints.cli.main import app
 from tests.integration.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.integration.conftest import Server, TestDatabase
@@ -284,6 +287,61 @@ def test_a_collector_that_is_away(ask: Doctor, monkeypatch: pytest.MonkeyPatch) 
     assert only(ask(), "collector")["verdict"] == "warning"
 
 
+def test_mail_into_files_is_enough_to_try_it_out_and_not_in_production(ask: Doctor) -> None:
+    found = only(ask(), "mail")
+    assert (found["verdict"], str(ask.folder / "data" / "mail") in found["said"]) == ("ok", True)
+    assert only(ask(ENVIRONMENT="production"), "mail")["verdict"] == "warning"
+
+
+SMTP = {"SMTP_HOST": "127.0.0.1", "SMTP_FROM": "FlowTrack <flowtrack@example.com>"}
+
+
+@contextmanager
+def mail_server() -> Iterator[str]:
+    """Answers and takes nothing; has neither TLS nor anybody who could sign in. Its port."""
+
+    class Greeter(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 mail.example.com\r\n")
+            while line := self.rfile.readline():
+                quits = line.upper().startswith(b"QUIT")
+                self.wfile.write(b"221 bye\r\n" if quits else b"250 mail.example.com\r\n")
+                if quits:
+                    return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield str(server.server_address[1])
+        server.shutdown()
+        thread.join()
+
+
+def test_a_mail_server_that_answers(ask: Doctor) -> None:
+    with mail_server() as port:
+        found = only(ask(**SMTP, SMTP_PORT=port, SMTP_SECURITY="none"), "mail")
+    assert found["verdict"] == "ok"
+
+
+def test_a_mail_server_that_cannot_be_private(ask: Doctor) -> None:
+    with mail_server() as port:
+        found = only(ask(**SMTP, SMTP_PORT=port), "mail")
+        assert (found["verdict"], "STARTTLS" in found["fix"]) == ("failed", True)
+        assert only(ask(**SMTP, SMTP_PORT=port, SMTP_SECURITY="tls"), "mail")["verdict"] == "failed"
+
+
+def test_a_mail_server_that_lets_nobody_in(ask: Doctor) -> None:
+    login = {"SMTP_USERNAME": "flowtrack", "SMTP_PASSWORD": SECRET, "SMTP_SECURITY": "none"}
+    with mail_server() as port:
+        found = ask(**SMTP, **login, SMTP_PORT=port)
+    assert verdicts(found)["mail"] == {"warning", "failed"}
+
+
+def test_a_mail_server_that_is_away(ask: Doctor) -> None:
+    found = only(ask(**SMTP, SMTP_PORT=str(free_port())), "mail")
+    assert (found["verdict"], "FLOWTRACK_SMTP_HOST" in found["fix"]) == ("failed", True)
+
+
 def test_a_data_folder_that_cannot_be_made(ask: Doctor) -> None:
     (ask.folder / "file").write_text("")
     assert only(ask(DATA_DIR="file/data"), "data folder")["verdict"] == "failed"
@@ -489,7 +547,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_says_no_more_than_its_kind(
 
 def test_every_check_is_in_the_table() -> None:
     rows = {check for _, check in doctor.CHECKS}
-    for module in (checks_of_machine, checks_of_browsers, checks_of_database):
+    for module in (checks_of_machine, checks_of_mail, checks_of_browsers, checks_of_database):
         written = {
             each
             for name, each in vars(module).items()

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import wire
 from entrypoints.settings import Settings
 from tests.integration.api import Api, Person
-from tests.integration.conftest import TestDatabase, quick_container, running
+from tests.integration.conftest import TestDatabase, only_answering, quick_container, running
 
 
 class Desk:
@@ -45,7 +45,8 @@ class Desk:
 @pytest.fixture
 async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator[Desk]:
     with wire.counted(test_database.product) as counter:
-        async with running(quick_container(settings, database_url=counter.url)) as client:
+        container = only_answering(quick_container(settings, database_url=counter.url))
+        async with running(container) as client:
             person = await Api(client=client, superuser_url=test_database.superuser).register()
             project = await person.project()
             cards = [(await person.task(project))["id"] for _ in range(24)]
@@ -129,8 +130,8 @@ async def test_a_new_user_with_a_link_takes_six(desk: Desk) -> None:
     )
 
 
-async def test_accepting_an_invitation_takes_no_more_than_it_did(desk: Desk) -> None:
-    """Twice the link with its user and its sender, as the password is hashed between two transactions."""
+async def test_accepting_an_invitation_takes_no_more_than_it_must(desk: Desk) -> None:
+    """Twice the link with its user and its sender, as the password is hashed between two transactions; and a letter."""
     found = []
     for card in desk.cards[:7]:
         made = await desk.person.post("/users", {"name": "Bea", "email": f"{card}@example.net"})
@@ -140,4 +141,4 @@ async def test_accepting_an_invitation_takes_no_more_than_it_did(desk: Desk) -> 
         assert answer.status_code == 200, answer.text
         found.append(desk.counter.trips)
         desk.person.client.cookies.clear()
-    assert max(found[3:]) == 20
+    assert max(found[3:]) == 21

@@ -179,6 +179,10 @@ BODIES: dict[str, dict[str, Body]] = {
         "a member": lambda _, __: {"email": f"{uuid4().hex}@example.com"},
         "an owner": lambda _, __: {"email": f"{uuid4().hex}@example.com", "role": "owner"},
     },
+    "forgotPassword": {"": lambda case, _: {"email": case.stage.owner.email}},
+    "resetPassword": {"with a token that is none": _given(token="none", new_password=PASSWORD)},
+    "verifyEmail": {"with a token that is none": _given(token="none")},
+    "changeEmail": {"": lambda _, __: {"email": f"{uuid4().hex}@example.com"}},
     "acceptInvitation": {"with a token that is none": _given(token="none", password=PASSWORD)},
 }
 
