@@ -120,8 +120,8 @@ __all__ = [
     "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
     "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
     "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
-    "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version", "shared_counts",
-    "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+    "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version",
+    "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ class ApiTokenCreated(ApiTokenFact):
     expires_at: datetime | None
 
     def notes(self) -> tuple[Note, ...]:
-        ends = self.expires_at.isoformat() if self.expires_at else None
+        ends = self.expires_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if self.expires_at else None
         details = {"token_id": self.token_id, "user_id": self.user_id, "scopes": self.scopes, "expires_at": ends}
         return (Note(type=AuditType.TOKEN_CREATED, details=details, personal={"name": self.name}),)
 

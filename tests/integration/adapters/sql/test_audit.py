@@ -174,7 +174,7 @@ async def test_what_tells_of_a_person_can_be_erased_and_the_chain_still_proves_i
     assert await chain.erase(company_code=code, person=username, at=AT) == 0
     assert (await verified(chain, firm, expected=head)).flaw is None
     kept = firm.sql(
-        "select personal is null, salt is null, erased_at from audit_events where company_id = %s order by number",
+        "select personal is null, salt is null, erased_at from audit_events where company_id = %s order by type",
         (firm.id,),
     )
     assert kept == [(False, False, None), (True, True, AT)]

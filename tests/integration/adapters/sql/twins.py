@@ -39,6 +39,7 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, 'role.changed', now(), 'session', '{}', 'digest')",
         (firm.id,),
     )
+    firm.sql("insert into log_positions (company_id, reader, seq) values (%s, 'mail', 0)", (firm.id,))
     firm.sql("update event_sequences set last_seq = 1 where company_id = %s", (firm.id,))
     firm.sql(
         "insert into idempotency_keys (company_id, id, user_id, digest, kind, resource_id, seq,"
