@@ -23,6 +23,9 @@ FAILS_FOR_ALL = {
     "disableTotp": "the same",
     "renewRecoveryCodes": "the same",
     "refresh": "a token that works once, and has nothing to do with roles",
+    "resetPassword": "a mailed link that works once, and has nothing to do with roles",
+    "verifyEmail": "the same",
+    "resendEmailLink": "an address that is proved already",
     "acceptInvitation": "a link that works once, and has nothing to do with roles",
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",
 }
