@@ -84,6 +84,7 @@ from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from entrypoints.oidc_container import OidcContainer
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
@@ -221,6 +222,20 @@ class Container(containers.DeclarativeContainer):
         ids=ids,
         registration=settings.provided.registration.value,
     )
+    oidc = providers.Container(
+        OidcContainer,
+        settings=settings,
+        database=database,
+        clock=clock,
+        ids=ids,
+        sealer=sealer,
+        addresses=addresses,
+        access_tokens=access_tokens,
+        refresh_tokens=refresh_tokens,
+    )
+    oidc_connection_use_cases = oidc.connection_use_cases
+    email_domain_use_cases = oidc.domain_use_cases
+    oidc_login_use_cases = oidc.login_use_cases
     user_use_cases = providers.Singleton(
         UserUseCases,
         unit_of_work=people_unit_of_work.provider,

@@ -31,7 +31,10 @@ select 1 from pg_attribute where attrelid = to_regclass('public.' || %s) and att
 """
 
 # An empty value is one that was thrown away, as of a signing key that was retired.
-SEALED = (SealedColumn("signing_keys", ("kid",), "sealed_private_jwk"),)
+SEALED = (
+    SealedColumn("signing_keys", ("kid",), "sealed_private_jwk"),
+    SealedColumn("oidc_connections", ("id",), "sealed_client_secret"),
+)
 
 
 class Resealed(NamedTuple):

@@ -285,6 +285,9 @@ class SqlIdentityUnitOfWork:
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})
 
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        await self.revoke_sessions(account_id, at=at)
+
     async def commit(self) -> None:
         await self._run(COMMIT)
 

@@ -43,6 +43,21 @@ class Account:
         self.updated_at = at
         self.version += 1
 
+    def strip(self, *, at: datetime) -> None:
+        """Takes away the password: whoever has it may not be who has the address."""
+        self.password_hash = None
+        self.password_is_temporary = False
+        self.claimed_at = None
+        self.updated_at = at
+        self.version += 1
+
+    def recognise(self, *, at: datetime) -> None:
+        """Its holder came by a provider that may speak for the address: it is proved, and the account is theirs."""
+        self.email_verified_at = self.email_verified_at or at
+        self.claimed_at = self.claimed_at or at
+        self.updated_at = at
+        self.version += 1
+
     def keep_password(self, password_hash: str) -> None:
         """Takes a better hash of the same password. Nobody changed anything, so the version stays."""
         self.password_hash = password_hash

@@ -75,6 +75,7 @@ class PublicRoute(APIRoute):
 
     needs_caller = False
     answers_json = True
+    knows_all_parameters = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,6 +151,8 @@ class PublicRoute(APIRoute):
         for each, value in request.query_params.multi_items():
             name = self._also_named.get(each, each)
             parameter = self._query.get(name)
+            if parameter is None and not self.knows_all_parameters:
+                continue
             if parameter is None:
                 raise ParameterUnknown(faults=(Fault("unknown here", parameter=each[:100]),))
             if name in used and not (parameter.repeats and used[name] == each):

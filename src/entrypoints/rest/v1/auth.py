@@ -136,7 +136,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         )
         accepting = container_of(request).acceptance_use_cases()
         done = await accepting.register(visitor(request), acceptance, email=given.email)
-        return _signed_in(request, done, status=201, show_refresh_token=False)
+        return answer_signed_in(request, done, status=201, show_refresh_token=False)
     registration = Registration(
         email=given.email,
         password=given.password,
@@ -145,7 +145,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         company_name=given.company_name,
     )
     done = await auth_of(request).register(_browser(request), registration)
-    return _signed_in(request, done, status=201, show_refresh_token=False)
+    return answer_signed_in(request, done, status=201, show_refresh_token=False)
 
 
 @public.post(
@@ -171,7 +171,7 @@ async def login(request: Request, given: LoginGiven) -> Response:
         new_password=given.new_password,
     )
     done = await auth_of(request).login(_browser(request), credentials)
-    return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
+    return answer_signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 
 @public.post(
@@ -192,7 +192,7 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
     from_cookie = given.refresh_token is None
     token = refresh_cookie.kept_token(request) if from_cookie else given.refresh_token
     done = await auth_of(request).refresh(token, company_id=given.company_id, from_cookie=from_cookie)
-    return _signed_in(request, done, status=200, show_refresh_token=not from_cookie)
+    return answer_signed_in(request, done, status=200, show_refresh_token=not from_cookie)
 
 
 @public.post(
@@ -246,7 +246,7 @@ async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
     )
     accepting = container_of(request).acceptance_use_cases()
     done = await accepting.accept(visitor(request), acceptance, actor=actor)
-    return _signed_in(request, done, status=200, show_refresh_token=False)
+    return answer_signed_in(request, done, status=200, show_refresh_token=False)
 
 
 async def me(request: Request) -> Response:
@@ -291,10 +291,11 @@ for _alias in ("/users/me", "/users/profile"):
 )
 async def switch_company(request: Request, given: SwitchGiven) -> Response:
     done = await auth_of(request).switch_company(caller(request), given.company_id)
-    return _signed_in(request, done, status=200, show_refresh_token=False)
+    return answer_signed_in(request, done, status=200, show_refresh_token=False)
 
 
-def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_token: bool) -> Response:
+def answer_signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_token: bool) -> Response:
+    """The tokens of whoever has just signed in, and the cookies that keep them signed in."""
     body: dict[str, Any] = {
         "access_token": done.access_token,
         "token_type": "bearer",
