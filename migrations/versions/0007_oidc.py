@@ -4,7 +4,7 @@ from alembic import op
 from migrations.protection import open_door, protect, upkeep_role
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -60,7 +60,8 @@ from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
-from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
+from adapters.sql.signing_keys import SqlSigningKeys
+from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive

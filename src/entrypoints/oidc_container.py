@@ -12,9 +12,12 @@ from adapters.sql.connection import Database
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
+from core.auth.ports import AccessTokens, RefreshTokens
+from core.kernel.ports import Clock, Ids
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
 from core.oidc.use_cases.logins import OidcLoginUseCases
+from core.users.ports import EmailAddresses
 from entrypoints.settings import Environment, Settings
 
 
@@ -36,12 +39,12 @@ class OidcContainer(containers.DeclarativeContainer):
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
-    clock = providers.Dependency()
-    ids = providers.Dependency()
+    clock: providers.Dependency[Clock] = providers.Dependency()
+    ids: providers.Dependency[Ids] = providers.Dependency()
     sealer: providers.Dependency[Sealer] = providers.Dependency(instance_of=Sealer)
-    addresses = providers.Dependency()
-    access_tokens = providers.Dependency()
-    refresh_tokens = providers.Dependency()
+    addresses: providers.Dependency[EmailAddresses] = providers.Dependency()
+    access_tokens: providers.Dependency[AccessTokens] = providers.Dependency()
+    refresh_tokens: providers.Dependency[RefreshTokens] = providers.Dependency()
 
     login_secrets = providers.Singleton(RandomLoginSecrets)
     domain_records = providers.Singleton(DnsDomainRecords)

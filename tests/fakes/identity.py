@@ -11,7 +11,8 @@ from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor
+from core.kernel.actor import NOWHERE, Actor, Origin
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
@@ -64,6 +65,9 @@ class InMemoryIdentityUnitOfWork:
                 company_name=tables.company.name,
                 company_code=tables.company.code,
                 role=person.user.role,
+                sso_enforced=tables.sso_enforced,
+                breaks_glass=tables.breaks_glass(person),
+                sso_connection_id=tables.sso_connection_id,
             )
             for tables, person in found
         )
@@ -117,6 +121,7 @@ class InMemoryIdentityUnitOfWork:
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
         joined, used = replace(user), replace(invitation)
 
@@ -125,14 +130,22 @@ class InMemoryIdentityUnitOfWork:
             put_user(here, joined, is_new=is_new)
             here.invitations[used.id] = used
             here.append(facts, actor_id=joined.id, via="session", at=at)
+            notes = [note for fact in facts for note in fact.notes()]
+            tables.note(notes, company_id=company_id, actor_id=joined.id, via="session", origin=origin, at=at)
 
         self._transaction.do(put)
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         def put(tables: Tables) -> None:
-            tables.found(company, owner, facts, at=at)
+            tables.found(company, owner, facts, at=at, origin=origin)
 
         self._transaction.do(put)
         return self._transaction.seen().companies[company.id].last_seq
@@ -140,6 +153,9 @@ class InMemoryIdentityUnitOfWork:
     async def session(self, session_id: UUID, *, and_others: bool = False) -> LoginSession | None:
         session = self._transaction.seen().sessions.get(session_id)
         return replace(session) if session else None
+
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        return await self.session(session_id)
 
     async def add_session(self, session: LoginSession) -> None:
         await self.save_session(session)
@@ -160,12 +176,38 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(revoke)
 
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        await self.revoke_sessions(account_id, at=at)
+
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         def note(tables: Tables) -> None:
             people = tables.companies[company_id].people
             people[user_id] = replace(people[user_id], last_login_at=at)
 
         self._transaction.do(note)
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+    ) -> None:
+        def tell(tables: Tables) -> None:
+            joined = _of_account(tables, account_id) if account_id is not None else []
+            told: list[tuple[UUID | None, UUID | None]] = [
+                (each.company.id, person.user.id) for each, person in joined if company_id in (None, each.company.id)
+            ]
+            via = "visitor" if session_id is None else "session"
+            for company, actor in told or [(None, None)]:
+                tables.note(
+                    [note], company_id=company, actor_id=actor, via=via, origin=origin, session_id=session_id, at=at
+                )
+
+        self._transaction.do(tell)
 
     async def commit(self) -> None:
         self._transaction.commit()

@@ -313,5 +313,3 @@ class ScriptedProviders:
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
-
-

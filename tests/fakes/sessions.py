@@ -6,6 +6,7 @@ from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
+from tests.fakes.tables import Tables
 
 _NEWEST_USE = Key(lambda view: view.last_used_at, datetime.isoformat, datetime.fromisoformat)
 
@@ -22,7 +23,7 @@ class InMemorySessionReader:
         views = [
             self._view(session, current=session.id == caller.session_id)
             for session in tables.sessions.values()
-            if session.account_id == caller.account_id and session.is_open(at=at)
+            if session.account_id == caller.account_id and session.is_open(at=at) and _is_redeemed(tables, session)
         ]
         found = page_of(
             views,
@@ -52,3 +53,9 @@ class InMemorySessionReader:
             current_company_id=company.id if company else None,
             current_company_name=company.name if company else None,
         )
+
+
+def _is_redeemed(tables: Tables, session: LoginSession) -> bool:
+    """Whether it is somebody's: who came back from a provider has to be signed in by a code first."""
+    waiting = tables.unredeemed.get(session.id)
+    return waiting is None or waiting.code_digest is None

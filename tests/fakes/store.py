@@ -36,7 +36,10 @@ class Store:
             raise SessionEnded
         for person in tables.people.values():
             user = person.user
-            if user.account_id == session.account_id and person.may_act:
+            opens = session.opens(
+                actor.company_id, sso_enforced=tables.sso_enforced, breaks_glass=tables.breaks_glass(person)
+            )
+            if user.account_id == session.account_id and person.may_act and opens:
                 return replace(
                     actor,
                     user_id=user.id,
@@ -44,6 +47,7 @@ class Store:
                     role=user.role,
                     edits_all_project_tasks=tables.company.settings.members_edit_all_project_tasks,
                     authenticated_at=session.authenticated_at,
+                    is_general=session.general_at is not None,
                 )
         raise SessionEnded
 

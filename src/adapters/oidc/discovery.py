@@ -139,7 +139,7 @@ def _key_set(found: Mapping[str, Any]) -> KeySet:
     # Kinds that we do not know, and secrets, which have no business there, are left out.
     public = [each for each in keys if isinstance(each, dict) and each.get("kty") in ("RSA", "EC", "OKP")]
     try:
-        return KeySet.import_key_set({"keys": public})  # type: ignore[typeddict-item]
+        return KeySet.import_key_set({"keys": public})
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise ProviderUnusable("the provider's keys cannot be read") from error
 

@@ -35,7 +35,7 @@ set_json_loads(msgspec.json.decode)
 Connection = AsyncConnection[Any]
 
 OPEN = Statement.plain(
-    "select user_id, account_id, role, edits_all, last_seq, authenticated_at"
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
     " from open_company(%(session)s, %(company)s)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
@@ -242,7 +242,7 @@ def opened(actor: Actor, door: Result) -> Opened:
     found = door.first()
     if found is None:
         raise SessionEnded
-    user_id, account_id, role, edits_all, seq, authenticated_at = found
+    user_id, account_id, role, edits_all, seq, authenticated_at, is_general = found
     now = Actor(
         company_id=actor.company_id,
         user_id=user_id,
@@ -252,6 +252,8 @@ def opened(actor: Actor, door: Result) -> Opened:
         edits_all_project_tasks=edits_all,
         via=actor.via,
         authenticated_at=authenticated_at,
+        is_general=is_general,
+        origin=actor.origin,
     )
     return Opened(now, seq)
 

@@ -5,8 +5,6 @@ import this.
 from datetime import datetime
 from uuid import UUID
 
-from core.kernel.audit import Note
-
 from adapters.sql import audit_log, event_log
 from adapters.sql.connection import execute
 from adapters.sql.founding import ENTER
@@ -36,6 +34,7 @@ from adapters.sql.system import SESSION_FIELDS, USER_FIELDS, SqlIdentityUnitOfWo
 from core.auth.model import LoginSession
 from core.auth.ports import OfferedMembership
 from core.kernel.actor import NOWHERE, Origin, Via
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.oidc.model import EmailDomain, ExternalIdentity
 from core.oidc.ports import CompanyConnection
@@ -85,7 +84,8 @@ select {", ".join(SESSION_FIELDS)} from login_sessions
 _REDEEM = Statement.plain("""
 update login_sessions set code_digest = null, code_expires_at = null, current_company_id = %(current_company_id)s,
        last_used_at = %(last_used_at)s, expires_at = %(expires_at)s, authenticated_at = %(authenticated_at)s,
-       general_at = %(general_at)s, sso_company_ids = %(sso_company_ids)s
+       created_at = %(created_at)s, general_at = %(general_at)s, second_factor_at = %(second_factor_at)s,
+       sso_company_ids = %(sso_company_ids)s
  where id = %(id)s and code_digest = %(code)s and revoked_at is null
 """)
 _COMPANY_OF_CODE = Statement.plain(f"select c.id from companies c where c.code = %(code)s and {_ACTIVE}")

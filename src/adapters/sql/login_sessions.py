@@ -30,6 +30,7 @@ def _open(query: Select[Any]) -> Select[Any]:
     return query.where(
         login_sessions.c.account_id == account.scalar_subquery(),
         login_sessions.c.revoked_at.is_(None),
+        login_sessions.c.code_digest.is_(None),
         login_sessions.c.expires_at > func.now(),
     )
 

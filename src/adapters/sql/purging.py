@@ -70,6 +70,10 @@ _EVENTS = Statement.plain(
     "delete from events where company_id = %(company)s and seq in (select seq from events"
     f" where company_id = %(company)s limit {_BATCH})"
 )
+_AUDIT = Statement.plain(
+    "delete from audit_events where company_id = %(company)s and id in (select id from audit_events"
+    f" where company_id = %(company)s limit {_BATCH})"
+)
 _PEOPLE = Statement.plain("select account_id from users where company_id = %(company)s and account_id is not null")
 _ERASE = Statement.plain(
     "delete from companies where id = %(company)s and deleted_at < least(%(deleted)s, now() - interval '30 days')"
@@ -78,7 +82,7 @@ _ACCOUNTS = Statement.plain(
     "delete from accounts a where id = any(%(accounts)s) and not exists (select from users u where u.account_id = a.id)"
 )
 # These go with the company's own row, at once: a company without people or counter would be neither there nor gone.
-_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events"}
+_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events"}
 
 
 class SqlRemains:
@@ -133,11 +137,12 @@ class SqlRemains:
     async def _erase(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
         """Removes a company and all that was its, and the accounts that belong to no other."""
         emptied = await self._in_batches(_emptying(), values, company=company)
-        while True:
+        is_more = True
+        while is_more:
             async with self._upkeep.across() as connection:
-                events, _ = await execute(connection, Asked(_EVENTS, {"company": company}), Asked(COMMIT, {}))
-            if events.count < _BATCH:
-                break
+                asked = [Asked(statement, {"company": company}) for statement in (_EVENTS, _AUDIT)]
+                *logs, _ = await execute(connection, *asked, Asked(COMMIT, {}))
+            is_more = any(log.count >= _BATCH for log in logs)
         async with self._upkeep.across() as connection:
             (people,) = await execute(connection, Asked(_PEOPLE, {"company": company}))
             accounts = [row[0] for row in people.rows()]

@@ -1,4 +1,4 @@
-"""The doors across companies: signing in, and the keys that sign tokens. Only the container may import this.
+"""The door across companies for signing in. Only the container may import this.
 
 They work under the upkeep role, for one transaction at a time (`SET LOCAL ROLE`); it has policies only on the tables
 that these doors need. What belongs to a company is written as the application role, inside the tenant wall.
@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from adapters.crypto.key_ring import StoredKey
-from adapters.sql import event_log
+from adapters.sql import audit_log, event_log
 from adapters.sql.connection import COMMIT, Connection, Database, execute, opened, opening
 from adapters.sql.founding import ENTER, found
 from adapters.sql.pipeline import Asked, Result, Row
@@ -35,7 +34,8 @@ from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor, Role, Via
+from core.kernel.actor import NOWHERE, Actor, Origin, Role, Via
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
@@ -67,7 +67,8 @@ _BY_USERNAME = Statement.plain(f"""
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
 """)
 _MEMBERSHIPS = Statement.plain("""
-select u.id, c.id, c.name, c.code, u.role
+select u.id, c.id, c.name, c.code, u.role, c.sso_enforced, u.break_glass and u.role = 'owner',
+       (select o.id from oidc_connections o where o.company_id = c.id and o.enforce_sso order by o.id limit 1)
   from users u join companies c on c.id = u.company_id
  where u.account_id = %(account)s and u.is_active and u.accepted_at is not null and c.is_active
    and c.deleted_at is null
@@ -82,7 +83,7 @@ select u.id, u.role, c.id, c.name, c.code, c.contact_email, c.is_active, c.membe
  where u.account_id = %(account)s and u.company_id = %(company)s and u.is_active
    and u.accepted_at is not null and c.is_active and c.deleted_at is null
 """)
-_SESSION_FIELDS = (
+SESSION_FIELDS = (
     "id",
     "account_id",
     "nonce",
@@ -96,16 +97,21 @@ _SESSION_FIELDS = (
     "replaced_at",
     "revoked_at",
     "current_company_id",
+    "general_at",
+    "second_factor_at",
+    "sso_company_ids",
 )
-_SESSION = Statement.plain(f"select {', '.join(_SESSION_FIELDS)} from login_sessions where id = %(id)s for update")
+_SESSION = Statement.plain(f"select {', '.join(SESSION_FIELDS)} from login_sessions where id = %(id)s for update")
+_GLANCE = Statement.plain(f"select {', '.join(SESSION_FIELDS)} from login_sessions where id = %(id)s")
 _ADD_SESSION = Statement.plain(
-    f"insert into login_sessions ({', '.join(_SESSION_FIELDS)}) "
-    f"values ({', '.join(f'%({field})s' for field in _SESSION_FIELDS)})"
+    f"insert into login_sessions ({', '.join(SESSION_FIELDS)}) "
+    f"values ({', '.join(f'%({field})s' for field in SESSION_FIELDS)})"
 )
 _SAVE_SESSION = Statement.plain("""
 update login_sessions set last_used_at = %(last_used_at)s, expires_at = %(expires_at)s, generation = %(generation)s,
        replaced_at = %(replaced_at)s, revoked_at = %(revoked_at)s, authenticated_at = %(authenticated_at)s,
-       current_company_id = %(current_company_id)s
+       current_company_id = %(current_company_id)s, general_at = %(general_at)s,
+       second_factor_at = %(second_factor_at)s, sso_company_ids = %(sso_company_ids)s
  where id = %(id)s
 """)
 _ADD_ACCOUNT = Statement.plain(
@@ -131,18 +137,26 @@ update login_sessions s set revoked_at = %(at)s
 _NOTE_LOGIN = Statement.plain(
     "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
 )
-_KEYS = Statement.plain(
-    "select kid, public_jwk, sealed_private_jwk, retired_at from signing_keys order by created_at desc"
+_NOTED = {
+    "type": "text", "at": "timestamptz", "via": "text", "session_id": "uuid", "token_id": "uuid", "request_id": "text",
+    "details": "jsonb", "address": "text", "agent": "text", "personal": "jsonb", "salt": "bytea", "digest": "bytea",
+    "coalesced_by": "text",
+}  # fmt: skip
+# Of an account, to each company that it belongs to, or to one of them; of nobody known, and of whoever belongs to none,
+# to the chain of no company. The same statement, whether there is such an account or not.
+_NOTE = Statement.plain(f"""
+with joined as (
+  select u.company_id, u.id
+    from users u join companies c on c.id = u.company_id and c.is_active and c.deleted_at is null
+   where u.account_id = %(account)s::uuid and u.is_active and u.accepted_at is not null
+     and (%(company)s::uuid is null or u.company_id = %(company)s::uuid)
+), told as (
+  select company_id, id as actor_id from joined
+  union all select %(nobody)s::uuid, null where not exists (select from joined)
 )
-_LOCK_KEYS = Statement.plain("select pg_advisory_xact_lock(7163298416)")
-_ADD_KEY = Statement.plain("""
-insert into signing_keys (kid, public_jwk, sealed_private_jwk, created_at)
-select %(kid)s::text, %(public)s::text, %(private)s::bytea, %(at)s::timestamptz
- where not exists (select from signing_keys where retired_at is null)
+insert into audit_events (company_id, actor_id, {", ".join(name for name in _NOTED)})
+select told.company_id, told.actor_id, {", ".join(f"%({name})s::{kind}" for name, kind in _NOTED.items())} from told
 """)
-_RETIRE_KEYS = Statement.plain(
-    "update signing_keys set retired_at = %(at)s, sealed_private_jwk = '' where retired_at is null"
-)
 
 _INVITATION_FIELDS = (
     "id", "email", "role", "user_id", "token_digest", "invited_by", "created_at", "expires_at", "accepted_at",
@@ -155,12 +169,12 @@ select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}
 """
 _FIND_INVITATION = Statement.plain(_INVITATION)
 _LOCK_INVITATION = Statement.plain(f"{_INVITATION} for update of i")
-_USER_FIELDS = (
+USER_FIELDS = (
     "id", "account_id", "kind", "name", "email", "username", "role", "is_active", "accepted_at", "created_at",
     "updated_at", "version",
 )  # fmt: skip
 _USER = Statement.plain(
-    f"select {', '.join(_USER_FIELDS)} from users where company_id = %(company)s and id = %(user)s for update"
+    f"select {', '.join(USER_FIELDS)} from users where company_id = %(company)s and id = %(user)s for update"
 )
 _INVITER = Statement.plain("""
 select role from users
@@ -194,7 +208,16 @@ class SqlIdentityUnitOfWork:
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         rows = (await self._run(_MEMBERSHIPS, {"account": account_id})).rows()
         return tuple(
-            Membership(user_id=row[0], company_id=row[1], company_name=row[2], company_code=row[3], role=Role(row[4]))
+            Membership(
+                user_id=row[0],
+                company_id=row[1],
+                company_name=row[2],
+                company_code=row[3],
+                role=Role(row[4]),
+                sso_enforced=row[5],
+                breaks_glass=row[6],
+                sso_connection_id=row[7],
+            )
             for row in rows
         )
 
@@ -246,7 +269,9 @@ class SqlIdentityUnitOfWork:
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
+        notes = audit_log.notes_of(facts)
         written = Asked(ADD_USER, added_values(user)) if is_new else Asked(SAVE_USER, saved_values(user))
         await execute(
             self._open_connection,
@@ -254,16 +279,23 @@ class SqlIdentityUnitOfWork:
             Asked(ENTER, {"company": str(company_id)}),
             written,
             Asked(SAVE_INVITATION, invitation_values(invitation)),
+            *audit_log.appending(notes, actor_id=user.id, via=str(Via.SESSION), origin=origin, at=at),
             event_log.append(facts, actor_id=user.id, via=str(Via.SESSION), at=at),
             Asked(ENTER, {"company": ""}),
             Asked(_AS_UPKEEP, {}),
         )
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         await self._run(_AS_APPLICATION)
-        seq = await found(self._open_connection, company, owner, facts, at=at)
+        seq = await found(self._open_connection, company, owner, facts, at=at, origin=origin)
         await self._run(_AS_UPKEEP)
         return seq
 
@@ -271,13 +303,17 @@ class SqlIdentityUnitOfWork:
         if and_others:
             await self._run(_LOCK_ALL, {"id": session_id})
         row = await self._first(_SESSION, {"id": session_id})
-        return LoginSession(**dict(zip(_SESSION_FIELDS, row, strict=True))) if row is not None else None
+        return session_of(row) if row is not None else None
+
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        row = await self._first(_GLANCE, {"id": session_id})
+        return session_of(row) if row is not None else None
 
     async def add_session(self, session: LoginSession) -> None:
-        await self._run(_ADD_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
+        await self._run(_ADD_SESSION, session_values(session))
 
     async def save_session(self, session: LoginSession) -> None:
-        await self._run(_SAVE_SESSION, {field: getattr(session, field) for field in _SESSION_FIELDS})
+        await self._run(_SAVE_SESSION, session_values(session))
 
     async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
         await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but})
@@ -287,6 +323,20 @@ class SqlIdentityUnitOfWork:
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         await self.revoke_sessions(account_id, at=at)
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+    ) -> None:
+        via = audit_log.VISITOR if session_id is None else str(Via.SESSION)
+        written = audit_log.values(note, actor_id=None, via=via, origin=origin, at=at, session_id=session_id)
+        await self._run(_NOTE, {**written, "account": account_id, "company": company_id, "nobody": audit_log.NOBODYS})
 
     async def commit(self) -> None:
         await self._run(COMMIT)
@@ -315,41 +365,16 @@ class SqlIdentityUnitOfWork:
         return (await self._run(statement, values)).first()
 
 
-class SqlSigningKeys:
-    """The keys that sign access tokens, shared by all processes; the private halves are sealed."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def all(self) -> list[StoredKey]:
-        """The newest first."""
-        connection = await self._database.begin_upkeep()
-        try:
-            (found,) = await execute(connection, Asked(_KEYS, {}))
-            return [StoredKey(row[0], row[1], bytes(row[2]), row[3]) for row in found.rows()]
-        finally:
-            await self._database.end(connection)
-
-    async def add_first(self, key: StoredKey, *, at: datetime) -> None:
-        """Adds a key unless there is one that signs: of several processes that start at once, one wins."""
-        await self._add(Asked(_ADD_KEY, _key_values(key, at)))
-
-    async def replace(self, key: StoredKey, *, at: datetime) -> None:
-        """Adds a key, and retires those that signed until now; their private halves are gone for good."""
-        await self._add(Asked(_RETIRE_KEYS, {"at": at}), Asked(_ADD_KEY, _key_values(key, at)))
-
-    async def _add(self, *asked: Asked) -> None:
-        connection = await self._database.begin_upkeep()
-        try:
-            # Alone first, so that what follows sees the key of whoever was quicker.
-            await execute(connection, Asked(_LOCK_KEYS, {}))
-            await execute(connection, *asked, Asked(COMMIT, {}))
-        finally:
-            await self._database.end(connection)
+def session_of(row: Row) -> LoginSession:
+    """A login session from a row of SESSION_FIELDS."""
+    fields = dict(zip(SESSION_FIELDS, row, strict=True))
+    return LoginSession(**{**fields, "sso_company_ids": tuple(fields["sso_company_ids"])})
 
 
-def _key_values(key: StoredKey, at: datetime) -> dict[str, Any]:
-    return {"kid": key.kid, "public": key.public_jwk, "private": key.sealed_private_jwk, "at": at}
+def session_values(session: LoginSession) -> dict[str, Any]:
+    """The parameters of what writes a login session."""
+    fields = {field: getattr(session, field) for field in SESSION_FIELDS}
+    return {**fields, "sso_company_ids": list(session.sso_company_ids)}
 
 
 def _account(row: Row | None) -> Account | None:

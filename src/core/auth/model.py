@@ -76,6 +76,9 @@ class LoginSession:
 
     Its refresh tokens are numbered by `generation`; each is derived from `nonce` and the number, and only the newest
     works. `current_company_id` is where the device last worked, and goes on working after a refresh.
+
+    At `general_at` it signed in by what opens the account as a whole; None if only the providers of `sso_company_ids`
+    vouched for it: then it opens these companies alone. `second_factor_at` is when it proved a second factor.
     """
 
     id: UUID
@@ -91,12 +94,22 @@ class LoginSession:
     replaced_at: datetime | None = None
     revoked_at: datetime | None = None
     current_company_id: UUID | None = None
+    general_at: datetime | None = None
+    second_factor_at: datetime | None = None
+    sso_company_ids: tuple[UUID, ...] = ()
 
     @staticmethod
     def begin(
-        *, id: UUID, account_id: UUID, nonce: bytes, agent: str | None, address: str | None, at: datetime
+        *,
+        id: UUID,
+        account_id: UUID,
+        nonce: bytes,
+        agent: str | None,
+        address: str | None,
+        at: datetime,
+        by_provider_of: UUID | None = None,
     ) -> "LoginSession":
-        """Signs a device in."""
+        """Signs a device in: to the account as a whole, or `by_provider_of` one company, and then to that alone."""
         return LoginSession(
             id=id,
             account_id=account_id,
@@ -107,11 +120,37 @@ class LoginSession:
             last_used_at=at,
             expires_at=at + IDLE,
             authenticated_at=at,
+            general_at=at if by_provider_of is None else None,
+            sso_company_ids=() if by_provider_of is None else (by_provider_of,),
         )
 
     def is_open(self, *, at: datetime) -> bool:
         """Whether the device is still signed in."""
         return self.revoked_at is None and at < self.expires_at
+
+    def opens(self, company_id: UUID, *, sso_enforced: bool, breaks_glass: bool) -> bool:
+        """Whether it began in a way that a company accepts. The statement that opens each request says the same."""
+        by_own_provider = company_id in self.sso_company_ids
+        if sso_enforced:
+            return by_own_provider or (breaks_glass and self.general_at is not None)
+        return by_own_provider or self.general_at is not None
+
+    def join(self, earlier: "LoginSession") -> None:
+        """Takes over what the same browser proved for the same account before.
+
+        It then ends when the earlier one would have, at the latest: no proof lasts longer for being taken over. Nor does
+        a company's own provider make an older proof of the account fresh.
+        """
+        of_account = self.general_at is None and earlier.general_at is not None
+        of_companies = set(earlier.sso_company_ids) - set(self.sso_company_ids)
+        if not of_account and not of_companies:
+            return
+        if of_account:
+            self.general_at, self.second_factor_at = earlier.general_at, earlier.second_factor_at
+            self.authenticated_at = earlier.authenticated_at
+        self.sso_company_ids = tuple(sorted({*self.sso_company_ids, *earlier.sso_company_ids}))
+        self.created_at = min(self.created_at, earlier.created_at)
+        self.expires_at = min(self.expires_at, self.created_at + LONGEST)
 
     def is_repeat(self, generation: int, *, at: datetime) -> bool:
         """Whether a token is the one just replaced: two tabs refresh at once, or an answer was lost."""
@@ -125,9 +164,11 @@ class LoginSession:
         self.last_used_at = at
         self.expires_at = min(at + IDLE, self.created_at + LONGEST)
 
-    def step_up(self, *, at: datetime) -> None:
-        """Notes that its holder proved who they are."""
+    def step_up(self, *, at: datetime, by_password: bool = False) -> None:
+        """Notes that its holder proved who they are; the password is the account's, and opens all of it."""
         self.authenticated_at = at
+        if by_password:
+            self.general_at = self.general_at or at
 
     def revoke(self, *, at: datetime) -> None:
         """Signs the device out; access tokens of it stop working at once."""

@@ -8,7 +8,8 @@ from core.auth.model import Account, LoginSession
 from core.auth.read_models import Claims, Membership, Profile, SessionView
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor, Role
+from core.kernel.actor import NOWHERE, Actor, Origin, Role
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.limits import Limit
 from core.kernel.paging import Answer, Page, PageRequest
@@ -137,6 +138,7 @@ class IdentityUnitOfWork(Protocol):
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
         """Writes the user who accepted, the invitation, and the facts into the company's log.
 
@@ -145,7 +147,13 @@ class IdentityUnitOfWork(Protocol):
         ...
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         """Opens a company with its first owner and writes the facts to its log; returns its event sequence.
 
@@ -159,6 +167,10 @@ class IdentityUnitOfWork(Protocol):
         """
         ...
 
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        """The login session as it is, not locked."""
+        ...
+
     async def add_session(self, session: LoginSession) -> None: ...
 
     async def save_session(self, session: LoginSession) -> None: ...
@@ -170,6 +182,21 @@ class IdentityUnitOfWork(Protocol):
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         """Takes everything away by which somebody could act as the account, but for its password: the login sessions
         end, and what else was set up to sign in or to call with is gone.
+        """
+        ...
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+    ) -> None:
+        """Tells the auditors of all companies of an account, or of that `company_id` alone. What happens to nobody who
+        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work.
         """
         ...
 

@@ -28,12 +28,26 @@ class Via(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request comes from, as the audit tells it: address, program, and the request's id."""
+
+    address: str | None = None
+    agent: str | None = None
+    request_id: str | None = None
+
+
+NOWHERE = Origin()
+"""What the installation does by itself comes from no request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """A user of one company, acting in it.
 
     `role` and `edits_all_project_tasks` are hints until the database opened the request's transaction: what counts is
-    the actor that the unit of work or the reader found there. `authenticated_at` is when the login session last proved
-    who it is, and is known only there.
+    the actor that the unit of work or the reader found there. Known only there: `authenticated_at`, when the login
+    session last proved who it is, and `is_general`, whether it began in a way that opens the account as a whole and not
+    one company alone.
     """
 
     company_id: UUID
@@ -44,6 +58,8 @@ class Actor:
     edits_all_project_tasks: bool = False
     via: Via = Via.SESSION
     authenticated_at: datetime | None = field(default=None, compare=False)
+    is_general: bool = field(default=False, compare=False)
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     @property
     def administers(self) -> bool:
@@ -60,7 +76,13 @@ class Visitor:
 
     address: str | None = None
     agent: str | None = None
+    request_id: str | None = None
     device: str | None = field(default=None, repr=False)
+
+    @property
+    def origin(self) -> Origin:
+        """The same, as the audit tells it."""
+        return Origin(address=self.address, agent=self.agent, request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True)

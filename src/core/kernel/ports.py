@@ -6,6 +6,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from core.kernel.actor import Actor
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.limits import Allowance, Limit
 from core.kernel.once import Made
@@ -45,6 +46,10 @@ class UnitOfWork(Protocol):
 
     def record(self, *facts: Fact) -> None:
         """Adds facts to the company's event log, written in this same transaction."""
+        ...
+
+    def note(self, *notes: Note) -> None:
+        """Adds audit events of what no fact tells, written in this same transaction."""
         ...
 
     async def commit(self, *, made: Made | None = None) -> int:

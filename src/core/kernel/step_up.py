@@ -13,6 +13,19 @@ class StepUpRequired(Forbidden):
     title = "This needs a fresh proof of who you are; POST /auth/step-up, then repeat it"
 
 
+class AccountProofRequired(Forbidden):
+    code = "auth.account_proof_required"
+    title = "You signed in through one company's own provider; this needs a sign-in to the account itself"
+
+
+def ensure_general(actor: Actor) -> None:
+    """Raises AccountProofRequired for a login session that opens one company alone: its provider must not reach what
+    belongs to the account, and so to its other companies. Ask it of the actor that the database found.
+    """
+    if not actor.is_general:
+        raise AccountProofRequired
+
+
 def stepped_up_until(authenticated_at: datetime) -> datetime:
     """Until when a proof counts."""
     return authenticated_at + LASTS

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from core.kernel.audit import AuditType, Note
 from core.kernel.events import Change, Channel, Fact
 
 
@@ -14,6 +15,14 @@ class OidcConnectionFact(Fact):
     oidc_connection_id: UUID
     version: int
 
+    def notes(self) -> tuple[Note, ...]:
+        details: dict[str, object] = {"event": self.event, "connection_id": self.oidc_connection_id}
+        return (Note(type=AuditType.OIDC_CONNECTION_CHANGED, details={**details, **self.told()}),)
+
+    def told(self) -> dict[str, object]:
+        """What an auditor is told besides."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcConnectionCreated(OidcConnectionFact):
@@ -21,6 +30,9 @@ class OidcConnectionCreated(OidcConnectionFact):
 
     name: str
     issuer: str
+
+    def told(self) -> dict[str, object]:
+        return {"issuer": self.issuer}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +42,10 @@ class OidcConnectionUpdated(OidcConnectionFact):
     event: ClassVar[str] = "oidc_connection_updated"
 
     changes: dict[str, Change]
+
+    def told(self) -> dict[str, object]:
+        issuer = self.changes.get("issuer")
+        return {"fields": sorted(self.changes), **({"issuer": issuer.new} if issuer is not None else {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +65,10 @@ class EmailDomainFact(Fact):
     email_domain_id: UUID
     domain: str
     version: int
+
+    def notes(self) -> tuple[Note, ...]:
+        details = {"event": self.event, "domain": self.domain}
+        return (Note(type=AuditType.OIDC_CONNECTION_CHANGED, details=details),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

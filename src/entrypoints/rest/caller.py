@@ -10,6 +10,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -21,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.auth.errors import TokenInvalid
-from core.kernel.actor import Actor, Visitor
+from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.errors import Fault, Invalid, Unauthenticated
 from entrypoints.container import Container
 from entrypoints.rest.errors import BodyMalformed, HeaderMalformed, ParameterUnknown, RequestRefused
@@ -29,6 +30,7 @@ from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_READS = frozenset({"GET", "HEAD"})
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -54,8 +56,17 @@ async def password_caller(request: Request) -> Actor:
 
 def visitor(request: Request) -> Visitor:
     """Whoever calls a public route."""
-    address = request.client.host if request.client else None
-    return Visitor(address=address, agent=request.headers.get("user-agent"))
+    came = origin(request)
+    return Visitor(address=came.address, agent=came.agent, request_id=came.request_id)
+
+
+def origin(request: Request) -> Origin:
+    """Where a request comes from, as the audit tells it."""
+    return Origin(
+        address=request.client.host if request.client else None,
+        agent=request.headers.get("user-agent"),
+        request_id=request.scope.get("flowtrack.request_id"),
+    )
 
 
 class AlsoNamed(NamedTuple):
@@ -104,11 +115,15 @@ class PublicRoute(APIRoute):
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                scope["flowtrack.actor"] = actor = await signed_in_caller(request)
+                actor = await signed_in_caller(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
+            # What reads is not noted, and would pay for it.
+            if scope["method"] not in _READS:
+                actor = replace(actor, origin=origin(request))
+            scope["flowtrack.actor"] = actor
             if limits is not None:
                 await limits.signed_in(scope, actor)
         elif limits is not None and self._limited_by:

@@ -38,6 +38,8 @@ users = TenantTable(
     # Whoever was made a user of a company by somebody else is let in once they accepted.
     instant("accepted_at", nullable=True, server_default=NOW),
     instant("last_login_at", nullable=True),
+    # The owner who may still enter by password where the company demands its own provider.
+    Column("break_glass", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
@@ -50,6 +52,7 @@ users = TenantTable(
     CheckConstraint("kind = 'service' OR email IS NOT NULL", name="users_email_check"),
 )
 Index("users_username_unique", users.c.company_id, text("lower(username)"), unique=True)
+Index("users_break_glass_unique", users.c.company_id, unique=True, postgresql_where=users.c.break_glass)
 # Sign-in asks for all memberships of an account, whatever the company.
 Index("users_of_account", users.c.account_id)
 

@@ -9,12 +9,13 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     SignInFirst,
+    SsoRequired,
     TooManyFailures,
 )
 from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, Passwords, RefreshTokens
 from core.auth.read_models import SignedIn
-from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
 from core.kernel import text
@@ -22,6 +23,7 @@ from core.kernel.actor import Actor, Visitor
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.events import Fact
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import AccountProofRequired
 from core.users import policy
 from core.users.errors import (
     AlreadyUser,
@@ -93,6 +95,8 @@ class AcceptanceUseCases(SignsDevicesIn):
         PasswordTooWeak,
         UsernameTaken,
         NoActiveMembership,
+        SsoRequired,
+        AccountProofRequired,
         Invalid,
     )
     async def accept(self, visitor: Visitor, given: Acceptance, *, actor: Actor | None) -> SignedIn:
@@ -116,6 +120,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         PasswordTooWeak,
         UsernameTaken,
         NoActiveMembership,
+        SsoRequired,
         Invalid,
     )
     async def register(self, visitor: Visitor, given: Acceptance, *, email: str) -> SignedIn:
@@ -262,6 +267,9 @@ class AcceptanceUseCases(SignsDevicesIn):
         else:
             await uow.save_session(session)
         await uow.note_login(user.id, offer.company_id, at=at)
+        for each in await uow.memberships(account.id):
+            if each.company_id == offer.company_id:
+                ensure_opens(session, each)
         membership = await uow.membership(account.id, offer.company_id)
         await uow.commit()
         return self._signed_in(session, membership, with_refresh_token=is_new_session)

@@ -11,7 +11,13 @@ from core.kernel.actor import Actor, Visitor, reading
 from core.kernel.errors import answers
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest
 from core.kernel.ports import Clock
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
+from core.kernel.step_up import (
+    AccountProofRequired,
+    StepUpRequired,
+    ensure_general,
+    ensure_stepped_up,
+    stepped_up_until,
+)
 from core.users.errors import PasswordTooWeak
 
 
@@ -70,12 +76,12 @@ class SessionUseCases:
             caller = await uow.caller(actor)
             await _locked(uow, account, proved=True)
             session = await _present(uow, caller)
-            session.step_up(at=at)
+            session.step_up(at=at, by_password=True)
             await uow.save_session(session)
             await uow.commit()
         return SteppedUp(authenticated_at=at, valid_until=stepped_up_until(at))
 
-    @answers(SessionEnded, StepUpRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
+    @answers(SessionEnded, StepUpRequired, AccountProofRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
     async def change_password(self, actor: Actor, *, current_password: str | None, new_password: str) -> None:
         """Gives the account another password, and signs all its other devices out.
 
@@ -84,6 +90,7 @@ class SessionUseCases:
         caller, account = await self._who(actor)
         check_new_password(account, new_password)
         if current_password is None:
+            ensure_general(caller)
             ensure_stepped_up(caller, at=self._clock.now())
         else:
             await self._ensure_password(account, current_password)
@@ -97,7 +104,7 @@ class SessionUseCases:
             await uow.save_account(account)
             await uow.revoke_sessions(account.id, at=at, but=session.id)
             if current_password is not None:
-                session.step_up(at=at)
+                session.step_up(at=at, by_password=True)
                 await uow.save_session(session)
             await uow.commit()
 

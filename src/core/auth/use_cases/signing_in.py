@@ -9,10 +9,11 @@ from core.auth.errors import (
     RefreshInvalid,
     RegistrationClosed,
     SessionEnded,
+    SsoRequired,
     TokenInvalid,
     TooManyFailures,
 )
-from core.auth.model import Account, LoginSession, check_password
+from core.auth.model import Account, check_password
 from core.auth.ports import (
     AccessTokens,
     IdentityUnitOfWork,
@@ -20,21 +21,20 @@ from core.auth.ports import (
     ProfileReader,
     RefreshTokens,
 )
-from core.auth.read_models import Profile, SignedIn
-from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.read_models import Membership, Profile, SignedIn
+from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens, is_opened
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, replacement
 from core.companies.model import Company
-from core.companies.read_models import CompanyView
 from core.kernel import text
 from core.kernel.actor import Actor, Role, Visitor, reading
 from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import AccountProofRequired
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.users.model import User, username_from
 from core.users.ports import EmailAddresses
-from core.users.read_models import UserView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,9 @@ class AuthUseCases(SignsDevicesIn):
         session = self._new_session(account_id, visitor)
         async with self._identity() as uow:
             account = await self._founder(uow, known, account, is_proved=is_proved)
-            await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            await uow.add_company(
+                company, owner, lambda: (company.founded(by=owner_id), user_created), at=at, origin=visitor.origin
+            )
             session.current_company_id = company.id
             await uow.add_session(session)
             await uow.note_login(owner.id, company.id, at=at)
@@ -146,9 +148,18 @@ class AuthUseCases(SignsDevicesIn):
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(InvalidCredentials, TooManyFailures, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
-    async def login(self, visitor: Visitor, given: Credentials) -> SignedIn:
-        """Signs a device in with a password, into the company named or the one used last.
+    @answers(
+        InvalidCredentials,
+        TooManyFailures,
+        PasswordChangeRequired,
+        PasswordTooWeak,
+        NoActiveMembership,
+        SsoRequired,
+        Invalid,
+    )
+    async def login(self, visitor: Visitor, given: Credentials, *, earlier_token: str | None = None) -> SignedIn:
+        """Signs a device in with a password, into the company named or the one used last. A browser that the same
+        account is signed in with already keeps what it proved before.
 
         A temporary password, which somebody else chose, is good only together with `new_password`: it is replaced by
         that, all other devices are signed out, and the caller is signed in. Without it the answer is 403
@@ -165,18 +176,18 @@ class AuthUseCases(SignsDevicesIn):
         await self._guessing.succeeded(attempt)
         password_hash = await replacement(self._passwords, account, given.password, given.new_password)
         session = self._new_session(account.id, visitor)
+        at = session.created_at
         async with self._identity() as uow:
+            earlier = await self._join_earlier(uow, session, earlier_token)
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
-            membership = None
-            for candidate in await uow.memberships(account.id):
-                wanted = given.company_id in (None, candidate.company_id)
-                if wanted and given.company in (None, candidate.company_code):
-                    await uow.note_login(candidate.user_id, candidate.company_id, at=session.created_at)
-                    membership = await uow.membership(account.id, candidate.company_id)
-                    break
-            await keep_password(
-                uow, account, password_hash, is_new=given.new_password is not None, at=session.created_at
-            )
+            membership, candidates = None, await self._wanted(uow, account, given)
+            for candidate in sorted(candidates, key=lambda each: not is_opened(session, each)):
+                ensure_opens(session, candidate)
+                await uow.note_login(candidate.user_id, candidate.company_id, at=at)
+                membership = await uow.membership(account.id, candidate.company_id)
+                break
+            await self._end_earlier(uow, earlier)
+            await keep_password(uow, account, password_hash, is_new=given.new_password is not None, at=at)
             if membership is None:
                 raise NoActiveMembership
             session.current_company_id = membership[1].id
@@ -184,7 +195,7 @@ class AuthUseCases(SignsDevicesIn):
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(RefreshInvalid, NoActiveMembership)
+    @answers(RefreshInvalid, NoActiveMembership, SsoRequired, AccountProofRequired)
     async def refresh(self, token: str | None, *, company_id: UUID | None, from_cookie: bool) -> SignedIn:
         """Replaces a refresh token by its successor and gives a new access token.
 
@@ -211,7 +222,7 @@ class AuthUseCases(SignsDevicesIn):
                 await uow.save_session(session)
                 await uow.commit()
                 raise RefreshInvalid
-            membership = await self._membership(uow, session, company_id)
+            membership = await self._entered(uow, session, company_id)
             session.current_company_id = membership[1].id
             await uow.save_session(session)
             await uow.commit()
@@ -251,7 +262,7 @@ class AuthUseCases(SignsDevicesIn):
         """Who the caller is: their user in this company, the company, and all companies of their account."""
         return await self._profiles.profile(actor)
 
-    @answers(SessionEnded, ReferenceNotFound)
+    @answers(SessionEnded, ReferenceNotFound, SsoRequired, AccountProofRequired)
     async def switch_company(self, actor: Actor, company_id: UUID) -> SignedIn:
         """Gives an access token for another company of the same account, within the same login session."""
         at = self._clock.now()
@@ -265,6 +276,9 @@ class AuthUseCases(SignsDevicesIn):
                 raise SessionEnded
             if membership is None:
                 raise ReferenceNotFound(pointer="/company_id")
+            for each in await uow.memberships(actor.account_id):
+                if each.company_id == company_id:
+                    ensure_opens(session, each)
             session.current_company_id = membership[1].id
             await uow.save_session(session)
             await uow.commit()
@@ -281,6 +295,14 @@ class AuthUseCases(SignsDevicesIn):
             session_id=claims.session_id,
             role=claims.role,
         )
+
+    async def _wanted(self, uow: IdentityUnitOfWork, account: Account, given: Credentials) -> list[Membership]:
+        """The memberships that may be meant."""
+        return [
+            each
+            for each in await uow.memberships(account.id)
+            if given.company_id in (None, each.company_id) and given.company in (None, each.company_code)
+        ]
 
     async def _account_of(self, uow: IdentityUnitOfWork, given: Credentials) -> Account | None:
         if given.email is not None:
@@ -337,17 +359,3 @@ class AuthUseCases(SignsDevicesIn):
             return self._addresses.canonical(given.email)
         except EmailInvalid:
             return given.email.strip().lower()
-
-    async def _membership(
-        self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None
-    ) -> tuple[UserView, CompanyView]:
-        """The company that is wanted; else the one that the device last worked in, if it still may, else another."""
-        if wanted is not None:
-            candidates = [wanted]
-        else:
-            others = [membership.company_id for membership in await uow.memberships(session.account_id)]
-            candidates = [each for each in [session.current_company_id] if each in others] + others
-        found = await uow.membership(session.account_id, candidates[0]) if candidates else None
-        if found is None:
-            raise NoActiveMembership
-        return found

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
 
+from core.auth.errors import NoActiveMembership, SsoRequired
 from core.auth.model import IDLE
 from core.auth.ports import AccessTokens, RefreshTokens
 from core.auth.read_models import SignedIn
@@ -143,9 +144,13 @@ class OidcLoginUseCases(SignsDevicesIn):
         joint = "&" if "?" in kept.redirect_to else "?"
         return Returned(redirect_to=f"{kept.redirect_to}{joint}{urlencode({'code': code})}")
 
-    @answers(LoginStateInvalid, LoginCodeInvalid)
-    async def redeem(self, visitor: Visitor, *, code: str, sealed_state: str | None) -> SignedIn:
-        """Signs in the browser that came back from a provider, by the code that it was sent on with."""
+    @answers(LoginStateInvalid, LoginCodeInvalid, NoActiveMembership, SsoRequired, ChangedMeanwhile)
+    async def redeem(
+        self, visitor: Visitor, *, code: str, sealed_state: str | None, earlier_token: str | None = None
+    ) -> SignedIn:
+        """Signs in the browser that came back from a provider, by the code that it was sent on with. If the same account
+        is signed in with it already, it keeps what it proved before.
+        """
         kept = self._kept(sealed_state)
         at = self._clock.now()
         code_digest, state_digest = self._secrets.digest(code), self._secrets.digest(kept.state)
@@ -153,11 +158,12 @@ class OidcLoginUseCases(SignsDevicesIn):
             session = await uow.unredeemed(code_digest, state_digest=state_digest, at=at)
             if session is None:
                 raise LoginCodeInvalid
+            session.last_used_at, session.expires_at = at, at + IDLE
+            earlier = await self._join_earlier(uow, session, earlier_token)
             membership = await self._entered(uow, session)
             await uow.note_login(membership[0].id, membership[1].id, at=at)
+            await self._end_earlier(uow, earlier)
             session.current_company_id = membership[1].id
-            session.last_used_at = at
-            session.expires_at = at + IDLE
             if not await uow.redeem(session, code_digest=code_digest):
                 raise LoginCodeInvalid
             await uow.note(

@@ -170,7 +170,8 @@ async def login(request: Request, given: LoginGiven) -> Response:
         company_id=given.company_id,
         new_password=given.new_password,
     )
-    done = await auth_of(request).login(_browser(request), credentials)
+    earlier = refresh_cookie.earlier_token(request)
+    done = await auth_of(request).login(_browser(request), credentials, earlier_token=earlier)
     return answer_signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from core.oidc.use_cases.logins import ComingBack, OidcLoginUseCases
-from entrypoints.rest import answers, oidc_cookie, refs
+from entrypoints.rest import answers, oidc_cookie, refresh_cookie, refs
 from entrypoints.rest.caller import PageRoute, PublicRoute, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.auth import SIGNED_IN_EXAMPLE, SignedInShown, answer_signed_in
@@ -136,7 +136,8 @@ async def come_back(
 )
 async def redeem(request: Request, given: CodeGiven) -> Response:
     kept = oidc_cookie.kept_state(request)
-    done = await logins_of(request).redeem(visitor(request), code=given.code, sealed_state=kept)
+    earlier = refresh_cookie.earlier_token(request)
+    done = await logins_of(request).redeem(visitor(request), code=given.code, sealed_state=kept, earlier_token=earlier)
     response = answer_signed_in(request, done, status=200, show_refresh_token=False)
     oidc_cookie.clear(request, response)
     return response

@@ -434,6 +434,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_MEMBERSHIPS",
             "_MEMBERSHIP",
             "_NOTE_LOGIN",
+            "_NOTE",
             "_FIND_INVITATION",
             "_LOCK_INVITATION",
             "_USER",
@@ -441,7 +442,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         ),
         "operating": ("_COMPANIES",),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
-        "purging": ("_TO_ERASE", "_EVENTS", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found

@@ -15,7 +15,9 @@ NOTHING_NAMED = EgressRules()
 class Inner(httpx2.AsyncBaseTransport):
     """Whom requests reach."""
 
-    def __init__(self, body: bytes = b"{}", *, headers: dict[str, str] | None = None, dead: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, body: bytes = b"{}", *, headers: dict[str, str] | None = None, dead: tuple[str, ...] = ()
+    ) -> None:
         self.asked: list[httpx2.Request] = []
         self._body, self._headers, self._dead = body, headers or {}, dead
 
@@ -84,7 +86,10 @@ class TestWhereTo:
     async def test_a_network_that_the_operator_named_is_asked_over_tls_alone(self) -> None:
         rules = EgressRules(networks=(ip_network("10.20.0.0/16"),))
         await get("https://login.corp.example/", "10.20.1.2", rules=rules)
-        for address, found in (("http://login.corp.example/", "10.20.1.2"), ("https://login.corp.example/", "10.21.1.2")):
+        for address, found in (
+            ("http://login.corp.example/", "10.20.1.2"),
+            ("https://login.corp.example/", "10.21.1.2"),
+        ):
             with pytest.raises(EgressRefused):
                 await get(address, found, rules=rules)
 

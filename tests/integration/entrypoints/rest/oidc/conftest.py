@@ -70,7 +70,9 @@ def prove(container: Container) -> Callable[[Person, str], Awaitable[None]]:
 
 async def connect(person: Person, provider: RealProvider | Hostile, **fields: Any) -> dict[str, Any]:
     """Connects the person's company to a provider."""
-    client = (CLIENT_ID, CLIENT_SECRET) if isinstance(provider, Hostile) else (provider.client_id, provider.client_secret)
+    client = (
+        (CLIENT_ID, CLIENT_SECRET) if isinstance(provider, Hostile) else (provider.client_id, provider.client_secret)
+    )
     given = {"name": "Own", "issuer": provider.issuer, "client_id": client[0], "client_secret": client[1], **fields}
     answer = await person.post(f"/companies/{person.company_id}/oidc-connections", given)
     assert answer.status_code == 201, answer.text

@@ -134,7 +134,9 @@ class TestRoles:
     async def test_an_owner_stays_one(
         self, acme: Person, api: Api, real_providers: Providers, browsers: Browsers, domain: str, prove: Prove
     ) -> None:
-        connection = await connected(acme, real_providers[1], domain, prove, role_claim="groups", role_map={"it": "admin"})
+        connection = await connected(
+            acme, real_providers[1], domain, prove, role_claim="groups", role_map={"it": "admin"}
+        )
         email = f"ann@{domain}"
         ann = await browsers().signed_in(connection, login=email)
         api.sql("update users set role = 'owner' where id = %s", (ann.user_id,))
