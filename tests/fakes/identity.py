@@ -168,9 +168,13 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(put)
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
         def revoke(tables: Tables) -> None:
             for session in list(tables.sessions.values()):
+                if reach is not None and not (session.general_at is None and {*session.sso_company_ids} <= {*reach}):
+                    continue
                 if session.account_id == account_id and session.revoked_at is None and session.id != but:
                     tables.sessions[session.id] = replace(session, revoked_at=at)
 

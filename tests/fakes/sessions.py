@@ -24,6 +24,7 @@ class InMemorySessionReader:
             self._view(session, current=session.id == caller.session_id)
             for session in tables.sessions.values()
             if session.account_id == caller.account_id and session.is_open(at=at) and _is_redeemed(tables, session)
+            if tables.sessions[caller.session_id].reaches(session)
         ]
         found = page_of(
             views,

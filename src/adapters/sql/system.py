@@ -131,6 +131,7 @@ _REVOKE_ALL = Statement.plain("""
 update login_sessions s set revoked_at = %(at)s
   from (select id from login_sessions
          where account_id = %(account)s and revoked_at is null and id is distinct from %(but)s::uuid
+           and (%(reach)s::uuid[] is null or (general_at is null and sso_company_ids <@ %(reach)s::uuid[]))
          order by id for update) still_open
  where s.id = still_open.id
 """)
@@ -315,8 +316,11 @@ class SqlIdentityUnitOfWork:
     async def save_session(self, session: LoginSession) -> None:
         await self._run(_SAVE_SESSION, session_values(session))
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
-        await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but})
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
+        within = list(reach) if reach is not None else None
+        await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but, "reach": within})
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})

@@ -135,11 +135,24 @@ class LoginSession:
             return by_own_provider or (breaks_glass and self.general_at is not None)
         return by_own_provider or self.general_at is not None
 
+    def reaches(self, other: "LoginSession") -> bool:
+        """Whether it may show and end another of the same account: what one company's own provider began does not touch
+        what began otherwise.
+        """
+        if self.general_at is not None:
+            return True
+        return other.general_at is None and set(other.sso_company_ids) <= set(self.sso_company_ids)
+
+    @property
+    def reach(self) -> tuple[UUID, ...] | None:
+        """The companies whose own providers began what it reaches; None if that is everything."""
+        return None if self.general_at is not None else self.sso_company_ids
+
     def join(self, earlier: "LoginSession") -> None:
         """Takes over what the same browser proved for the same account before.
 
-        It then ends when the earlier one would have, at the latest: no proof lasts longer for being taken over. Nor does
-        a company's own provider make an older proof of the account fresh.
+        It then ends when the earlier one would have, at the latest: no proof lasts longer for being taken over. Nor
+        does a company's own provider make an older proof of the account fresh.
         """
         of_account = self.general_at is None and earlier.general_at is not None
         of_companies = set(earlier.sso_company_ids) - set(self.sso_company_ids)

@@ -175,8 +175,12 @@ class IdentityUnitOfWork(Protocol):
 
     async def save_session(self, session: LoginSession) -> None: ...
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
-        """Ends the open sessions of the account, all `but` one."""
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
+        """Ends the open sessions of the account, all `but` one; of those that no more than the own providers of some
+        companies began, if a `reach` is given.
+        """
         ...
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:

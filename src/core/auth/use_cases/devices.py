@@ -1,3 +1,4 @@
+from datetime import datetime
 from uuid import UUID
 
 from core.auth.errors import NoActiveMembership, RefreshInvalid, SsoRequired
@@ -84,10 +85,15 @@ class SignsDevicesIn:
         await uow.save_session(locked)
 
     async def _entered(
-        self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None = None
+        self,
+        uow: IdentityUnitOfWork,
+        session: LoginSession,
+        wanted: UUID | None = None,
+        *,
+        login_at: datetime | None = None,
     ) -> tuple[UserView, CompanyView]:
         """The company that is wanted; else the one that the device last worked in, if the session opens it, else
-        another that it does.
+        another that it does. `login_at` is noted as the user's last sign-in there.
 
         Raises NoActiveMembership, and SsoRequired or AccountProofRequired where the account belongs to a company that
         the session does not open.
@@ -99,6 +105,8 @@ class SignsDevicesIn:
         if not candidates:
             raise NoActiveMembership
         ensure_opens(session, candidates[0])
+        if login_at is not None:
+            await uow.note_login(candidates[0].user_id, candidates[0].company_id, at=login_at)
         found = await uow.membership(session.account_id, candidates[0].company_id)
         if found is None:
             raise NoActiveMembership

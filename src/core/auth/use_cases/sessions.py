@@ -44,7 +44,8 @@ class SessionUseCases:
     async def list(self, actor: Actor, *, page: PageRequest) -> Answer[Page[SessionView]]:
         """The open login sessions of the caller's account, in whatever company, the one used last first.
 
-        `last_used_at` is when the device signed in or last renewed its access token.
+        `last_used_at` is when the device signed in or last renewed its access token. A session that a company's own
+        provider began sees no others than such.
         """
         return await self._reader.open_sessions(actor, page=page)
 
@@ -54,8 +55,11 @@ class SessionUseCases:
         at = self._clock.now()
         async with self._identity() as uow:
             caller = await uow.caller(actor)
+            present = await uow.glance(caller.session_id)
             session = await uow.session(session_id)
             if session is None or session.account_id != caller.account_id or not session.is_open(at=at):
+                raise SessionNotFound
+            if present is None or not present.reaches(session):
                 raise SessionNotFound
             session.revoke(at=at)
             await uow.save_session(session)

@@ -253,7 +253,7 @@ class AuthUseCases(SignsDevicesIn):
             session.revoke(at=at)
             await uow.save_session(session)
             if everywhere:
-                await uow.revoke_sessions(session.account_id, at=at)
+                await uow.revoke_sessions(session.account_id, at=at, reach=session.reach)
             await uow.commit()
 
     @reading

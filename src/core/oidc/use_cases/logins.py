@@ -148,8 +148,8 @@ class OidcLoginUseCases(SignsDevicesIn):
     async def redeem(
         self, visitor: Visitor, *, code: str, sealed_state: str | None, earlier_token: str | None = None
     ) -> SignedIn:
-        """Signs in the browser that came back from a provider, by the code that it was sent on with. If the same account
-        is signed in with it already, it keeps what it proved before.
+        """Signs in the browser that came back from a provider, by the code that it was sent on with. If the same
+        account is signed in with it already, it keeps what it proved before.
         """
         kept = self._kept(sealed_state)
         at = self._clock.now()
@@ -160,8 +160,7 @@ class OidcLoginUseCases(SignsDevicesIn):
                 raise LoginCodeInvalid
             session.last_used_at, session.expires_at = at, at + IDLE
             earlier = await self._join_earlier(uow, session, earlier_token)
-            membership = await self._entered(uow, session)
-            await uow.note_login(membership[0].id, membership[1].id, at=at)
+            membership = await self._entered(uow, session, login_at=at)
             await self._end_earlier(uow, earlier)
             session.current_company_id = membership[1].id
             if not await uow.redeem(session, code_digest=code_digest):

@@ -82,7 +82,7 @@ class Recognition:
         account = await self._uow.account(account_id) if account_id is not None else None
         if is_linked and account is None:
             raise ChangedMeanwhile
-        offer = await self._admissible(company, user, email) if company is not None else None
+        offer = await self._admissible(company, user, account, email) if company is not None else None
         stripped = False
         if account is None:
             assert isinstance(email, str)
@@ -123,7 +123,7 @@ class Recognition:
         return email
 
     async def _admissible(
-        self, company: CompanyConnection, user: User | None, email: str | LoginRefused
+        self, company: CompanyConnection, user: User | None, account: Account | None, email: str | LoginRefused
     ) -> Invitation | None:
         """The invitation that lets somebody new in, if there is one. Raises LoginRefused for who may not come in."""
         if user is not None and not user.is_active:
@@ -135,6 +135,8 @@ class Recognition:
         # Whoever comes in anew does so by their address, also if the provider knew them before.
         if isinstance(email, LoginRefused):
             raise email
+        if account is not None and account.email != email:
+            raise LoginRefused("another_address", "The account has another address than the provider names.")
         offer = await self._uow.offer_to(email, company.company_id)
         if offer is not None and offer.invitation.is_open(at=self._at):
             role = offer.user.role if offer.user is not None else offer.invitation.role

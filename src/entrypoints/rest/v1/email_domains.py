@@ -53,7 +53,8 @@ EMAIL_DOMAIN_EXAMPLE = {
 
 
 def domains_of(request: Request) -> EmailDomainUseCases:
-    return container_of(request).email_domain_use_cases()
+    found: EmailDomainUseCases = container_of(request).email_domain_use_cases()
+    return found
 
 
 @router.get(

@@ -51,7 +51,8 @@ WAY_IN_EXAMPLE = {
 
 
 def logins_of(request: Request) -> OidcLoginUseCases:
-    return container_of(request).oidc_login_use_cases()
+    found: OidcLoginUseCases = container_of(request).oidc_login_use_cases()
+    return found
 
 
 def login_address(request: Request, connection_id: UUID) -> str:

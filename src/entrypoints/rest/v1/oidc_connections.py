@@ -115,7 +115,8 @@ OIDC_CONNECTION_EXAMPLE = {
 
 
 def connections_of(request: Request) -> OidcConnectionUseCases:
-    return container_of(request).oidc_connection_use_cases()
+    found: OidcConnectionUseCases = container_of(request).oidc_connection_use_cases()
+    return found
 
 
 def _one(answer: Answer[ConnectionView], *, company_id: UUID | None = None) -> Response:

@@ -1,11 +1,13 @@
 """A provider that says whatever a test has it say."""
 
 import base64
+import hmac
 import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +24,7 @@ class Hostile:
     """What it says, and what it was asked. `sign` makes the ID token of its claims."""
 
     port: int
+    name: str
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, parameters={"kid": "one", "use": "sig"}))
     published: list[dict[str, Any]] = field(default_factory=list)
     claims: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +39,7 @@ class Hostile:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}/{self.name}"
 
     def publish(self, *keys: RSAKey) -> None:
         self.published = [key.as_dict(private=False) for key in keys]
@@ -84,8 +87,12 @@ def signed_with_shared_secret(_: Hostile, claims: dict[str, Any]) -> str:
 
 def signed_with_public_key(provider: Hostile, claims: dict[str, Any]) -> str:
     """With the published key taken for a shared secret."""
-    secret = OctKey.import_key(provider.key.as_pem(private=False))
-    return jwt.encode({"alg": "HS256", "kid": "one"}, claims, secret, algorithms=["HS256"])
+    head, body = [
+        base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=")
+        for each in ({"alg": "HS256", "kid": "one"}, claims)
+    ]
+    mac = hmac.digest(provider.key.as_pem(private=False), head + b"." + body, "sha256")
+    return b".".join([head, body, base64.urlsafe_b64encode(mac).rstrip(b"=")]).decode()
 
 
 class HostileServer:
@@ -94,12 +101,13 @@ class HostileServer:
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        self._numbers = count(1)
         self.provider = self.afresh()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def afresh(self) -> Hostile:
         """Forgets what it was told to say."""
-        self.provider = Hostile(port=self._server.server_address[1])
+        self.provider = Hostile(port=self._server.server_address[1], name=f"hostile{next(self._numbers)}")
         self.provider.publish(self.provider.key)
         return self.provider
 
@@ -124,7 +132,8 @@ class HostileServer:
                 self._answer(parse_qs(body))
 
             def _answer(self, form: dict[str, list[str]]) -> None:
-                provider, path = server.provider, self.path.partition("?")[0]
+                provider = server.provider
+                path = self.path.partition("?")[0].removeprefix(f"/{provider.name}")
                 provider.asked.append((path, form))
                 time.sleep(provider.delay)
                 body: dict[str, Any] = {}

@@ -221,7 +221,13 @@ class TestTheAccountBehind:
         refused = await here.post("/auth/password/change", {"new_password": "another long secret of mine"})
         assert (refused.status_code, refused.json()["code"]) == (403, "auth.account_proof_required")
         assert (await victim.get("/auth/me")).status_code == 200
-        assert (await api.login(victim.email)).company_id == victim.company_id
+        there = await api.login(victim.email, company_id=victim.company_id)
+        seen = {each["id"] for each in (await here.get("/auth/sessions")).json()}
+        assert seen == {here.session_id}
+        assert (await here.delete(f"/auth/sessions/{there.session_id}")).status_code == 404
+        assert (await here.post("/auth/logout", {"all": True})).status_code == 204
+        assert (await here.get("/auth/me")).status_code == 401
+        assert (await there.get("/auth/me")).status_code == 200
 
     async def test_an_address_that_nobody_proved_is_taken_from_whoever_opened_the_account(
         self, acme: Person, api: Api, real_providers: Providers, browsers: Browsers, domain: str, prove: Prove
