@@ -18,7 +18,7 @@ create table oidc_connections (
   issuer text not null,
   client_id text not null,
   sealed_client_secret bytea not null,
-  email_domains text[] not null,
+  domains text[] not null,
   default_role text not null,
   role_claim text,
   role_map jsonb not null,
@@ -78,7 +78,7 @@ def upgrade() -> None:
     for table, verbs in DOORS.items():
         protect(table)
         open_door(table, verbs=verbs)
-    op.execute(f"grant select, insert, delete on external_identities to {upkeep_role()}")
+    op.execute(f"grant select, insert on external_identities to {upkeep_role()}")
 
 
 def downgrade() -> None:

@@ -54,7 +54,7 @@ select c.id, array(select d.domain from email_domains d where d.company_id = c.i
 _WAYS_IN = Statement.plain(f"""
 select o.id, o.name, c.name
   from email_domains d
-  join oidc_connections o on o.company_id = d.company_id and d.domain = any (o.email_domains)
+  join oidc_connections o on o.company_id = d.company_id and d.domain = any (o.domains)
   join companies c on c.id = d.company_id and {_ACTIVE}
  where d.domain = %(domain)s and d.verified_at is not null
  order by c.name, o.name, o.id

@@ -50,7 +50,7 @@ class ProviderUnusable(Conflict):
     title = "The provider cannot be used as the connection is set up"
 
 
-class LoginStateInvalid(Unauthenticated):
+class LoginStateInvalid(Forbidden):
     code = "oidc.state_invalid"
     title = "This sign-in was not begun in this browser, took too long, or is over; begin it again"
 

@@ -96,6 +96,7 @@ class PublicRoute(APIRoute):
             raise TypeError(f"{self.path}: an endpoint takes the request, path, query and one body, no more")
         self._path_names = {field.alias: field.name for field in described.path_params}
         self._query = {field.alias: _Parameter(field) for field in described.query_params}
+        self._needed = [field for field in described.query_params if field.field_info.is_required()]
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(described.body_params[0]) if described.body_params else None
         self._request_name = described.request_param_name
@@ -153,6 +154,9 @@ class PublicRoute(APIRoute):
         faults: list[Any] = []
         if scope["query_string"]:
             self._read_query(request, values, faults)
+        for field in self._needed:
+            if field.name not in values and not any(each["loc"] == ("query", field.alias) for each in faults):
+                faults.append({"type": "missing", "loc": ("query", field.alias), "msg": "Field required"})
         if self._body is not None:
             await self._body.read(request, values, faults)
         if faults:

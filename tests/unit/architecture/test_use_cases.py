@@ -52,6 +52,8 @@ class TestUseCases:
         reads = {"list", "get", "me", "after", "progress", "tag"}
         outside = {
             "CompanyUseCases.get",  # asks `list`, which does
+            "EmailDomainUseCases.get",  # so does this
+            "OidcConnectionUseCases.get",  # and this
             "InvitationUseCases.get",  # opens a transaction, and so knows the role as of now
         }
         plain = {verb.__qualname__ for verb in verbs() if verb.__name__ in reads and not hasattr(verb, "__wrapped__")}

@@ -30,7 +30,7 @@ oidc_connections = TenantTable(
     Column("client_id", Text, nullable=False),
     # Empty: the provider asks for none.
     Column("sealed_client_secret", LargeBinary, nullable=False),
-    Column("email_domains", ARRAY(Text), nullable=False),
+    Column("domains", ARRAY(Text), nullable=False),
     Column("default_role", Text, nullable=False),
     Column("role_claim", Text),
     Column("role_map", JSONB, nullable=False),

@@ -79,6 +79,7 @@ async def discover(request: Request, email: Annotated[Text, Query(max_length=254
 
 @pages.get(
     "/{connection_id}/login",
+    response_class=Response,
     **operation(
         OidcLoginUseCases.begin,
         id="beginOidcLogin",
@@ -103,6 +104,7 @@ async def begin(
 
 @returning.get(
     "/callback",
+    response_class=Response,
     **operation(
         OidcLoginUseCases.come_back,
         id="returnFromOidc",

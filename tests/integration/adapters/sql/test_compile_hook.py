@@ -440,6 +440,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_USER",
             "_INVITER",
         ),
+        "linking": ("_CONNECTION", "_WAYS_IN", "_USER_OF", "_OFFER_TO", "_COMPANY_OF_CODE", "_DOMAIN"),
         "operating": ("_COMPANIES",),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
@@ -513,6 +514,7 @@ RAW = re.compile(
 )
 DOORS = {
     "system.py",
+    "linking.py",
     "login_sessions.py",
     "people.py",
     "operating.py",

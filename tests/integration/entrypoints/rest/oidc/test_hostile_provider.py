@@ -214,27 +214,27 @@ class TestBrowsersThatAreLiedTo:
         mine, _ = await stage.sent()
         _, theirs = await stage.sent()
         answer = await stage.came_back(mine, theirs)
-        assert refused(answer, 401, "oidc.state_invalid")
+        assert refused(answer, 403, "oidc.state_invalid")
         assert stage.users() == 1
 
     async def test_a_browser_that_began_nothing(self, stage: Stage) -> None:
         _, given = await stage.sent()
-        assert refused(await stage.came_back(stage.browsers(), given), 401, "oidc.state_invalid")
+        assert refused(await stage.came_back(stage.browsers(), given), 403, "oidc.state_invalid")
         forged = stage.browsers()
         forged.product.cookies.set("flowtrack_oidc", "not sealed by us")
-        assert refused(await stage.came_back(forged, given), 401, "oidc.state_invalid")
+        assert refused(await stage.came_back(forged, given), 403, "oidc.state_invalid")
 
     async def test_a_state_that_was_used_before(self, stage: Stage) -> None:
         browser, given = await stage.sent()
         returned = await stage.came_back(browser, given)
         assert returned.status_code == 302
-        assert refused(await stage.came_back(browser, given), 401, "oidc.state_invalid")
+        assert refused(await stage.came_back(browser, given), 403, "oidc.state_invalid")
         assert (await browser.redeem(returned)).status_code == 200
-        assert refused(await stage.came_back(browser, given), 401, "oidc.state_invalid")
+        assert refused(await stage.came_back(browser, given), 403, "oidc.state_invalid")
 
     async def test_no_state_and_no_code(self, stage: Stage) -> None:
         browser, given = await stage.sent()
-        assert refused(await browser.come_back(CALLBACK), 401, "oidc.state_invalid")
+        assert refused(await browser.come_back(CALLBACK), 403, "oidc.state_invalid")
         denied = str(httpx.URL(CALLBACK, params={"state": given["state"], "error": "access_denied", "other": "x"}))
         assert refused(await browser.come_back(denied))
         assert stage.refusals() == ["provider"]
