@@ -14,6 +14,10 @@ from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.actor import Actor, Role, Visitor
+from core.oidc.ports import InstanceProvider, ProviderClient
+from core.oidc.use_cases.connections import OidcConnectionUseCases
+from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.oidc.use_cases.logins import OidcLoginUseCases
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
@@ -30,6 +34,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
+from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
@@ -37,6 +42,12 @@ from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, R
 from tests.fakes.world import World
 
 PASSWORD = "a long enough secret"
+PAGE = "https://app.example.com/"
+EVERYONES = InstanceProvider(
+    id=UUID(int=1),
+    name="Everyone's",
+    client=ProviderClient(issuer="https://everyone.example", client_id="flowtrack", client_secret=None),
+)
 
 
 class Office:
@@ -111,6 +122,36 @@ class Office:
             passwords=self.passwords,
             guessing=guessing,
             clock=self.clock,
+        )
+
+        self.providers, self.records = ScriptedProviders(), KnownDomainRecords()
+        at_providers: dict[str, Any] = {"addresses": PlainEmailAddresses(), **both}
+        secrets = CountedLoginSecrets()
+        self.oidc_connections = OidcConnectionUseCases(
+            unit_of_work=self.world.oidc_unit_of_work,
+            reader=self.world.oidc_reader,
+            sealing=PlainSealing(),
+            plain_http=False,
+            **at_providers,
+        )
+        self.email_domains = EmailDomainUseCases(
+            unit_of_work=self.world.oidc_unit_of_work,
+            linking=self.world.linking_unit_of_work,
+            reader=self.world.oidc_reader,
+            records=self.records,
+            secrets=secrets,
+            **at_providers,
+        )
+        self.oidc_logins = OidcLoginUseCases(
+            linking=self.world.linking_unit_of_work,
+            providers=self.providers,
+            instance_providers=(EVERYONES,),
+            sealing=PlainSealing(),
+            secrets=secrets,
+            access_tokens=signing["access_tokens"],
+            refresh_tokens=signing["refresh_tokens"],
+            redirects=(PAGE,),
+            **at_providers,
         )
 
         self.remains = InMemoryRemains(self.world.store)

@@ -21,6 +21,7 @@ from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
+from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
@@ -47,6 +48,7 @@ class World:
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
         self.session_reader = InMemorySessionReader(self.store)
+        self.oidc_reader = InMemoryOidcReader(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -75,6 +77,12 @@ class World:
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCompanyUnitOfWork:
         return InMemoryCompanyUnitOfWork(self.store, actor, once=once)
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryOidcUnitOfWork:
+        return InMemoryOidcUnitOfWork(self.store, actor, once=once)
+
+    def linking_unit_of_work(self) -> InMemoryLinkingUnitOfWork:
+        return InMemoryLinkingUnitOfWork(self.store)
 
     def identity_unit_of_work(self) -> InMemoryIdentityUnitOfWork:
         return InMemoryIdentityUnitOfWork(self.store)

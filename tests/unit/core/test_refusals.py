@@ -20,6 +20,7 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     SessionNotFound,
+    SsoRequired,
     TokenInvalid,
     TooManyFailures,
 )
@@ -41,6 +42,7 @@ from core.cycles.errors import (
 from core.cycles.model import CycleChanges
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.errors import (
+    ChangedMeanwhile,
     FieldReadOnly,
     Forbidden,
     Invalid,
@@ -61,6 +63,10 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.oidc.errors import LoginRefused
+from core.oidc.use_cases.connections import OidcConnectionUseCases
+from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.oidc.use_cases.logins import OidcLoginUseCases
 from core.operations.errors import AccountNotFound
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases
 from core.projects.model import ProjectChanges
@@ -92,7 +98,7 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import people_refusals
+from tests.unit.core import oidc_refusals, people_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -104,9 +110,12 @@ USE_CASES = (
     CompanyUseCases,
     CycleUseCases,
     DeletedTaskUseCases,
+    EmailDomainUseCases,
     EventUseCases,
     InvitationUseCases,
     MemberUseCases,
+    OidcConnectionUseCases,
+    OidcLoginUseCases,
     OperatorUseCases,
     ProjectUseCases,
     PurgeUseCases,
@@ -115,7 +124,12 @@ USE_CASES = (
     UserUseCases,
 )
 
+# Of these alone something is written: that they were refused.
+TOLD_TO_AUDITORS = (LoginRefused,)
 RAISED_OUTSIDE = {
+    ("AuthUseCases.login", ChangedMeanwhile): "only if the browser is signed out at the same moment; see test_devices",
+    ("OidcLoginUseCases.redeem", ChangedMeanwhile): "as above",
+    ("OidcLoginUseCases.redeem", SsoRequired): "only if the company closes its other ways in within those 60 seconds",
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
     ("UserUseCases.list", CursorInvalid): "as above",
@@ -1129,6 +1143,7 @@ async def _(office: Office) -> Awaitable[object]:
 
 
 people_refusals.add_to(refuses)
+oidc_refusals.add_to(refuses)
 # What the operator does
 
 
@@ -1168,6 +1183,9 @@ class TestRefusals:
             before = office.world.snapshot()
             await call
         assert type(refused.value) is kind
+        if before is not None and kind in TOLD_TO_AUDITORS:
+            assert len(office.world.tables.notes) == len(before.notes) + 1
+            before.notes = office.world.tables.notes
         assert before is None or office.world.tables == before
 
     def test_every_declared_refusal_has_a_scenario(self) -> None:

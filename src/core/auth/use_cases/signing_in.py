@@ -28,7 +28,7 @@ from core.auth.use_cases.proving import ensure_password, keep_password, replacem
 from core.companies.model import Company
 from core.kernel import text
 from core.kernel.actor import Actor, Role, Visitor, reading
-from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
+from core.kernel.errors import ChangedMeanwhile, Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import AccountProofRequired
@@ -155,6 +155,7 @@ class AuthUseCases(SignsDevicesIn):
         PasswordTooWeak,
         NoActiveMembership,
         SsoRequired,
+        ChangedMeanwhile,
         Invalid,
     )
     async def login(self, visitor: Visitor, given: Credentials, *, earlier_token: str | None = None) -> SignedIn:

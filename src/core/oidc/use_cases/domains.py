@@ -99,9 +99,17 @@ class EmailDomainUseCases:
             seq = await uow.commit(made=Made(kind="email_domain", id=claimed.id, version=1))
         return Answer(EmailDomainView.of(claimed), seq)
 
-    @answers(CompanyNotFound, Forbidden, StepUpRequired, EmailDomainNotFound, DomainUnproved, KeyReused, InFlight)
+    @answers(
+        CompanyNotFound, Forbidden, StepUpRequired, EmailDomainNotFound, DomainUnproved, Stale, KeyReused, InFlight
+    )
     async def verify(
-        self, actor: Actor, company_id: UUID, domain_id: UUID, *, once: Once | None = None
+        self,
+        actor: Actor,
+        company_id: UUID,
+        domain_id: UUID,
+        *,
+        expected: int | None = None,
+        once: Once | None = None,
     ) -> Answer[EmailDomainView]:
         """Looks for the domain's TXT record, and takes the domain for proved if it is there. Owners and admins may,
         within ten minutes of proving who they are.
@@ -110,12 +118,14 @@ class EmailDomainUseCases:
         async with self._unit_of_work(actor) as uow:
             self._authorise(uow)
             domain = await _load(uow, domain_id)
+            ensure_current(expected, EmailDomainView.of(domain))
         # Between the transactions: the DNS may take its time.
         if domain.verified_at is None and domain.record_value not in await self._records.texts(domain.record_name):
             raise DomainUnproved
         async with self._unit_of_work(actor, once=once) as uow:
             self._authorise(uow)
             domain = await _load(uow, domain_id)
+            ensure_current(expected, EmailDomainView.of(domain))
             verified = domain.verify(at=self._clock.now())
             if verified is not None:
                 uow.domains.save(domain)

@@ -136,14 +136,15 @@ async def get_domain(request: Request, company_id: CompanyId, domain_id: DomainI
         },
         tagged=True,
         idempotent=True,
+        changes=True,
     ),
 )
 async def verify_domain(request: Request, company_id: CompanyId, domain_id: DomainId) -> Response:
     actor, domains = caller(request), domains_of(request)
-    here, ref = refs.company_id(company_id), refs.email_domain_id(domain_id)
+    here, ref, expected = refs.company_id(company_id), refs.email_domain_id(domain_id), expected_version(request)
     return await answered_once(
         request,
-        do=lambda once: domains.verify(actor, here, ref, once=once),
+        do=lambda once: domains.verify(actor, here, ref, expected=expected, once=once),
         again=lambda made: domains.get(actor, here, made),
         respond=answers.one,
     )
