@@ -85,7 +85,7 @@ from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
-from entrypoints.oidc_container import OidcContainer
+from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
@@ -94,8 +94,8 @@ __all__ = [
     "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
     "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
     "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
-    "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version", "shared_counts",
-    "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+    "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew", "redis_version",
+    "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from adapters.sql.connection import Database
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
+from adapters.system.clock import SystemClock
 from core.auth.ports import AccessTokens, RefreshTokens
 from core.kernel.ports import Clock, Ids
 from core.oidc.use_cases.connections import OidcConnectionUseCases
@@ -32,6 +33,12 @@ def _egress(settings: Settings) -> Egress:
 
 def _oidc_callback(settings: Settings) -> str:
     return f"{settings.public_url}/api/v1/auth/oidc/callback"
+
+
+async def provider_skew(settings: Settings, issuer: str) -> float | None:
+    """How many seconds a provider's clock is ahead of ours, if it says. Raises ProviderAway and ProviderUnusable."""
+    provider = await Discovery(egress=_egress(settings), clock=SystemClock()).provider(issuer)
+    return provider.skew.total_seconds() if provider.skew is not None else None
 
 
 class OidcContainer(containers.DeclarativeContainer):

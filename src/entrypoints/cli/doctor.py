@@ -9,6 +9,7 @@ import typer
 from core.operations.read_models import Finding, Verdict
 from entrypoints.cli import checks_of_database as of_database
 from entrypoints.cli import checks_of_machine as of_machine
+from entrypoints.cli import checks_of_providers as of_providers
 from entrypoints.cli.examination import Check, Examination, examination, failed, ok
 from entrypoints.settings import SettingsRefused, load_settings
 
@@ -25,6 +26,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("workers", of_machine.workers),
     ("redis", of_machine.redis),
     ("collector", of_machine.collector),
+    ("OIDC providers", of_providers.providers),
     ("embedded database", of_machine.embedded),
     ("database", of_database.database),
     ("database role", of_database.role),

@@ -7,13 +7,20 @@ import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.login_secrets import RandomLoginSecrets
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
+from adapters.crypto.sealing import Sealer
+from adapters.dns.records import DnsDomainRecords
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.oidc.providers import AuthlibProviders
+from adapters.sql.linking import SqlLinkingUnitOfWork
+from adapters.sql.readers.oidc import SqlOidcReader
+from adapters.sql.repositories.oidc import SqlConnections, SqlEmailDomains, SqlOidcUnitOfWork
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
@@ -43,6 +50,7 @@ from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.kernel import ports as kernel
+from core.oidc import ports as oidc
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
@@ -62,6 +70,17 @@ from tests.fakes.members import (
     InMemoryMemberReader,
     InMemoryMembers,
     InMemoryMemberUnitOfWork,
+)
+from tests.fakes.oidc import (
+    CountedLoginSecrets,
+    InMemoryConnections,
+    InMemoryEmailDomains,
+    InMemoryLinkingUnitOfWork,
+    InMemoryOidcReader,
+    InMemoryOidcUnitOfWork,
+    KnownDomainRecords,
+    PlainSealing,
+    ScriptedProviders,
 )
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.passwords import CheapPasswords
@@ -116,6 +135,15 @@ ADAPTERS = [
     (tasks.Columns, SqlColumns, InMemoryColumns),
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
+    (oidc.Sealing, Sealer, PlainSealing),
+    (oidc.LoginSecrets, RandomLoginSecrets, CountedLoginSecrets),
+    (oidc.DomainRecords, DnsDomainRecords, KnownDomainRecords),
+    (oidc.Providers, AuthlibProviders, ScriptedProviders),
+    (oidc.Connections, SqlConnections, InMemoryConnections),
+    (oidc.EmailDomains, SqlEmailDomains, InMemoryEmailDomains),
+    (oidc.OidcUnitOfWork, SqlOidcUnitOfWork, InMemoryOidcUnitOfWork),
+    (oidc.OidcReader, SqlOidcReader, InMemoryOidcReader),
+    (oidc.LinkingUnitOfWork, SqlLinkingUnitOfWork, InMemoryLinkingUnitOfWork),
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
@@ -142,11 +170,11 @@ class TestAdapters:
             "OpenPeopleUnitOfWork",
         }
         abstract = {"UnitOfWork", "NewPasswords"}
-        factories |= {"OpenMemberUnitOfWork", "OnRemoved"}
+        factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         found = {
             name
-            for module in (auth, companies, cycles, kernel, operations, projects, realtime, tasks, users)
+            for module in (auth, companies, cycles, kernel, oidc, operations, projects, realtime, tasks, users)
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }
