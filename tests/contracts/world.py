@@ -19,6 +19,7 @@ from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
+from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
@@ -62,6 +63,9 @@ class ContractWorld(Protocol):
     @property
     def session_reader(self) -> SessionReader: ...
 
+    @property
+    def oidc_reader(self) -> OidcReader: ...
+
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
@@ -75,6 +79,10 @@ class ContractWorld(Protocol):
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> OidcUnitOfWork: ...
+
+    def linking_unit_of_work(self) -> LinkingUnitOfWork: ...
 
     async def company(self, name: str = "Acme") -> Actor:
         """Opens a company with two facts in its log; answers its owner, signed in by an open login session."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.sql.connection import Database
+from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.people import SqlPeopleUnitOfWork
@@ -18,12 +19,14 @@ from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
+from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
+from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -40,6 +43,7 @@ from tests.contracts.columns import ColumnContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
@@ -64,6 +68,7 @@ class SqlWorld:
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
         self.session_reader = SqlSessionReader(database)
+        self.oidc_reader = SqlOidcReader(database)
         self._database = database
         self._superuser = superuser
 
@@ -84,6 +89,12 @@ class SqlWorld:
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCompanyUnitOfWork:
         return SqlCompanyUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlOidcUnitOfWork:
+        return SqlOidcUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def linking_unit_of_work(self) -> SqlLinkingUnitOfWork:
+        return SqlLinkingUnitOfWork(self._database)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -204,6 +215,14 @@ class TestSqlTransactions(Sql, TransactionContract):
 
 
 class TestSqlOnce(Sql, OnceContract):
+    pass
+
+
+class TestSqlOidc(Sql, OidcContract):
+    pass
+
+
+class TestSqlLinking(Sql, LinkingContract):
     pass
 
 

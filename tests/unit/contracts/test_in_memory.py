@@ -8,6 +8,7 @@ from tests.contracts.columns import ColumnContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
@@ -30,6 +31,14 @@ class TestInMemoryTransactions(InMemory, TransactionContract):
 
 
 class TestInMemoryOnce(InMemory, OnceContract):
+    pass
+
+
+class TestInMemoryOidc(InMemory, OidcContract):
+    pass
+
+
+class TestInMemoryLinking(InMemory, LinkingContract):
     pass
 
 
