@@ -6,15 +6,14 @@ from dns.exception import DNSException
 
 log = logging.getLogger("flowtrack.dns")
 
-_SECONDS = 5.0
-
 
 class DnsDomainRecords:
     """Asks the name servers that the machine is set up with, or those named."""
 
-    def __init__(self, *, nameservers: Sequence[str] = (), port: int = 53) -> None:
+    def __init__(self, *, nameservers: Sequence[str] = (), port: int = 53, seconds: float = 5.0) -> None:
         self._nameservers = tuple(nameservers)
         self._port = port
+        self._seconds = seconds
 
     async def texts(self, name: str) -> Sequence[str]:
         try:
@@ -22,7 +21,7 @@ class DnsDomainRecords:
             if self._nameservers:
                 resolver.nameservers = list(self._nameservers)
                 resolver.port = self._port
-            answer = await resolver.resolve(name, "TXT", lifetime=_SECONDS, search=False)
+            answer = await resolver.resolve(name, "TXT", lifetime=self._seconds, search=False)
         except (DNSException, OSError) as error:
             # None there, or nobody answers: neither proves anything.
             log.info("no TXT records of %s: %s", name, type(error).__name__)

@@ -208,6 +208,8 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
         assert done.returncode == 0, done.stderr
         first, second = re.findall(r"temporary password: (\S+)", done.stdout)
         assert re.search(r"^acme +1 .* Acme$", done.stdout, re.MULTILINE)
+        assert "acme.example is proved to be acme's" in done.stdout
+        assert here.ask("select domain from email_domains where verified_at is not null") == [("acme.example",)]
         chosen = "chosen by ann herself"
         for password, more, status in ((first, {}, 401), (second, {}, 403), (second, {"new_password": chosen}, 200)):
             credentials = {"email": "ann@example.com", "password": password, **more}
@@ -215,6 +217,8 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
         for arguments, said in (
             (("user", "reset-password", "nobody@example.com"), "no account"),
             (("user", "reset-password", "nowhere"), "e-mail"),
+            (("company", "verify-domain", "nobody", "acme.example"), "no such company"),
+            (("company", "verify-domain", "acme", "acme"), "/domain"),
             (("company", "create", "--name", " ", "--owner", "ann@example.com"), "/name"),
         ):
             refused = flowtrack(*arguments, **here.settings)

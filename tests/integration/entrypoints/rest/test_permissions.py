@@ -21,6 +21,9 @@ FAILS_FOR_ALL = {
     "refresh": "a token that works once, and has nothing to do with roles",
     "acceptInvitation": "a link that works once, and has nothing to do with roles",
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",
+    "beginOidcLogin": "nobody answers where the stage's connections lead",
+    "returnFromOidc": "nobody was sent to a provider",
+    "redeemOidcCode": "as above",
 }
 
 _asked: list[Asked] = []
