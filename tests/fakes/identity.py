@@ -104,7 +104,14 @@ class InMemoryIdentityUnitOfWork:
                     user = replace(person.user) if person else None
                     inviter = tables.people.get(invitation.invited_by) if invitation.invited_by else None
                     role = inviter.user.role if inviter is not None and inviter.may_act else None
-                    return OfferedMembership(tables.company.id, replace(invitation), user, role)
+                    return OfferedMembership(
+                        tables.company.id,
+                        replace(invitation),
+                        user,
+                        role,
+                        sso_enforced=tables.sso_enforced,
+                        sso_connection_id=tables.sso_connection_id,
+                    )
         return None
 
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:

@@ -66,9 +66,12 @@ _BY_USERNAME = Statement.plain(f"""
    and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
 """)
-_MEMBERSHIPS = Statement.plain("""
-select u.id, c.id, c.name, c.code, u.role, c.sso_enforced, u.break_glass and u.role = 'owner',
-       (select o.id from oidc_connections o where o.company_id = c.id and o.enforce_sso order by o.id limit 1)
+# Where the people of a company sign in that is entered by its own provider alone.
+_SSO_CONNECTION = """
+(select o.id from oidc_connections o where o.company_id = c.id and o.enforce_sso order by o.id limit 1)
+"""
+_MEMBERSHIPS = Statement.plain(f"""
+select u.id, c.id, c.name, c.code, u.role, c.sso_enforced, u.break_glass and u.role = 'owner', {_SSO_CONNECTION}
   from users u join companies c on c.id = u.company_id
  where u.account_id = %(account)s and u.is_active and u.accepted_at is not null and c.is_active
    and c.deleted_at is null
@@ -164,7 +167,7 @@ _INVITATION_FIELDS = (
     "revoked_at",
 )  # fmt: skip
 _INVITATION = f"""
-select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}
+select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}, c.sso_enforced, {_SSO_CONNECTION}
   from invitations i join companies c on c.id = i.company_id and c.is_active and c.deleted_at is null
  where i.token_digest = %(digest)s
 """
@@ -236,7 +239,7 @@ class SqlIdentityUnitOfWork:
         row = await self._first(_FIND_INVITATION, {"digest": token_digest})
         if row is None:
             return None
-        company_id, *fields = row
+        company_id, *fields, _, _ = row
         user_id, user = invitation_of(tuple(fields)).user_id, None
         if user_id is not None:
             # Before the invitation, as whoever deactivates or asks the user again does.
@@ -245,9 +248,16 @@ class SqlIdentityUnitOfWork:
         row = await self._first(_LOCK_INVITATION, {"digest": token_digest})
         if row is None:
             return None
-        invitation = invitation_of(tuple(row[1:]))
+        invitation = invitation_of(tuple(row[1:-2]))
         inviter = await self._first(_INVITER, {"company": company_id, "user": invitation.invited_by})
-        return OfferedMembership(company_id, invitation, user, Role(inviter[0]) if inviter is not None else None)
+        return OfferedMembership(
+            company_id,
+            invitation,
+            user,
+            Role(inviter[0]) if inviter is not None else None,
+            sso_enforced=row[-2],
+            sso_connection_id=row[-1],
+        )
 
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         asked = [Asked(*each) for each in asking_for_username(company_id, candidates)]

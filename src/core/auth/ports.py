@@ -59,13 +59,21 @@ class RefreshTokens(Protocol):
 
 class OfferedMembership(NamedTuple):
     """An invitation and its company; `user` is the one who was made already and only has to accept. `inviter` is the
-    role of its sender; None if they can act no more.
+    role of its sender; None if they can act no more. Where `sso_enforced`, the company is entered by its own providers
+    alone, the first of which is `sso_connection_id`.
     """
 
     company_id: UUID
     invitation: Invitation
     user: User | None
     inviter: Role | None
+    sso_enforced: bool = False
+    sso_connection_id: UUID | None = None
+
+    @property
+    def breaks_glass(self) -> bool:
+        """Whoever has yet to join keeps no password to enter by."""
+        return False
 
 
 class Attempts(Protocol):

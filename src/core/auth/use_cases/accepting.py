@@ -240,6 +240,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         *,
         is_new_session: bool,
     ) -> SignedIn:
+        ensure_opens(session, offer)
         at, facts = self._clock.now(), list[Fact]()
         user, is_new = offer.user, offer.user is None
         if user is None:
@@ -267,9 +268,6 @@ class AcceptanceUseCases(SignsDevicesIn):
         else:
             await uow.save_session(session)
         await uow.note_login(user.id, offer.company_id, at=at)
-        for each in await uow.memberships(account.id):
-            if each.company_id == offer.company_id:
-                ensure_opens(session, each)
         membership = await uow.membership(account.id, offer.company_id)
         await uow.commit()
         return self._signed_in(session, membership, with_refresh_token=is_new_session)

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from core.auth.errors import NoActiveMembership, RefreshInvalid, SsoRequired
 from core.auth.model import ACCESS_LIFE, LoginSession
-from core.auth.ports import AccessTokens, IdentityUnitOfWork, RefreshTokens
+from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, RefreshTokens
 from core.auth.read_models import Claims, Membership, SignedIn
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Visitor
@@ -13,14 +13,14 @@ from core.kernel.step_up import AccountProofRequired
 from core.users.read_models import UserView
 
 
-def is_opened(session: LoginSession, membership: Membership) -> bool:
+def is_opened(session: LoginSession, membership: Membership | OfferedMembership) -> bool:
     """Whether the session began in a way that the company accepts."""
     return session.opens(
         membership.company_id, sso_enforced=membership.sso_enforced, breaks_glass=membership.breaks_glass
     )
 
 
-def ensure_opens(session: LoginSession, membership: Membership) -> None:
+def ensure_opens(session: LoginSession, membership: Membership | OfferedMembership) -> None:
     """Raises SsoRequired for a company that is entered by its own provider alone, and AccountProofRequired if another
     company's provider is all that vouched for the session.
     """
