@@ -120,6 +120,10 @@ async def settled(person: Person, key: str | None = None) -> Side:
     added = await person.post(f"/projects/{project['id']}/columns", {"name": "Ideas", "category": "todo"})
     side.columns.append(added.json()["id"])
     company = f"/companies/{person.company_id}"
+    # A company has no more than some of these.
+    for place in (f"{company}/oidc-connections", f"{company}/email-domains"):
+        for each in (await person.get(place)).json():
+            await person.delete(f"{place}/{each['id']}")
     # Where nobody answers.
     provider = {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"}
     side.connection = (await person.post(f"{company}/oidc-connections", provider)).json()
