@@ -104,12 +104,12 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         auth.invitations,
         users.router,
         invitations.router,
-        sessions.router,
         oidc.public,
         oidc.pages,
         oidc.returning,
         oidc_connections.router,
         email_domains.router,
+        sessions.router,
         health.router,
         metrics.router,
     ):
