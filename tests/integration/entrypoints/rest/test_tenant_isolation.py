@@ -29,6 +29,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "moveTask": lambda side: {"new_status": "in_progress"},
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
+    "connectOidc": lambda side: {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"},
+    "claimEmailDomain": lambda side: {"domain": f"{uuid4().hex}.example"},
     "addColumn": lambda side: {"name": "Review", "category": "in_progress"},
     "orderColumns": lambda side: {"column_ids": side.columns},
 }
