@@ -122,6 +122,15 @@ update login_sessions s set revoked_at = %(at)s
          order by id for update) still_open
  where s.id = still_open.id
 """)
+# Those of its users, and those that it made for service users: whoever set them up may not be who has the address.
+_REVOKE_TOKENS = Statement.plain("""
+update api_tokens t set revoked_at = %(at)s
+  from (select a.company_id, a.id
+          from api_tokens a join users u on u.company_id = a.company_id and u.id in (a.user_id, a.created_by)
+         where u.account_id = %(account)s and a.revoked_at is null
+         order by a.company_id, a.id for no key update of a) still_working
+ where t.company_id = still_working.company_id and t.id = still_working.id
+""")
 _NOTE_LOGIN = Statement.plain(
     "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
 )
@@ -308,6 +317,7 @@ class SqlIdentityUnitOfWork:
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         await self.revoke_sessions(account_id, at=at)
+        await self._run(_REVOKE_TOKENS, {"account": account_id, "at": at})
 
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         return await letters.users_of(self._open_connection, account_id)

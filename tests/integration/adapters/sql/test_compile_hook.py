@@ -475,6 +475,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_MEMBERSHIPS",
             "_MEMBERSHIP",
             "_NOTE_LOGIN",
+            "_REVOKE_TOKENS",
             "_NOTE",
             "_DIGEST",
             "_FIND_INVITATION",
