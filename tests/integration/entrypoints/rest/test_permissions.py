@@ -24,6 +24,8 @@ FAILS_FOR_ALL = {
     "renewRecoveryCodes": "the same",
     "refresh": "a token that works once, and has nothing to do with roles",
     "acceptInvitation": "a link that works once, and has nothing to do with roles",
+    "resetPassword": "as above",
+    "verifyEmail": "as above",
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",
 }
 
