@@ -15,6 +15,7 @@ from core.mail.read_models import AccountPost, CompanyPost
 from core.realtime.policy import audible_events
 from core.users.errors import EmailTaken
 from core.users.model import Invitation, UserChanges
+from tests.contracts.api_tokens import add_token
 from tests.contracts.people import account_of, an_address, an_invitation, delete_company, loaded_user, open_account
 from tests.contracts.world import ContractWorld
 
@@ -252,6 +253,25 @@ class HolderContract:
             theirs, others = await uow.session(ann.session_id), await uow.session(bea.session_id)
         assert theirs is not None and theirs.revoked_at is not None
         assert others is not None and others.revoked_at is None
+
+    async def test_stripping_ends_the_tokens_of_one_account_in_all_its_companies(self, world: ContractWorld) -> None:
+        here, there = await world.company(), await world.company()
+        ann = await world.person(here.company_id)
+        in_there = await world.joins(ann, there.company_id)
+        at = world.clock.now()
+        theirs = [await add_token(world, ann), await add_token(world, in_there)]
+        others = await add_token(world, here)
+        before = await add_token(world, ann, revoked_at=at - MINUTE)
+        async with world.identity_unit_of_work() as uow:
+            await uow.strip(ann.account_id, at=at)
+            await uow.commit()
+        for token in theirs:
+            assert await world.presented_tokens.recognise(token.digest) is None
+        assert await world.presented_tokens.recognise(others.digest) is not None
+        async with world.people_unit_of_work(here) as uow:
+            (kept, ended) = [await uow.api_tokens.load(each.id) for each in (before, theirs[0])]
+        assert kept is not None and kept.revoked_at == at - MINUTE
+        assert ended is not None and ended.revoked_at == at
 
     async def test_the_users_of_an_account_are_changed_each_in_their_company(self, world: ContractWorld) -> None:
         here, there, gone = await world.company(), await world.company(), await world.company()

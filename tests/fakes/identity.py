@@ -190,6 +190,15 @@ class InMemoryIdentityUnitOfWork:
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         await self.revoke_sessions(account_id, at=at)
 
+        def revoke(tables: Tables) -> None:
+            for here in tables.companies.values():
+                held = {each.user.id for each in here.people.values() if each.user.account_id == account_id}
+                for token in list(here.api_tokens.values()):
+                    if token.user_id in held and token.revoked_at is None:
+                        here.api_tokens[token.id] = replace(token, revoked_at=at)
+
+        self._transaction.do(revoke)
+
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         companies = sorted(self._transaction.seen().companies.items())
         return [

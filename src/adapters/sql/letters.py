@@ -37,6 +37,16 @@ select c.id, u.id, u.account_id, u.kind, u.name, u.email, u.username, u.role, u.
  where u.account_id = %(account)s
  order by u.company_id for update of u
 """)
+_REVOKE_TOKENS = Statement.plain("""
+update api_tokens t set revoked_at = %(at)s
+  from users u
+ where u.account_id = %(account)s and t.company_id = u.company_id and t.user_id = u.id and t.revoked_at is null
+""")
+
+
+async def revoke_tokens(connection: Connection, account_id: UUID, *, at: datetime) -> None:
+    """Ends the API tokens of all users that an account is."""
+    await execute(connection, Asked(_REVOKE_TOKENS, {"account": account_id, "at": at}))
 
 
 async def write(connection: Connection, letter: Letter) -> None:

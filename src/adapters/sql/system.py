@@ -308,6 +308,7 @@ class SqlIdentityUnitOfWork:
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         await self.revoke_sessions(account_id, at=at)
+        await letters.revoke_tokens(self._open_connection, account_id, at=at)
 
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         return await letters.users_of(self._open_connection, account_id)

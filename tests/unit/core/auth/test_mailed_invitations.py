@@ -122,6 +122,31 @@ class TestAddressesThatSomebodyElseRegistered:
             await office.auth.me(other)
         assert done.refresh_token is not None
 
+    async def test_a_factor_of_the_hijacker_locks_nobody_out(self) -> None:
+        office = await Office.open()
+        await hijacker(office)
+        office.change_account(BEA, totp_secret=b"sealed", totp_enabled_at=office.clock.now(), recovery_digests=(b"x",))
+        await accept(office, await mailed(office), password=NEW)
+        assert not account(office).has_second_factor
+        assert (account(office).totp_secret, account(office).recovery_digests) == (None, ())
+
+    async def test_nor_does_it_where_the_password_is_chosen_by_a_mailed_link(self) -> None:
+        office = await Office.open()
+        await hijacker(office)
+        office.change_account(BEA, totp_secret=b"sealed", totp_enabled_at=office.clock.now())
+        await office.recovery.forgot(Visitor(), email=BEA)
+        await office.recovery.reset(Visitor(), token=await office.link_to(BEA), new_password=NEW)
+        assert not account(office).has_second_factor
+
+    async def test_a_factor_of_who_proved_the_address_stays_when_the_password_is_lost(self) -> None:
+        office = await Office.open()
+        await hijacker(office)
+        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        office.change_account(BEA, totp_secret=b"sealed", totp_enabled_at=office.clock.now())
+        await office.recovery.forgot(Visitor(), email=BEA)
+        await office.recovery.reset(Visitor(), token=await office.link_to(BEA), new_password=NEW)
+        assert account(office).has_second_factor
+
     async def test_what_the_hijacker_asked_for_is_good_no_more(self) -> None:
         office = await Office.open()
         other = await hijacker(office)
