@@ -306,6 +306,22 @@ class ApiTokenContract:
         ]
         assert [view.last_used_at for view in shown if view] == [at, at + timedelta(minutes=1), None]
 
+    async def test_stripping_an_account_ends_its_own_and_those_that_it_made(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        ann = await world.person(here.company_id, role=Role.ADMIN)
+        elsewhere = await world.joins(ann, there.company_id, role=Role.ADMIN)
+        robot = await add_user(world, here, None)
+        ended = [await add_token(world, ann), await add_token(world, elsewhere), await add_token(world, ann, robot.id)]
+        over = await add_token(world, ann, revoked_at=world.clock.now() - timedelta(days=1))
+        kept = [await add_token(world, here), await add_token(world, there), await add_token(world, here, robot.id)]
+        async with world.identity_unit_of_work() as uow:
+            await uow.strip(ann.signed_in.account_id, at=world.clock.now())
+            await uow.commit()
+        for token, works in (*((each, False) for each in ended), *((each, True) for each in kept)):
+            assert (await world.presented_tokens.recognise(token.digest) is not None) is works
+        async with world.people_unit_of_work(here) as uow:
+            assert await uow.api_tokens.load(over.id) == over
+
     # What the operator does
 
     async def test_the_operator_finds_a_holder_by_company_and_username(self, world: ContractWorld) -> None:

@@ -192,9 +192,9 @@ class InMemoryIdentityUnitOfWork:
 
         def revoke(tables: Tables) -> None:
             for here in tables.companies.values():
-                held = {each.user.id for each in here.people.values() if each.user.account_id == account_id}
+                own = {person.user.id for person in here.people.values() if person.user.account_id == account_id}
                 for token in list(here.api_tokens.values()):
-                    if token.user_id in held and token.revoked_at is None:
+                    if token.revoked_at is None and own & {token.user_id, token.created_by}:
                         here.api_tokens[token.id] = replace(token, revoked_at=at)
 
         self._transaction.do(revoke)

@@ -257,7 +257,7 @@ class IdentityUnitOfWork(Protocol):
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         """Takes everything away by which somebody could act as the account, but for its password: the login sessions
-        end, and what else was set up to sign in or to call with is gone.
+        end, and so do API tokens, its own in every company and those that it made for service users.
         """
         ...
 
