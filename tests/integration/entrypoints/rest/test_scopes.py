@@ -78,7 +78,9 @@ def test_the_document_says_what_each_needs(conformance: Conformance) -> None:
             continue
         refusal = operation["responses"]["403"]["content"]["application/problem+json"]["schema"]
         codes = set(refusal["allOf"][1]["properties"]["code"]["enum"])
-        assert codes & GATE == {"auth.scope_missing" if isinstance(needed, Scope) else "auth.not_by_token"}
+        # Some of what a scope opens is for people all the same: making admins, for one.
+        assert ("auth.scope_missing" in codes) is isinstance(needed, Scope)
+        assert isinstance(needed, Scope) or "auth.not_by_token" in codes
 
 
 async def test_each_scope_opens_what_the_table_says_and_nothing_else(api: Api, conformance: Conformance) -> None:
