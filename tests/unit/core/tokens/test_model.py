@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +32,9 @@ def issued(**fields: Any) -> ApiToken:
     assert created.audience() == Audience(named=(token.user_id,))
     (note,) = created.notes()
     assert (note.type, note.personal) == (AuditType.TOKEN_CREATED, {"name": token.name})
-    assert note.details["expires_at"] == (token.expires_at.isoformat() if token.expires_at else None)
+    ends = note.details["expires_at"]
+    assert (datetime.fromisoformat(ends) if ends else None) == token.expires_at
+    assert ends is None or re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{6}Z", ends)
     return token
 
 
