@@ -37,6 +37,7 @@ select c.id, u.id, u.account_id, u.kind, u.name, u.email, u.username, u.role, u.
  where u.account_id = %(account)s
  order by u.company_id for update of u
 """)
+# Those of its users, and those that it made for service users: whoever set them up may not be who has the address.
 _REVOKE_TOKENS = Statement.plain("""
 update api_tokens t set revoked_at = %(at)s
   from (select a.company_id, a.id

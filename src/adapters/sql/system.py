@@ -122,7 +122,6 @@ update login_sessions s set revoked_at = %(at)s
          order by id for update) still_open
  where s.id = still_open.id
 """)
-# Those of its users, and those that it made for service users: whoever set them up may not be who has the address.
 _NOTE_LOGIN = Statement.plain(
     "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
 )

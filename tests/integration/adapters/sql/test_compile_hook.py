@@ -482,7 +482,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_USER",
             "_INVITER",
         ),
-        "letters": ("_USERS_OF",),
+        "letters": ("_REVOKE_TOKENS", "_USERS_OF"),
         "posting": ("_WAITING", "_BEGIN", "_LEASE", "_READ", "_SETTLE"),
         "operating": ("_COMPANIES",),
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
