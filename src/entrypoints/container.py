@@ -112,6 +112,7 @@ from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
@@ -120,7 +121,8 @@ __all__ = [
     "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
     "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
     "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
-    "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "redis_version",
+    "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
+    "redis_version",
     "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
 
@@ -252,6 +254,20 @@ class Container(containers.DeclarativeContainer):
         registration=settings.provided.registration.value,
         **_signing_in,
     )
+    oidc = providers.Container(
+        OidcContainer,
+        settings=settings,
+        database=database,
+        clock=clock,
+        ids=ids,
+        sealer=sealer,
+        addresses=addresses,
+        access_tokens=access_tokens,
+        refresh_tokens=refresh_tokens,
+    )
+    oidc_connection_use_cases = oidc.connection_use_cases
+    email_domain_use_cases = oidc.domain_use_cases
+    oidc_login_use_cases = oidc.login_use_cases
     _people = {
         "unit_of_work": people_unit_of_work.provider,
         "reader": user_reader,

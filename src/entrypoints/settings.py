@@ -21,6 +21,8 @@ from pydantic_settings import (
 )
 
 from core.kernel.limits import Limit
+from core.oidc.ports import InstanceProvider
+from entrypoints.oidc_settings import instance_providers
 
 
 class Environment(StrEnum):
@@ -53,6 +55,7 @@ _SECRETS = (
     "SECRET_KEY_PREVIOUS",
     "METRICS_TOKEN",
     "SMTP_PASSWORD",
+    "OIDC_PROVIDERS",
 )
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
 _SENDER = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
@@ -116,6 +119,9 @@ class Settings(BaseSettings):
     smtp_from: str = ""
     workers: int = Field(default=1, ge=1, le=64)
     metrics_token: SecretStr | None = None
+    oidc_providers: SecretStr | None = None
+    oidc_redirect_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    oidc_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     otel_exporter_otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     otel_exporter_otlp_traces_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
@@ -189,7 +195,24 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("oidc_providers")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            instance_providers(value.get_secret_value())
+        return value
+
+    @field_validator("oidc_redirect_allow", mode="before")
+    @classmethod
+    def _pages(cls, value: object) -> object:
+        pages = tuple(_listed(value)) if isinstance(value, str) else value
+        for each in pages if isinstance(pages, tuple) else ():
+            parts = urlsplit(each)
+            if parts.scheme not in ("http", "https") or not parts.hostname or "*" in each or parts.query:
+                raise ValueError("addresses in full, separated by commas; one that ends with / allows all below it")
+        return pages
+
+    @field_validator("trusted_proxies", "oidc_private_networks", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -254,6 +277,14 @@ class Settings(BaseSettings):
     def own_origin(self) -> str:
         """How browsers name the pages of the product in `Origin`."""
         return _origin(self.public_url)
+
+    def oidc_redirects(self) -> tuple[str, ...]:
+        """Where browsers may be sent after signing in at a provider; without one named, the usual one comes first."""
+        return self.oidc_redirect_allow or (f"{self.public_url}/",)
+
+    def instance_providers(self) -> tuple[InstanceProvider, ...]:
+        """The providers that sign everyone in."""
+        return instance_providers(self.oidc_providers.get_secret_value()) if self.oidc_providers is not None else ()
 
     @property
     def totp_issuer(self) -> str:

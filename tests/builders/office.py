@@ -24,6 +24,10 @@ from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
+from core.oidc.ports import InstanceProvider, ProviderClient
+from core.oidc.use_cases.connections import OidcConnectionUseCases
+from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.oidc.use_cases.logins import OidcLoginUseCases
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
@@ -49,6 +53,7 @@ from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.api_tokens import NumberedApiTokenTexts
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
+from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
@@ -62,6 +67,12 @@ from tests.fakes.tokens import (
 from tests.fakes.world import World
 
 PASSWORD = "a long enough secret"
+PAGE = "https://app.example.com/"
+EVERYONES = InstanceProvider(
+    id=UUID(int=1),
+    name="Everyone's",
+    client=ProviderClient(issuer="https://everyone.example", client_id="flowtrack", client_secret=None),
+)
 
 
 class Office:
@@ -199,6 +210,36 @@ class Office:
         self.token_operator = TokenOperatorUseCases(
             unit_of_work=self.world.token_operator_unit_of_work, texts=self.api_token_texts, **both
         )
+        self.providers, self.records = ScriptedProviders(), KnownDomainRecords()
+        at_providers: dict[str, Any] = {"addresses": PlainEmailAddresses(), **both}
+        secrets = CountedLoginSecrets()
+        self.oidc_connections = OidcConnectionUseCases(
+            unit_of_work=self.world.oidc_unit_of_work,
+            reader=self.world.oidc_reader,
+            sealing=PlainSealing(),
+            plain_http=False,
+            **at_providers,
+        )
+        self.email_domains = EmailDomainUseCases(
+            unit_of_work=self.world.oidc_unit_of_work,
+            linking=self.world.linking_unit_of_work,
+            reader=self.world.oidc_reader,
+            records=self.records,
+            secrets=secrets,
+            **at_providers,
+        )
+        self.oidc_logins = OidcLoginUseCases(
+            linking=self.world.linking_unit_of_work,
+            providers=self.providers,
+            instance_providers=(EVERYONES,),
+            sealing=PlainSealing(),
+            secrets=secrets,
+            access_tokens=signing["access_tokens"],
+            refresh_tokens=signing["refresh_tokens"],
+            redirects=(PAGE,),
+            **at_providers,
+        )
+
         self.remains = InMemoryRemains(self.world.store)
         self.purging = PurgeUseCases(remains=self.remains, clock=self.clock)
         self.operator = OperatorUseCases(

@@ -20,6 +20,7 @@ from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
 from core.mail.ports import AccountPosts, CompanyPosts
+from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
@@ -84,6 +85,9 @@ class ContractWorld(Protocol):
     @property
     def account_posts(self) -> AccountPosts: ...
 
+    @property
+    def oidc_reader(self) -> OidcReader: ...
+
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
@@ -99,6 +103,10 @@ class ContractWorld(Protocol):
     def token_operator_unit_of_work(self) -> TokenOperatorUnitOfWork: ...
 
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> OidcUnitOfWork: ...
+
+    def linking_unit_of_work(self) -> LinkingUnitOfWork: ...
 
     async def company(self, name: str = "Acme") -> Actor:
         """Opens a company with two facts in its log; answers its owner, signed in by an open login session."""

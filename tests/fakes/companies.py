@@ -108,12 +108,14 @@ class InMemoryCompanyReader:
             tables = self._store.tables.companies[actor.company_id]
             user = tables.people[actor.user_id].user
             return [(company_view(tables.company, role=user.role), user)]
-        account_id = self._store.tables.sessions[actor.signed_in.session_id].account_id
+        session = self._store.tables.sessions[actor.signed_in.session_id]
+        account_id = session.account_id
         found = [
             (company_view(tables.company, role=person.user.role), person.user)
             for tables in self._store.tables.companies.values()
             for person in tables.people.values()
             if person.user.account_id == account_id and person.may_act and tables.company.is_active
+            if session.general_at is not None or tables.company.id in session.sso_company_ids
         ]
         return sorted(found, key=lambda each: (each[0].name, each[0].id))
 

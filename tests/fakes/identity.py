@@ -68,6 +68,9 @@ class InMemoryIdentityUnitOfWork:
                 company_name=tables.company.name,
                 company_code=tables.company.code,
                 role=person.user.role,
+                sso_enforced=tables.sso_enforced,
+                breaks_glass=tables.breaks_glass(person),
+                sso_connection_id=tables.sso_connection_id,
             )
             for tables, person in found
         )
@@ -106,7 +109,14 @@ class InMemoryIdentityUnitOfWork:
                     user = replace(person.user) if person else None
                     inviter = tables.people.get(invitation.invited_by) if invitation.invited_by else None
                     role = inviter.user.role if inviter is not None and inviter.may_act else None
-                    return OfferedMembership(tables.company.id, replace(invitation), user, role)
+                    return OfferedMembership(
+                        tables.company.id,
+                        replace(invitation),
+                        user,
+                        role,
+                        sso_enforced=tables.sso_enforced,
+                        sso_connection_id=tables.sso_connection_id,
+                    )
         return None
 
     async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
@@ -161,6 +171,9 @@ class InMemoryIdentityUnitOfWork:
         session = self._transaction.seen().sessions.get(session_id)
         return replace(session) if session else None
 
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        return await self.session(session_id)
+
     async def add_session(self, session: LoginSession) -> None:
         await self.save_session(session)
 
@@ -172,9 +185,13 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(put)
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
         def revoke(tables: Tables) -> None:
             for session in list(tables.sessions.values()):
+                if reach is not None and not (session.general_at is None and {*session.sso_company_ids} <= {*reach}):
+                    continue
                 if session.account_id == account_id and session.revoked_at is None and session.id != but:
                     tables.sessions[session.id] = replace(session, revoked_at=at)
 
@@ -196,6 +213,9 @@ class InMemoryIdentityUnitOfWork:
                 for token in list(here.api_tokens.values()):
                     if token.revoked_at is None and own & {token.user_id, token.created_by}:
                         here.api_tokens[token.id] = replace(token, revoked_at=at)
+            for key, identity in list(tables.identities.items()):
+                if identity.account_id == account_id:
+                    del tables.identities[key]
 
         self._transaction.do(revoke)
 

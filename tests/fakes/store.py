@@ -39,7 +39,9 @@ class Store:
             raise SessionEnded
         for person in tables.people.values():
             user = person.user
-            opens = session.general_at is not None or actor.company_id in session.sso_company_ids
+            opens = session.opens(
+                actor.company_id, sso_enforced=tables.sso_enforced, breaks_glass=tables.breaks_glass(person)
+            )
             if user.account_id == session.account_id and person.may_act and opens:
                 return replace(
                     actor,

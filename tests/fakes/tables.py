@@ -13,11 +13,12 @@ from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
-from core.kernel.actor import NOWHERE, Origin, Via
+from core.kernel.actor import NOWHERE, Origin, Role, Via
 from core.kernel.audit import Note
 from core.kernel.errors import Conflict
 from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
+from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
 from core.projects.model import Project
 from core.projects.ports import ProjectRef
 from core.tasks.model import Board, Column, Status, Task
@@ -81,6 +82,15 @@ class StoredNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unredeemed:
+    """What a login session waits for; once it is redeemed, its state alone is remembered."""
+
+    code_digest: bytes | None
+    state_digest: bytes
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnceKey:
     user_id: UUID
     method: str
@@ -136,6 +146,10 @@ class CompanyTables:
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
     mailed: Position = Position()
     api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
+    oidc_connections: dict[UUID, OidcConnection] = field(default_factory=dict)
+    email_domains: dict[UUID, EmailDomain] = field(default_factory=dict)
+    sso_enforced: bool = False
+    break_glass_user_id: UUID | None = None
 
     def copy(self) -> "CompanyTables":
         return CompanyTables(
@@ -156,7 +170,20 @@ class CompanyTables:
             invitations=dict(self.invitations),
             mailed=self.mailed,
             api_tokens=dict(self.api_tokens),
+            oidc_connections=dict(self.oidc_connections),
+            email_domains=dict(self.email_domains),
+            sso_enforced=self.sso_enforced,
+            break_glass_user_id=self.break_glass_user_id,
         )
+
+    def breaks_glass(self, person: Person) -> bool:
+        """Whether they are the owner who may do without the company's own providers."""
+        return person.user.id == self.break_glass_user_id and person.user.role is Role.OWNER
+
+    @property
+    def sso_connection_id(self) -> UUID | None:
+        """The first of the connections that close all other ways in."""
+        return min((each.id for each in self.oidc_connections.values() if each.chosen.enforce_sso), default=None)
 
     @property
     def last_seq(self) -> int:
@@ -257,6 +284,8 @@ class Tables:
     letters: dict[UUID, Letters] = field(default_factory=dict)
     # Not compared: a refusal writes nothing but what auditors are told of it.
     notes: tuple[StoredNote, ...] = field(default=(), compare=False)
+    identities: dict[tuple[str, str], ExternalIdentity] = field(default_factory=dict)
+    unredeemed: dict[UUID, Unredeemed] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(
@@ -265,6 +294,8 @@ class Tables:
             sessions=dict(self.sessions),
             companies={company_id: tables.copy() for company_id, tables in self.companies.items()},
             notes=self.notes,
+            identities=dict(self.identities),
+            unredeemed=dict(self.unredeemed),
         )
 
     def note(

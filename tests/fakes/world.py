@@ -24,6 +24,7 @@ from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
 from tests.fakes.operations import InMemoryTokenOperatorUnitOfWork
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
+from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
@@ -54,6 +55,7 @@ class World:
         self.session_reader = InMemorySessionReader(self.store)
         self.company_posts = InMemoryCompanyPosts(self.store)
         self.account_posts = InMemoryAccountPosts(self.store)
+        self.oidc_reader = InMemoryOidcReader(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -82,6 +84,12 @@ class World:
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCompanyUnitOfWork:
         return InMemoryCompanyUnitOfWork(self.store, actor, once=once)
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryOidcUnitOfWork:
+        return InMemoryOidcUnitOfWork(self.store, actor, once=once)
+
+    def linking_unit_of_work(self) -> InMemoryLinkingUnitOfWork:
+        return InMemoryLinkingUnitOfWork(self.store)
 
     def identity_unit_of_work(self) -> InMemoryIdentityUnitOfWork:
         return InMemoryIdentityUnitOfWork(self.store)

@@ -35,6 +35,13 @@ class Sealer:
                 "with, or FLOWTRACK_SECRET_KEY_PREVIOUS must name it."
             ) from error
 
+    def opened(self, sealed: bytes) -> bytes | None:
+        """What was sealed; None if it never was, or with a secret that is gone."""
+        try:
+            return self._box.decrypt(sealed)
+        except InvalidToken:
+            return None
+
     def is_present(self, sealed: bytes) -> bool:
         """Whether the present secret opens it, so that it need not be sealed anew."""
         try:

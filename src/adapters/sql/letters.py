@@ -37,20 +37,6 @@ select c.id, u.id, u.account_id, u.kind, u.name, u.email, u.username, u.role, u.
  where u.account_id = %(account)s
  order by u.company_id for update of u
 """)
-# Those of its users, and those that it made for service users: whoever set them up may not be who has the address.
-_REVOKE_TOKENS = Statement.plain("""
-update api_tokens t set revoked_at = %(at)s
-  from (select a.company_id, a.id
-          from api_tokens a join users u on u.company_id = a.company_id and u.id in (a.user_id, a.created_by)
-         where u.account_id = %(account)s and a.revoked_at is null
-         order by a.company_id, a.id for no key update of a) still_working
- where t.company_id = still_working.company_id and t.id = still_working.id
-""")
-
-
-async def revoke_tokens(connection: Connection, account_id: UUID, *, at: datetime) -> None:
-    """Ends the API tokens of all users that an account is, and those that they made for others."""
-    await execute(connection, Asked(_REVOKE_TOKENS, {"account": account_id, "at": at}))
 
 
 async def write(connection: Connection, letter: Letter) -> None:

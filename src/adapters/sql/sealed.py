@@ -34,6 +34,7 @@ select 1 from pg_attribute where attrelid = to_regclass('public.' || %s) and att
 SEALED = (
     SealedColumn("signing_keys", ("kid",), "sealed_private_jwk"),
     SealedColumn("accounts", ("id",), "totp_secret"),
+    SealedColumn("oidc_connections", ("id",), "sealed_client_secret"),
 )
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from adapters.sql import audit_log, event_log, letters
+from adapters.sql import audit_log, event_log, letters, stripping
 from adapters.sql.accounts import ACCOUNT_FIELDS, account_of, account_values
 from adapters.sql.connection import COMMIT, Connection, Database, execute, opened, opening
 from adapters.sql.founding import ENTER, found
@@ -29,6 +29,7 @@ from adapters.sql.repositories.users import (
     user_of,
 )
 from adapters.sql.roles import UPKEEP
+from adapters.sql.sessions import SESSION_FIELDS, session_of, session_values
 from adapters.sql.statement import Statement
 from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
@@ -56,8 +57,12 @@ _BY_USERNAME = Statement.plain(f"""
    and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
 """)
-_MEMBERSHIPS = Statement.plain("""
-select u.id, c.id, c.name, c.code, u.role
+# Where the people of a company sign in that is entered by its own provider alone.
+_SSO_CONNECTION = """
+(select o.id from oidc_connections o where o.company_id = c.id and o.enforce_sso order by o.id limit 1)
+"""
+_MEMBERSHIPS = Statement.plain(f"""
+select u.id, c.id, c.name, c.code, u.role, c.sso_enforced, u.break_glass and u.role = 'owner', {_SSO_CONNECTION}
   from users u join companies c on c.id = u.company_id
  where u.account_id = %(account)s and u.is_active and u.accepted_at is not null and c.is_active
    and c.deleted_at is null
@@ -72,28 +77,11 @@ select u.id, u.role, c.id, c.name, c.code, c.contact_email, c.is_active, c.membe
  where u.account_id = %(account)s and u.company_id = %(company)s and u.is_active
    and u.accepted_at is not null and c.is_active and c.deleted_at is null
 """)
-_SESSION_FIELDS = (
-    "id",
-    "account_id",
-    "nonce",
-    "agent",
-    "address",
-    "created_at",
-    "last_used_at",
-    "expires_at",
-    "authenticated_at",
-    "generation",
-    "replaced_at",
-    "revoked_at",
-    "current_company_id",
-    "general_at",
-    "second_factor_at",
-    "sso_company_ids",
-)
-_SESSION = Statement.plain(f"select {', '.join(_SESSION_FIELDS)} from login_sessions where id = %(id)s for update")
+_SESSION = Statement.plain(f"select {', '.join(SESSION_FIELDS)} from login_sessions where id = %(id)s for update")
+_GLANCE = Statement.plain(f"select {', '.join(SESSION_FIELDS)} from login_sessions where id = %(id)s")
 _ADD_SESSION = Statement.plain(
-    f"insert into login_sessions ({', '.join(_SESSION_FIELDS)}) "
-    f"values ({', '.join(f'%({field})s' for field in _SESSION_FIELDS)})"
+    f"insert into login_sessions ({', '.join(SESSION_FIELDS)}) "
+    f"values ({', '.join(f'%({field})s' for field in SESSION_FIELDS)})"
 )
 _SAVE_SESSION = Statement.plain("""
 update login_sessions set last_used_at = %(last_used_at)s, expires_at = %(expires_at)s, generation = %(generation)s,
@@ -119,6 +107,7 @@ _REVOKE_ALL = Statement.plain("""
 update login_sessions s set revoked_at = %(at)s
   from (select id from login_sessions
          where account_id = %(account)s and revoked_at is null and id is distinct from %(but)s::uuid
+           and (%(reach)s::uuid[] is null or (general_at is null and sso_company_ids <@ %(reach)s::uuid[]))
          order by id for update) still_open
  where s.id = still_open.id
 """)
@@ -151,19 +140,19 @@ _INVITATION_FIELDS = (
     "revoked_at",
 )  # fmt: skip
 _INVITATION = f"""
-select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}
+select c.id, {", ".join(f"i.{field}" for field in _INVITATION_FIELDS)}, c.sso_enforced, {_SSO_CONNECTION}
   from invitations i join companies c on c.id = i.company_id and c.is_active and c.deleted_at is null
  where i.token_digest = %(digest)s
 """
 _FIND_INVITATION = Statement.plain(_INVITATION)
 _LOCK_INVITATION = Statement.plain(f"{_INVITATION} for update of i")
 _DIGEST = Statement.plain("select token_digest from invitations where company_id = %(company)s and id = %(id)s")
-_USER_FIELDS = (
+USER_FIELDS = (
     "id", "account_id", "kind", "name", "email", "username", "role", "is_active", "accepted_at", "created_at",
     "updated_at", "version",
 )  # fmt: skip
 _USER = Statement.plain(
-    f"select {', '.join(_USER_FIELDS)} from users where company_id = %(company)s and id = %(user)s for update"
+    f"select {', '.join(USER_FIELDS)} from users where company_id = %(company)s and id = %(user)s for update"
 )
 _INVITER = Statement.plain("""
 select role from users
@@ -202,7 +191,16 @@ class SqlIdentityUnitOfWork:
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         rows = (await self._run(_MEMBERSHIPS, {"account": account_id})).rows()
         return tuple(
-            Membership(user_id=row[0], company_id=row[1], company_name=row[2], company_code=row[3], role=Role(row[4]))
+            Membership(
+                user_id=row[0],
+                company_id=row[1],
+                company_name=row[2],
+                company_code=row[3],
+                role=Role(row[4]),
+                sso_enforced=row[5],
+                breaks_glass=row[6],
+                sso_connection_id=row[7],
+            )
             for row in rows
         )
 
@@ -220,7 +218,7 @@ class SqlIdentityUnitOfWork:
         row = await self._first(_FIND_INVITATION, {"digest": token_digest})
         if row is None:
             return None
-        company_id, *fields = row
+        company_id, *fields, _, _ = row
         user_id, user = invitation_of(tuple(fields)).user_id, None
         if user_id is not None:
             # Before the invitation, as whoever deactivates or asks the user again does.
@@ -229,9 +227,16 @@ class SqlIdentityUnitOfWork:
         row = await self._first(_LOCK_INVITATION, {"digest": token_digest})
         if row is None:
             return None
-        invitation = invitation_of(tuple(row[1:]))
+        invitation = invitation_of(tuple(row[1:-2]))
         inviter = await self._first(_INVITER, {"company": company_id, "user": invitation.invited_by})
-        return OfferedMembership(company_id, invitation, user, Role(inviter[0]) if inviter is not None else None)
+        return OfferedMembership(
+            company_id,
+            invitation,
+            user,
+            Role(inviter[0]) if inviter is not None else None,
+            sso_enforced=row[-2],
+            sso_connection_id=row[-1],
+        )
 
     async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
         row = await self._first(_DIGEST, {"company": company_id, "id": invitation_id})
@@ -292,23 +297,30 @@ class SqlIdentityUnitOfWork:
         if and_others:
             await self._run(_LOCK_ALL, {"id": session_id})
         row = await self._first(_SESSION, {"id": session_id})
-        return _session(row) if row is not None else None
+        return session_of(row) if row is not None else None
+
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        row = await self._first(_GLANCE, {"id": session_id})
+        return session_of(row) if row is not None else None
 
     async def add_session(self, session: LoginSession) -> None:
-        await self._run(_ADD_SESSION, _session_values(session))
+        await self._run(_ADD_SESSION, session_values(session))
 
     async def save_session(self, session: LoginSession) -> None:
-        await self._run(_SAVE_SESSION, _session_values(session))
+        await self._run(_SAVE_SESSION, session_values(session))
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
-        await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but})
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
+        within = list(reach) if reach is not None else None
+        await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but, "reach": within})
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         await self.revoke_sessions(account_id, at=at)
-        await letters.revoke_tokens(self._open_connection, account_id, at=at)
+        await stripping.strip(self._open_connection, account_id, at=at)
 
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         return await letters.users_of(self._open_connection, account_id)
@@ -368,16 +380,6 @@ class SqlIdentityUnitOfWork:
 
     async def _first(self, statement: Statement, values: dict[str, Any]) -> Row | None:
         return (await self._run(statement, values)).first()
-
-
-def _session(row: Row) -> LoginSession:
-    fields = dict(zip(_SESSION_FIELDS, row, strict=True))
-    return LoginSession(**{**fields, "sso_company_ids": tuple(fields["sso_company_ids"])})
-
-
-def _session_values(session: LoginSession) -> dict[str, Any]:
-    fields = {field: getattr(session, field) for field in _SESSION_FIELDS}
-    return {**fields, "sso_company_ids": list(session.sso_company_ids)}
 
 
 def _account(row: Row | None) -> Account | None:

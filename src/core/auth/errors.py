@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from core.kernel.errors import Conflict, Fault, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 
 
@@ -49,6 +51,17 @@ class OriginRefused(Forbidden):
 class SignInFirst(Unauthenticated):
     code = "auth.sign_in_first"
     title = "The address has an account; sign in to it, then accept the invitation"
+
+
+class SsoRequired(Forbidden):
+    """`connection_id` is where the company's people sign in."""
+
+    code = "auth.sso_required"
+    title = "The company is entered by its own provider alone; sign in at the address in `login_url`"
+
+    def __init__(self, connection_id: UUID | None) -> None:
+        super().__init__()
+        self.connection_id = connection_id
 
 
 class RegistrationClosed(Forbidden):

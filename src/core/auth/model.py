@@ -77,6 +77,13 @@ class Account:
         self.updated_at = at
         self.version += 1
 
+    def recognise(self, *, at: datetime) -> None:
+        """Its holder came by a provider that may speak for the address: it is proved, and the account is theirs."""
+        self.email_verified_at = self.email_verified_at or at
+        self.claimed_at = self.claimed_at or at
+        self.updated_at = at
+        self.version += 1
+
     def keep_password(self, password_hash: str) -> None:
         """Takes a better hash of the same password. Nobody changed anything, so the version stays."""
         self.password_hash = password_hash
@@ -258,6 +265,43 @@ class LoginSession:
         """Whether the device is still signed in."""
         return self.revoked_at is None and at < self.expires_at
 
+    def opens(self, company_id: UUID, *, sso_enforced: bool, breaks_glass: bool) -> bool:
+        """Whether it began in a way that a company accepts. The statement that opens each request says the same."""
+        by_own_provider = company_id in self.sso_company_ids
+        if sso_enforced:
+            return by_own_provider or (breaks_glass and self.general_at is not None)
+        return by_own_provider or self.general_at is not None
+
+    def reaches(self, other: "LoginSession") -> bool:
+        """Whether it may show and end another of the same account: what one company's own provider began does not touch
+        what began otherwise.
+        """
+        if self.general_at is not None:
+            return True
+        return other.general_at is None and set(other.sso_company_ids) <= set(self.sso_company_ids)
+
+    @property
+    def reach(self) -> tuple[UUID, ...] | None:
+        """The companies whose own providers began what it reaches; None if that is everything."""
+        return None if self.general_at is not None else self.sso_company_ids
+
+    def join(self, earlier: "LoginSession") -> None:
+        """Takes over what the same browser proved for the same account before.
+
+        It then ends when the earlier one would have, at the latest: no proof lasts longer for being taken over. Nor
+        does a company's own provider make an older proof of the account fresh.
+        """
+        of_account = self.general_at is None and earlier.general_at is not None
+        of_companies = set(earlier.sso_company_ids) - set(self.sso_company_ids)
+        if not of_account and not of_companies:
+            return
+        if of_account:
+            self.general_at, self.second_factor_at = earlier.general_at, earlier.second_factor_at
+            self.authenticated_at = earlier.authenticated_at
+        self.sso_company_ids = tuple(sorted({*self.sso_company_ids, *earlier.sso_company_ids}))
+        self.created_at = min(self.created_at, earlier.created_at)
+        self.expires_at = min(self.expires_at, self.created_at + LONGEST)
+
     def is_repeat(self, generation: int, *, at: datetime) -> bool:
         """Whether a token is the one just replaced: two tabs refresh at once, or an answer was lost."""
         replaced = self.replaced_at
@@ -270,9 +314,11 @@ class LoginSession:
         self.last_used_at = at
         self.expires_at = min(at + IDLE, self.created_at + LONGEST)
 
-    def step_up(self, *, at: datetime) -> None:
-        """Notes that its holder proved who they are."""
+    def step_up(self, *, at: datetime, by_password: bool = False) -> None:
+        """Notes that its holder proved who they are; the password is the account's, and opens all of it."""
         self.authenticated_at = at
+        if by_password:
+            self.general_at = self.general_at or at
 
     def prove_second_factor(self, *, at: datetime) -> None:
         """Notes that a code of the second factor was shown."""

@@ -61,7 +61,8 @@ class RefreshTokens(Protocol):
 class OfferedMembership(NamedTuple):
     """An invitation and its company; `user` is the one who was made already and only has to accept. `inviter` is the
     role of its sender; None if they can act no more. `is_mailed`: it was found by the link that was mailed, which only
-    the holder of the address has.
+    the holder of the address has. Where `sso_enforced`, the company is entered by its own providers alone, the first of
+    which is `sso_connection_id`.
     """
 
     company_id: UUID
@@ -69,6 +70,13 @@ class OfferedMembership(NamedTuple):
     user: User | None
     inviter: Role | None
     is_mailed: bool = False
+    sso_enforced: bool = False
+    sso_connection_id: UUID | None = None
+
+    @property
+    def breaks_glass(self) -> bool:
+        """Whoever has yet to join keeps no password to enter by."""
+        return False
 
 
 class LinkTokens(Protocol):
@@ -230,12 +238,20 @@ class IdentityUnitOfWork(Protocol):
         """
         ...
 
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        """The login session as it is, not locked."""
+        ...
+
     async def add_session(self, session: LoginSession) -> None: ...
 
     async def save_session(self, session: LoginSession) -> None: ...
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
-        """Ends the open sessions of the account, all `but` one."""
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
+        """Ends the open sessions of the account, all `but` one; of those that no more than the own providers of some
+        companies began, if a `reach` is given.
+        """
         ...
 
     async def note(
@@ -257,7 +273,8 @@ class IdentityUnitOfWork(Protocol):
 
     async def strip(self, account_id: UUID, *, at: datetime) -> None:
         """Takes everything away by which somebody could act as the account, but for its password: the login sessions
-        end, and so do API tokens, its own in every company and those that it made for service users.
+        end, and so do API tokens, its own in every company and those that it made for service users; at no provider is
+        anybody recognised as the account any more.
         """
         ...
 

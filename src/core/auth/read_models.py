@@ -10,13 +10,20 @@ from core.users.read_models import UserView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """One company that an account belongs to, and as whom."""
+    """One company that an account belongs to, and as whom.
+
+    Where `sso_enforced`, it is entered by its own providers alone, the first of which is `sso_connection_id`; but who
+    `breaks_glass` may still give a password. Known only where somebody enters.
+    """
 
     user_id: UUID
     company_id: UUID
     company_name: str
     company_code: str
     role: Role
+    sso_enforced: bool = False
+    breaks_glass: bool = False
+    sso_connection_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

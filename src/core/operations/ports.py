@@ -47,7 +47,9 @@ class OperatorUnitOfWork(Protocol):
         """Gives an account a password that its holder has to replace."""
         ...
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None: ...
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None: ...
 
     async def note(
         self,

@@ -11,6 +11,7 @@ from entrypoints.cli import checks_of_browsers as of_browsers
 from entrypoints.cli import checks_of_database as of_database
 from entrypoints.cli import checks_of_machine as of_machine
 from entrypoints.cli import checks_of_mail as of_mail
+from entrypoints.cli import checks_of_providers as of_providers
 from entrypoints.cli.examination import Check, Examination, examination, failed, ok
 from entrypoints.settings import SettingsRefused, load_settings
 
@@ -30,6 +31,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("redis", of_machine.redis),
     ("mail", of_mail.mail),
     ("collector", of_machine.collector),
+    ("OIDC providers", of_providers.providers),
     ("embedded database", of_machine.embedded),
     ("database", of_database.database),
     ("database role", of_database.role),

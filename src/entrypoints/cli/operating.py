@@ -55,6 +55,18 @@ def list_companies() -> None:
         print(f"{each.code:<40} {each.people:>6} {each.created_at:%Y-%m-%d}   {each.id}   {each.name}{state}")
 
 
+@company.command("verify-domain")
+def verify_domain(
+    code: Annotated[str, typer.Argument(help="The code of the company.", show_default=False)],
+    domain: Annotated[str, typer.Argument(help="A domain that is the company's own.", show_default=False)],
+) -> None:
+    """Takes a domain for a company's own, whatever the DNS says: its OpenID providers may speak for its addresses."""
+    proved = asked(
+        lambda container: container.email_domain_use_cases().vouch(System(), company_code=code, domain=domain)
+    )
+    print(f"flowtrack: {proved.domain} is proved to be {code}'s", flush=True)
+
+
 @user.command("reset-password")
 def reset_password(
     email: Annotated[str, typer.Argument(help="The address of the account.", show_default=False)],

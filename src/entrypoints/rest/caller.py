@@ -103,6 +103,7 @@ class PublicRoute(APIRoute):
     needs_caller = False
     needs_of_token: TokenScope | Access = Access.ANY_TOKEN
     answers_json = True
+    knows_all_parameters = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,6 +113,7 @@ class PublicRoute(APIRoute):
             raise TypeError(f"{self.path}: an endpoint takes the request, path, query and one body, no more")
         self._path_names = {field.alias: field.name for field in described.path_params}
         self._query = {field.alias: _Parameter(field) for field in described.query_params}
+        self._needed = [field for field in described.query_params if field.field_info.is_required()]
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(next(iter(described.body_params), None))
         self._request_name = described.request_param_name
@@ -174,6 +176,9 @@ class PublicRoute(APIRoute):
             await self._body.read(request, values, faults)
         if scope["query_string"]:
             self._read_query(request, values, faults)
+        for field in self._needed:
+            if field.name not in values and not any(each["loc"] == ("query", field.alias) for each in faults):
+                faults.append({"type": "missing", "loc": ("query", field.alias), "msg": "Field required"})
         if faults:
             raise self._body.refusal(faults)
         if actor is not None and actor.token_id is not None:
@@ -201,6 +206,8 @@ class PublicRoute(APIRoute):
         for each, value in request.query_params.multi_items():
             name = self._also_named.get(each, each)
             parameter = self._query.get(name)
+            if parameter is None and not self.knows_all_parameters:
+                continue
             if parameter is None:
                 raise ParameterUnknown(faults=(Fault("unknown here", parameter=each[:100]),))
             if name in used and not (parameter.repeats and used[name] == each):

@@ -35,6 +35,7 @@ _PROBLEM_SCHEMA = {
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable; switch on it."},
         "request_id": {"type": "string"},
+        "login_url": {"type": "string", "description": "Of `auth.sso_required`: where to sign in instead."},
         "errors": {
             "type": "array",
             "items": {

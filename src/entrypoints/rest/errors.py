@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from core.auth.errors import SsoRequired
 from core.kernel.actor import NotByToken
 from core.kernel.errors import (
     Conflict,
@@ -136,6 +137,9 @@ def problem(request: Request, refusal: Refusal) -> Response:
         "code": refusal.code,
         "request_id": request.scope.get("flowtrack.request_id", ""),
     }
+    if isinstance(refusal, SsoRequired) and refusal.connection_id is not None:
+        public_url = request.app.state.container.settings().public_url
+        body["login_url"] = f"{public_url}/api/v1/auth/oidc/{refusal.connection_id}/login"
     if refusal.faults:
         body["errors"] = [
             {name: value for name, value in fault._asdict().items() if value is not None} for fault in refusal.faults

@@ -1,7 +1,7 @@
 """What an API token needs for each operation: the one table of it.
 
 An operation without an entry does not start. What is about the account, about proving who one is, or about tokens
-themselves is done by nobody but who signed in.
+themselves, or about who may sign in how, is done by nobody but who signed in.
 """
 
 from enum import Enum, auto
@@ -39,7 +39,9 @@ _NEEDED: dict[Scope | Access, str] = {
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"
     " changePassword listMyTokens getMyToken createMyToken revokeMyToken listUserTokens getUserToken createUserToken"
-    " revokeUserToken unlockUser enableTotp confirmTotp disableTotp renewRecoveryCodes changeEmail resendEmailLink",
+    " revokeUserToken unlockUser enableTotp confirmTotp disableTotp renewRecoveryCodes changeEmail resendEmailLink"
+    " listOidcConnections getOidcConnection connectOidc changeOidcConnection replaceOidcConnection disconnectOidc"
+    " listEmailDomains getEmailDomain claimEmailDomain verifyEmailDomain releaseEmailDomain",
 }
 NEEDED: dict[str, Scope | Access] = {
     operation: needed for needed, operations in _NEEDED.items() for operation in operations.split()

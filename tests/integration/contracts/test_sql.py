@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.sql.connection import Database
+from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
@@ -24,12 +25,14 @@ from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
+from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
+from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -48,6 +51,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
@@ -77,6 +81,7 @@ class SqlWorld:
         self.session_reader = SqlSessionReader(database)
         self.company_posts = SqlCompanyPosts(database)
         self.account_posts = SqlAccountPosts(database)
+        self.oidc_reader = SqlOidcReader(database)
         self._database = database
         self._superuser = superuser
 
@@ -100,6 +105,12 @@ class SqlWorld:
 
     def token_operator_unit_of_work(self) -> SqlTokenOperatorUnitOfWork:
         return SqlTokenOperatorUnitOfWork(self._database)
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlOidcUnitOfWork:
+        return SqlOidcUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def linking_unit_of_work(self) -> SqlLinkingUnitOfWork:
+        return SqlLinkingUnitOfWork(self._database)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -227,6 +238,14 @@ class TestSqlTransactions(Sql, TransactionContract):
 
 
 class TestSqlOnce(Sql, OnceContract):
+    pass
+
+
+class TestSqlOidc(Sql, OidcContract):
+    pass
+
+
+class TestSqlLinking(Sql, LinkingContract):
     pass
 
 

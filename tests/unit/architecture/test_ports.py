@@ -8,12 +8,15 @@ import pytest
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.login_secrets import RandomLoginSecrets
 from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
+from adapters.crypto.sealing import Sealer
 from adapters.crypto.time_codes import TotpCodes
+from adapters.dns.records import DnsDomainRecords
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
@@ -24,6 +27,10 @@ from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.oidc.providers import AuthlibProviders
+from adapters.sql.linking import SqlLinkingUnitOfWork
+from adapters.sql.readers.oidc import SqlOidcReader
+from adapters.sql.repositories.oidc import SqlConnections, SqlEmailDomains, SqlOidcUnitOfWork
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
@@ -56,6 +63,7 @@ from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.kernel import ports as kernel
 from core.mail import ports as mail
+from core.oidc import ports as oidc
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
@@ -83,6 +91,17 @@ from tests.fakes.members import (
     InMemoryMemberReader,
     InMemoryMembers,
     InMemoryMemberUnitOfWork,
+)
+from tests.fakes.oidc import (
+    CountedLoginSecrets,
+    InMemoryConnections,
+    InMemoryEmailDomains,
+    InMemoryLinkingUnitOfWork,
+    InMemoryOidcReader,
+    InMemoryOidcUnitOfWork,
+    KnownDomainRecords,
+    PlainSealing,
+    ScriptedProviders,
 )
 from tests.fakes.operations import (
     InMemoryOperatorUnitOfWork,
@@ -159,6 +178,15 @@ ADAPTERS = [
     (tasks.Columns, SqlColumns, InMemoryColumns),
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
+    (oidc.Sealing, Sealer, PlainSealing),
+    (oidc.LoginSecrets, RandomLoginSecrets, CountedLoginSecrets),
+    (oidc.DomainRecords, DnsDomainRecords, KnownDomainRecords),
+    (oidc.Providers, AuthlibProviders, ScriptedProviders),
+    (oidc.Connections, SqlConnections, InMemoryConnections),
+    (oidc.EmailDomains, SqlEmailDomains, InMemoryEmailDomains),
+    (oidc.OidcUnitOfWork, SqlOidcUnitOfWork, InMemoryOidcUnitOfWork),
+    (oidc.OidcReader, SqlOidcReader, InMemoryOidcReader),
+    (oidc.LinkingUnitOfWork, SqlLinkingUnitOfWork, InMemoryLinkingUnitOfWork),
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
     (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
@@ -187,10 +215,14 @@ class TestAdapters:
         }
         abstract = {"UnitOfWork", "NewPasswords"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
+        factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
+        modules = (
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+        )  # fmt: skip
         found = {
             name
-            for module in (auth, companies, cycles, kernel, mail, operations, projects, realtime, tasks, tokens, users)
+            for module in modules
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

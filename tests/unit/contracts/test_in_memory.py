@@ -10,6 +10,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
@@ -33,6 +34,14 @@ class TestInMemoryTransactions(InMemory, TransactionContract):
 
 
 class TestInMemoryOnce(InMemory, OnceContract):
+    pass
+
+
+class TestInMemoryOidc(InMemory, OidcContract):
+    pass
+
+
+class TestInMemoryLinking(InMemory, LinkingContract):
     pass
 
 

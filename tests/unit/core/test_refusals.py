@@ -20,6 +20,7 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     SessionNotFound,
+    SsoRequired,
     TokenInvalid,
     TooManyFailures,
 )
@@ -48,6 +49,7 @@ from core.cycles.errors import (
 from core.cycles.model import CycleChanges
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.errors import (
+    ChangedMeanwhile,
     FieldReadOnly,
     Forbidden,
     Invalid,
@@ -68,6 +70,10 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.oidc.errors import LoginRefused
+from core.oidc.use_cases.connections import OidcConnectionUseCases
+from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.oidc.use_cases.logins import OidcLoginUseCases
 from core.operations.errors import AccountNotFound
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.model import ProjectChanges
@@ -101,7 +107,7 @@ from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
-from tests.unit.core import factor_refusals, mail_refusals, people_refusals, token_refusals
+from tests.unit.core import factor_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -115,11 +121,14 @@ USE_CASES = (
     CycleUseCases,
     DeletedTaskUseCases,
     EmailUseCases,
+    EmailDomainUseCases,
     EventUseCases,
     FactorUseCases,
     InvitationUseCases,
     MailUseCases,
     MemberUseCases,
+    OidcConnectionUseCases,
+    OidcLoginUseCases,
     OperatorUseCases,
     PresentedTokenUseCases,
     ProjectUseCases,
@@ -133,7 +142,13 @@ USE_CASES = (
     UserUseCases,
 )
 
+# Of these alone something is written: that they were refused.
+TOLD_TO_AUDITORS = (LoginRefused,)
 RAISED_OUTSIDE = {
+    ("AuthUseCases.login", ChangedMeanwhile): "only if the browser is signed out at the same moment; see test_devices",
+    ("SecondStepUseCases.login", ChangedMeanwhile): "as above",
+    ("OidcLoginUseCases.redeem", ChangedMeanwhile): "as above",
+    ("OidcLoginUseCases.redeem", SsoRequired): "only if the company closes its other ways in within those 60 seconds",
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
     ("UserUseCases.list", CursorInvalid): "as above",
@@ -1160,9 +1175,10 @@ async def _(office: Office) -> Awaitable[object]:
 factor_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
-
-
+oidc_refusals.add_to(refuses)
 token_refusals.add_to(refuses)
+
+
 # What the operator does
 
 
@@ -1202,6 +1218,9 @@ class TestRefusals:
             before = office.world.snapshot()
             await call
         assert type(refused.value) is kind
+        if before is not None and kind in TOLD_TO_AUDITORS:
+            assert len(office.world.tables.notes) == len(before.notes) + 1
+            before.notes = office.world.tables.notes
         assert before is None or office.world.tables == before
 
     def test_every_declared_refusal_has_a_scenario(self) -> None:

@@ -1,6 +1,7 @@
 """What the environment and .env may say, and how a mistake in them is told."""
 
 import os
+import json
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -125,6 +126,17 @@ class TestRefusals:
             ("FLOWTRACK_REDIS_URL", f"redis://{SECRET}:port@redis:port"),
             ("FLOWTRACK_TRUSTED_PROXIES", f"10.0.0.0/8, {SECRET}"),
             ("FLOWTRACK_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("FLOWTRACK_OIDC_PRIVATE_NETWORKS", "10.0.0.0/33"),
+            ("FLOWTRACK_OIDC_REDIRECT_ALLOW", "app.example.com"),
+            ("FLOWTRACK_OIDC_REDIRECT_ALLOW", "https://*.example.com/"),
+            ("FLOWTRACK_OIDC_REDIRECT_ALLOW", "https://app.example.com/, https:///x"),
+            ("FLOWTRACK_OIDC_PROVIDERS", f"{SECRET}"),
+            ("FLOWTRACK_OIDC_PROVIDERS", f'{{"client_secret": "{SECRET}"}}'),
+            (
+                "FLOWTRACK_OIDC_PROVIDERS",
+                f'[{{"name": "x", "issuer": "https://x.example", "client_secret": "{SECRET}"}}]',
+            ),
+            ("FLOWTRACK_OIDC_PROVIDERS", '[{"name": "x", "issuer": "x.example", "client_id": "x"}]'),
             ("FLOWTRACK_RATE_LIMIT_SESSION", "700"),
             ("FLOWTRACK_RATE_LIMIT_SESSION", "00/hour"),
             ("FLOWTRACK_RATE_LIMIT_LOGIN", "10/fortnight"),
@@ -315,3 +327,28 @@ class TestMail:
         given(**self.GIVEN, FLOWTRACK_SMTP_USERNAME="us", FLOWTRACK_SMTP_PASSWORD_FILE="kept")
         password = load_settings().smtp_password
         assert password is not None and password.get_secret_value() == SECRET
+
+
+def test_providers_of_the_installation_and_where_to_come_back_to(given: Given) -> None:
+    given(FLOWTRACK_PUBLIC_URL="https://flow.example.com")
+    settings = load_settings()
+    assert (settings.instance_providers(), settings.oidc_redirects()) == ((), ("https://flow.example.com/",))
+    one = {"name": "One", "issuer": "https://one.example/", "client_id": "x", "client_secret": SECRET}
+    two = {"name": "Two", "issuer": "https://two.example", "client_id": "x", "email_domains": ["Two.example"]}
+    given(
+        FLOWTRACK_OIDC_PROVIDERS=json.dumps([one, two]),
+        FLOWTRACK_OIDC_REDIRECT_ALLOW="https://app.example.com/, https://desk.example.com/in",
+        FLOWTRACK_OIDC_PRIVATE_NETWORKS="10.20.0.0/16",
+    )
+    settings = load_settings()
+    first, second = settings.instance_providers()
+    assert (first.client.issuer, first.client.client_secret, first.email_domains) == (
+        "https://one.example/",
+        SECRET,
+        (),
+    )
+    assert (second.client.client_secret, second.email_domains) == (None, ("two.example",))
+    assert first.id != second.id and first.id == load_settings().instance_providers()[0].id
+    assert settings.oidc_redirects() == ("https://app.example.com/", "https://desk.example.com/in")
+    assert settings.oidc_private_networks == (ip_network("10.20.0.0/16"),)
+    assert SECRET not in repr(settings) and SECRET not in repr(first)

@@ -97,6 +97,23 @@ login_sessions = Table(
     instant("general_at", nullable=True, server_default=NOW),
     instant("second_factor_at", nullable=True),
     Column("sso_company_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    # Who came back from a provider is signed in by a code; until then the session is nobody's.
+    Column("code_digest", LargeBinary),
+    instant("code_expires_at", nullable=True),
+    # Of the sign-in that it came of, so that nobody comes back twice.
+    Column("state_digest", LargeBinary),
+)
+Index(
+    "login_sessions_code_unique",
+    login_sessions.c.code_digest,
+    unique=True,
+    postgresql_where=login_sessions.c.code_digest.is_not(None),
+)
+Index(
+    "login_sessions_state_unique",
+    login_sessions.c.state_digest,
+    unique=True,
+    postgresql_where=login_sessions.c.state_digest.is_not(None),
 )
 Index("login_sessions_of_account", login_sessions.c.account_id)
 

@@ -12,13 +12,14 @@ from core.auth.errors import (
     SecondFactorRequired,
     SessionEnded,
     SignInFirst,
+    SsoRequired,
     TooManyFailures,
 )
 from core.auth.model import Account, LoginSession, check_password
 from core.auth.ports import AccessTokens, IdentityUnitOfWork, OfferedMembership, Passwords, RefreshTokens
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.codes import FactorCodes
-from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.following import Links
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
@@ -28,6 +29,7 @@ from core.kernel.audit import AuditType
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.events import Fact
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import AccountProofRequired
 from core.users import policy
 from core.users.errors import (
     AlreadyUser,
@@ -104,6 +106,8 @@ class AcceptanceUseCases(SignsDevicesIn):
         PasswordTooWeak,
         UsernameTaken,
         NoActiveMembership,
+        SsoRequired,
+        AccountProofRequired,
         Invalid,
     )
     async def accept(self, visitor: Visitor, given: Acceptance, *, actor: Actor | None) -> SignedIn:
@@ -131,6 +135,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         PasswordTooWeak,
         UsernameTaken,
         NoActiveMembership,
+        SsoRequired,
         Invalid,
     )
     async def register(self, visitor: Visitor, given: Acceptance, *, email: str) -> SignedIn:
@@ -272,6 +277,7 @@ class AcceptanceUseCases(SignsDevicesIn):
         begins: AuditType | None,
     ) -> SignedIn:
         """Joins the company, in a login session that is there, or one that begins by what an auditor is told."""
+        ensure_opens(session, offer)
         at, facts = self._clock.now(), list[Fact]()
         user, is_new = offer.user, offer.user is None
         if user is None:

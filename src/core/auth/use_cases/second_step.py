@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from core.auth.errors import CodeInvalid, NoActiveMembership, TicketInvalid, TooManyFailures
+from core.auth.errors import CodeInvalid, NoActiveMembership, SsoRequired, TicketInvalid, TooManyFailures
 from core.auth.model import Account
 from core.auth.ports import AccessTokens, IdentityUnitOfWork, LoginTickets, RefreshTokens
 from core.auth.read_models import SignedIn, Ticket
@@ -9,7 +9,7 @@ from core.auth.use_cases.devices import SignsDevicesIn
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import replace_password
 from core.kernel.actor import Visitor
-from core.kernel.errors import answers
+from core.kernel.errors import ChangedMeanwhile, answers
 from core.kernel.ports import Clock, Ids
 
 
@@ -34,8 +34,8 @@ class SecondStepUseCases(SignsDevicesIn):
         self._codes = codes
         self._guessing = guessing
 
-    @answers(TicketInvalid, CodeInvalid, TooManyFailures, NoActiveMembership)
-    async def login(self, visitor: Visitor, *, ticket: str, code: str) -> SignedIn:
+    @answers(TicketInvalid, CodeInvalid, TooManyFailures, NoActiveMembership, SsoRequired, ChangedMeanwhile)
+    async def login(self, visitor: Visitor, *, ticket: str, code: str, earlier_token: str | None = None) -> SignedIn:
         """Signs a device in with a ticket of `/auth/login` and a code: of the authenticator, or a recovery code.
 
         Into the company that was named there; a `new_password` that was given there replaces the temporary one now. A
@@ -50,16 +50,18 @@ class SecondStepUseCases(SignsDevicesIn):
         session = self._new_session(account.id, visitor)
         at = session.created_at
         async with self._guessing.code(visitor, account, code), self._identity() as uow:
+            earlier = await self._join_earlier(uow, session, earlier_token)
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
-            membership = await self._enter(uow, session, company_id=promised.company_id, company=promised.company)
+            membership = await self._entered(
+                uow, session, company_id=promised.company_id, company=promised.company, login_at=at
+            )
+            await self._end_earlier(uow, earlier)
             account = await self._promised(uow, promised)
             if await self._codes.use(uow, account, code, session_id=session.id, origin=visitor.origin, at=at):
                 session.prove_second_factor(at=at)
             await replace_password(
                 uow, account, promised.password_hash, is_new=promised.is_new, origin=visitor.origin, at=at
             )
-            if membership is None:
-                raise NoActiveMembership
             await self._begin_session(uow, session, visitor.origin)
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))

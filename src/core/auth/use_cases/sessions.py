@@ -23,7 +23,13 @@ from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid, answers
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
+from core.kernel.step_up import (
+    AccountProofRequired,
+    StepUpRequired,
+    ensure_general,
+    ensure_stepped_up,
+    stepped_up_until,
+)
 from core.users.errors import PasswordTooWeak
 
 
@@ -54,7 +60,8 @@ class SessionUseCases:
     async def list(self, actor: Actor, *, sort: Sort, page: PageRequest) -> Answer[Page[SessionView]]:
         """The open login sessions of the caller's account, in whatever company.
 
-        `last_used_at` is when the device signed in or last renewed its access token.
+        `last_used_at` is when the device signed in or last renewed its access token. A session that a company's own
+        provider began sees no others than such.
         """
         return await self._reader.open_sessions(actor, sort=sort, page=page)
 
@@ -64,8 +71,11 @@ class SessionUseCases:
         at = self._clock.now()
         async with self._identity() as uow:
             caller = await uow.caller(actor)
+            present = await uow.glance(caller.signed_in.session_id)
             session = await uow.session(session_id)
             if session is None or session.account_id != caller.signed_in.account_id or not session.is_open(at=at):
+                raise SessionNotFound
+            if present is None or not present.reaches(session):
                 raise SessionNotFound
             session.revoke(at=at)
             await uow.save_session(session)
@@ -113,13 +123,13 @@ class SessionUseCases:
                     account.ensure_second_factor()
                 if await self._codes.use(uow, account, code, session_id=session.id, origin=caller.origin, at=at):
                     session.prove_second_factor(at=at)
-                session.step_up(at=at)
+                session.step_up(at=at, by_password=password is not None)
                 await uow.save_session(session)
                 await self._tell(uow, Note(type=AuditType.STEPPED_UP, details={"by": by}), caller, at=at)
                 await uow.commit()
         return SteppedUp(authenticated_at=at, valid_until=stepped_up_until(at))
 
-    @answers(SessionEnded, StepUpRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
+    @answers(SessionEnded, StepUpRequired, AccountProofRequired, InvalidCredentials, TooManyFailures, PasswordTooWeak)
     async def change_password(self, actor: Actor, *, current_password: str | None, new_password: str) -> None:
         """Gives the account another password, signs all its other devices out, and tells its holder by mail.
 
@@ -128,6 +138,8 @@ class SessionUseCases:
         """
         caller, account = await self._who(actor)
         check_new_password(account, new_password)
+        if current_password is None:
+            ensure_general(caller)
         if current_password is None or account.has_second_factor:
             ensure_stepped_up(caller, at=self._clock.now())
         if current_password is not None:
@@ -146,7 +158,7 @@ class SessionUseCases:
             await uow.write(account.letter(LetterKind.PASSWORD_CHANGED, id=self._ids.new(), at=at))
             await uow.revoke_sessions(account.id, at=at, but=session.id)
             if current_password is not None and not account.has_second_factor:
-                session.step_up(at=at)
+                session.step_up(at=at, by_password=True)
                 await uow.save_session(session)
             await self._tell(uow, Note(type=AuditType.PASSWORD_CHANGED), caller, at=at)
             await uow.commit()

@@ -11,10 +11,11 @@ from core.auth.errors import (
     RegistrationClosed,
     SecondFactorRequired,
     SessionEnded,
+    SsoRequired,
     TokenInvalid,
     TooManyFailures,
 )
-from core.auth.model import TICKET_LIFE, Account, LoginSession, check_password
+from core.auth.model import TICKET_LIFE, Account, check_password
 from core.auth.ports import (
     AccessTokens,
     IdentityUnitOfWork,
@@ -26,21 +27,20 @@ from core.auth.ports import (
 from core.auth.read_models import Profile, SecondFactorAsked, SignedIn, Ticket
 from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.credentials import Credentials, account_of, name_of
-from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, replacement
 from core.companies.model import Company
-from core.companies.read_models import CompanyView
 from core.kernel import text
 from core.kernel.actor import NOWHERE, Actor, Origin, Role, Visitor, reading
 from core.kernel.audit import AuditType
-from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
+from core.kernel.errors import ChangedMeanwhile, Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import AccountProofRequired
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.users.model import User, username_from
 from core.users.ports import EmailAddresses
-from core.users.read_models import UserView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +165,21 @@ class AuthUseCases(SignsDevicesIn):
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(InvalidCredentials, TooManyFailures, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
-    async def login(self, visitor: Visitor, given: Credentials) -> SignedIn | SecondFactorAsked:
-        """Signs a device in with a password, into the company named or the one used last.
+    @answers(
+        InvalidCredentials,
+        TooManyFailures,
+        PasswordChangeRequired,
+        PasswordTooWeak,
+        NoActiveMembership,
+        SsoRequired,
+        ChangedMeanwhile,
+        Invalid,
+    )
+    async def login(
+        self, visitor: Visitor, given: Credentials, *, earlier_token: str | None = None
+    ) -> SignedIn | SecondFactorAsked:
+        """Signs a device in with a password, into the company named or the one used last. A browser that the same
+        account is signed in with already keeps what it proved before.
 
         If the account has a second factor, the answer is a ticket instead, which `/auth/login/second-factor` takes
         together with a code. Nothing has happened until then.
@@ -189,22 +201,23 @@ class AuthUseCases(SignsDevicesIn):
         if account.has_second_factor:
             return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
         session, origin = self._new_session(account.id, visitor), visitor.origin
+        at = session.created_at
         async with self._identity() as uow:
+            earlier = await self._join_earlier(uow, session, earlier_token)
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
-            membership = await self._enter(uow, session, company_id=given.company_id, company=given.company)
-            account = await keep_password(
-                uow, account, password_hash, is_new=is_new, origin=origin, at=session.created_at
+            membership = await self._entered(
+                uow, session, company_id=given.company_id, company=given.company, login_at=at
             )
+            await self._end_earlier(uow, earlier)
+            account = await keep_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
             if account.has_second_factor:
                 # It was enabled while the password was verified.
                 return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
-            if membership is None:
-                raise NoActiveMembership
             await self._begin_session(uow, session, origin)
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(RefreshInvalid, NoActiveMembership)
+    @answers(RefreshInvalid, NoActiveMembership, SsoRequired, AccountProofRequired)
     async def refresh(
         self, token: str | None, *, company_id: UUID | None, from_cookie: bool, origin: Origin = NOWHERE
     ) -> SignedIn:
@@ -234,8 +247,7 @@ class AuthUseCases(SignsDevicesIn):
                 await self._note(uow, AuditType.REFRESH_REUSED, session, origin, at=at)
                 await uow.commit()
                 raise RefreshInvalid
-            membership = await self._membership(uow, session, company_id)
-            session.current_company_id = membership[1].id
+            membership = await self._entered(uow, session, company_id=company_id)
             await uow.save_session(session)
             await self._note(uow, AuditType.REFRESHED, session, origin, at=at, company_id=membership[1].id)
             await uow.commit()
@@ -268,7 +280,7 @@ class AuthUseCases(SignsDevicesIn):
             session.revoke(at=at)
             await uow.save_session(session)
             if everywhere:
-                await uow.revoke_sessions(session.account_id, at=at)
+                await uow.revoke_sessions(session.account_id, at=at, reach=session.reach)
             await self._note(uow, AuditType.LOGGED_OUT, session, origin, at=at, details={"everywhere": everywhere})
             await uow.commit()
 
@@ -278,7 +290,7 @@ class AuthUseCases(SignsDevicesIn):
         """Who the caller is: their user in this company, the company, and all companies of their account."""
         return await self._profiles.profile(actor)
 
-    @answers(SessionEnded, ReferenceNotFound)
+    @answers(SessionEnded, ReferenceNotFound, SsoRequired, AccountProofRequired)
     async def switch_company(self, actor: Actor, company_id: UUID) -> SignedIn:
         """Gives an access token for another company of the same account, within the same login session."""
         at = self._clock.now()
@@ -293,6 +305,9 @@ class AuthUseCases(SignsDevicesIn):
                 raise SessionEnded
             if membership is None:
                 raise ReferenceNotFound(pointer="/company_id")
+            for each in await uow.memberships(account_id):
+                if each.company_id == company_id:
+                    ensure_opens(session, each)
             session.current_company_id = membership[1].id
             await uow.save_session(session)
             await uow.commit()
@@ -357,17 +372,3 @@ class AuthUseCases(SignsDevicesIn):
             raise EmailTaken from wrong
         if account.password_is_temporary:
             raise EmailTaken
-
-    async def _membership(
-        self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None
-    ) -> tuple[UserView, CompanyView]:
-        """The company that is wanted; else the one that the device last worked in, if it still may, else another."""
-        if wanted is not None:
-            candidates = [wanted]
-        else:
-            others = [membership.company_id for membership in await uow.memberships(session.account_id)]
-            candidates = [each for each in [session.current_company_id] if each in others] + others
-        found = await uow.membership(session.account_id, candidates[0]) if candidates else None
-        if found is None:
-            raise NoActiveMembership
-        return found

@@ -159,7 +159,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         )
         accepting = container_of(request).acceptance_use_cases()
         done = await accepting.register(visitor(request), acceptance, email=given.email)
-        return _signed_in(request, done, status=201, show_refresh_token=False)
+        return answer_signed_in(request, done, status=201, show_refresh_token=False)
     registration = Registration(
         email=given.email,
         password=given.password,
@@ -169,7 +169,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         code=given.code,
     )
     done = await auth_of(request).register(_browser(request), registration)
-    return _signed_in(request, done, status=201, show_refresh_token=False)
+    return answer_signed_in(request, done, status=201, show_refresh_token=False)
 
 
 @public.post(
@@ -194,11 +194,12 @@ async def login(request: Request, given: LoginGiven) -> Response:
         company_id=given.company_id,
         new_password=given.new_password,
     )
-    done = await auth_of(request).login(_browser(request), credentials)
+    earlier = refresh_cookie.earlier_token(request)
+    done = await auth_of(request).login(_browser(request), credentials, earlier_token=earlier)
     if isinstance(done, SecondFactorAsked):
         body = {"second_factor_required": True, "ticket": done.ticket, "expires_in": done.expires_in}
         return answers.JsonResponse(answers.encoded(body), headers=_NO_STORE)
-    return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
+    return answer_signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 
 @public.post(
@@ -216,8 +217,9 @@ async def login(request: Request, given: LoginGiven) -> Response:
 )
 async def login_with_second_factor(request: Request, given: SecondFactorGiven) -> Response:
     second_step = container_of(request).second_step_use_cases()
-    done = await second_step.login(_browser(request), ticket=given.ticket, code=given.code)
-    return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
+    earlier = refresh_cookie.earlier_token(request)
+    done = await second_step.login(_browser(request), ticket=given.ticket, code=given.code, earlier_token=earlier)
+    return answer_signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 
 @public.post(
@@ -240,7 +242,7 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
     done = await auth_of(request).refresh(
         token, company_id=given.company_id, from_cookie=from_cookie, origin=origin(request)
     )
-    return _signed_in(request, done, status=200, show_refresh_token=not from_cookie)
+    return answer_signed_in(request, done, status=200, show_refresh_token=not from_cookie)
 
 
 @public.post(
@@ -298,7 +300,7 @@ async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
     )
     accepting = container_of(request).acceptance_use_cases()
     done = await accepting.accept(_browser(request), acceptance, actor=actor)
-    return _signed_in(request, done, status=200, show_refresh_token=False)
+    return answer_signed_in(request, done, status=200, show_refresh_token=False)
 
 
 async def me(request: Request) -> Response:
@@ -344,10 +346,11 @@ for _alias in ("/users/me", "/users/profile"):
 )
 async def switch_company(request: Request, given: SwitchGiven) -> Response:
     done = await auth_of(request).switch_company(caller(request), given.company_id)
-    return _signed_in(request, done, status=200, show_refresh_token=False)
+    return answer_signed_in(request, done, status=200, show_refresh_token=False)
 
 
-def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_token: bool) -> Response:
+def answer_signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_token: bool) -> Response:
+    """The tokens of whoever has just signed in, and the cookies that keep them signed in."""
     body: dict[str, Any] = {
         "access_token": done.access_token,
         "token_type": "bearer",

@@ -17,6 +17,8 @@ MIGRATION_TABLES = {"alembic_version"}
 NOT_BY_COMPANY = {
     "users_of_account": "sign-in asks for all memberships of an account, whatever the company",
     "api_tokens_digest_unique": "whoever presents a token does not say of which company it is",
+    "oidc_connections_id_unique": "whoever comes to sign in does not say of which company the connection is",
+    "email_domains_proved": "whoever looks for a way in knows their address alone",
     "invitations_token_unique": "whoever holds a link does not say of which company it is",
 }
 # What the doors across companies may do to tenant tables, each verb with the door that needs it.
@@ -30,6 +32,8 @@ UPKEEP_DOORS = {
     ("log_positions", "SELECT"): "who mails looks for the companies whose logs went on",
     ("api_tokens", "SELECT"): "whose a token is that a request brings, and whether it works",
     ("api_tokens", "UPDATE"): "when tokens were last used is kept once a minute, of all companies at once",
+    ("oidc_connections", "SELECT"): "whoever signs in at a provider does not say of which company the connection is",
+    ("email_domains", "SELECT"): "so does a provider's word count that the company has proved the domain",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",
@@ -50,7 +54,7 @@ HELD_LESS = {
     "audit_events": ({"SELECT", "INSERT"}, "the audit is only ever added to"),
     "companies": ({"SELECT", "INSERT", "UPDATE"}, "no company is deleted, which would take all that is its with it"),
 }
-SECRETS = ("accounts", "login_sessions", "signing_keys")
+SECRETS = ("accounts", "login_sessions", "signing_keys", "external_identities")
 OWN = "({column} = (NULLIF(current_setting('app.company_id'::text, true), ''::text))::uuid)"
 
 
@@ -278,7 +282,11 @@ def test_upkeep_holds_what_its_doors_need_and_nothing_more(catalogue: Catalogue)
         if catalogue.ask("select has_table_privilege(%s, %s, %s)", UPKEEP, table, verb) == [(True,)]
     }
     of_secrets = {(table, verb) for table in SECRETS for verb in ("SELECT", "INSERT", "UPDATE")}
+    # Who somebody is at a provider never changes.
+    of_secrets -= {("external_identities", "UPDATE")}
     purged = {("accounts", "DELETE"), ("login_sessions", "DELETE"), ("signing_keys", "DELETE")}
+    # Whoever proves the address of an account that never did is rid of who signed in to it before.
+    purged |= {("external_identities", "DELETE")}
     in_part = {(table, "UPDATE") for table in CHANGED_IN_PART}
     assert held == set(UPKEEP_DOORS) - in_part | of_secrets | purged
 

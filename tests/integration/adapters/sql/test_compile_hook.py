@@ -482,7 +482,9 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_USER",
             "_INVITER",
         ),
-        "letters": ("_REVOKE_TOKENS", "_USERS_OF"),
+        "linking": ("_CONNECTION", "_WAYS_IN", "_USER_OF", "_OFFER_TO", "_COMPANY_OF_CODE", "_DOMAIN"),
+        "letters": ("_USERS_OF",),
+        "stripping": ("_REVOKE_TOKENS",),
         "posting": ("_WAITING", "_BEGIN", "_LEASE", "_READ", "_SETTLE"),
         "operating": ("_COMPANIES",),
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
@@ -560,6 +562,7 @@ RAW = re.compile(
 )
 DOORS = {
     "system.py",
+    "linking.py",
     "login_sessions.py",
     "people.py",
     "presented_tokens.py",

@@ -67,4 +67,16 @@ def _fill(firm: Firm) -> Ground:
         "insert into task_keys (company_id, project_id, number, task_id) values (%s, %s, 100, %s)",
         (firm.id, project.id, gone),
     )
+    firm.sql(
+        "insert into oidc_connections (company_id, id, name, issuer, client_id, sealed_client_secret, domains, default_role,"
+        " role_map, jit_provisioning, enforce_sso, admits_owners, version, created_at, updated_at)"
+        " values (%s, %s, 'Same', 'https://same.example', 'same', '', '{same.example}', 'member', '{}', false, false,"
+        " true, 1, now(), now())",
+        (firm.id, uuid.uuid4()),
+    )
+    firm.sql(
+        "insert into email_domains (company_id, id, domain, token, verified_at, version, created_at, updated_at)"
+        " values (%s, %s, 'same.example', 'same', now(), 1, now(), now())",
+        (firm.id, uuid.uuid4()),
+    )
     return project

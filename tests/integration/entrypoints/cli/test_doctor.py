@@ -6,8 +6,11 @@ import os
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -326,6 +329,31 @@ def mail_server() -> Iterator[str]:
         thread.join()
 
 
+@contextmanager
+def a_provider(*, ahead: int = 0, **about: object) -> Iterator[str]:
+    """A provider that describes itself, by a clock of its own; its issuer."""
+
+    class Described(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            named = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            said = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in named}, **about}
+            self.send_response_only(200)
+            self.send_header("Date", formatdate(time.time() + ahead, usegmt=True))
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Described) as server:
+        issuer = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield issuer
+        server.shutdown()
+        thread.join()
+
+
 def test_a_mail_server_that_answers(ask: Doctor) -> None:
     with mail_server() as port:
         found = only(ask(**SMTP, SMTP_PORT=port, SMTP_SECURITY="none"), "mail")
@@ -349,6 +377,31 @@ def test_a_mail_server_that_lets_nobody_in(ask: Doctor) -> None:
 def test_a_mail_server_that_is_away(ask: Doctor) -> None:
     found = only(ask(**SMTP, SMTP_PORT=str(free_port())), "mail")
     assert (found["verdict"], "FLOWTRACK_SMTP_HOST" in found["fix"]) == ("failed", True)
+
+
+def providers(*issuers: str) -> str:
+    return json.dumps([{"name": "x", "issuer": each, "client_id": "x", "client_secret": "hidden"} for each in issuers])
+
+
+def test_providers_that_sign_everyone_in(ask: Doctor) -> None:
+    assert only(ask(), "OIDC providers")["said"] == "no provider signs everyone in"
+    for ahead, verdict in ((0, "ok"), (30, "warning"), (-30, "warning"), (300, "failed"), (-300, "failed")):
+        with a_provider(ahead=ahead) as issuer:
+            found = only(ask(OIDC_PROVIDERS=providers(issuer)), "OIDC providers")
+            assert found["verdict"] == verdict, found
+            assert ("ahead of" if ahead > 0 else "behind" if ahead else "agree") in found["said"]
+            assert bool(found["fix"]) is (verdict != "ok")
+
+
+def test_a_provider_that_cannot_be_used(ask: Doctor) -> None:
+    away = only(ask(OIDC_PROVIDERS=providers("http://127.0.0.1:1")), "OIDC providers")
+    assert (away["verdict"], "does not answer" in away["said"]) == ("failed", True)
+    with a_provider(issuer="https://another.example") as issuer:
+        wrong = only(ask(OIDC_PROVIDERS=providers(issuer)), "OIDC providers")
+        assert (wrong["verdict"], "to the letter" in wrong["fix"]) == ("failed", True)
+    inside = only(ask(OIDC_PROVIDERS=providers("https://10.0.0.1")), "OIDC providers")
+    assert (inside["verdict"], "FLOWTRACK_OIDC_PRIVATE_NETWORKS" in inside["fix"]) == ("failed", True)
+    assert "hidden" not in str([away, wrong, inside])
 
 
 def test_a_data_folder_that_cannot_be_made(ask: Doctor) -> None:

@@ -234,6 +234,8 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
         assert done.returncode == 0, done.stderr
         first, second = re.findall(r"temporary password: (\S+)", done.stdout)
         assert re.search(r"^acme +1 .* Acme$", done.stdout, re.MULTILINE)
+        assert "acme.example is proved to be acme's" in done.stdout
+        assert here.ask("select domain from email_domains where verified_at is not null") == [("acme.example",)]
         chosen = "chosen by ann herself"
         for password, more, status in ((first, {}, 401), (second, {}, 403), (second, {"new_password": chosen}, 200)):
             credentials = {"email": "ann@example.com", "password": password, **more}
@@ -249,6 +251,8 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
             (("token", "revoke", str(uuid4())), "no API token"),
             (("token", "create", "--company", "acme", "--user", "ann", "--scope", "tasks:read"), "make their own"),
             (("token", "create", "--company", "acme", "--user", "nobody", "--scope", "tasks:read"), "no such user"),
+            (("company", "verify-domain", "nobody", "acme.example"), "no such company"),
+            (("company", "verify-domain", "acme", "acme"), "/domain"),
             (("company", "create", "--name", " ", "--owner", "ann@example.com"), "/name"),
         ):
             refused = flowtrack(*arguments, **here.settings)

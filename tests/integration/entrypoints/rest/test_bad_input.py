@@ -84,6 +84,8 @@ class World:
             "user_id": ann.user_id,
             "invitation_id": str(uuid4()),
             "token_id": str(uuid4()),
+            "connection_id": str(uuid4()),
+            "domain_id": str(uuid4()),
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
             "company_id": ann.company_id,

@@ -27,9 +27,10 @@ FAILS_FOR_ALL = {
     "verifyEmail": "the same",
     "resendEmailLink": "an address that is proved already",
     "acceptInvitation": "a link that works once, and has nothing to do with roles",
-    "resetPassword": "as above",
-    "verifyEmail": "as above",
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",
+    "beginOidcLogin": "nobody answers where the stage's connections lead",
+    "returnFromOidc": "nobody was sent to a provider",
+    "redeemOidcCode": "as above",
 }
 
 _asked: list[Asked] = []

@@ -121,6 +121,10 @@ class Ground:
         invitation = self._post("/invitations", {"email": f"{uuid4().hex}@example.com"}, **self.headers)
         sessions = self.client.get("/auth/sessions", headers=self.headers).json()
         cycle = self._post("/cycles", {"project_id": project["id"], "name": "One"}, **self.headers)
+        company = f"/companies/{self.me['company']['id']}"
+        provider = {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"}
+        connection = self._post(f"{company}/oidc-connections", provider, **self.headers)
+        domain = self._post(f"{company}/email-domains", {"domain": f"{uuid4().hex}.example"}, **self.headers)
         return {
             "project_id": project["id"],
             "task_id": task["id"],
@@ -128,6 +132,8 @@ class Ground:
             "cycle_id": cycle["id"],
             "user_id": user["id"],
             "invitation_id": invitation["id"],
+            "connection_id": connection["id"],
+            "domain_id": domain["id"],
             "company_id": self.me["company"]["id"],
             "session_id": sessions[0]["id"],
         }

@@ -109,6 +109,20 @@ async def _token(case: Case) -> str:
     return _token_of(case, person.user_id)
 
 
+async def _connection(case: Case) -> str:
+    # Where nobody answers.
+    given = {"name": "x", "issuer": "https://127.0.0.1:1", "client_id": "x"}
+    return str((await case.host.post(f"/companies/{case.host.company_id}/oidc-connections", given)).json()["id"])
+
+
+async def _domain(case: Case) -> str:
+    place, given = f"/companies/{case.host.company_id}/email-domains", {"domain": f"{uuid4().hex}.example"}
+    domain = (await case.host.post(place, given)).json()
+    # Proved, as the DNS would have it.
+    case.stage.api.sql("update email_domains set verified_at = now() where id = %s", (domain["id"],))
+    return str(domain["id"])
+
+
 THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "column_id": ThingMaker(_column, IN_PROJECTS),
@@ -118,6 +132,8 @@ THINGS: dict[str, ThingMaker] = {
     "project_id": ThingMaker(_project, IN_PROJECTS),
     "token_id": ThingMaker(_token, (Place.OWN, Place.FOREIGN)),
     "task_id": ThingMaker(_task, ANYWHERE),
+    "connection_id": ThingMaker(_connection, (Place.OWN, Place.FOREIGN)),
+    "domain_id": ThingMaker(_domain, (Place.OWN, Place.FOREIGN)),
     "company_id": ThingMaker(_company, (Place.OWN, Place.FOREIGN)),
     "user_id": ThingMaker(_user, ANYWHERE),
 }
@@ -129,6 +145,10 @@ def _given(**fields: Any) -> Body:
 
 def _me(case: Case, _: Ids) -> dict[str, Any]:
     return {"assigned_to": case.caller.user_id if case.caller is not None else None}
+
+
+def _closed(case: Case, _: Ids) -> dict[str, Any]:
+    return {"enforce_sso": True, "break_glass_user_id": case.host.user_id}
 
 
 # By the operation's id, and by what is particular about the question; "" where nothing is.
@@ -183,10 +203,15 @@ BODIES: dict[str, dict[str, Body]] = {
     "resetPassword": {"with a token that is none": _given(token="none", new_password=PASSWORD)},
     "verifyEmail": {"with a token that is none": _given(token="none")},
     "changeEmail": {"": lambda _, __: {"email": f"{uuid4().hex}@example.com"}},
+    "connectOidc": {"": _given(name="x", issuer="https://login.example.com", client_id="x")},
+    "changeOidcConnection": {"a name": _given(name="x"), "all other ways in closed": _closed},
+    "claimEmailDomain": {"": lambda _, __: {"domain": f"{uuid4().hex}.example"}},
+    "redeemOidcCode": {"with a code that is none": _given(code="none")},
     "acceptInvitation": {"with a token that is none": _given(token="none", password=PASSWORD)},
 }
 
 QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
+    "discoverOidc": {"": lambda _: {"email": "ann@example.com"}},
     "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
 }
 
@@ -255,7 +280,15 @@ BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
 }
 
 SPENDS: frozenset[str] = frozenset(
-    {"changePassword", "changeUser", "deactivateUser", "leaveCompany", "logout", "revokeLoginSession"}
+    {
+        "changeOidcConnection",
+        "changePassword",
+        "changeUser",
+        "deactivateUser",
+        "leaveCompany",
+        "logout",
+        "revokeLoginSession",
+    }
 )
 
 
