@@ -317,9 +317,12 @@ async def test_nobody_is_given_a_task_of_a_project_while_they_are_removed(api: A
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_a_body_is_not_asked_for(api: Api, method: str) -> None:
+async def test_a_body_is_refused_and_nothing_is_done(api: Api, method: str) -> None:
     owner = await api.register()
-    project, bob = await owner.project(), await api.colleague(owner)
-    api.add_member(owner.company_id, project["id"], bob.user_id)
-    answer = await owner.send(method, f"/projects/{project['id']}/members/{bob.user_id}", json={"anything": 1})
-    assert answer.is_success
+    project, ann, bob = await owner.project(), await api.colleague(owner), await api.colleague(owner)
+    api.add_member(owner.company_id, project["id"], ann.user_id)
+    before = (await owner.get(f"/projects/{project['id']}/members")).json()
+    member = {"POST": bob, "DELETE": ann}[method]
+    answer = await owner.send(method, f"/projects/{project['id']}/members/{member.user_id}", json={"anything": 1})
+    assert (answer.status_code, answer.json()["code"]) == (422, "body.unexpected")
+    assert (await owner.get(f"/projects/{project['id']}/members")).json() == before
