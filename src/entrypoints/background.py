@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from core.kernel.actor import System
 from core.kernel.errors import Unavailable
 from entrypoints.container import Container
+from entrypoints.ending import end
 
 log = logging.getLogger("flowtrack.background")
 
@@ -59,9 +60,7 @@ async def working(recurring: list[Recurring]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
 
 async def finish(container: Container) -> None:

@@ -112,6 +112,7 @@ from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from entrypoints.ending import end
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
@@ -490,8 +491,7 @@ async def shared_counts(container: Container) -> AsyncIterator[None]:
         yield
     finally:
         if sharing is not None:
-            sharing.cancel()
-            await asyncio.wait([sharing])
+            await end([sharing])
         if redis is not None:
             await redis.close()
 

@@ -5,7 +5,7 @@ import gc
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +20,7 @@ from core.kernel.errors import Forbidden, Refusal
 from core.kernel.step_up import StepUpRequired
 from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
+from entrypoints.ending import end
 from entrypoints.rest import documentation, health, metrics
 from entrypoints.rest.authentication import forgetting_what_ended
 from entrypoints.rest.caller import with_origin
@@ -158,9 +159,7 @@ def make_app(container: Container) -> ASGIApp:
             async with shared_counts(container), working(jobs(container)):
                 yield
             await finish(container)
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await end([watching])
         finally:
             await database.close()
             container.tracing().close()
