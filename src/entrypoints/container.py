@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
@@ -35,9 +36,6 @@ from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.prometheus.metrics import MEDIA_TYPE, Metrics
 from adapters.prometheus.sharing import shared_folder
-from adapters.redis.attempts import SharedAttempts
-from adapters.redis.rate_limits import SharedRateLimits
-from adapters.redis.store import RedisStore, redis_version
 from adapters.sql.archive import ArchiveRefused
 from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
@@ -128,16 +126,29 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _redis_store(url: SecretStr | None) -> RedisStore | None:
-    return None if url is None else RedisStore(url=url.get_secret_value())
+def _of_redis(room: str) -> Any:
+    # By name, and only where a Redis is configured: its client would stay in the memory of all others, with 7 MB.
+    return import_module(f"adapters.redis.{room}")
 
 
-def _rate_limits(redis: RedisStore | None, limits: tuple[Limit, ...]) -> LocalRateLimits:
-    return LocalRateLimits() if redis is None else SharedRateLimits(redis, limits=limits)
+def _redis_store(url: SecretStr | None) -> Any:
+    return None if url is None else _of_redis("store").RedisStore(url=url.get_secret_value())
 
 
-def _attempts(redis: RedisStore | None, sealer: Sealer) -> LocalAttempts | SharedAttempts:
-    return LocalAttempts() if redis is None else SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
+def _rate_limits(redis: Any, limits: tuple[Limit, ...]) -> Any:
+    return LocalRateLimits() if redis is None else _of_redis("rate_limits").SharedRateLimits(redis, limits=limits)
+
+
+def _attempts(redis: Any, sealer: Sealer) -> Any:
+    if redis is None:
+        return LocalAttempts()
+    return _of_redis("attempts").SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
+
+
+async def redis_version(url: str) -> str | None:
+    """The release of a Redis server; None if it does not answer. Raises ValueError for what is no address."""
+    found: str | None = await _of_redis("store").redis_version(url)
+    return found
 
 
 def mail_of(settings: Settings) -> SmtpMail | FileMail:
@@ -485,15 +496,16 @@ def migrate_database(found: DatabaseUrls) -> None:
 @asynccontextmanager
 async def shared_counts(container: Container) -> AsyncIterator[None]:
     """As long as it is open, this process shares what it counts with the others, if a Redis is configured."""
-    redis, limits = container.redis(), container.rate_limits()
-    sharing = asyncio.create_task(limits.share()) if isinstance(limits, SharedRateLimits) else None
+    redis = container.redis()
+    if redis is None:
+        yield
+        return
+    sharing = asyncio.create_task(container.rate_limits().share())
     try:
         yield
     finally:
-        if sharing is not None:
-            await end([sharing])
-        if redis is not None:
-            await redis.close()
+        await end([sharing])
+        await redis.close()
 
 
 async def load_signing_keys(container: Container) -> None:

@@ -46,6 +46,7 @@ def email_of(request: Request) -> EmailUseCases:
 
 @public.post(
     "/password/forgot",
+    response_class=Response,
     **operation(
         RecoveryUseCases.forgot,
         id="forgotPassword",
@@ -97,6 +98,7 @@ async def verify_email(request: Request, given: VerifyGiven) -> Response:
 
 @signed_in.post(
     "/email/change",
+    response_class=Response,
     **operation(
         EmailUseCases.change,
         id="changeEmail",
@@ -113,6 +115,7 @@ async def change_email(request: Request, given: EmailChangeGiven) -> Response:
 
 @signed_in.post(
     "/email/resend",
+    response_class=Response,
     **operation(
         EmailUseCases.resend,
         id="resendEmailLink",

@@ -182,8 +182,12 @@ async def test_every_list_is_paged_and_sorted_alike(conformance: Conformance) ->
     found = 0
     for method, path, operation in conformance.operations():
         answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
-        # The log is read by position, in the one order that it has.
-        if method != "get" or answer["schema"].get("type") != "array" or path.endswith("/events"):
+        # The log is read by position, in the one order that it has; the ways in of an address are few.
+        if (
+            method != "get"
+            or answer.get("schema", {}).get("type") != "array"
+            or path.endswith(("/events", "/discover"))
+        ):
             continue
         found += 1
         named = {parameter["name"] for parameter in operation["parameters"]}
