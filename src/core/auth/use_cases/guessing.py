@@ -33,8 +33,8 @@ class Guessing:
     """Counts failures to prove who one is: 5 in 15 minutes for each name, existing or not, and network; and for all
     networks together as many as somebody needs who knows the secret, and far fewer than somebody who does not.
 
-    A browser that the account was opened with before has its own count, and so has each login session, so that nobody
-    can lock an account's holder out of what they have open.
+    A browser that the account was opened with before has its own count, and so has each login session of the account,
+    so that nobody can lock an account's holder out of what they have open.
 
     The methods that answer a context count what is tried in it before it is known how it ends, since many may be under
     way at once, and raise TooManyFailures, alike for names that do not exist. If it succeeds, the failures before are
@@ -93,8 +93,12 @@ class Guessing:
             yield
 
     def proof(self, actor: Actor, *, tried: str) -> AbstractAsyncContextManager[None]:
-        """A password or code is tried in a login session, by whoever has that."""
-        place = str(actor.session_id)
+        """A password or code is tried in a login session, by whoever has that: the caller as the database found them.
+
+        What a company's own provider began shares a count with all else that it began for the account: it could begin
+        as many sessions as it has guesses. Those of the account itself are counted apart, as are other companies'.
+        """
+        place = str(actor.session_id) if actor.is_general else f"by a provider of {actor.company_id}"
         return self._trying(
             Attempt(
                 whose=f"proofs of {actor.account_id}",

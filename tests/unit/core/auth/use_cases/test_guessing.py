@@ -1,11 +1,13 @@
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from core.auth.errors import InvalidCredentials, TooManyFailures
+from core.auth.model import LoginSession
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.credentials import Credentials
-from core.kernel.actor import Visitor
+from core.kernel.actor import Actor, Visitor
 from tests.builders.office import PASSWORD, Office
 
 HERE, NEARBY, ELSEWHERE = (Visitor(address=address) for address in ("192.0.2.1", "192.0.2.77", "198.51.100.1"))
@@ -179,3 +181,69 @@ class TestStuffing:
     async def refused_everywhere(self, office: Office) -> None:
         for visitor in self.NETWORKS[900:910]:
             await refused(office, visitor)
+
+
+class TestWhatACompanysOwnProviderBegan:
+    """Its sessions are as many as the provider likes, so they share one count for each account and company."""
+
+    @staticmethod
+    async def session(office: Office, company_id: UUID) -> Actor:
+        """One more session of Ann's account that the company's own provider vouched for."""
+        account = next(each for each in office.world.tables.accounts.values() if each.email == "ann@example.com")
+        people = office.world.tables.companies[company_id].people.values()
+        user = next(each.user for each in people if each.user.account_id == account.id)
+        session = LoginSession.begin(
+            id=office.world.ids.new(),
+            account_id=account.id,
+            nonce=b"n",
+            agent=None,
+            address=None,
+            at=office.clock.now(),
+            by_provider_of=company_id,
+        )
+        office.world.tables.sessions[session.id] = session
+        return Actor(
+            company_id=company_id, user_id=user.id, account_id=account.id, session_id=session.id, role=user.role
+        )
+
+    @staticmethod
+    async def guess(office: Office, actor: Actor, how: str) -> None:
+        if how == "step-up":
+            await office.sessions.step_up(actor, password="a wrong guess")
+        else:
+            await office.sessions.change_password(
+                actor, current_password="a wrong guess", new_password="another long secret"
+            )
+
+    @pytest.mark.parametrize("how", ["step-up", "change"])
+    async def test_another_session_is_no_other_count(self, office: Office, how: str) -> None:
+        signed_in = await office.register()
+        company_id = signed_in.company.id
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await self.guess(office, await self.session(office, company_id), how)
+        effort = office.passwords.effort
+        with pytest.raises(TooManyFailures):
+            await self.guess(office, await self.session(office, company_id), how)
+        assert office.passwords.effort == effort
+
+    async def test_the_holders_own_sessions_and_other_companies_are_not_locked(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        await office.world.joins(own, office.olga.company_id)
+        for _ in range(6):
+            with pytest.raises((InvalidCredentials, TooManyFailures)):
+                await self.guess(office, await self.session(office, office.olga.company_id), "step-up")
+        await office.sessions.step_up(own, password=PASSWORD)
+        await office.sessions.step_up(await self.session(office, own.company_id), password=PASSWORD)
+        with pytest.raises(TooManyFailures):
+            await office.sessions.step_up(await self.session(office, office.olga.company_id), password=PASSWORD)
+
+    async def test_a_session_of_the_account_has_its_own_count(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await self.guess(office, own, "step-up")
+        with pytest.raises(TooManyFailures):
+            await office.sessions.step_up(own, password=PASSWORD)
+        another = office.auth.actor_of((await login(office)).access_token)
+        await office.sessions.step_up(another, password=PASSWORD)
