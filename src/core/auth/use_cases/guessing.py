@@ -54,8 +54,13 @@ class Guessing:
         self._identity = identity
         self._clock = clock
 
-    def password(self, visitor: Visitor, *, name: str, account_id: UUID | None) -> AbstractAsyncContextManager[None]:
-        """A password is tried for a name."""
+    def password(
+        self, visitor: Visitor, *, name: str, account_id: UUID | None, username: str | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """A password is tried for a name: an address, or a `username` in a company.
+
+        All companies of the account are told, so none of them reads which one was named.
+        """
         device = self._device(visitor, account_id)
         counts = (network(visitor.address), FAILURES), (_ANYWHERE, LASTING_FAILURES)
         return self._trying(
@@ -65,7 +70,7 @@ class Guessing:
                 account_id=account_id,
                 origin=visitor.origin,
                 tried="password",
-                name=name,
+                name=name if username is None else username,
             )
         )
 
