@@ -289,7 +289,8 @@ class LoginSession:
         """Takes over what the same browser proved for the same account before.
 
         It then ends when the earlier one would have, at the latest: no proof lasts longer for being taken over. Nor
-        does a company's own provider make an older proof of the account fresh.
+        does it get fresh: neither a company's own provider proves the account anew, nor the password, or another
+        company's provider, what the first one vouched for. So it counts as proved when the older of both was.
         """
         of_account = self.general_at is None and earlier.general_at is not None
         of_companies = set(earlier.sso_company_ids) - set(self.sso_company_ids)
@@ -297,7 +298,7 @@ class LoginSession:
             return
         if of_account:
             self.general_at, self.second_factor_at = earlier.general_at, earlier.second_factor_at
-            self.authenticated_at = earlier.authenticated_at
+        self.authenticated_at = min(self.authenticated_at, earlier.authenticated_at)
         self.sso_company_ids = tuple(sorted({*self.sso_company_ids, *earlier.sso_company_ids}))
         self.created_at = min(self.created_at, earlier.created_at)
         self.expires_at = min(self.expires_at, self.created_at + LONGEST)
