@@ -65,6 +65,30 @@ class TestOnesOwn:
             await office.api_tokens.create(office.mia, NEW)
         assert office.stored.api_tokens == {}
 
+    @pytest.mark.parametrize("whose", ["own", "a service's"])
+    async def test_with_a_second_factor_it_needs_a_fresh_code_of_it(self, office: Office, whose: str) -> None:
+        ann = office.auth.actor_of((await office.register()).access_token)
+        secret, _ = await office.enable_factor(ann)
+        robot = await office.robot(by=ann)
+
+        async def make() -> Any:
+            if whose == "own":
+                return await office.api_tokens.create(ann, NEW)
+            return await office.api_tokens.create_for(ann, robot.id, NEW)
+
+        await make()
+        # As a provider leaves it, which asks for no code.
+        sessions = office.world.tables.sessions
+        sessions[ann.session_id] = replace(sessions[ann.session_id], second_factor_at=None)
+        with pytest.raises(StepUpRequired):
+            await make()
+        await office.sessions.step_up(ann, code=office.code(secret, later=1))
+        await make()
+        office.clock.advance(timedelta(minutes=10))
+        sessions[ann.session_id] = replace(sessions[ann.session_id], authenticated_at=office.clock.now())
+        with pytest.raises(StepUpRequired):
+            await make()
+
     async def test_no_token_makes_another(self, office: Office) -> None:
         robot = await office.robot(role=Role.ADMIN)
         actor = await office.by_token(of=robot, scopes=tuple(Scope))
