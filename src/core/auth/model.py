@@ -35,7 +35,7 @@ class Account:
     `totp_secret` is sealed, and shared with the holder's authenticator; it counts from `totp_enabled_at` on. Codes of
     the time step `totp_step` and of those before are used up. `recovery_digests` are those of the codes that stand in
     for an authenticator which is lost; of one that was used nothing is left but its place.
-    `reset_id` and `verification_id` are the newest requests of a link by mail, which alone are good; the latter is for
+    `reset_id` and `verification_id` are the requests of a link by mail that alone are good; the latter is for
     `pending_email`, the address that is to take the place of the present one, if there is one.
     """
 
@@ -142,9 +142,13 @@ class Account:
         self.recovery_digests = (*self.recovery_digests[:place], b"", *self.recovery_digests[place + 1 :])
 
     def ask_reset(self, *, id: UUID, at: datetime) -> Letter:
-        """Asks for a link that chooses another password; one that was asked for before is good no more."""
-        self.reset_id, self.reset_at = id, at
-        return self.letter(LetterKind.PASSWORD_RESET, id=id, at=at)
+        """Asks for a link that chooses another password. While one is good, that is sent again and no other made: a
+        stranger who goes on asking must not keep the holder's from working, nor make it good for longer.
+        """
+        good = self.link(LinkPurpose.PASSWORD_RESET, at=at)
+        if good is None:
+            self.reset_id, self.reset_at = id, at
+        return self.letter(LetterKind.PASSWORD_RESET, id=good.request_id if good else id, at=at)
 
     def ask_verification(self, *, id: UUID, at: datetime) -> Letter:
         """Asks for a link that proves the present address, or the one that is to take its place."""

@@ -46,10 +46,11 @@ If you did not ask for it, do not follow the link; nothing changes then.
     LetterKind.PASSWORD_RESET: (
         "Choose a new password",
         """
-Somebody, hopefully you, lost the password of the FlowTrack account with this address. Choose a new one within 30
-minutes:
+Somebody, hopefully you, lost the password of the FlowTrack account with this address. Choose a new one here:
 
 {link}
+
+The link works once, within 30 minutes of being asked for first; asking again meanwhile sends the same one.
 
 All devices are signed out by it. If you did not ask for it, there is nothing to do: the password stays as it is.
 """,

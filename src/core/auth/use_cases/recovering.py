@@ -42,8 +42,8 @@ class RecoveryUseCases:
     async def forgot(self, visitor: Visitor, *, email: str) -> None:
         """Mails a link that chooses another password to the address, if there is an account for it.
 
-        The answer is the same where there is none, and so is the work. The link is good for 30 minutes and one use; a
-        newer one takes its place.
+        The answer is the same where there is none, and so is the work. The link is good for 30 minutes and one use;
+        whoever asks again within these gets the same one once more.
         """
         address = self._addresses.canonical(email)
         await self._letters.begin(visitor, to=address)

@@ -118,13 +118,38 @@ class TestReset:
         with pytest.raises(LinkInvalid):
             await reset(office, token)
 
-    async def test_a_newer_link_takes_its_place(self) -> None:
+    async def test_asking_again_voids_no_link_that_is_good(self) -> None:
+        """Whoever knows the address could keep its holder from ever choosing a password."""
         office = await Office.open()
         earlier = await forgotten(office)
+        before = len(await office.mailed(ANN))
+        office.clock.advance(timedelta(minutes=29))
+        await office.recovery.forgot(Visitor(address="198.51.100.9"), email=ANN)
+        assert len(await office.mailed(ANN)) == before + 1
+        assert await office.link_to(ANN) == earlier
+        await reset(office, earlier)
+
+    async def test_asking_again_keeps_no_link_good_for_longer(self) -> None:
+        office = await Office.open()
+        earlier = await forgotten(office)
+        office.clock.advance(timedelta(minutes=29))
         await office.recovery.forgot(Visitor(), email=ANN)
+        office.clock.advance(timedelta(minutes=1))
         with pytest.raises(LinkInvalid):
             await reset(office, earlier)
+        await office.recovery.forgot(Visitor(), email=ANN)
+        assert await office.link_to(ANN) != earlier
         await reset(office, await office.link_to(ANN))
+
+    async def test_after_another_password_the_next_link_is_another(self) -> None:
+        office = await Office.open()
+        earlier = await forgotten(office)
+        await reset(office, earlier)
+        await office.recovery.forgot(Visitor(), email=ANN)
+        assert await office.link_to(ANN) != earlier
+        with pytest.raises(LinkInvalid):
+            await reset(office, earlier, "a third long secret")
+        await reset(office, await office.link_to(ANN), "a third long secret")
 
     async def test_a_password_that_was_changed_meanwhile_ends_it(self) -> None:
         office = await Office.open()
