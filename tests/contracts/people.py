@@ -510,7 +510,6 @@ class AccountsContract:
             await uow.accounts.end_access(ann.account_id, at=at or world.clock.now())
             await uow.commit()
 
-
     async def test_the_callers_second_factor_is_known_and_when_their_session_proved_it(
         self, world: ContractWorld
     ) -> None:

@@ -322,6 +322,9 @@ class SqlIdentityUnitOfWork:
         await self.revoke_sessions(account_id, at=at)
         await stripping.strip(self._open_connection, account_id, at=at)
 
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        await stripping.end_tokens(self._open_connection, account_id, at=at, origin=origin, stranger=self.stranger)
+
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         return await letters.users_of(self._open_connection, account_id)
 

@@ -278,6 +278,12 @@ class IdentityUnitOfWork(Protocol):
         """
         ...
 
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Revokes the API tokens by which programs act as the account, in every company, and tells each of them; those
+        that it made for service users go on. Its users are locked by then, as `users_of` does.
+        """
+        ...
+
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         """The users that the account is, each with its company, in active companies, locked in one order. Comes before
         the account is locked.

@@ -7,7 +7,7 @@ from uuid import UUID
 from core.auth.model import Account
 from core.auth.read_models import Membership
 from core.companies.model import Company
-from core.kernel.actor import Origin
+from core.kernel.actor import NOWHERE, Origin
 from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.operations.model import Cutoffs
@@ -50,6 +50,14 @@ class OperatorUnitOfWork(Protocol):
     async def revoke_sessions(
         self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
     ) -> None: ...
+
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        """The users that the account is, locked. Comes before the account is locked."""
+        ...
+
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Revokes the API tokens by which programs act as the account, in every company, and tells each of them."""
+        ...
 
     async def note(
         self,

@@ -65,10 +65,12 @@ class RecoveryUseCases:
 
     @answers(LinkInvalid, PasswordTooWeak)
     async def reset(self, visitor: Visitor, *, token: str, new_password: str) -> None:
-        """Gives the account that the link was mailed to another password, and signs all its devices out.
+        """Gives the account that the link was mailed to another password, signs all its devices out, and ends its own
+        API tokens in every company: whoever lost the password may have lost more.
 
         It signs nobody in: whoever has a second factor needs that too. The link proves the address; an account that
-        never proved it before also loses its tokens and factors, which somebody else may have set up.
+        never proved it before also loses its factors and the tokens that it made for service users, which somebody
+        else may have set up.
         """
         async with self._identity() as uow:
             account, _ = await self._links.holder(uow, token, LinkPurpose.PASSWORD_RESET)
@@ -77,7 +79,11 @@ class RecoveryUseCases:
         password_hash = await self._passwords.hash(new_password)
         at = self._clock.now()
         async with self._identity() as uow:
+            # Locked before the account is, as whoever changes a user and their account does.
+            await uow.users_of(account.id)
             account, _ = await self._links.holder(uow, token, LinkPurpose.PASSWORD_RESET)
+            await uow.revoke_sessions(account.id, at=at)
+            await uow.end_tokens(account.id, at=at, origin=visitor.origin)
             if account.email_verified_at is None:
                 account.strip(at=at)
                 await uow.strip(account.id, at=at)
@@ -85,7 +91,6 @@ class RecoveryUseCases:
             account.email_verified_at = account.email_verified_at or at
             await uow.save_account(account)
             await uow.write(account.letter(LetterKind.PASSWORD_CHANGED, id=self._ids.new(), at=at))
-            await uow.revoke_sessions(account.id, at=at)
             await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=visitor.origin, at=at)
             await uow.commit()
         await self._guessing.forgive(account.email)

@@ -150,7 +150,7 @@ class ApiTokenUseCases:
             return await self._revoke(uow, token_id, user_id=user_id)
 
     async def _ensure_fresh(self, uow: ApiTokenUnitOfWork) -> None:
-        """Raises StepUpRequired as for what belongs to the account itself: a token outlives the session that makes it."""
+        """Raises StepUpRequired as for what belongs to the account: a token outlives the session that makes it."""
         at = self._clock.now()
         ensure_stepped_up(uow.actor, at=at)
         factor = await uow.accounts.second_factor(uow.actor.signed_in.session_id)

@@ -126,4 +126,3 @@ class TestSealedLoginTickets(TicketContract):
             tickets.issue(Ticket(account_id=uuid4(), version=1, expires_at=AT)),
         )
         assert len({each[:4] for each in others}) == len(others)
-
