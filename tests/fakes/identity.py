@@ -284,7 +284,11 @@ class InMemoryIdentityUnitOfWork:
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
+        if not kept:
+            return
+
         def tell(tables: Tables) -> None:
             joined = _of_account(tables, account_id) if account_id is not None else []
             told: list[tuple[UUID | None, UUID | None]] = [

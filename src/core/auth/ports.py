@@ -263,9 +263,11 @@ class IdentityUnitOfWork(Protocol):
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
         """Tells the auditors of all companies of an account, or of that `company_id` alone. What happens to nobody who
-        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work.
+        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work; so does
+        what is not `kept`, which changes nothing.
         """
         ...
 

@@ -52,7 +52,8 @@ Somebody, hopefully you, lost the password of the FlowTrack account with this ad
 
 The link works once, within 30 minutes of being asked for first; asking again meanwhile sends the same one.
 
-All devices are signed out by it, and API tokens of yours end. If you did not ask for it, there is nothing to do: the password stays as it is.
+All devices are signed out by it, and API tokens of yours end. If you did not ask for it, there is nothing to do: the
+password stays as it is.
 """,
     ),
     LetterKind.EMAIL_CHANGE_REQUESTED: (

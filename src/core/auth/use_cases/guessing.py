@@ -4,9 +4,18 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
+from zlib import crc32
 
 from core.auth.errors import CodeInvalid, InvalidCredentials, SecondFactorRequired, TooManyFailures
-from core.auth.model import CODE_FAILURES, FAILURES, LASTING_FAILURES, LOCKS, Account
+from core.auth.model import (
+    CODE_FAILURES,
+    FAILURES,
+    KEPT_OF_NOBODY,
+    LASTING_FAILURES,
+    LOCKS,
+    PARTS_OF_NETWORK,
+    Account,
+)
 from core.auth.ports import Attempts, DeviceTokens, IdentityUnitOfWork
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.audit import AuditType, Note
@@ -134,6 +143,15 @@ class Guessing:
             return visitor.device
         return self._devices.issue(account_id)
 
+    async def keeps(self, what: AuditType, origin: Origin, account_id: UUID | None) -> bool:
+        """Whether an auditor is told once more: of an account always, and of nobody who is known a few times a minute,
+        each part of the network apart. It is asked and counted for both, so that both take as long.
+        """
+        whose = f"{what} of {'somebody' if account_id is not None else 'nobody'}"
+        part = crc32(network(origin.address).encode()) % PARTS_OF_NETWORK
+        wait = await self._attempts.begin(whose, f"part {part}", KEPT_OF_NOBODY)
+        return account_id is not None or not wait
+
     @asynccontextmanager
     async def _trying(self, attempt: Attempt) -> AsyncIterator[None]:
         for place, limit in attempt.counts:
@@ -158,6 +176,7 @@ class Guessing:
             details={"tried": attempt.tried},
             personal={"name": attempt.name} if attempt.name is not None else {},
         )
+        kept = await self.keeps(what, attempt.origin, attempt.account_id)
         async with self._identity() as uow:
             await uow.note(
                 note,
@@ -165,6 +184,7 @@ class Guessing:
                 origin=attempt.origin,
                 at=self._clock.now(),
                 session_id=attempt.session_id,
+                kept=kept,
             )
             await uow.commit()
 

@@ -47,9 +47,12 @@ class RecoveryUseCases:
         """
         address = self._addresses.canonical(email)
         await self._letters.begin(visitor, to=address)
-        at, id = self._clock.now(), self._ids.new()
+        at, id, what = self._clock.now(), self._ids.new(), AuditType.PASSWORD_RESET_REQUESTED
         async with self._identity() as uow:
             known = await uow.account_by_email(address)
+        account_id = known.id if known is not None else None
+        kept = await self._guessing.keeps(what, visitor.origin, account_id)
+        async with self._identity() as uow:
             account = await uow.account(known.id if known is not None else id)
             if account is None:
                 await uow.pretend()
@@ -58,9 +61,8 @@ class RecoveryUseCases:
                 await uow.save_account(account)
                 await uow.write(letter)
             # Of an address without an account, the installation's own chain tells.
-            note = Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={} if account else {"email": address})
-            account_id = account.id if account is not None else None
-            await uow.note(note, account_id=account_id, origin=visitor.origin, at=at)
+            note = Note(type=what, personal={} if account else {"email": address})
+            await uow.note(note, account_id=account_id, origin=visitor.origin, at=at, kept=kept)
             await uow.commit()
 
     @answers(LinkInvalid, PasswordTooWeak)

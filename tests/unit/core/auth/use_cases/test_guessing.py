@@ -8,6 +8,8 @@ from core.auth.model import LoginSession
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Actor, Visitor
+from core.kernel.audit import AuditType
+from core.kernel.limits import network
 from tests.builders.office import PASSWORD, Office
 
 HERE, NEARBY, ELSEWHERE = (Visitor(address=address) for address in ("192.0.2.1", "192.0.2.77", "198.51.100.1"))
@@ -168,6 +170,41 @@ class TestStuffing:
             await fail(office, self.NETWORKS[number], email=f"nobody{number}@example.com")
             await refused(office, self.NETWORKS[number], email=f"nobody{number}@example.com")
         await login(office)
+
+    async def test_what_is_kept_of_unknown_names_is_bounded_and_of_known_ones_whole(self, office: Office) -> None:
+        await office.register()
+        notes = office.world.tables.notes
+        for minute in range(2):
+            for number in range(100):
+                await fail(office, self.NETWORKS[number], email=f"nobody{minute}.{number}@example.com", times=1)
+            office.clock.advance(timedelta(minutes=1))
+        await self.fail_for_known(office, 20)
+        told = [each for each in office.world.tables.notes[len(notes) :] if each.note.type is AuditType.LOGIN_FAILED]
+        of_nobody = [each for each in told if each.company_id is None]
+        assert 2 <= len(of_nobody) <= 2 * 8
+        assert len({network(each.origin.address) for each in of_nobody}) > 1
+        assert len(told) - len(of_nobody) == 20
+
+    async def test_one_network_hides_no_other_for_long(self, office: Office) -> None:
+        """Whoever floods the record from one place leaves room for what comes from others."""
+        for number in range(30):
+            await fail(office, HERE, email=f"nobody{number}@example.com", times=1)
+        before = len(office.world.tables.notes)
+        for visitor in self.NETWORKS[:20]:
+            await fail(office, visitor, email="another@example.com", times=1)
+        assert len(office.world.tables.notes) > before
+
+    async def test_locking_unknown_names_is_kept_within_bounds_too(self, office: Office) -> None:
+        before = len(office.world.tables.notes)
+        for number in range(50):
+            await fail(office, email=f"nobody{number}@example.com")
+            await refused(office, email=f"nobody{number}@example.com")
+        types = [each.note.type for each in office.world.tables.notes[before:]]
+        assert types == [AuditType.LOGIN_FAILED, AuditType.LOCKED]
+
+    async def fail_for_known(self, office: Office, times: int) -> None:
+        for visitor in self.NETWORKS[:times]:
+            await fail(office, visitor, times=1)
 
     async def test_a_success_opens_the_name_again(self, office: Office) -> None:
         signed_in = await office.register()

@@ -66,6 +66,13 @@ class TestForgot:
         assert note.company_id is None
         assert note.note == Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={"email": ANN})
 
+    async def test_what_is_kept_of_unknown_addresses_is_bounded(self) -> None:
+        office = await Office.open()
+        before = len(office.world.tables.notes)
+        for number in range(30):
+            await office.recovery.forgot(Visitor(address="192.0.2.7"), email=f"nobody{number}@example.com")
+        assert len(office.world.tables.notes) == before + 1
+
     async def test_no_hash_tells_known_addresses_from_unknown_ones(self) -> None:
         office = await Office.open()
         await office.register(ANN)
