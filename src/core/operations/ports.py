@@ -68,6 +68,7 @@ class OperatorUnitOfWork(Protocol):
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
         """Tells the auditors of all companies of an account what the system did to it."""
         ...

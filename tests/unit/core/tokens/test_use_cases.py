@@ -10,7 +10,7 @@ import pytest
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Role, NotByToken
 from core.kernel.audit import AuditType
-from core.kernel.errors import Forbidden
+from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered, Made
 from core.kernel.paging import PageRequest, Sort
@@ -126,6 +126,15 @@ class TestOnesOwn:
         assert audited(office)[-1] == AuditType.TOKEN_REVOKED
         shown, _ = await office.api_tokens.get(office.mia, made.token.id)
         assert (shown.status, shown.revoked_at) == (ApiTokenStatus.REVOKED, office.clock.now())
+
+
+@pytest.mark.parametrize(("fields", "pointer"), [({"scopes": ()}, "/scopes"), ({"name": " "}, "/name")])
+def test_what_is_wrong_of_a_new_one_is_refused_before_anything_is_looked_up(
+    fields: dict[str, Any], pointer: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        NewApiToken(**{"name": "Report", "scopes": (Scope.TASKS_READ,), **fields})
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
 class TestThoseOfOthers:
