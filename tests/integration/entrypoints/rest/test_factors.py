@@ -296,6 +296,7 @@ DOORS = {
     "loginWithSecondFactor": "takes the code",
     "acceptInvitation": "an account that is known takes its code; a new one has no factor",
     "refresh": "takes no password: the session proved its factor when it began",
+    "redeemOidcCode": "takes no password: a provider vouches, and whatever it asked for stands in for the factor",
 }
 
 
