@@ -322,6 +322,35 @@ class ApiTokenContract:
         async with world.people_unit_of_work(here) as uow:
             assert await uow.api_tokens.load(over.id) == over
 
+    async def test_an_accounts_own_end_everywhere_and_each_company_is_told(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        ann = await world.person(here.company_id, role=Role.ADMIN)
+        elsewhere = await world.joins(ann, there.company_id, role=Role.ADMIN)
+        robot, at = await add_user(world, here, None), world.clock.now()
+        ended = [await add_token(world, each) for each in (ann, ann, elsewhere)]
+        over = [
+            await add_token(world, ann, revoked_at=at - timedelta(days=1)),
+            await add_token(world, ann, expires_at=at - timedelta(days=1)),
+        ]
+        kept = [await add_token(world, here), await add_token(world, ann, robot.id), await add_token(world, there)]
+        async with world.identity_unit_of_work() as uow:
+            await uow.users_of(ann.signed_in.account_id)
+            await uow.end_tokens(ann.signed_in.account_id, at=at)
+            await uow.commit()
+        for token, works in (*((each, False) for each in ended), *((each, True) for each in kept)):
+            assert (await world.presented_tokens.recognise(token.digest) is not None) is works
+        async with world.people_unit_of_work(here) as uow:
+            assert [await uow.api_tokens.load(each.id) for each in over] == over
+            loaded = await uow.api_tokens.load(ended[0].id)
+            assert loaded is not None and loaded.revoked_at == at
+        for owner, holder, tokens in ((here, ann, ended[:2]), (there, elsewhere, ended[2:])):
+            stretch, _ = await world.event_reader.after(
+                owner, audible=audible_events(owner), position=0, types=("token_revoked",), limit=9
+            )
+            assert [(each.actor_id, each.via) for each in stretch.events] == [(holder.user_id, "session")] * len(tokens)
+            told = {each.body["token_id"] for each in stretch.events}
+            assert told == {str(each.id) for each in tokens}
+
     # What the operator does
 
     async def test_the_operator_finds_a_holder_by_company_and_username(self, world: ContractWorld) -> None:

@@ -43,7 +43,7 @@ class InMemoryAuditReader:
             actor_name=person.user.name if person else None,
             via=kept.via,
             session_id=kept.session_id,
-            token_id=None,
+            token_id=kept.token_id,
             request_id=kept.origin.request_id,
             address=kept.origin.address,
             agent=kept.origin.agent,
@@ -77,6 +77,7 @@ class InMemoryAuditLog:
             via=str(now.via),
             origin=actor.origin,
             session_id=now.session_id,
+            token_id=now.token_id,
             at=self._store.clock.now(),
         )
         self._store.tables = tables

@@ -15,6 +15,7 @@ from core.companies.read_models import CompanyView
 from core.kernel.actor import NOWHERE, Actor, Origin
 from core.kernel.audit import Note
 from core.kernel.events import Fact
+from core.tokens.model import ApiTokenStatus
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
 from tests.fakes.companies import company_view, user_view
@@ -219,6 +220,27 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(revoke)
 
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        def end(tables: Tables) -> None:
+            for company_id, here in sorted(tables.companies.items()):
+                own = {person.user.id for person in here.people.values() if person.user.account_id == account_id}
+                facts = []
+                for token in sorted(here.api_tokens.values(), key=lambda each: each.id):
+                    if token.user_id in own and token.status(at=at) is ApiTokenStatus.ACTIVE:
+                        ended = replace(token)
+                        facts.append(ended.revoke(at=at))
+                        here.api_tokens[token.id] = ended
+                if facts:
+                    is_system = self.stranger == "system"
+                    actor_id = None if is_system else facts[0].user_id
+                    here.append(facts, actor_id=actor_id, via="system" if is_system else "session", at=at)
+                    notes = [note for fact in facts for note in fact.notes()]
+                    tables.note(
+                        notes, company_id=company_id, actor_id=actor_id, via=self.stranger, origin=origin, at=at
+                    )
+
+        self._transaction.do(end)
+
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         companies = sorted(self._transaction.seen().companies.items())
         return [
@@ -262,7 +284,11 @@ class InMemoryIdentityUnitOfWork:
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
+        if not kept:
+            return
+
         def tell(tables: Tables) -> None:
             joined = _of_account(tables, account_id) if account_id is not None else []
             told: list[tuple[UUID | None, UUID | None]] = [

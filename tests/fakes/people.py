@@ -9,7 +9,7 @@ from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 from core.users.model import Invitation, InvitationStatus, User
-from core.users.ports import FoundAccount, Holding, LoadedUser, UserFilter
+from core.users.ports import FoundAccount, Holding, LoadedUser, SecondFactor, UserFilter
 from core.users.read_models import InvitationView, UserView
 from tests.fakes.api_tokens import InMemoryApiTokens
 from tests.fakes.companies import user_view
@@ -167,6 +167,10 @@ class InMemoryAccounts:
             if company_id != here
         )
         return Holding(is_shared=is_shared, is_proved=is_proved)
+
+    async def second_factor(self, session_id: UUID) -> SecondFactor:
+        session = self._tables.sessions[session_id]
+        return SecondFactor(self._tables.accounts[session.account_id].has_second_factor, session.second_factor_at)
 
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         def put(tables: Tables) -> None:

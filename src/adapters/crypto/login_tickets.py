@@ -1,4 +1,4 @@
-"""Tickets between the two steps of signing in: `ftl_<sealed>`. They are nowhere stored."""
+"""Tickets between the two steps of signing in: `ftt_<sealed>`. They are nowhere stored."""
 
 import base64
 from datetime import datetime
@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from adapters.crypto.sealing import Sealer
 from core.auth.read_models import Ticket
 
-_PREFIX = "ftl_"
+_PREFIX = "ftt_"
 _LONGEST = 1500
 
 

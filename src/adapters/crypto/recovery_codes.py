@@ -1,11 +1,13 @@
-"""Recovery codes: `k7mv-2q9d-xw4t-hr6p`, 80 bits without signs that look alike, so that a fast hash is enough."""
+"""Recovery codes: `k7mv-2q9d-xw4t-hr6p-3nzc-8e0j`, 120 bits without signs that look alike: a fast hash is enough from
+112 on. Earlier ones had 16 signs, and stay good until they are used or renewed.
+"""
 
 import hmac
 import secrets
 from hashlib import sha256
 
 _COUNT = 10
-_GROUPS, _LENGTH = 4, 4
+_GROUPS, _LENGTH = 6, 4
 # Crockford's 32: whoever reads one aloud or off paper need not wonder, and what is mistaken is known for what it is.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _MISTAKEN = str.maketrans("ilo", "110")

@@ -20,7 +20,7 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
 from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
-from core.users.ports import FoundAccount, Holding
+from core.users.ports import FoundAccount, Holding, SecondFactor
 
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
@@ -37,6 +37,11 @@ _HOLDING = Statement.plain("""
 select exists (select from users where account_id = %(account)s and company_id <> %(company)s),
        exists (select from accounts
                 where id = %(account)s and claimed_at is not null and not password_is_temporary)
+""")
+_SECOND_FACTOR = Statement.plain("""
+select a.totp_enabled_at is not null, s.second_factor_at
+  from login_sessions s join accounts a on a.id = s.account_id
+ where s.id = %(session)s
 """)
 _CHANGE_ADDRESS = Statement.plain("""
 update accounts set email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s,
@@ -90,6 +95,10 @@ class SqlAccounts:
         account = {"account": account_id}
         _, rows = await self._across((_LOCK_ACCOUNT, account), (_HOLDING, self._here(account)))
         return Holding(*rows[0])
+
+    async def second_factor(self, session_id: UUID) -> SecondFactor:
+        (rows,) = await self._across((_SECOND_FACTOR, {"session": session_id}))
+        return SecondFactor(*rows[0])
 
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         await self._across((_CHANGE_ADDRESS, {"account": account_id, "email": email, "at": at}))

@@ -120,7 +120,8 @@ _NOTED = {
     "coalesced_by": "text",
 }  # fmt: skip
 # Of an account, to each company that it belongs to, or to one of them; of nobody known, and of whoever belongs to none,
-# to the chain of no company. The same statement, whether there is such an account or not.
+# to the chain of no company. The same statement, whether there is such an account or not; what is not kept is as long a
+# way to the disk, in the log that PostgreSQL writes ahead.
 _NOTE = Statement.plain(f"""
 with joined as (
   select u.company_id, u.id
@@ -130,9 +131,13 @@ with joined as (
 ), told as (
   select company_id, id as actor_id from joined
   union all select %(nobody)s::uuid, null where not exists (select from joined)
+), written as (
+  insert into audit_events (company_id, actor_id, {", ".join(name for name in _NOTED)})
+  select told.company_id, told.actor_id, {", ".join(f"%({name})s::{kind}" for name, kind in _NOTED.items())} from told
+   where %(kept)s::boolean
+  returning id
 )
-insert into audit_events (company_id, actor_id, {", ".join(name for name in _NOTED)})
-select told.company_id, told.actor_id, {", ".join(f"%({name})s::{kind}" for name, kind in _NOTED.items())} from told
+select pg_logical_emit_message(true, 'flowtrack', repeat('.', 600)) where not exists (select from written)
 """)
 
 _INVITATION_FIELDS = (
@@ -322,6 +327,9 @@ class SqlIdentityUnitOfWork:
         await self.revoke_sessions(account_id, at=at)
         await stripping.strip(self._open_connection, account_id, at=at)
 
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        await stripping.end_tokens(self._open_connection, account_id, at=at, origin=origin, stranger=self.stranger)
+
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         return await letters.users_of(self._open_connection, account_id)
 
@@ -346,10 +354,12 @@ class SqlIdentityUnitOfWork:
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
         via = self.stranger if session_id is None else str(Via.SESSION)
         written = audit_log.values(note, actor_id=None, via=via, origin=origin, at=at, session_id=session_id)
-        await self._run(_NOTE, {**written, "account": account_id, "company": company_id, "nobody": audit_log.NOBODYS})
+        told = {"account": account_id, "company": company_id, "nobody": audit_log.NOBODYS, "kept": kept}
+        await self._run(_NOTE, {**written, **told})
 
     async def commit(self) -> None:
         await self._run(COMMIT)

@@ -67,12 +67,13 @@ class AuditUseCases:
 
     @answers()
     async def refused(self, actor: Actor, *, rule: str, verb: str) -> None:
-        """Notes that a caller was refused by a rule, as a code, when they asked for `verb`: once a minute for each.
+        """Notes that a caller was refused by a rule, as a code, when they asked for `verb`: once a minute for each, of
+        a user's tokens each by itself, and apart from what the user is refused who is signed in.
 
         The transaction of what was refused was rolled back, so this one is its own.
         """
         minute = self._clock.now().replace(second=0, microsecond=0)
-        once = f"{actor.user_id} {rule} {minute:%Y-%m-%dT%H:%M}"
+        once = f"{actor.user_id} {actor.token_id or actor.via} {rule} {minute:%Y-%m-%dT%H:%M}"
         if once in self._noted:
             return
         note = Note(type=AuditType.PERMISSION_DENIED, details={"rule": rule, "verb": verb})

@@ -21,6 +21,10 @@ LASTING_FAILURES = Limit(name="lasting failures", most=100, seconds=60 * 60)
 # Three of a million codes are good at any time: of 6,600 people who guess for a whole day, one will have guessed right.
 CODE_FAILURES = Limit(name="code failures", most=50, seconds=24 * 60 * 60)
 LOCKS = Limit(name="locks", most=1, seconds=15 * 60)
+# Of what happens to nobody who is known, for each kind and each of so many parts of the network. Whoever stuffs made-up
+# names fills no disk with it, and hides little of what comes from elsewhere.
+KEPT_OF_NOBODY = Limit(name="kept of nobody", most=1, seconds=60)
+PARTS_OF_NETWORK = 8
 UNLOCKS = Limit(name="unlocks", most=5, seconds=60 * 60)
 TICKET_LIFE = timedelta(minutes=5)
 
@@ -35,7 +39,7 @@ class Account:
     `totp_secret` is sealed, and shared with the holder's authenticator; it counts from `totp_enabled_at` on. Codes of
     the time step `totp_step` and of those before are used up. `recovery_digests` are those of the codes that stand in
     for an authenticator which is lost; of one that was used nothing is left but its place.
-    `reset_id` and `verification_id` are the newest requests of a link by mail, which alone are good; the latter is for
+    `reset_id` and `verification_id` are the requests of a link by mail that alone are good; the latter is for
     `pending_email`, the address that is to take the place of the present one, if there is one.
     """
 
@@ -142,9 +146,13 @@ class Account:
         self.recovery_digests = (*self.recovery_digests[:place], b"", *self.recovery_digests[place + 1 :])
 
     def ask_reset(self, *, id: UUID, at: datetime) -> Letter:
-        """Asks for a link that chooses another password; one that was asked for before is good no more."""
-        self.reset_id, self.reset_at = id, at
-        return self.letter(LetterKind.PASSWORD_RESET, id=id, at=at)
+        """Asks for a link that chooses another password. While one is good, that is sent again and no other made: a
+        stranger who goes on asking must not keep the holder's from working, nor make it good for longer.
+        """
+        good = self.link(LinkPurpose.PASSWORD_RESET, at=at)
+        if good is None:
+            self.reset_id, self.reset_at = id, at
+        return self.letter(LetterKind.PASSWORD_RESET, id=good.request_id if good else id, at=at)
 
     def ask_verification(self, *, id: UUID, at: datetime) -> Letter:
         """Asks for a link that proves the present address, or the one that is to take its place."""
@@ -289,7 +297,8 @@ class LoginSession:
         """Takes over what the same browser proved for the same account before.
 
         It then ends when the earlier one would have, at the latest: no proof lasts longer for being taken over. Nor
-        does a company's own provider make an older proof of the account fresh.
+        does it get fresh: neither a company's own provider proves the account anew, nor the password, or another
+        company's provider, what the first one vouched for. So it counts as proved when the older of both was.
         """
         of_account = self.general_at is None and earlier.general_at is not None
         of_companies = set(earlier.sso_company_ids) - set(self.sso_company_ids)
@@ -297,7 +306,7 @@ class LoginSession:
             return
         if of_account:
             self.general_at, self.second_factor_at = earlier.general_at, earlier.second_factor_at
-            self.authenticated_at = earlier.authenticated_at
+        self.authenticated_at = min(self.authenticated_at, earlier.authenticated_at)
         self.sso_company_ids = tuple(sorted({*self.sso_company_ids, *earlier.sso_company_ids}))
         self.created_at = min(self.created_at, earlier.created_at)
         self.expires_at = min(self.expires_at, self.created_at + LONGEST)

@@ -263,9 +263,11 @@ class IdentityUnitOfWork(Protocol):
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
         """Tells the auditors of all companies of an account, or of that `company_id` alone. What happens to nobody who
-        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work.
+        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work; so does
+        what is not `kept`, which changes nothing.
         """
         ...
 
@@ -275,6 +277,12 @@ class IdentityUnitOfWork(Protocol):
         """Takes everything away by which somebody could act as the account, but for its password: the login sessions
         end, and so do API tokens, its own in every company and those that it made for service users; at no provider is
         anybody recognised as the account any more.
+        """
+        ...
+
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Revokes the API tokens by which programs act as the account, in every company, and tells each of them; those
+        that it made for service users go on. Its users are locked by then, as `users_of` does.
         """
         ...
 

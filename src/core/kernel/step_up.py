@@ -35,6 +35,14 @@ def stepped_up_until(authenticated_at: datetime) -> datetime:
     return authenticated_at + LASTS
 
 
+def ensure_code_shown(proved_at: datetime | None, *, at: datetime) -> None:
+    """Raises StepUpRequired unless a code of the account's second factor was shown within ten minutes, at `proved_at`:
+    where there is one, neither a password that somebody saw nor a provider is proof enough.
+    """
+    if proved_at is None or at >= stepped_up_until(proved_at):
+        raise StepUpRequired
+
+
 def ensure_stepped_up(actor: Actor, *, at: datetime) -> None:
     """Raises StepUpRequired unless the caller proved who they are, by signing in or stepping up, within ten minutes.
 

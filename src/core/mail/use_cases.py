@@ -53,8 +53,10 @@ class MailUseCases:
         return await self._companies.claim(at=at, until=at + LEASE, most=AT_ONCE)
 
     async def _to_holder(self, post: AccountPost, posted: Posted) -> None:
-        left = [each for each in post.letters if not await self._is_done(self._letter(post.account, each), posted)]
-        done = [each.id for each in post.letters if each not in left]
+        # What was asked for again while it waited is mailed once.
+        letters = list({each.id: each for each in post.letters}.values())
+        left = [each for each in letters if not await self._is_done(self._letter(post.account, each), posted)]
+        done = [each.id for each in letters if each not in left]
         await self._accounts.settle(post, done=done, again_at=self._again_at([each.at for each in left], posted))
 
     async def _of_company(self, post: CompanyPost, posted: Posted) -> None:

@@ -46,12 +46,14 @@ If you did not ask for it, do not follow the link; nothing changes then.
     LetterKind.PASSWORD_RESET: (
         "Choose a new password",
         """
-Somebody, hopefully you, lost the password of the FlowTrack account with this address. Choose a new one within 30
-minutes:
+Somebody, hopefully you, lost the password of the FlowTrack account with this address. Choose a new one here:
 
 {link}
 
-All devices are signed out by it. If you did not ask for it, there is nothing to do: the password stays as it is.
+The link works once, within 30 minutes of being asked for first; asking again meanwhile sends the same one.
+
+All devices are signed out by it, and API tokens of yours end. If you did not ask for it, there is nothing to do: the
+password stays as it is.
 """,
     ),
     LetterKind.EMAIL_CHANGE_REQUESTED: (
@@ -77,7 +79,8 @@ If it was not you, tell whoever runs this installation.
         """
 The password of your FlowTrack account was changed, and other devices were signed out.
 
-If it was not you, somebody else may read your mail or know your password: choose another at once.
+If it was not you, somebody else may read your mail or know your password: ask for a new one at once, as for a lost one,
+which ends your API tokens, too.
 """,
     ),
 }

@@ -7,7 +7,7 @@ from uuid import UUID
 from core.auth.model import Account
 from core.auth.read_models import Membership
 from core.companies.model import Company
-from core.kernel.actor import Origin
+from core.kernel.actor import NOWHERE, Origin
 from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.operations.model import Cutoffs
@@ -51,6 +51,14 @@ class OperatorUnitOfWork(Protocol):
         self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
     ) -> None: ...
 
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        """The users that the account is, locked. Comes before the account is locked."""
+        ...
+
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Revokes the API tokens by which programs act as the account, in every company, and tells each of them."""
+        ...
+
     async def note(
         self,
         note: Note,
@@ -60,6 +68,7 @@ class OperatorUnitOfWork(Protocol):
         at: datetime,
         session_id: UUID | None = None,
         company_id: UUID | None = None,
+        kept: bool = True,
     ) -> None:
         """Tells the auditors of all companies of an account what the system did to it."""
         ...

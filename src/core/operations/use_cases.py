@@ -113,7 +113,9 @@ class OperatorUseCases:
 
     @answers(AccountNotFound, EmailInvalid)
     async def reset_password(self, _: System, email: str, *, temporary_password: str) -> str:
-        """Gives an account a temporary password and signs all its devices out; answers its address."""
+        """Gives an account a temporary password, signs all its devices out, and ends its own API tokens in every
+        company; answers its address.
+        """
         address = self._addresses.canonical(email)
         password_hash = await self._passwords.hash(temporary_password)
         at = self._clock.now()
@@ -121,8 +123,10 @@ class OperatorUseCases:
             account = await uow.account_by_email(address)
             if account is None:
                 raise AccountNotFound
+            await uow.users_of(account.id)
             await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
             await uow.revoke_sessions(account.id, at=at)
+            await uow.end_tokens(account.id, at=at)
             await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=NOWHERE, at=at)
             await uow.commit()
         return account.email

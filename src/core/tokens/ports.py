@@ -9,7 +9,7 @@ from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.kernel.ports import UnitOfWork
 from core.tokens.model import ApiToken, ApiTokenStatus
 from core.tokens.read_models import ApiTokenView, Recognised
-from core.users.ports import Users
+from core.users.ports import Accounts, Users
 
 
 class NewSecret(NamedTuple):
@@ -51,6 +51,9 @@ class ApiTokens(Protocol):
 class ApiTokenUnitOfWork(UnitOfWork, Protocol):
     @property
     def users(self) -> Users: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
 
     @property
     def api_tokens(self) -> ApiTokens: ...

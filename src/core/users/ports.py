@@ -61,6 +61,13 @@ class Holding(NamedTuple):
     is_proved: bool
 
 
+class SecondFactor(NamedTuple):
+    """Whether an account has a second factor, and when a login session of it last showed a code."""
+
+    is_enabled: bool
+    proved_at: datetime | None
+
+
 class Users(Protocol):
     """The users of the company that the unit of work was opened for."""
 
@@ -119,6 +126,10 @@ class Accounts(Protocol):
 
     async def holding(self, account_id: UUID) -> Holding:
         """How the account is held. Locks it until the transaction ends."""
+        ...
+
+    async def second_factor(self, session_id: UUID) -> SecondFactor:
+        """That of the account that an open login session is of."""
         ...
 
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:

@@ -4,9 +4,18 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
+from zlib import crc32
 
 from core.auth.errors import CodeInvalid, InvalidCredentials, SecondFactorRequired, TooManyFailures
-from core.auth.model import CODE_FAILURES, FAILURES, LASTING_FAILURES, LOCKS, Account
+from core.auth.model import (
+    CODE_FAILURES,
+    FAILURES,
+    KEPT_OF_NOBODY,
+    LASTING_FAILURES,
+    LOCKS,
+    PARTS_OF_NETWORK,
+    Account,
+)
 from core.auth.ports import Attempts, DeviceTokens, IdentityUnitOfWork
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.audit import AuditType, Note
@@ -33,8 +42,8 @@ class Guessing:
     """Counts failures to prove who one is: 5 in 15 minutes for each name, existing or not, and network; and for all
     networks together as many as somebody needs who knows the secret, and far fewer than somebody who does not.
 
-    A browser that the account was opened with before has its own count, and so has each login session, so that nobody
-    can lock an account's holder out of what they have open.
+    A browser that the account was opened with before has its own count, and so has each login session of the account,
+    so that nobody can lock an account's holder out of what they have open.
 
     The methods that answer a context count what is tried in it before it is known how it ends, since many may be under
     way at once, and raise TooManyFailures, alike for names that do not exist. If it succeeds, the failures before are
@@ -54,8 +63,13 @@ class Guessing:
         self._identity = identity
         self._clock = clock
 
-    def password(self, visitor: Visitor, *, name: str, account_id: UUID | None) -> AbstractAsyncContextManager[None]:
-        """A password is tried for a name."""
+    def password(
+        self, visitor: Visitor, *, name: str, account_id: UUID | None, username: str | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """A password is tried for a name: an address, or a `username` in a company.
+
+        All companies of the account are told, so none of them reads which one was named.
+        """
         device = self._device(visitor, account_id)
         counts = (network(visitor.address), FAILURES), (_ANYWHERE, LASTING_FAILURES)
         return self._trying(
@@ -65,7 +79,7 @@ class Guessing:
                 account_id=account_id,
                 origin=visitor.origin,
                 tried="password",
-                name=name,
+                name=name if username is None else username,
             )
         )
 
@@ -93,8 +107,12 @@ class Guessing:
             yield
 
     def proof(self, actor: Actor, *, tried: str) -> AbstractAsyncContextManager[None]:
-        """A password or code is tried in a login session, by whoever has that."""
-        place = str(actor.session_id)
+        """A password or code is tried in a login session, by whoever has that: the caller as the database found them.
+
+        What a company's own provider began shares a count with all else that it began for the account: it could begin
+        as many sessions as it has guesses. Those of the account itself are counted apart, as are other companies'.
+        """
+        place = str(actor.session_id) if actor.is_general else f"by a provider of {actor.company_id}"
         return self._trying(
             Attempt(
                 whose=f"proofs of {actor.account_id}",
@@ -125,6 +143,15 @@ class Guessing:
             return visitor.device
         return self._devices.issue(account_id)
 
+    async def keeps(self, what: AuditType, origin: Origin, account_id: UUID | None) -> bool:
+        """Whether an auditor is told once more: of an account always, and of nobody who is known a few times a minute,
+        each part of the network apart. It is asked and counted for both, so that both take as long.
+        """
+        whose = f"{what} of {'somebody' if account_id is not None else 'nobody'}"
+        part = crc32(network(origin.address).encode()) % PARTS_OF_NETWORK
+        wait = await self._attempts.begin(whose, f"part {part}", KEPT_OF_NOBODY)
+        return account_id is not None or not wait
+
     @asynccontextmanager
     async def _trying(self, attempt: Attempt) -> AsyncIterator[None]:
         for place, limit in attempt.counts:
@@ -149,6 +176,7 @@ class Guessing:
             details={"tried": attempt.tried},
             personal={"name": attempt.name} if attempt.name is not None else {},
         )
+        kept = await self.keeps(what, attempt.origin, attempt.account_id)
         async with self._identity() as uow:
             await uow.note(
                 note,
@@ -156,6 +184,7 @@ class Guessing:
                 origin=attempt.origin,
                 at=self._clock.now(),
                 session_id=attempt.session_id,
+                kept=kept,
             )
             await uow.commit()
 

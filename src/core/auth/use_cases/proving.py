@@ -8,7 +8,7 @@ from core.auth.ports import IdentityUnitOfWork, Passwords
 from core.kernel.actor import Actor, Origin
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up, stepped_up_until
+from core.kernel.step_up import ensure_code_shown, ensure_stepped_up
 from core.users.errors import PasswordTooWeak
 
 _POINTER = "/new_password"
@@ -61,14 +61,12 @@ async def replacement(passwords: Passwords, account: Account, password: str, new
 
 async def ensure_fresh(uow: IdentityUnitOfWork, caller: Actor, account: Account, *, at: datetime) -> None:
     """Raises StepUpRequired unless the caller proved lately who they are; by a code, too, if the account has a second
-    factor: neither a password that somebody saw nor a provider is enough to take that away.
+    factor.
     """
     ensure_stepped_up(caller, at=at)
     if account.has_second_factor:
         session = await uow.session(caller.signed_in.session_id)
-        proved_at = session.second_factor_at if session is not None else None
-        if proved_at is None or at >= stepped_up_until(proved_at):
-            raise StepUpRequired
+        ensure_code_shown(session.second_factor_at if session is not None else None, at=at)
 
 
 def refuse_new_password() -> None:

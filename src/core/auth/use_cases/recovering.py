@@ -42,14 +42,17 @@ class RecoveryUseCases:
     async def forgot(self, visitor: Visitor, *, email: str) -> None:
         """Mails a link that chooses another password to the address, if there is an account for it.
 
-        The answer is the same where there is none, and so is the work. The link is good for 30 minutes and one use; a
-        newer one takes its place.
+        The answer is the same where there is none, and so is the work. The link is good for 30 minutes and one use;
+        whoever asks again within these gets the same one once more.
         """
         address = self._addresses.canonical(email)
         await self._letters.begin(visitor, to=address)
-        at, id = self._clock.now(), self._ids.new()
+        at, id, what = self._clock.now(), self._ids.new(), AuditType.PASSWORD_RESET_REQUESTED
         async with self._identity() as uow:
             known = await uow.account_by_email(address)
+        account_id = known.id if known is not None else None
+        kept = await self._guessing.keeps(what, visitor.origin, account_id)
+        async with self._identity() as uow:
             account = await uow.account(known.id if known is not None else id)
             if account is None:
                 await uow.pretend()
@@ -58,17 +61,18 @@ class RecoveryUseCases:
                 await uow.save_account(account)
                 await uow.write(letter)
             # Of an address without an account, the installation's own chain tells.
-            note = Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={} if account else {"email": address})
-            account_id = account.id if account is not None else None
-            await uow.note(note, account_id=account_id, origin=visitor.origin, at=at)
+            note = Note(type=what, personal={} if account else {"email": address})
+            await uow.note(note, account_id=account_id, origin=visitor.origin, at=at, kept=kept)
             await uow.commit()
 
     @answers(LinkInvalid, PasswordTooWeak)
     async def reset(self, visitor: Visitor, *, token: str, new_password: str) -> None:
-        """Gives the account that the link was mailed to another password, and signs all its devices out.
+        """Gives the account that the link was mailed to another password, signs all its devices out, and ends its own
+        API tokens in every company: whoever lost the password may have lost more.
 
         It signs nobody in: whoever has a second factor needs that too. The link proves the address; an account that
-        never proved it before also loses its tokens and factors, which somebody else may have set up.
+        never proved it before also loses its factors and the tokens that it made for service users, which somebody
+        else may have set up.
         """
         async with self._identity() as uow:
             account, _ = await self._links.holder(uow, token, LinkPurpose.PASSWORD_RESET)
@@ -77,7 +81,11 @@ class RecoveryUseCases:
         password_hash = await self._passwords.hash(new_password)
         at = self._clock.now()
         async with self._identity() as uow:
+            # Locked before the account is, as whoever changes a user and their account does.
+            await uow.users_of(account.id)
             account, _ = await self._links.holder(uow, token, LinkPurpose.PASSWORD_RESET)
+            await uow.revoke_sessions(account.id, at=at)
+            await uow.end_tokens(account.id, at=at, origin=visitor.origin)
             if account.email_verified_at is None:
                 account.strip(at=at)
                 await uow.strip(account.id, at=at)
@@ -85,7 +93,6 @@ class RecoveryUseCases:
             account.email_verified_at = account.email_verified_at or at
             await uow.save_account(account)
             await uow.write(account.letter(LetterKind.PASSWORD_CHANGED, id=self._ids.new(), at=at))
-            await uow.revoke_sessions(account.id, at=at)
             await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=visitor.origin, at=at)
             await uow.commit()
         await self._guessing.forgive(account.email)

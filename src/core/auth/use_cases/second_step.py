@@ -57,8 +57,8 @@ class SecondStepUseCases(SignsDevicesIn):
             )
             await self._end_earlier(uow, earlier)
             account = await self._promised(uow, promised)
-            if await self._codes.use(uow, account, code, session_id=session.id, origin=visitor.origin, at=at):
-                session.prove_second_factor(at=at)
+            await self._codes.use(uow, account, code, session_id=session.id, origin=visitor.origin, at=at)
+            session.prove_second_factor(at=at)
             await replace_password(
                 uow, account, promised.password_hash, is_new=promised.is_new, origin=visitor.origin, at=at
             )

@@ -194,7 +194,8 @@ class AuthUseCases(SignsDevicesIn):
         async with self._identity() as uow:
             account = await account_of(given, uow=uow, addresses=self._addresses)
         name, account_id = name_of(given, addresses=self._addresses), account.id if account else None
-        async with self._guessing.password(visitor, name=name, account_id=account_id):
+        username = given.username if given.email is None else None
+        async with self._guessing.password(visitor, name=name, account_id=account_id, username=username):
             account = await ensure_password(self._passwords, account, given.password)
         password_hash = await replacement(self._passwords, account, given.password, given.new_password)
         is_new = given.new_password is not None

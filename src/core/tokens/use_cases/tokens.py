@@ -7,7 +7,7 @@ from core.kernel.errors import Fault, Forbidden, Invalid, answers
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up
+from core.kernel.step_up import StepUpRequired, ensure_code_shown, ensure_stepped_up
 from core.tokens import policy
 from core.tokens.errors import ApiTokenNotFound, HolderInactive, HolderIsPerson, TooManyTokens
 from core.tokens.model import MOST_OF_ONE_USER, USUAL, ApiToken, ApiTokenStatus, Expiry, Scope
@@ -78,10 +78,11 @@ class ApiTokenUseCases:
 
         It may do what both its scopes and the caller's present role allow; `write` grants `read`. `token` is shown this
         once. Without `expires_at` it works for 90 days, with it for 366 at most. Needs a fresh proof of who the caller
-        is. Whoever is deactivated, or leaves, loses their tokens for good.
+        is: by a code, if the account has a second factor. Whoever is deactivated, or leaves, loses their tokens for
+        good.
         """
         async with self._unit_of_work(actor) as uow:
-            ensure_stepped_up(uow.actor, at=self._clock.now())
+            await self._ensure_fresh(uow)
             caller = await uow.users.load(uow.actor.user_id, for_user=uow.actor.user_id)
             assert caller is not None, "the transaction was opened for that user"
             return await self._issue(uow, caller.user, given)
@@ -126,14 +127,14 @@ class ApiTokenUseCases:
         """Makes an API token for a service user. Owners and admins may; only owners for one who is an owner.
 
         `token` is shown this once. Without `expires_at` it works for 90 days, with it for 366 at most, with `null`
-        until it is revoked. Needs a fresh proof of who the caller is.
+        until it is revoked. Needs a fresh proof of who the caller is: by a code, if their account has a second factor.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             loaded = await uow.users.load(user_id, for_user=uow.actor.user_id)
             if loaded is None or not users.sees_user(uow.actor, user_id, shares_project=loaded.shares_project):
                 raise UserNotFound
             policy.authorise_issue(uow.actor, loaded.user)
-            ensure_stepped_up(uow.actor, at=self._clock.now())
+            await self._ensure_fresh(uow)
             return await self._issue(uow, loaded.user, given)
 
     @answers(UserNotFound, Forbidden, ApiTokenNotFound)
@@ -147,6 +148,14 @@ class ApiTokenUseCases:
                 raise UserNotFound
             policy.authorise_look(uow.actor, user_id)
             return await self._revoke(uow, token_id, user_id=user_id)
+
+    async def _ensure_fresh(self, uow: ApiTokenUnitOfWork) -> None:
+        """Raises StepUpRequired as for what belongs to the account: a token outlives the session that makes it."""
+        at = self._clock.now()
+        ensure_stepped_up(uow.actor, at=at)
+        factor = await uow.accounts.second_factor(uow.actor.signed_in.session_id)
+        if factor.is_enabled:
+            ensure_code_shown(factor.proved_at, at=at)
 
     async def _authorise_look(self, actor: Actor, user_id: UUID) -> None:
         found = (await self._user_reader.one(actor, user_id)).value

@@ -39,7 +39,7 @@ ENROLMENT_EXAMPLE = {
         "?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=FlowTrack%20flowtrack.example.com"
     ),
 }
-RECOVERY_CODES_EXAMPLE = {"recovery_codes": ["k7mv-2q9d-xw4t-hr6p", "0c8n-z5be-1j3a-yq7s"]}
+RECOVERY_CODES_EXAMPLE = {"recovery_codes": ["k7mv-2q9d-xw4t-hr6p-3nzc-8e0j", "0c8n-z5be-1j3a-yq7s-pd4f-x2gh"]}
 
 
 def factors_of(request: Request) -> FactorUseCases:

@@ -5,17 +5,23 @@ import hmac
 import logging
 import re
 from datetime import datetime
-from hashlib import sha1
+from hashlib import sha1, sha256
+from math import log2
 from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import uuid4
 
 import pytest
 
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
+from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.recovery_codes import RandomRecoveryCodes
+from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer
 from adapters.crypto.time_codes import TotpCodes
+from core.auth.letters import Link, LinkPurpose
 from core.auth.ports import LoginTickets, RecoveryCodes
 from core.auth.read_models import Ticket
 from tests.contracts.codes import AT, RecoveryCodeContract, TicketContract, TimeCodeContract
@@ -72,9 +78,14 @@ class TestRandomRecoveryCodes(RecoveryCodeContract):
     def codes(self) -> RecoveryCodes:
         return RandomRecoveryCodes()
 
-    async def test_they_are_to_be_read_and_hold_80_bits(self, codes: RecoveryCodes) -> None:
+    async def test_they_are_to_be_read_and_hold_112_bits_at_least(self, codes: RecoveryCodes) -> None:
         for code in codes.new():
-            assert re.fullmatch(r"(?:[0-9a-hjkmnp-tv-z]{4}-){3}[0-9a-hjkmnp-tv-z]{4}", code), code
+            assert re.fullmatch(r"(?:[0-9a-hjkmnp-tv-z]{4}-)+[0-9a-hjkmnp-tv-z]{4}", code), code
+            assert len(code.replace("-", "")) * log2(32) >= 112
+
+    async def test_those_that_were_shorter_go_on_being_good(self, codes: RecoveryCodes) -> None:
+        digests = (sha256(b"k7mv2q9dxw4thr6p").digest(),)
+        assert codes.place_of("K7MV-2q9d-xw4t-hr6p", digests) == 0
 
     async def test_what_looks_alike_is_taken_for_what_it_is(self, codes: RecoveryCodes) -> None:
         digests = (codes.digest("0011-0011-0011-0011"),)
@@ -101,4 +112,17 @@ class TestSealedLoginTickets(TicketContract):
             assert tickets.read(text[:place] + other + text[place + 1 :]) is None
 
     async def test_nothing_else_that_is_sealed_is_taken_for_one(self, tickets: LoginTickets) -> None:
-        assert tickets.read("ftl_" + SEALER.seal(b"[]").decode()) is None
+        prefix = tickets.issue(Ticket(account_id=uuid4(), version=1, expires_at=AT))[:4]
+        assert tickets.read(prefix + SEALER.seal(b"[]").decode()) is None
+
+    async def test_it_begins_as_nothing_else_of_ours_does(self, tickets: LoginTickets) -> None:
+        link = Link(purpose=LinkPurpose.PASSWORD_RESET, owner_id=uuid4(), request_id=uuid4())
+        others = (
+            DerivedLinkTokens(SEALER).derive(link),
+            RandomInvitationTokens().new(),
+            ChecksummedApiTokenTexts().new().text,
+            DerivedDeviceTokens(SEALER).issue(uuid4()),
+            DerivedRefreshTokens(SEALER).derive(session_id=uuid4(), nonce=b"n", generation=1),
+            tickets.issue(Ticket(account_id=uuid4(), version=1, expires_at=AT)),
+        )
+        assert len({each[:4] for each in others}) == len(others)

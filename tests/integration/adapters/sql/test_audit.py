@@ -233,6 +233,28 @@ async def test_what_happens_to_nobody_who_is_known_goes_to_the_installations_own
     assert (own.head.length, own.flaw) == (before + 2, None)
 
 
+async def test_what_is_not_kept_leaves_nothing_and_is_written_to_disk_all_the_same(
+    database: Database, firms: Firms
+) -> None:
+    """So that no clock tells known names from unknown ones, of which not all is kept."""
+    firm = firms.new()
+    before, spent = len(rows(firm, NOBODYS)), []
+    for kept in (True, False):
+        async with SqlIdentityUnitOfWork(database) as uow:
+            since = _written(firm)
+            await uow.note(Note(type=AuditType.LOGIN_FAILED), account_id=None, origin=CAME, at=AT, kept=kept)
+            await uow.commit()
+        spent.append(_written(firm) - since)
+    assert len(rows(firm, NOBODYS)) == before + 1
+    assert spent[1] >= 500
+
+
+def _written(firm: Firm) -> int:
+    """How far the log is that PostgreSQL writes ahead."""
+    ((position,),) = firm.sql("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+    return int(position)
+
+
 async def test_refusals_are_kept_once_for_all_that_are_alike(database: Database, firm: Firm) -> None:
     log = SqlAuditLog(database, SystemClock())
     denied = Note(type=AuditType.PERMISSION_DENIED, details={"rule": "permission.denied"})

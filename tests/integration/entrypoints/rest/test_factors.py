@@ -238,7 +238,7 @@ async def test_a_ticket_is_of_the_password_that_was_proved(api: Api, ann: Holder
     assert (await ann.shows(await ann.asked(password=NEW), ann.codes[0])).status_code == 200
 
 
-@pytest.mark.parametrize("text", ["none", "ftl_none", "ftd_none", "x" * 2000])
+@pytest.mark.parametrize("text", ["none", "ftt_none", "ftl_none", "ftd_none", "x" * 2000])
 async def test_what_is_no_ticket_is_refused(api: Api, ann: Holder, text: str) -> None:
     assert_refused(await ann.shows(text, ann.codes[0]), 401, "auth.ticket_invalid")
 
@@ -296,6 +296,7 @@ DOORS = {
     "loginWithSecondFactor": "takes the code",
     "acceptInvitation": "an account that is known takes its code; a new one has no factor",
     "refresh": "takes no password: the session proved its factor when it began",
+    "redeemOidcCode": "takes no password: a provider vouches, and whatever it asked for stands in for the factor",
 }
 
 

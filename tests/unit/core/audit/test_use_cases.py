@@ -9,8 +9,10 @@ from core.kernel.audit import AuditType
 from core.kernel.errors import Forbidden
 from core.kernel.paging import PageRequest, Sort
 from core.users.model import UserChanges
-from core.kernel.actor import Actor, Role
-from tests.builders.office import Office
+from core.auth.use_cases.credentials import Credentials
+from core.kernel.actor import Actor, Role, Visitor
+from core.tokens.model import Scope
+from tests.builders.office import PASSWORD, Office
 from tests.fakes.audit import InMemoryAuditLog, InMemoryAuditReader
 
 NEWEST = Sort(field="at", descending=True)
@@ -67,6 +69,25 @@ async def test_a_refusal_is_written_once_a_minute_for_each_caller_and_rule(stage
     office.clock.advance(timedelta(minutes=1))
     await audit.refused(office.mia, rule="one", verb="GET /x")
     assert (await stage.types(office.olga, types=("permission.denied",))) == ["permission.denied"] * 4
+
+
+async def test_what_a_token_is_refused_is_told_apart_from_what_its_holder_is(stage: Stage) -> None:
+    office = stage.office
+    callers = [office.adam, *[await office.by_token(scopes=(Scope.USERS_WRITE,)) for _ in range(2)]]
+    for _ in range(2):
+        for actor in callers:
+            await stage.audit.refused(actor, rule="one", verb="GET /x")
+    told = [each for each in office.world.tables.notes if each.note.type is AuditType.PERMISSION_DENIED]
+    assert [(each.via, each.token_id) for each in told] == [(str(each.via), each.token_id) for each in callers]
+
+
+async def test_another_session_of_the_same_person_is_not_told_apart(stage: Stage) -> None:
+    office = stage.office
+    signed_in = await office.register()
+    again = await office.auth.login(Visitor(), Credentials(email="ann@example.com", password=PASSWORD))
+    for each in (signed_in, again):
+        await stage.audit.refused(office.auth.actor_of(each.access_token), rule="one", verb="GET /x")
+    assert stage.log.written == 1
 
 
 async def test_another_process_does_not_write_it_again(stage: Stage) -> None:

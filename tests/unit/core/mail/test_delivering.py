@@ -129,12 +129,25 @@ class TestWhatIsOfNoUseAnyMore:
 
     async def test_of_links_that_were_asked_for_the_newest_alone_is_mailed(self) -> None:
         office = await Office.open()
+        actor = office.auth.actor_of((await office.register(BEA)).access_token)
+        for _ in range(2):
+            await office.email.resend(actor)
+        posted = await office.mail.deliver(System())
+        assert (posted.sent, posted.outdated) == (1, 2)
+
+    async def test_a_link_that_was_asked_for_again_while_it_waited_is_mailed_once(self) -> None:
+        office = await Office.open()
         await office.register(BEA)
         await office.mail.deliver(System())
         for _ in range(3):
             await office.recovery.forgot(Visitor(), email=BEA)
+        office.mailbox.answers[BEA] = Delivery.LATER
+        assert (await office.mail.deliver(System())).sent == 0
+        del office.mailbox.answers[BEA]
+        office.clock.advance(timedelta(minutes=1))
         posted = await office.mail.deliver(System())
-        assert (posted.sent, posted.outdated) == (1, 2)
+        assert (posted.sent, posted.outdated) == (1, 0)
+        assert (await office.mail.deliver(System())).sent == 0
 
     async def test_a_link_that_has_expired_is_not_mailed(self) -> None:
         office = await Office.open()

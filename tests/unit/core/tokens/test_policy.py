@@ -7,7 +7,7 @@ import pytest
 from core.kernel.actor import Role
 from core.kernel.errors import Forbidden
 from core.tokens import policy
-from core.tokens.errors import HolderInactive, HolderIsPerson
+from core.tokens.errors import HolderInactive, HolderIsPerson, ScopeMissing
 from core.tokens.model import Scope
 from core.users.model import UserKind
 from tests.builders import a_user, an_actor
@@ -19,6 +19,11 @@ def may(rule: object, *given: object) -> bool:
     except Forbidden:
         return False
     return True
+
+
+def test_the_scope_that_is_missing_is_named() -> None:
+    missing = ScopeMissing("tasks:write")
+    assert missing.needed == "tasks:write" and "`tasks:write`" in missing.detail
 
 
 class TestScopes:

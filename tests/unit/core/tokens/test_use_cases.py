@@ -10,7 +10,7 @@ import pytest
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Role, NotByToken
 from core.kernel.audit import AuditType
-from core.kernel.errors import Forbidden
+from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered, Made
 from core.kernel.paging import PageRequest, Sort
@@ -65,6 +65,30 @@ class TestOnesOwn:
             await office.api_tokens.create(office.mia, NEW)
         assert office.stored.api_tokens == {}
 
+    @pytest.mark.parametrize("whose", ["own", "a service's"])
+    async def test_with_a_second_factor_it_needs_a_fresh_code_of_it(self, office: Office, whose: str) -> None:
+        ann = office.auth.actor_of((await office.register()).access_token)
+        secret, _ = await office.enable_factor(ann)
+        robot = await office.robot(by=ann)
+
+        async def make() -> Any:
+            if whose == "own":
+                return await office.api_tokens.create(ann, NEW)
+            return await office.api_tokens.create_for(ann, robot.id, NEW)
+
+        await make()
+        # As a provider leaves it, which asks for no code.
+        sessions = office.world.tables.sessions
+        sessions[ann.session_id] = replace(sessions[ann.session_id], second_factor_at=None)
+        with pytest.raises(StepUpRequired):
+            await make()
+        await office.sessions.step_up(ann, code=office.code(secret, later=1))
+        await make()
+        office.clock.advance(timedelta(minutes=10))
+        sessions[ann.session_id] = replace(sessions[ann.session_id], authenticated_at=office.clock.now())
+        with pytest.raises(StepUpRequired):
+            await make()
+
     async def test_no_token_makes_another(self, office: Office) -> None:
         robot = await office.robot(role=Role.ADMIN)
         actor = await office.by_token(of=robot, scopes=tuple(Scope))
@@ -102,6 +126,15 @@ class TestOnesOwn:
         assert audited(office)[-1] == AuditType.TOKEN_REVOKED
         shown, _ = await office.api_tokens.get(office.mia, made.token.id)
         assert (shown.status, shown.revoked_at) == (ApiTokenStatus.REVOKED, office.clock.now())
+
+
+@pytest.mark.parametrize(("fields", "pointer"), [({"scopes": ()}, "/scopes"), ({"name": " "}, "/name")])
+def test_what_is_wrong_of_a_new_one_is_refused_before_anything_is_looked_up(
+    fields: dict[str, Any], pointer: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        NewApiToken(**{"name": "Report", "scopes": (Scope.TASKS_READ,), **fields})
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
 class TestThoseOfOthers:

@@ -43,7 +43,7 @@ class Ann:
     def companies(self) -> set[UUID]:
         return {self.actor.company_id, self.office.olga.company_id}
 
-    async def login(self, password: str = PASSWORD, **given: str) -> Any:
+    async def login(self, password: str = PASSWORD, **given: Any) -> Any:
         return await self.office.auth.login(HERE, Credentials(password=password, **(given or {"email": ANN})))
 
 
@@ -92,6 +92,17 @@ class TestRefused:
         (told,) = ann.told()
         assert (told.note.type, told.company_id, told.actor_id) == (AuditType.LOGIN_FAILED, None, None)
         assert told.origin == HERE.origin
+
+    async def test_by_a_username_no_company_reads_which_one_was_named(self, ann: Ann) -> None:
+        named = ann.signed_in.company
+        for given in ({"company": named.code}, {"company_id": named.id}):
+            with pytest.raises(InvalidCredentials):
+                await ann.login("a wrong guess", username="ANN", **given)
+            told = ann.told(AuditType.LOGIN_FAILED)
+            assert {each.company_id for each in told} == ann.companies
+            assert [each.note.personal for each in told] == [{"name": "ANN"}] * 2
+            assert named.code not in repr(told[1].note) and str(named.id) not in repr(told[1].note)
+            ann.forget()
 
     @pytest.mark.parametrize("email", [ANN, "nobody@example.com"])
     async def test_being_locked_is_told_once(self, ann: Ann, email: str) -> None:

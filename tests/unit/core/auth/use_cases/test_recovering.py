@@ -5,12 +5,21 @@ from datetime import timedelta
 
 import pytest
 
-from core.auth.errors import InvalidCredentials, LinkInvalid, SessionEnded, TooManyFailures, TooManyLetters
+from core.auth.errors import (
+    InvalidCredentials,
+    LinkInvalid,
+    SessionEnded,
+    TokenInvalid,
+    TooManyFailures,
+    TooManyLetters,
+)
 from core.auth.letters import LetterKind
 from core.auth.model import Account
 from core.auth.use_cases.signing_in import Credentials
-from core.kernel.actor import Visitor
+from core.kernel.actor import System, Visitor
 from core.kernel.audit import AuditType, Note
+from core.tokens.model import Scope
+from core.tokens.use_cases.tokens import NewApiToken
 from tests.builders.office import PASSWORD, Office
 
 ANN = "ann@example.com"
@@ -56,6 +65,13 @@ class TestForgot:
         # The installation's operator may want to know; no company does.
         assert note.company_id is None
         assert note.note == Note(type=AuditType.PASSWORD_RESET_REQUESTED, personal={"email": ANN})
+
+    async def test_what_is_kept_of_unknown_addresses_is_bounded(self) -> None:
+        office = await Office.open()
+        before = len(office.world.tables.notes)
+        for number in range(30):
+            await office.recovery.forgot(Visitor(address="192.0.2.7"), email=f"nobody{number}@example.com")
+        assert len(office.world.tables.notes) == before + 1
 
     async def test_no_hash_tells_known_addresses_from_unknown_ones(self) -> None:
         office = await Office.open()
@@ -118,13 +134,38 @@ class TestReset:
         with pytest.raises(LinkInvalid):
             await reset(office, token)
 
-    async def test_a_newer_link_takes_its_place(self) -> None:
+    async def test_asking_again_voids_no_link_that_is_good(self) -> None:
+        """Whoever knows the address could keep its holder from ever choosing a password."""
         office = await Office.open()
         earlier = await forgotten(office)
+        before = len(await office.mailed(ANN))
+        office.clock.advance(timedelta(minutes=29))
+        await office.recovery.forgot(Visitor(address="198.51.100.9"), email=ANN)
+        assert len(await office.mailed(ANN)) == before + 1
+        assert await office.link_to(ANN) == earlier
+        await reset(office, earlier)
+
+    async def test_asking_again_keeps_no_link_good_for_longer(self) -> None:
+        office = await Office.open()
+        earlier = await forgotten(office)
+        office.clock.advance(timedelta(minutes=29))
         await office.recovery.forgot(Visitor(), email=ANN)
+        office.clock.advance(timedelta(minutes=1))
         with pytest.raises(LinkInvalid):
             await reset(office, earlier)
+        await office.recovery.forgot(Visitor(), email=ANN)
+        assert await office.link_to(ANN) != earlier
         await reset(office, await office.link_to(ANN))
+
+    async def test_after_another_password_the_next_link_is_another(self) -> None:
+        office = await Office.open()
+        earlier = await forgotten(office)
+        await reset(office, earlier)
+        await office.recovery.forgot(Visitor(), email=ANN)
+        assert await office.link_to(ANN) != earlier
+        with pytest.raises(LinkInvalid):
+            await reset(office, earlier, "a third long secret")
+        await reset(office, await office.link_to(ANN), "a third long secret")
 
     async def test_a_password_that_was_changed_meanwhile_ends_it(self) -> None:
         office = await Office.open()
@@ -196,6 +237,62 @@ class TestReset:
             await uow.commit()
         with pytest.raises(LinkInvalid):
             await reset(office, token)
+
+
+class TestApiTokens:
+    """Whoever lost the password may have lost more; whoever changes it has not."""
+
+    async def test_choosing_one_by_a_link_ends_the_accounts_own_in_every_company(self) -> None:
+        office = await Office.open()
+        ann = office.auth.actor_of((await office.register(ANN)).access_token)
+        there = await office.world.joins(ann, office.olga.company_id)
+        robot = await office.robot(by=ann)
+        mine = [(await office.api_token(of=each)).token for each in (ann, there)]
+        given = NewApiToken(name="Robot's", scopes=(Scope.TASKS_READ,))
+        others = (
+            (await office.api_token(of=office.adam)).token,
+            (await office.api_tokens.create_for(ann, robot.id, given)).value.token,
+        )
+        office.change_account(email_verified_at=office.clock.now())
+        visitor = Visitor(address="192.0.2.7", agent="a browser", request_id="r-1")
+        await office.recovery.forgot(visitor, email=ANN)
+        before = len(office.world.tables.notes)
+        await office.recovery.reset(visitor, token=await office.link_to(ANN), new_password=NEW)
+        kept = {id: each for tables in office.world.tables.companies.values() for id, each in tables.api_tokens.items()}
+        assert [kept[each.id].revoked_at for each in mine] == [office.clock.now()] * 2
+        assert [kept[each.id].revoked_at for each in others] == [None, None]
+        told = [each for each in office.world.tables.notes[before:] if each.note.type is AuditType.TOKEN_REVOKED]
+        assert {(each.company_id, each.actor_id, each.note.details["token_id"]) for each in told} == {
+            (each.company_id, each.user_id, token.id) for each, token in zip((ann, there), mine, strict=True)
+        }
+        assert {(each.origin, each.via) for each in told} == {(visitor.origin, "visitor")}
+
+    async def test_an_account_that_never_proved_its_address_is_told_of_its_own_too(self) -> None:
+        office = await Office.open()
+        token = await forgotten(office)
+        device = office.auth.actor_of((await login(office, PASSWORD)).access_token)
+        await office.api_token(of=device)
+        await reset(office, token)
+        assert [each.note.type for each in office.world.tables.notes][-2:] == [
+            AuditType.TOKEN_REVOKED, AuditType.PASSWORD_RESET,
+        ]  # fmt: skip
+
+    async def test_so_does_one_that_the_operator_gives(self) -> None:
+        office = await Office.open()
+        ann = office.auth.actor_of((await office.register(ANN)).access_token)
+        made = await office.api_token(of=ann)
+        await office.operator.reset_password(System(), ANN, temporary_password="temporary secret")
+        with pytest.raises(TokenInvalid):
+            await office.presented_tokens.recognise(made.secret or "")
+        told = [each for each in office.world.tables.notes if each.note.type is AuditType.TOKEN_REVOKED]
+        assert [(each.via, each.actor_id) for each in told] == [("system", None)]
+
+    async def test_changing_it_when_signed_in_leaves_them(self) -> None:
+        office = await Office.open()
+        ann = office.auth.actor_of((await office.register(ANN)).access_token)
+        made = await office.api_token(of=ann)
+        await office.sessions.change_password(ann, current_password=PASSWORD, new_password=NEW)
+        await office.auth.me(await office.presented_tokens.recognise(made.secret or ""))
 
 
 class TestAudit:
