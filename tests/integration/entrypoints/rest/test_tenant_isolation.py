@@ -26,6 +26,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "refresh": lambda side: {"refresh_token": side.refresh_token},
     "stepUp": lambda side: {"password": PASSWORD},
     "changePassword": lambda side: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
+    "forgotPassword": lambda side: {"email": side.person.email},
+    "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "moveTask": lambda side: {"new_status": "in_progress"},
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
@@ -41,6 +43,7 @@ NOT_CARRIED_OUT = {
     "leaveCompany", "deleteCompany", "acceptInvitation", "loginWithSecondFactor", "confirmTotp", "disableTotp",
     "renewRecoveryCodes",
 }  # fmt: skip
+NOT_CARRIED_OUT |= {"resetPassword", "verifyEmail"}
 # Nor do these: they need a provider, or a record in the DNS.
 NOT_CARRIED_OUT |= {"beginOidcLogin", "returnFromOidc", "redeemOidcCode", "discoverOidc", "verifyEmailDomain"}
 # Whoever is not signed in yet is of no company.
@@ -115,6 +118,7 @@ class Side:
             "move_to": self.columns[:1],
             "company_id": [self.person.company_id],
             "break_glass_user_id": [self.person.user_id],
+            "actor": [self.person.user_id],
         }
 
 
