@@ -31,8 +31,8 @@ def _egress(settings: Settings) -> Egress:
     return Egress(EgressRules(networks=networks, loopback_over_http=_is_for_development(settings)))
 
 
-def _oidc_callback(settings: Settings) -> str:
-    return f"{settings.public_url}/api/v1/auth/oidc/callback"
+def _returning(settings: Settings) -> str:
+    return f"{settings.public_url}/api/v1/auth/oidc"
 
 
 async def provider_skew(settings: Settings, issuer: str) -> float | None:
@@ -62,7 +62,7 @@ class OidcContainer(containers.DeclarativeContainer):
         discovery=discovery,
         egress=egress,
         clock=clock,
-        callback=providers.Callable(_oidc_callback, settings),
+        returning=providers.Callable(_returning, settings),
     )
     reader = providers.Singleton(SqlOidcReader, database)
     unit_of_work = providers.Factory(SqlOidcUnitOfWork, database, clock)

@@ -37,8 +37,12 @@ async def begun(office: Office, connection_id: UUID) -> Begun:
 
 def coming_back(begun: Begun, **fields: Any) -> ComingBack:
     """What a browser brings back from where it was sent."""
-    state = parse_qs(urlsplit(begun.address).query)["state"][0]
-    return replace(ComingBack(sealed_state=begun.sealed_state, state=state, code="a code"), **fields)
+    sent = parse_qs(urlsplit(begun.address).query)
+    connection_id = UUID(sent["connection"][0]) if "connection" in sent else None
+    given = ComingBack(
+        sealed_state=begun.sealed_state, state=sent["state"][0], code="a code", connection_id=connection_id
+    )
+    return replace(given, **fields)
 
 
 async def came_back(office: Office, connection_id: UUID, claimed: Claimed = ANN) -> tuple[Begun, Returned]:

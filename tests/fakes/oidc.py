@@ -2,6 +2,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
+from urllib.parse import urlencode
 from uuid import UUID
 
 from core.auth.model import LoginSession
@@ -303,7 +304,8 @@ class ScriptedProviders:
     async def login_address(self, client: ProviderClient, request: LoginRequest) -> str:
         if self.away is not None:
             raise self.away
-        return f"{client.issuer}/authorize?state={request.state}&nonce={request.nonce}"
+        own = {"connection": client.connection_id} if client.connection_id is not None else {}
+        return f"{client.issuer}/authorize?{urlencode({'state': request.state, 'nonce': request.nonce, **own})}"
 
     async def claimed(
         self, client: ProviderClient, request: LoginRequest, *, code: str, issuer: str | None, role_claim: str | None

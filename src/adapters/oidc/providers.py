@@ -32,11 +32,12 @@ _LONGEST = 255
 class AuthlibProviders:
     """What a provider says of who comes back from it. Whatever it says is verified here, and believed elsewhere."""
 
-    def __init__(self, *, discovery: Discovery, egress: Egress, clock: Clock, callback: str) -> None:
+    def __init__(self, *, discovery: Discovery, egress: Egress, clock: Clock, returning: str) -> None:
+        """Below `returning` are the addresses that browsers come back to."""
         self._discovery = discovery
         self._egress = egress
         self._clock = clock
-        self._callback = callback
+        self._returning = returning
 
     async def login_address(self, client: ProviderClient, request: LoginRequest) -> str:
         provider = await self._discovery.provider(client.issuer)
@@ -74,6 +75,10 @@ class AuthlibProviders:
             raise LoginRefused("token", f"the provider's answer is not valid ({type(error).__name__})") from error
         return _claimed(claims, role_claim)
 
+    def _callback(self, client: ProviderClient) -> str:
+        own = f"/{client.connection_id}" if client.connection_id is not None else ""
+        return f"{self._returning}{own}/callback"
+
     @asynccontextmanager
     async def _session(self, provider: Provider, client: ProviderClient) -> AsyncIterator[Any]:
         async with AsyncOAuth2Client(
@@ -82,7 +87,7 @@ class AuthlibProviders:
             token_endpoint_auth_method=_auth_method(provider, client),
             code_challenge_method="S256",
             scope=_SCOPE,
-            redirect_uri=self._callback,
+            redirect_uri=self._callback(client),
             transport=self._egress.transport(),
             trust_env=False,
         ) as session:
@@ -136,7 +141,7 @@ def _joined(claims: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _ensure_answered_by(provider: Provider, client: ProviderClient, issuer: str | None) -> None:
-    """RFC 9207: all connections share one callback, so an answer must not be taken for another provider's."""
+    """RFC 9207: an answer must not be taken for another's, also where two providers have one address to come back to."""
     if issuer is None and provider.about.get("authorization_response_iss_parameter_supported") is not True:
         return
     if issuer != client.issuer:

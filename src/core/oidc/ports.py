@@ -49,11 +49,14 @@ class DomainRecords(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderClient:
-    """As whom we speak to a provider."""
+    """As whom we speak to a provider. Browsers come back from it to the address of `connection_id`; without, to that of
+    the installation's providers.
+    """
 
     issuer: str
     client_id: str
     client_secret: str | None = field(repr=False)
+    connection_id: UUID | None = None
 
 
 class LoginRequest(NamedTuple):

@@ -41,12 +41,15 @@ from core.users.ports import EmailAddresses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComingBack:
-    """What a browser brings back from a provider: what it kept, and what the provider sent along."""
+    """What a browser brings back from a provider: what it kept, what the provider sent along, and the connection whose
+    address it was sent back to; None: that of the installation's providers.
+    """
 
     sealed_state: str | None
     state: str | None
     code: str | None
     issuer: str | None = None
+    connection_id: UUID | None = None
 
 
 class OidcLoginUseCases(SignsDevicesIn):
@@ -92,8 +95,9 @@ class OidcLoginUseCases(SignsDevicesIn):
 
     @answers(OidcConnectionNotFound, RedirectRefused, ProviderAway, ProviderUnusable)
     async def begin(self, _: Visitor, connection_id: UUID, *, redirect_to: str | None) -> Begun:
-        """Sends a browser to a provider to sign in. It comes back to `/auth/oidc/callback`, and from there to
-        `redirect_to`, which must be among the addresses that the operator allows, with a code.
+        """Sends a browser to a provider to sign in. It comes back to `/auth/oidc/{connection_id}/callback`, from a
+        provider of the installation to `/auth/oidc/callback`, and from there to `redirect_to`, which must be among the
+        addresses that the operator allows, with a code.
         """
         redirect_to = redirect_to if redirect_to is not None else self._redirects[0]
         if not policy.may_return_to(redirect_to, self._redirects):
@@ -123,15 +127,19 @@ class OidcLoginUseCases(SignsDevicesIn):
     )
     async def come_back(self, visitor: Visitor, given: ComingBack) -> Returned:
         """Takes back a browser that a provider sent, and sends it on with a code that is good once, for 60 seconds, in
-        this browser alone: `POST /auth/oidc/token` signs it in.
+        this browser alone: `POST /auth/oidc/token` signs it in. It has to come back to the address of the connection by
+        which it was sent.
 
         The same person at the same provider is the same account from then on. Whoever is not known yet is linked by the
         address that the provider says is verified, and only if whoever set the provider up may speak for its domain: a
         company must have proved it. A company's own provider opens that company and no other.
         """
         kept = self._kept(given.sealed_state)
-        # Whoever sends a browser here with another's answer does not know what it keeps.
-        if not hmac.compare_digest(kept.state.encode(), (given.state or "").encode()):
+        # Whoever sends a browser here with another's answer does not know what it keeps. One that a provider handed on
+        # to another (mix-up, RFC 9700 4.4) comes back to that one's address.
+        is_state = hmac.compare_digest(kept.state.encode(), (given.state or "").encode())
+        expected = None if kept.connection_id in self._instance else kept.connection_id
+        if not (is_state & hmac.compare_digest(str(expected), str(given.connection_id))):
             raise LoginStateInvalid
         async with self._linking() as uow:
             way = await self._way(uow, kept.connection_id)
@@ -199,6 +207,7 @@ class OidcLoginUseCases(SignsDevicesIn):
             issuer=chosen.issuer,
             client_id=chosen.client_id,
             client_secret=opened.decode() if opened is not None else None,
+            connection_id=connection_id,
         )
         return Way(client, company, domains=company.proved_domains & frozenset(chosen.email_domains))
 

@@ -42,9 +42,11 @@ NOT_CARRIED_OUT = {
     "renewRecoveryCodes",
 }  # fmt: skip
 # Nor do these: they need a provider, or a record in the DNS.
-NOT_CARRIED_OUT |= {"beginOidcLogin", "returnFromOidc", "redeemOidcCode", "discoverOidc", "verifyEmailDomain"}
+NOT_CARRIED_OUT |= {
+    "beginOidcLogin", "returnFromOidc", "returnFromOidcConnection", "redeemOidcCode", "discoverOidc", "verifyEmailDomain",
+}  # fmt: skip
 # Whoever is not signed in yet is of no company.
-OF_ANYBODY = {"beginOidcLogin"}
+OF_ANYBODY = {"beginOidcLogin", "returnFromOidcConnection"}
 # Where a list of ids is asked for, one of them is foreign.
 IN_A_LIST = {"column_ids"}
 # What must have been done before an operation succeeds.

@@ -125,6 +125,20 @@ class TestComingBack:
         with pytest.raises(OidcConnectionNotFound):
             await office.oidc_logins.come_back(BROWSER, coming_back(sent))
 
+    async def test_it_is_come_back_to_the_address_of_who_was_gone_to(self, office: Office) -> None:
+        """A provider of another company hands the browser on to one that is honest (mix-up)."""
+        hostile = await connected(office, by=await office.world.company("Hostile"))
+        honest = await connected(office)
+        office.providers.says = ANN
+        gone_to = {hostile.id: hostile.id, honest.id: honest.id, EVERYONES.id: None}
+        for connection_id, own_address in gone_to.items():
+            for address in (hostile.id, honest.id, EVERYONES.id, None):
+                if address != own_address:
+                    given = coming_back(await begun(office, connection_id), connection_id=address)
+                    with pytest.raises(LoginStateInvalid):
+                        await office.oidc_logins.come_back(BROWSER, given)
+        assert not office.world.tables.identities
+
     async def test_whoever_the_provider_did_not_let_in_is_refused(self, office: Office) -> None:
         connection = await connected(office)
         with pytest.raises(LoginRefused):

@@ -78,6 +78,12 @@ class Browser:
         await self.product.aclose()
 
 
+def callback(connection_id: str | None = None) -> str:
+    """Where browsers come back to from a company's connection, or from the installation's providers."""
+    own = f"/{connection_id}" if connection_id is not None else ""
+    return f"{PRODUCT}/api/v1/auth/oidc{own}/callback"
+
+
 def parameters(address: str) -> dict[str, str]:
     """The query of an address."""
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}

@@ -12,7 +12,6 @@ from tests.integration.entrypoints.rest.oidc.conftest import connect
 from tests.integration.entrypoints.rest.oidc.hostile import Hostile
 
 Browsers = Callable[[], Browser]
-CALLBACK = "http://localhost:8000/api/v1/auth/oidc/callback"
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -41,7 +40,9 @@ class Firm:
         begun = await browser.begin(self.connection)
         given = parameters(begun.headers["location"])
         self.provider.claims = {"sub": email, "email": email, "email_verified": True, "nonce": given["nonce"]}
-        returned = await browser.come_back(str(httpx.URL(CALLBACK, params={"state": given["state"], "code": "c"})))
+        returned = await browser.come_back(
+            str(httpx.URL(given["redirect_uri"], params={"state": given["state"], "code": "c"}))
+        )
         return browser.person(await browser.redeem(returned), email)
 
     def refused(self, answer: httpx.Response) -> bool:
