@@ -31,6 +31,14 @@ async def connected(office: Office, *, by: Actor | None = None, **fields: Any) -
     return (await office.oidc_connections.connect(by, by.company_id, given)).value
 
 
+def vouched_for(office: Office, actor: Actor) -> Actor:
+    """Has their login session begun by their company's own provider as well."""
+    assert actor.session_id is not None
+    sessions = office.world.tables.sessions
+    sessions[actor.session_id] = replace(sessions[actor.session_id], sso_company_ids=(actor.company_id,))
+    return actor
+
+
 async def begun(office: Office, connection_id: UUID) -> Begun:
     return await office.oidc_logins.begin(BROWSER, connection_id, redirect_to=f"{PAGE}x")
 

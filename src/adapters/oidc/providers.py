@@ -141,7 +141,7 @@ def _joined(claims: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _ensure_answered_by(provider: Provider, client: ProviderClient, issuer: str | None) -> None:
-    """RFC 9207: an answer must not be taken for another's, also where two providers have one address to come back to."""
+    """RFC 9207: no answer is taken for another's, also where two providers have one address to come back to."""
     if issuer is None and provider.about.get("authorization_response_iss_parameter_supported") is not True:
         return
     if issuer != client.issuer:

@@ -34,6 +34,9 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SECRET = "client_secret"  # noqa: S105  (a field's name)
 # What decides whose word is taken.
 _TRUSTED = frozenset({"issuer", "client_id", "email_domains"})
+# What decides who gets in at all, and what it hangs on where there is no other way in.
+_ENTRANCE = frozenset({"enforce_sso", "break_glass_user_id"})
+_ONLY_WAY = _TRUSTED | {_SECRET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,18 @@ class OidcConnection:
         self.updated_at = at
         said = {name: Change(old=None, new=None) if name == _SECRET else each for name, each in changed.items()}
         return OidcConnectionUpdated(oidc_connection_id=self.id, changes=said, version=self.version)
+
+    @property
+    def decides_entrance(self) -> bool:
+        """Whether it says how the company is entered by whoever does not come through it."""
+        return self.chosen.enforce_sso or self.chosen.break_glass_user_id is not None
+
+    def changes_entrance(self, wanted: Mapping[str, object]) -> bool:
+        """Whether these fields would shut people out, or let them in again, who do not come through it; or all, where
+        it is the only way in.
+        """
+        differing = {name for name, value in wanted.items() if getattr(self.chosen, name) != value}
+        return bool(differing & (_ENTRANCE | (_ONLY_WAY if self.chosen.enforce_sso else frozenset())))
 
     def _merged(self, given: Any) -> dict[str, Role]:
         """The words that are meant after a merge patch; those without a role are forgotten."""
