@@ -1,6 +1,7 @@
 """What providers say of themselves: their addresses and their keys, kept for a while."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from joserfc.jwk import KeySet
 from adapters.http.egress import AnswerTooLarge, Egress, EgressRefused
 from core.kernel.ports import Clock
 from core.oidc.errors import ProviderAway, ProviderUnusable
+
+log = logging.getLogger("flowtrack.oidc")
 
 KEPT = timedelta(hours=1)
 FAILURE_KEPT = timedelta(seconds=5)
@@ -98,7 +101,7 @@ class Discovery:
             async with self._egress.client() as client:
                 answer = await client.get(address, headers={"Accept": "application/json"})
         except EgressRefused as error:
-            raise ProviderUnusable(str(error)) from error
+            raise not_allowed(error) from error
         except AnswerTooLarge as error:
             raise ProviderUnusable(f"{address}: {error}") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
@@ -120,6 +123,12 @@ class Discovery:
             return parsedate_to_datetime(answer.headers["date"]) - self._clock.now()
         except (KeyError, ValueError, TypeError):
             return None
+
+
+def not_allowed(refused: EgressRefused) -> ProviderUnusable:
+    """What whoever set the provider up is told. Where its name leads within the operator's network is for the log."""
+    log.warning("%s", refused)
+    return ProviderUnusable("An address of the provider is not allowed here.")
 
 
 def _checked(found: Mapping[str, Any], issuer: str) -> Mapping[str, Any]:

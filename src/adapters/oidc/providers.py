@@ -13,9 +13,9 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jws import JWSRegistry
 
 from adapters.http.egress import AnswerTooLarge, Egress, EgressRefused
-from adapters.oidc.discovery import Discovery, Provider
+from adapters.oidc.discovery import Discovery, Provider, not_allowed
 from core.kernel.ports import Clock
-from core.oidc.errors import LoginRefused, ProviderAway, ProviderUnusable
+from core.oidc.errors import LoginRefused, ProviderAway
 from core.oidc.ports import LoginRequest, ProviderClient
 from core.oidc.read_models import Claimed
 
@@ -67,7 +67,7 @@ class AuthlibProviders:
                 if "email" not in claims or (role_claim is not None and found_claim(claims, role_claim) is None):
                     claims = _joined(claims, await _asked_about(provider, session, claims["sub"]))
         except EgressRefused as error:
-            raise ProviderUnusable(str(error)) from error
+            raise not_allowed(error) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderAway("the provider does not answer") from error
         except (AuthlibBaseError, JoseError, AnswerTooLarge, ValueError, KeyError, TypeError) as error:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -375,7 +376,9 @@ class TestProvidersThatFail:
     )
     async def test_one_that_points_inside_is_not_followed(self, stage: Stage, inside: str) -> None:
         stage.provider.discovery = {"token_endpoint": inside}
-        assert refused(await stage.tried(), 409, "oidc.provider_unusable")
+        answer = await stage.tried()
+        assert refused(answer, 409, "oidc.provider_unusable")
+        assert urlsplit(inside).hostname not in answer.text
 
     async def test_keys_that_are_none_are_refused(self, stage: Stage) -> None:
         stage.provider.published = [{"kty": "oct", "k": "c2VjcmV0", "kid": "one"}, {"kty": "RSA", "n": "x", "e": "y"}]
