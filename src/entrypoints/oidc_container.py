@@ -23,7 +23,7 @@ from entrypoints.settings import Environment, Settings
 
 
 def _is_for_development(settings: Settings) -> bool:
-    return settings.environment is not Environment.PRODUCTION
+    return settings.environment is Environment.DEVELOPMENT
 
 
 def _egress(settings: Settings) -> Egress:
