@@ -37,7 +37,9 @@ def _returning(settings: Settings) -> str:
 
 async def provider_skew(settings: Settings, issuer: str) -> float | None:
     """How many seconds a provider's clock is ahead of ours, if it says. Raises ProviderAway and ProviderUnusable."""
-    provider = await Discovery(egress=_egress(settings), clock=SystemClock()).provider(issuer)
+    provider = await Discovery(
+        egress=_egress(settings), clock=SystemClock(), plain_http=_is_for_development(settings)
+    ).provider(issuer)
     return provider.skew.total_seconds() if provider.skew is not None else None
 
 
@@ -56,7 +58,8 @@ class OidcContainer(containers.DeclarativeContainer):
     login_secrets = providers.Singleton(RandomLoginSecrets)
     domain_records = providers.Singleton(DnsDomainRecords)
     egress = providers.Singleton(_egress, settings)
-    discovery = providers.Singleton(Discovery, egress=egress, clock=clock)
+    plain_http = providers.Callable(_is_for_development, settings)
+    discovery = providers.Singleton(Discovery, egress=egress, clock=clock, plain_http=plain_http)
     clients = providers.Singleton(
         AuthlibProviders,
         discovery=discovery,
@@ -75,7 +78,7 @@ class OidcContainer(containers.DeclarativeContainer):
         addresses=addresses,
         clock=clock,
         ids=ids,
-        plain_http=providers.Callable(_is_for_development, settings),
+        plain_http=plain_http,
     )
     domain_use_cases = providers.Singleton(
         EmailDomainUseCases,

@@ -96,17 +96,24 @@ def checked(given: Mapping[str, object], *, plain_http: bool) -> dict[str, objec
 
 def _issuer(issuer: str, *, plain_http: bool) -> str:
     """An issuer to the letter, since it is compared so. Raises Invalid."""
+    if len(issuer) > 500 or set(issuer) & set("?#") or not leads_to_provider(issuer, plain_http=plain_http):
+        raise Invalid(faults=(Fault("must be the provider's https:// address", pointer="/issuer"),))
+    return issuer
+
+
+def leads_to_provider(address: str, *, plain_http: bool) -> bool:
+    """Whether browsers may be sent there to sign in: to a whole https:// address, whoever named it. `plain_http`: to
+    this machine itself without TLS as well.
+    """
+    if not address.isascii() or not address.isprintable() or set(address) & set(" #\\"):
+        return False
     try:
-        parts = urlsplit(issuer)
+        parts = urlsplit(address)
         is_whole = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        is_whole = False
-    is_plain = issuer.isascii() and issuer.isprintable() and not set(issuer) & set(" ?#\\")
-    if not (is_whole and is_plain and len(issuer) <= 500):
-        raise Invalid(faults=(Fault("must be the provider's https:// address", pointer="/issuer"),))
-    if not (parts.scheme == "https" or (plain_http and parts.scheme == "http" and parts.hostname in _LOOPBACK)):
-        raise Invalid(faults=(Fault("must begin with https://", pointer="/issuer"),))
-    return issuer
+        return False
+    is_local = plain_http and parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return is_whole and (parts.scheme == "https" or is_local)
 
 
 @dataclass(slots=True, kw_only=True)

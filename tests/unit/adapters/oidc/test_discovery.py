@@ -16,7 +16,7 @@ def discovery(*addresses: str, rules: EgressRules) -> Discovery:
     async def resolve(host: str, port: int) -> list[str]:
         return list(addresses)
 
-    return Discovery(egress=Egress(rules, resolve=resolve), clock=SettableClock())
+    return Discovery(egress=Egress(rules, resolve=resolve), clock=SettableClock(), plain_http=False)
 
 
 class TestNamesThatLeadInside:

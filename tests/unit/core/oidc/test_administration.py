@@ -8,7 +8,7 @@ from core.kernel.actor import Role, System
 from core.kernel.audit import AuditType
 from core.kernel.errors import Invalid
 from core.oidc.errors import OwnersAlone
-from core.oidc.model import MOST_ROLES, ConnectionChanges, checked
+from core.oidc.model import MOST_ROLES, ConnectionChanges, checked, leads_to_provider
 from core.oidc.read_models import ConnectionView
 from tests.builders.office import Office
 from tests.builders.providers import GIVEN, connected, vouched_for
@@ -46,6 +46,25 @@ class TestIssuers:
     def test_anything_else_is_none(self, issuer: str) -> None:
         with pytest.raises(Invalid):
             checked({"issuer": issuer}, plain_http=True)
+
+
+class TestWhereBrowsersAreSent:
+    def test_to_whole_addresses_over_tls_and_in_development_to_this_machine(self) -> None:
+        assert leads_to_provider("https://login.example.com/authorize?of=acme", plain_http=False)
+        for local in ("http://localhost:8080/authorize", "http://[::1]/authorize"):
+            assert leads_to_provider(local, plain_http=True)
+            assert not leads_to_provider(local, plain_http=False)
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "", "javascript:alert(1)", "javascript://login.example.com/%0aalert(1)", "data:text/html,x", "//login.example.com",
+            "http://login.example.com/", "http://localhost.evil.example/", "https:///x", "https://[::1", "https://a.example#x",
+            "https://user@login.example.com/", "https://login.example.com/ x", "https://lögin.example/", "https://a.example\n",
+        ],
+    )  # fmt: skip
+    def test_and_nowhere_else(self, address: str) -> None:
+        assert not leads_to_provider(address, plain_http=True)
 
 
 class TestConnections:
