@@ -3,7 +3,7 @@
 from dependency_injector import containers, providers
 
 from adapters.crypto.login_secrets import RandomLoginSecrets
-from adapters.crypto.sealing import Sealer
+from adapters.crypto.sealing import PurposeSealer, Sealer
 from adapters.dns.records import DnsDomainRecords
 from adapters.http.egress import Egress, EgressRules
 from adapters.oidc.discovery import Discovery
@@ -97,6 +97,7 @@ class OidcContainer(containers.DeclarativeContainer):
         providers=clients,
         instance_providers=settings.provided.instance_providers.call(),
         sealing=sealer,
+        states=providers.Singleton(PurposeSealer, sealer, purpose="flowtrack oidc states"),
         secrets=login_secrets,
         addresses=addresses,
         access_tokens=access_tokens,

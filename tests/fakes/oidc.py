@@ -261,13 +261,16 @@ def _proved(tables: CompanyTables) -> frozenset[str]:
 
 
 class PlainSealing:
-    """Seals so that tests can read it."""
+    """Seals so that tests can read it, for one purpose or for any."""
+
+    def __init__(self, purpose: str = "") -> None:
+        self._mark = f"sealed {purpose}".strip().encode() + b" "
 
     def seal(self, secret: bytes) -> bytes:
-        return b"sealed " + secret
+        return self._mark + secret
 
     def opened(self, sealed: bytes) -> bytes | None:
-        return sealed.removeprefix(b"sealed ") if sealed.startswith(b"sealed ") else None
+        return sealed.removeprefix(self._mark) if sealed.startswith(self._mark) else None
 
 
 class CountedLoginSecrets:

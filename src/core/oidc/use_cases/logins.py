@@ -62,6 +62,7 @@ class OidcLoginUseCases(SignsDevicesIn):
         providers: Providers,
         instance_providers: tuple[InstanceProvider, ...],
         sealing: Sealing,
+        states: Sealing,
         secrets: LoginSecrets,
         addresses: EmailAddresses,
         access_tokens: AccessTokens,
@@ -70,11 +71,13 @@ class OidcLoginUseCases(SignsDevicesIn):
         ids: Ids,
         redirects: tuple[str, ...],
     ) -> None:
+        """`sealing` opens what connections keep; `states` seals what browsers keep, and opens nothing else."""
         super().__init__(access_tokens=access_tokens, refresh_tokens=refresh_tokens, clock=clock, ids=ids)
         self._linking = linking
         self._providers = providers
         self._instance = {each.id: each for each in instance_providers}
         self._sealing = sealing
+        self._states = states
         self._secrets = secrets
         self._addresses = addresses
         self._redirects = redirects
@@ -115,7 +118,7 @@ class OidcLoginUseCases(SignsDevicesIn):
             redirect_to=redirect_to,
             begun_at=self._clock.now(),
         )
-        return Begun(address=address, sealed_state=self._sealing.seal(kept.written()).decode())
+        return Begun(address=address, sealed_state=self._states.seal(kept.written()).decode())
 
     @answers(
         LoginStateInvalid,
@@ -186,7 +189,7 @@ class OidcLoginUseCases(SignsDevicesIn):
 
     def _kept(self, sealed_state: str | None) -> LoginState:
         """What the browser keeps. Raises LoginStateInvalid."""
-        opened = self._sealing.opened(sealed_state.encode()) if sealed_state else None
+        opened = self._states.opened(sealed_state.encode()) if sealed_state else None
         if opened is None:
             raise LoginStateInvalid
         return LoginState.read(opened, at=self._clock.now())

@@ -103,6 +103,20 @@ class TestComingBack:
         with pytest.raises(LoginStateInvalid):
             await office.oidc_logins.come_back(BROWSER, coming_back(sent))
 
+    async def test_nothing_else_that_is_sealed_is_a_state(self, office: Office) -> None:
+        """As whoever sets a connection up could have had anything sealed, as its secret."""
+        connection = await connected(office)
+        office.providers.says = ANN
+        sent = await begun(office, connection.id)
+        written = sent.sealed_state.removeprefix("sealed state: ")
+        await office.oidc_connections.change(
+            office.olga, office.olga.company_id, connection.id, ConnectionChanges(given={"client_secret": written})
+        )
+        kept = office.stored.oidc_connections[connection.id].chosen.client_secret.decode()
+        with pytest.raises(LoginStateInvalid):
+            await office.oidc_logins.come_back(BROWSER, replace(coming_back(sent), sealed_state=kept))
+        assert await office.oidc_logins.come_back(BROWSER, coming_back(sent))
+
     async def test_the_code_is_good_for_sixty_seconds(self, office: Office) -> None:
         sent, returned = await came_back(office, (await connected(office)).id)
         office.clock.advance(CODE_LIFE)

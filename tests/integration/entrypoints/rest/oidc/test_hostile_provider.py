@@ -11,6 +11,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from adapters.crypto.sealing import PurposeSealer
 from core.oidc.model import CODE_LIFE
 from entrypoints.container import Container
 from tests.integration.api import Api, Person
@@ -243,6 +244,16 @@ class TestBrowsersThatAreLiedTo:
         assert refused(await stage.came_back(stage.browsers(), given), 403, "oidc.state_invalid")
         forged = stage.browsers()
         forged.product.cookies.set("flowtrack_oidc", "not sealed by us")
+        assert refused(await stage.came_back(forged, given), 403, "oidc.state_invalid")
+
+    async def test_a_state_that_was_sealed_for_something_else(self, stage: Stage, container: Container) -> None:
+        """Its maker set up a connection with what a state holds as its secret, and got at what is stored."""
+        browser, given = await stage.sent()
+        states = PurposeSealer(container.sealer(), purpose="flowtrack oidc states")
+        written = states.opened(browser.product.cookies["flowtrack_oidc"].encode())
+        assert written is not None
+        forged = stage.browsers()
+        forged.product.cookies.set("flowtrack_oidc", container.sealer().seal(written).decode())
         assert refused(await stage.came_back(forged, given), 403, "oidc.state_invalid")
 
     async def test_a_state_that_was_used_before(self, stage: Stage) -> None:
