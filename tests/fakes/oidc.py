@@ -308,7 +308,8 @@ class ScriptedProviders:
         if self.away is not None:
             raise self.away
         own = {"connection": client.connection_id} if client.connection_id is not None else {}
-        return f"{client.issuer}/authorize?{urlencode({'state': request.state, 'nonce': request.nonce, **own})}"
+        given = {"state": request.state, "nonce": request.nonce, **own, **({"max_age": 0} if request.anew else {})}
+        return f"{client.issuer}/authorize?{urlencode(given)}"
 
     async def claimed(
         self, client: ProviderClient, request: LoginRequest, *, code: str, issuer: str | None, role_claim: str | None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx2
@@ -25,6 +26,8 @@ ALGORITHMS = (
 )  # fmt: skip
 SKEW_SECONDS = 60
 _SCOPE = "openid email profile"
+# Some providers heed the one, some the other; by `max_age` they say when the proof was taken.
+_ANEW = {"prompt": "login", "max_age": "0"}
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST = 255
 
@@ -47,6 +50,7 @@ class AuthlibProviders:
                 state=request.state,
                 nonce=request.nonce,
                 code_verifier=request.verifier,
+                **(_ANEW if request.anew else {}),
             )
         return str(address)
 
@@ -182,4 +186,17 @@ def _claimed(claims: Mapping[str, Any], role_claim: str | None) -> Claimed:
         email_verified=claims.get("email_verified") is True,
         name=name if isinstance(name, str) else None,
         roles=tuple(each for each in values if isinstance(each, str)),
+        authenticated_at=_instant(claims.get("auth_time")),
     )
+
+
+def _instant(seconds: object) -> datetime | None:
+    """Raises LoginRefused for what is no instant."""
+    if seconds is None:
+        return None
+    try:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise TypeError
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise LoginRefused("token", "the provider's answer says no time at which somebody signed in") from error

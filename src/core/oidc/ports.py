@@ -60,11 +60,14 @@ class ProviderClient:
 
 
 class LoginRequest(NamedTuple):
-    """What one sign-in is known by: to the provider, in its token, and in exchange for its code."""
+    """What one sign-in is known by: to the provider, in its token, and in exchange for its code. `anew`: whoever signs
+    in is to prove who they are, also if the provider knows their browser still.
+    """
 
     state: str
     nonce: str
     verifier: str
+    anew: bool = False
 
 
 class Providers(Protocol):

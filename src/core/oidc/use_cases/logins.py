@@ -97,10 +97,13 @@ class OidcLoginUseCases(SignsDevicesIn):
             return (*await uow.ways_in(domain), *of_installation)
 
     @answers(OidcConnectionNotFound, RedirectRefused, ProviderAway, ProviderUnusable)
-    async def begin(self, _: Visitor, connection_id: UUID, *, redirect_to: str | None) -> Begun:
+    async def begin(self, _: Visitor, connection_id: UUID, *, redirect_to: str | None, anew: bool = False) -> Begun:
         """Sends a browser to a provider to sign in. It comes back to `/auth/oidc/{connection_id}/callback`, from a
         provider of the installation to `/auth/oidc/callback`, and from there to `redirect_to`, which must be among the
         addresses that the operator allows, with a code.
+
+        `anew` has the provider ask for a proof even if it knows the browser still: a sign-in counts as a fresh proof
+        from when the provider says that it took one.
         """
         redirect_to = redirect_to if redirect_to is not None else self._redirects[0]
         if not policy.may_return_to(redirect_to, self._redirects):
@@ -108,7 +111,7 @@ class OidcLoginUseCases(SignsDevicesIn):
         async with self._linking() as uow:
             way = await self._way(uow, connection_id)
         new = self._secrets.new
-        request = LoginRequest(state=new(), nonce=new(), verifier=new())
+        request = LoginRequest(state=new(), nonce=new(), verifier=new(), anew=anew)
         address = await self._providers.login_address(way.client, request)
         kept = LoginState(
             state=request.state,
@@ -237,6 +240,8 @@ class OidcLoginUseCases(SignsDevicesIn):
                 uow, way, claimed, ids=self._ids, addresses=self._addresses, origin=visitor.origin, at=at
             ).account()
             session = self._new_session(account.id, visitor, by_provider_of=way.company_id)
+            # What somebody proved to the provider long ago is no fresh proof here; nor is what lies ahead of us.
+            session.authenticated_at = min(at, claimed.authenticated_at or at)
             session.current_company_id = way.company_id
             # Until it is redeemed it is nobody's, and ends by itself.
             session.expires_at = at + CODE_LIFE

@@ -94,9 +94,10 @@ async def begin(
     redirect_to: Annotated[
         str | None, Query(max_length=2000, description="Where to go with the code; else to the product's own page.")
     ] = None,
+    anew: Annotated[bool, Query(description="Have the provider ask for a proof even if it knows the browser.")] = False,
 ) -> Response:
     ref = refs.oidc_connection_id(connection_id)
-    begun = await logins_of(request).begin(visitor(request), ref, redirect_to=redirect_to)
+    begun = await logins_of(request).begin(visitor(request), ref, redirect_to=redirect_to, anew=anew)
     response = RedirectResponse(begun.address, 302, headers=_NO_STORE)
     oidc_cookie.keep(request, response, begun.sealed_state)
     return response

@@ -1,7 +1,7 @@
 """Signing in at providers, over the in-memory adapters: who is recognised, and what their session opens."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Role
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import ChangedMeanwhile
-from core.kernel.step_up import AccountProofRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.oidc.errors import LoginCodeInvalid, LoginRefused, LoginStateInvalid, OidcConnectionNotFound, ProviderUnusable
 from core.oidc.model import CODE_LIFE, STATE_LIFE, ConnectionChanges
 from core.oidc.read_models import Claimed
@@ -378,6 +378,55 @@ class TestAProviderOfTheInstallation:
 
     async def _ann(self, office: Office) -> Actor:
         return office.auth.actor_of((await office.register(ANN.email or "")).access_token)
+
+
+class TestFreshness:
+    """A sign-in stands for a proof of the last ten minutes where one is needed."""
+
+    async def _here(self, office: Office, connection_id: UUID, authenticated_at: datetime | None) -> Actor:
+        claimed = replace(ANN, authenticated_at=authenticated_at)
+        return office.auth.actor_of((await signed_in(office, connection_id, claimed)).access_token)
+
+    async def test_what_was_proved_to_the_provider_long_ago_is_no_fresh_proof(self, office: Office) -> None:
+        connection = await connected(office, default_role=Role.ADMIN)
+        now = office.clock.now()
+        for proved_at, kept in (
+            (None, now),
+            (now - timedelta(minutes=9), now - timedelta(minutes=9)),
+            (now + timedelta(days=1), now),
+        ):
+            here = await self._here(office, connection.id, proved_at)
+            assert office.world.tables.sessions[here.session_id].authenticated_at == kept
+            await office.email_domains.claim(here, here.company_id, domain=f"d{office.head}.example")
+        here = await self._here(office, connection.id, now - timedelta(minutes=10))
+        with pytest.raises(StepUpRequired):
+            await office.email_domains.claim(here, here.company_id, domain="late.example")
+        # It is as good a session as any, and lives as long.
+        assert office.world.tables.sessions[here.session_id].expires_at == now + IDLE
+
+    async def test_the_provider_is_asked_for_a_new_proof_where_that_is_wanted(self, office: Office) -> None:
+        connection = await connected(office)
+        for anew in (False, True):
+            sent = await office.oidc_logins.begin(BROWSER, connection.id, redirect_to=None, anew=anew)
+            assert ("max_age=0" in sent.address) is anew
+
+    async def test_the_accounts_own_second_factor_is_asked_for_where_one_must_be_fresh(self, office: Office) -> None:
+        """The operator's provider vouches for the account, and signs in without a code of ours."""
+        there = office.auth.actor_of((await office.register(ANN.email or "")).access_token)
+        office.change_account(ANN.email or "", email_verified_at=office.clock.now())
+        secret, _ = await office.enable_factor(there)
+        done = await signed_in(office, EVERYONES.id, OF_EVERYONE)
+        here = office.auth.actor_of(done.access_token)
+        session = session_of(office, done.refresh_token)
+        assert session.general_at == office.clock.now() and session.second_factor_at is None
+        with pytest.raises(StepUpRequired):
+            await office.sessions.change_password(here, current_password=None, new_password="another long secret")
+        with pytest.raises(StepUpRequired):
+            await office.email.change(here, email="ann@moved.example")
+        with pytest.raises(StepUpRequired):
+            await office.factors.renew_recovery_codes(here)
+        await office.sessions.step_up(here, code=office.code(secret, later=1))
+        await office.sessions.change_password(here, current_password=None, new_password="another long secret")
 
 
 class TestWhatASessionOpens:

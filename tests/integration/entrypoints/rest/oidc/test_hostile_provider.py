@@ -95,6 +95,29 @@ class TestHonestly:
         assert answer.json()["user"]["email"] == email
 
 
+class TestFreshness:
+    @pytest.mark.parametrize("since", [-3600, 0, 700, 1_700_000_000], ids=str)
+    async def test_it_is_no_newer_than_the_provider_says_and_never_ahead_of_us(self, stage: Stage, since: int) -> None:
+        now = int(time.time())
+        browser, given = await stage.sent(auth_time=now - since)
+        ann = browser.person(await browser.redeem(await stage.came_back(browser, given)), "ann")
+        ((age,),) = stage.api.sql(
+            "select extract(epoch from now() - authenticated_at)::float from login_sessions where id = %s",
+            (ann.session_id,),
+        )
+        assert max(since, 0) - 1 <= age < max(since, 0) + 30
+        stage.api.sql("update users set role = 'admin' where id = %s", (ann.user_id,))
+        answer = await ann.post(f"/companies/{ann.company_id}/email-domains", {"domain": f"x.{stage.domain}"})
+        assert answer.status_code == (201 if since < 600 else 403), answer.text
+        assert since < 600 or answer.json()["code"] == "auth.step_up_required"
+
+    async def test_a_new_proof_is_asked_for_where_that_is_wanted(self, stage: Stage) -> None:
+        for query in ({}, {"anew": "false"}, {"anew": "true"}):
+            begun = parameters((await stage.browsers().begin(stage.connection, **query)).headers["location"])
+            wanted = ("login", "0") if query.get("anew") == "true" else (None, None)
+            assert (begun.get("prompt"), begun.get("max_age")) == wanted
+
+
 class TestForgedTokens:
     @pytest.mark.parametrize(
         "claims",
@@ -120,6 +143,11 @@ class TestForgedTokens:
             {"sub": 7},
             {"sub": "x" * 256},
             {"at_hash": "another"},
+            {"auth_time": "never"},
+            {"auth_time": True},
+            {"auth_time": 1e300},
+            {"auth_time": float("inf")},
+            {"auth_time": float("nan")},
         ],
         ids=str,
     )
