@@ -187,6 +187,11 @@ class TestDomains:
         await office.email_domains.release(*here, claimed.id)
         assert (await office.email_domains.list(*here)).value == []
 
+    async def test_of_several_each_is_found(self, office: Office) -> None:
+        here = (office.adam, office.adam.company_id)
+        claimed = [(await office.email_domains.claim(*here, domain=f"d{n}.example")).value for n in range(3)]
+        assert [(await office.email_domains.get(*here, each.id)).value for each in claimed] == claimed
+
     async def test_the_operators_word_proves_one_too(self, office: Office) -> None:
         claimed, _ = await office.email_domains.claim(office.olga, office.olga.company_id, domain="acme.example")
         proved = await office.email_domains.vouch(System(), company_code="acme", domain="acme.example")

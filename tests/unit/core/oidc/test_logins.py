@@ -318,6 +318,13 @@ class TestRecognising:
         with pytest.raises(ChangedMeanwhile):
             await office.oidc_logins.come_back(BROWSER, coming_back(await begun(office, connection.id)))
 
+    async def test_whoever_is_known_comes_into_another_company_by_an_address_all_the_same(self, office: Office) -> None:
+        """Two companies use one provider: being known there does not make anybody a user of both."""
+        await signed_in(office, (await connected(office)).id)
+        other = await connected(office, by=await office.world.company("Other"))
+        assert await refused(office, other.id, replace(ANN, email_verified=False)) == "email_unverified"
+        assert (await signed_in(office, other.id)).user.email == ANN.email
+
 
 class TestTheAccount:
     async def test_one_whose_address_nobody_proved_is_stripped(self, office: Office) -> None:
