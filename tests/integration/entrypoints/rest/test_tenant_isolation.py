@@ -29,6 +29,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "moveTask": lambda side: {"new_status": "in_progress"},
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
+    "forgotPassword": lambda side: {"email": f"{uuid4().hex}@example.com"},
+    "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "createMyToken": lambda side: {"scopes": ["tasks:read"]},
     "createUserToken": lambda side: {"scopes": ["tasks:read"]},
     "connectOidc": lambda side: {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"},
@@ -39,7 +41,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
 # They would end the caller's own access, or need a link that somebody else made, or codes: tried in tests of their own.
 NOT_CARRIED_OUT = {
     "leaveCompany", "deleteCompany", "acceptInvitation", "loginWithSecondFactor", "confirmTotp", "disableTotp",
-    "renewRecoveryCodes",
+    "renewRecoveryCodes", "resetPassword", "verifyEmail", "resendEmailLink",
 }  # fmt: skip
 # Nor do these: they need a provider, or a record in the DNS.
 NOT_CARRIED_OUT |= {
