@@ -31,7 +31,6 @@ class RealProvider:
     port: int
     client_id: str
     client_secret: str
-    redirect_uri: str
     claims_in_token: bool
 
     @property
@@ -40,7 +39,7 @@ class RealProvider:
 
 
 @contextmanager
-def oidc_providers(redirect_uri: str) -> Iterator[tuple[RealProvider, RealProvider]]:
+def oidc_providers() -> Iterator[tuple[RealProvider, RealProvider]]:
     """Two providers that know nothing of each other."""
     ports = _free_ports(2)
     one, two = [
@@ -48,7 +47,6 @@ def oidc_providers(redirect_uri: str) -> Iterator[tuple[RealProvider, RealProvid
             port=port,
             client_id=f"flowtrack-{place}",
             client_secret=f"a secret of provider {place}",
-            redirect_uri=redirect_uri,
             claims_in_token=place == 1,
         )
         for place, port in enumerate(ports)

@@ -3,7 +3,7 @@
 from dependency_injector import containers, providers
 
 from adapters.crypto.login_secrets import RandomLoginSecrets
-from adapters.crypto.sealing import Sealer
+from adapters.crypto.sealing import PurposeSealer, Sealer
 from adapters.dns.records import DnsDomainRecords
 from adapters.http.egress import Egress, EgressRules
 from adapters.oidc.discovery import Discovery
@@ -23,7 +23,7 @@ from entrypoints.settings import Environment, Settings
 
 
 def _is_for_development(settings: Settings) -> bool:
-    return settings.environment is not Environment.PRODUCTION
+    return settings.environment is Environment.DEVELOPMENT
 
 
 def _egress(settings: Settings) -> Egress:
@@ -31,13 +31,15 @@ def _egress(settings: Settings) -> Egress:
     return Egress(EgressRules(networks=networks, loopback_over_http=_is_for_development(settings)))
 
 
-def _oidc_callback(settings: Settings) -> str:
-    return f"{settings.public_url}/api/v1/auth/oidc/callback"
+def _returning(settings: Settings) -> str:
+    return f"{settings.public_url}/api/v1/auth/oidc"
 
 
 async def provider_skew(settings: Settings, issuer: str) -> float | None:
     """How many seconds a provider's clock is ahead of ours, if it says. Raises ProviderAway and ProviderUnusable."""
-    provider = await Discovery(egress=_egress(settings), clock=SystemClock()).provider(issuer)
+    provider = await Discovery(
+        egress=_egress(settings), clock=SystemClock(), plain_http=_is_for_development(settings)
+    ).provider(issuer)
     return provider.skew.total_seconds() if provider.skew is not None else None
 
 
@@ -56,13 +58,14 @@ class OidcContainer(containers.DeclarativeContainer):
     login_secrets = providers.Singleton(RandomLoginSecrets)
     domain_records = providers.Singleton(DnsDomainRecords)
     egress = providers.Singleton(_egress, settings)
-    discovery = providers.Singleton(Discovery, egress=egress, clock=clock)
+    plain_http = providers.Callable(_is_for_development, settings)
+    discovery = providers.Singleton(Discovery, egress=egress, clock=clock, plain_http=plain_http)
     clients = providers.Singleton(
         AuthlibProviders,
         discovery=discovery,
         egress=egress,
         clock=clock,
-        callback=providers.Callable(_oidc_callback, settings),
+        returning=providers.Callable(_returning, settings),
     )
     reader = providers.Singleton(SqlOidcReader, database)
     unit_of_work = providers.Factory(SqlOidcUnitOfWork, database, clock)
@@ -75,7 +78,7 @@ class OidcContainer(containers.DeclarativeContainer):
         addresses=addresses,
         clock=clock,
         ids=ids,
-        plain_http=providers.Callable(_is_for_development, settings),
+        plain_http=plain_http,
     )
     domain_use_cases = providers.Singleton(
         EmailDomainUseCases,
@@ -94,6 +97,7 @@ class OidcContainer(containers.DeclarativeContainer):
         providers=clients,
         instance_providers=settings.provided.instance_providers.call(),
         sealing=sealer,
+        states=providers.Singleton(PurposeSealer, sealer, purpose="flowtrack oidc states"),
         secrets=login_secrets,
         addresses=addresses,
         access_tokens=access_tokens,

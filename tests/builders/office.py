@@ -233,6 +233,7 @@ class Office:
             providers=self.providers,
             instance_providers=(EVERYONES,),
             sealing=PlainSealing(),
+            states=PlainSealing("state:"),
             secrets=secrets,
             access_tokens=signing["access_tokens"],
             refresh_tokens=signing["refresh_tokens"],

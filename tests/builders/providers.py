@@ -31,14 +31,26 @@ async def connected(office: Office, *, by: Actor | None = None, **fields: Any) -
     return (await office.oidc_connections.connect(by, by.company_id, given)).value
 
 
+def vouched_for(office: Office, actor: Actor) -> Actor:
+    """Has their login session begun by their company's own provider as well."""
+    assert actor.session_id is not None
+    sessions = office.world.tables.sessions
+    sessions[actor.session_id] = replace(sessions[actor.session_id], sso_company_ids=(actor.company_id,))
+    return actor
+
+
 async def begun(office: Office, connection_id: UUID) -> Begun:
     return await office.oidc_logins.begin(BROWSER, connection_id, redirect_to=f"{PAGE}x")
 
 
 def coming_back(begun: Begun, **fields: Any) -> ComingBack:
     """What a browser brings back from where it was sent."""
-    state = parse_qs(urlsplit(begun.address).query)["state"][0]
-    return replace(ComingBack(sealed_state=begun.sealed_state, state=state, code="a code"), **fields)
+    sent = parse_qs(urlsplit(begun.address).query)
+    connection_id = UUID(sent["connection"][0]) if "connection" in sent else None
+    given = ComingBack(
+        sealed_state=begun.sealed_state, state=sent["state"][0], code="a code", connection_id=connection_id
+    )
+    return replace(given, **fields)
 
 
 async def came_back(office: Office, connection_id: UUID, claimed: Claimed = ANN) -> tuple[Begun, Returned]:

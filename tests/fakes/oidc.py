@@ -2,6 +2,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
+from urllib.parse import urlencode
 from uuid import UUID
 
 from core.auth.model import LoginSession
@@ -260,13 +261,16 @@ def _proved(tables: CompanyTables) -> frozenset[str]:
 
 
 class PlainSealing:
-    """Seals so that tests can read it."""
+    """Seals so that tests can read it, for one purpose or for any."""
+
+    def __init__(self, purpose: str = "") -> None:
+        self._mark = f"sealed {purpose}".strip().encode() + b" "
 
     def seal(self, secret: bytes) -> bytes:
-        return b"sealed " + secret
+        return self._mark + secret
 
     def opened(self, sealed: bytes) -> bytes | None:
-        return sealed.removeprefix(b"sealed ") if sealed.startswith(b"sealed ") else None
+        return sealed.removeprefix(self._mark) if sealed.startswith(self._mark) else None
 
 
 class CountedLoginSecrets:
@@ -303,7 +307,9 @@ class ScriptedProviders:
     async def login_address(self, client: ProviderClient, request: LoginRequest) -> str:
         if self.away is not None:
             raise self.away
-        return f"{client.issuer}/authorize?state={request.state}&nonce={request.nonce}"
+        own = {"connection": client.connection_id} if client.connection_id is not None else {}
+        given = {"state": request.state, "nonce": request.nonce, **own, **({"max_age": 0} if request.anew else {})}
+        return f"{client.issuer}/authorize?{urlencode(given)}"
 
     async def claimed(
         self, client: ProviderClient, request: LoginRequest, *, code: str, issuer: str | None, role_claim: str | None

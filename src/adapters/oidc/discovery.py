@@ -1,6 +1,7 @@
 """What providers say of themselves: their addresses and their keys, kept for a while."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from joserfc.jwk import KeySet
 from adapters.http.egress import AnswerTooLarge, Egress, EgressRefused
 from core.kernel.ports import Clock
 from core.oidc.errors import ProviderAway, ProviderUnusable
+from core.oidc.model import leads_to_provider
+
+log = logging.getLogger("flowtrack.oidc")
 
 KEPT = timedelta(hours=1)
 FAILURE_KEPT = timedelta(seconds=5)
@@ -47,7 +51,9 @@ class Provider:
 class Discovery:
     """Asks each provider once an hour; one that is away is left alone for a moment."""
 
-    def __init__(self, *, egress: Egress, clock: Clock) -> None:
+    def __init__(self, *, egress: Egress, clock: Clock, plain_http: bool) -> None:
+        """`plain_http`: providers on this machine itself send browsers to it without TLS, for development."""
+        self._plain_http = plain_http
         self._egress = egress
         self._clock = clock
         self._known: OrderedDict[str, Provider] = OrderedDict()
@@ -84,7 +90,9 @@ class Discovery:
     async def _asked(self, issuer: str) -> Provider:
         try:
             found, skew = await self._json(issuer.rstrip("/") + _WELL_KNOWN)
-            provider = Provider(about=_checked(found, issuer), until=self._clock.now() + KEPT, skew=skew)
+            provider = Provider(
+                about=_checked(found, issuer, plain_http=self._plain_http), until=self._clock.now() + KEPT, skew=skew
+            )
         except (ProviderAway, ProviderUnusable) as error:
             _keep(self._failed, issuer, (self._clock.now() + FAILURE_KEPT, error))
             raise
@@ -98,7 +106,7 @@ class Discovery:
             async with self._egress.client() as client:
                 answer = await client.get(address, headers={"Accept": "application/json"})
         except EgressRefused as error:
-            raise ProviderUnusable(str(error)) from error
+            raise not_allowed(error) from error
         except AnswerTooLarge as error:
             raise ProviderUnusable(f"{address}: {error}") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
@@ -122,13 +130,22 @@ class Discovery:
             return None
 
 
-def _checked(found: Mapping[str, Any], issuer: str) -> Mapping[str, Any]:
+def not_allowed(refused: EgressRefused) -> ProviderUnusable:
+    """What whoever set the provider up is told. Where its name leads within the operator's network is for the log."""
+    log.warning("%s", refused)
+    return ProviderUnusable("An address of the provider is not allowed here.")
+
+
+def _checked(found: Mapping[str, Any], issuer: str, *, plain_http: bool) -> Mapping[str, Any]:
     missing = [name for name in _NEEDED if not isinstance(found.get(name), str)]
     if missing:
         raise ProviderUnusable(f"{issuer} does not name its {missing[0]}")
     # To the letter: one issuer must not be able to speak for another.
     if found["issuer"] != issuer:
         raise ProviderUnusable(f"{issuer} calls itself by another name")
+    # Browsers are sent there; whatever we ask ourselves, `Egress` looks at.
+    if not leads_to_provider(found["authorization_endpoint"], plain_http=plain_http):
+        raise ProviderUnusable(f"{issuer} sends browsers to what is no https:// address")
     return found
 
 

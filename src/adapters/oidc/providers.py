@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx2
@@ -13,9 +14,9 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jws import JWSRegistry
 
 from adapters.http.egress import AnswerTooLarge, Egress, EgressRefused
-from adapters.oidc.discovery import Discovery, Provider
+from adapters.oidc.discovery import Discovery, Provider, not_allowed
 from core.kernel.ports import Clock
-from core.oidc.errors import LoginRefused, ProviderAway, ProviderUnusable
+from core.oidc.errors import LoginRefused, ProviderAway
 from core.oidc.ports import LoginRequest, ProviderClient
 from core.oidc.read_models import Claimed
 
@@ -25,6 +26,8 @@ ALGORITHMS = (
 )  # fmt: skip
 SKEW_SECONDS = 60
 _SCOPE = "openid email profile"
+# Some providers heed the one, some the other; by `max_age` they say when the proof was taken.
+_ANEW = {"prompt": "login", "max_age": "0"}
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST = 255
 
@@ -32,11 +35,12 @@ _LONGEST = 255
 class AuthlibProviders:
     """What a provider says of who comes back from it. Whatever it says is verified here, and believed elsewhere."""
 
-    def __init__(self, *, discovery: Discovery, egress: Egress, clock: Clock, callback: str) -> None:
+    def __init__(self, *, discovery: Discovery, egress: Egress, clock: Clock, returning: str) -> None:
+        """Below `returning` are the addresses that browsers come back to."""
         self._discovery = discovery
         self._egress = egress
         self._clock = clock
-        self._callback = callback
+        self._returning = returning
 
     async def login_address(self, client: ProviderClient, request: LoginRequest) -> str:
         provider = await self._discovery.provider(client.issuer)
@@ -46,6 +50,7 @@ class AuthlibProviders:
                 state=request.state,
                 nonce=request.nonce,
                 code_verifier=request.verifier,
+                **(_ANEW if request.anew else {}),
             )
         return str(address)
 
@@ -66,13 +71,17 @@ class AuthlibProviders:
                 if "email" not in claims or (role_claim is not None and found_claim(claims, role_claim) is None):
                     claims = _joined(claims, await _asked_about(provider, session, claims["sub"]))
         except EgressRefused as error:
-            raise ProviderUnusable(str(error)) from error
+            raise not_allowed(error) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderAway("the provider does not answer") from error
         except (AuthlibBaseError, JoseError, AnswerTooLarge, ValueError, KeyError, TypeError) as error:
             # What it is exactly helps whoever set the connection up, and holds nothing of a token.
             raise LoginRefused("token", f"the provider's answer is not valid ({type(error).__name__})") from error
         return _claimed(claims, role_claim)
+
+    def _callback(self, client: ProviderClient) -> str:
+        own = f"/{client.connection_id}" if client.connection_id is not None else ""
+        return f"{self._returning}{own}/callback"
 
     @asynccontextmanager
     async def _session(self, provider: Provider, client: ProviderClient) -> AsyncIterator[Any]:
@@ -82,7 +91,7 @@ class AuthlibProviders:
             token_endpoint_auth_method=_auth_method(provider, client),
             code_challenge_method="S256",
             scope=_SCOPE,
-            redirect_uri=self._callback,
+            redirect_uri=self._callback(client),
             transport=self._egress.transport(),
             trust_env=False,
         ) as session:
@@ -136,7 +145,7 @@ def _joined(claims: Mapping[str, Any], more: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _ensure_answered_by(provider: Provider, client: ProviderClient, issuer: str | None) -> None:
-    """RFC 9207: all connections share one callback, so an answer must not be taken for another provider's."""
+    """RFC 9207: no answer is taken for another's, also where two providers have one address to come back to."""
     if issuer is None and provider.about.get("authorization_response_iss_parameter_supported") is not True:
         return
     if issuer != client.issuer:
@@ -177,4 +186,17 @@ def _claimed(claims: Mapping[str, Any], role_claim: str | None) -> Claimed:
         email_verified=claims.get("email_verified") is True,
         name=name if isinstance(name, str) else None,
         roles=tuple(each for each in values if isinstance(each, str)),
+        authenticated_at=_instant(claims.get("auth_time")),
     )
+
+
+def _instant(seconds: object) -> datetime | None:
+    """Raises LoginRefused for what is no instant."""
+    if seconds is None:
+        return None
+    try:
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise TypeError
+        return datetime.fromtimestamp(seconds, UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise LoginRefused("token", "the provider's answer says no time at which somebody signed in") from error

@@ -50,6 +50,11 @@ class ProviderUnusable(Conflict):
     title = "The provider cannot be used as the connection is set up"
 
 
+class OwnersAlone(Forbidden):
+    code = "oidc_connection.owners_alone"
+    title = "Only an owner decides whether the company is entered by its provider alone, and what that hangs on"
+
+
 class LoginStateInvalid(Forbidden):
     code = "oidc.state_invalid"
     title = "This sign-in was not begun in this browser, took too long, or is over; begin it again"

@@ -34,6 +34,9 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SECRET = "client_secret"  # noqa: S105  (a field's name)
 # What decides whose word is taken.
 _TRUSTED = frozenset({"issuer", "client_id", "email_domains"})
+# What decides who gets in at all, and what it hangs on where there is no other way in.
+_ENTRANCE = frozenset({"enforce_sso", "break_glass_user_id"})
+_ONLY_WAY = _TRUSTED | {_SECRET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +96,24 @@ def checked(given: Mapping[str, object], *, plain_http: bool) -> dict[str, objec
 
 def _issuer(issuer: str, *, plain_http: bool) -> str:
     """An issuer to the letter, since it is compared so. Raises Invalid."""
+    if len(issuer) > 500 or set(issuer) & set("?#") or not leads_to_provider(issuer, plain_http=plain_http):
+        raise Invalid(faults=(Fault("must be the provider's https:// address", pointer="/issuer"),))
+    return issuer
+
+
+def leads_to_provider(address: str, *, plain_http: bool) -> bool:
+    """Whether browsers may be sent there to sign in: to a whole https:// address, whoever named it. `plain_http`: to
+    this machine itself without TLS as well.
+    """
+    if not address.isascii() or not address.isprintable() or set(address) & set(" #\\"):
+        return False
     try:
-        parts = urlsplit(issuer)
+        parts = urlsplit(address)
         is_whole = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        is_whole = False
-    is_plain = issuer.isascii() and issuer.isprintable() and not set(issuer) & set(" ?#\\")
-    if not (is_whole and is_plain and len(issuer) <= 500):
-        raise Invalid(faults=(Fault("must be the provider's https:// address", pointer="/issuer"),))
-    if not (parts.scheme == "https" or (plain_http and parts.scheme == "http" and parts.hostname in _LOOPBACK)):
-        raise Invalid(faults=(Fault("must begin with https://", pointer="/issuer"),))
-    return issuer
+        return False
+    is_local = plain_http and parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return is_whole and (parts.scheme == "https" or is_local)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -145,6 +155,18 @@ class OidcConnection:
         self.updated_at = at
         said = {name: Change(old=None, new=None) if name == _SECRET else each for name, each in changed.items()}
         return OidcConnectionUpdated(oidc_connection_id=self.id, changes=said, version=self.version)
+
+    @property
+    def decides_entrance(self) -> bool:
+        """Whether it says how the company is entered by whoever does not come through it."""
+        return self.chosen.enforce_sso or self.chosen.break_glass_user_id is not None
+
+    def changes_entrance(self, wanted: Mapping[str, object]) -> bool:
+        """Whether these fields would shut people out, or let them in again, who do not come through it; or all, where
+        it is the only way in.
+        """
+        differing = {name for name, value in wanted.items() if getattr(self.chosen, name) != value}
+        return bool(differing & (_ENTRANCE | (_ONLY_WAY if self.chosen.enforce_sso else frozenset())))
 
     def _merged(self, given: Any) -> dict[str, Role]:
         """The words that are meant after a merge patch; those without a role are forgotten."""

@@ -2,8 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from core.kernel.actor import Actor
+from core.kernel.actor import Actor, Role
 from core.kernel.errors import Forbidden
+from core.oidc.errors import OwnersAlone
 
 # What browsers and libraries read in different ways.
 _AMBIGUOUS = frozenset(" \\\"'<>^`{|}#")
@@ -13,6 +14,12 @@ def authorise_administration(actor: Actor) -> None:
     """Owners and admins see and change them."""
     if not actor.administers:
         raise Forbidden
+
+
+def authorise_entrance(actor: Actor) -> None:
+    """Owners alone decide who else gets in: an admin must not shut them out."""
+    if actor.role is not Role.OWNER:
+        raise OwnersAlone
 
 
 def may_return_to(address: str, allowed: tuple[str, ...]) -> bool:

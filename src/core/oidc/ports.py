@@ -49,19 +49,25 @@ class DomainRecords(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderClient:
-    """As whom we speak to a provider."""
+    """As whom we speak to a provider. Browsers come back from it to the address of `connection_id`; without, to that of
+    the installation's providers.
+    """
 
     issuer: str
     client_id: str
     client_secret: str | None = field(repr=False)
+    connection_id: UUID | None = None
 
 
 class LoginRequest(NamedTuple):
-    """What one sign-in is known by: to the provider, in its token, and in exchange for its code."""
+    """What one sign-in is known by: to the provider, in its token, and in exchange for its code. `anew`: whoever signs
+    in is to prove who they are, also if the provider knows their browser still.
+    """
 
     state: str
     nonce: str
     verifier: str
+    anew: bool = False
 
 
 class Providers(Protocol):

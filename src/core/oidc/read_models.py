@@ -115,7 +115,7 @@ class Returned:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """Whom a provider says that somebody is; the saying is verified, not what it says. `roles` are the words of the
-    claim that the connection asks for.
+    claim that the connection asks for; at `authenticated_at` they proved to the provider who they are, if it says when.
     """
 
     issuer: str
@@ -124,3 +124,4 @@ class Claimed:
     email_verified: bool
     name: str | None
     roles: tuple[str, ...] = ()
+    authenticated_at: datetime | None = None

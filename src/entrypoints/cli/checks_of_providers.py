@@ -29,7 +29,7 @@ def _provider(given: Examination, issuer: str) -> Iterator[Finding]:
         return
     except ProviderUnusable as unusable:
         fix = "write `issuer` in FLOWTRACK_OIDC_PROVIDERS to the letter as the provider does in its discovery document"
-        if "must not go" in unusable.detail:
+        if "not allowed" in unusable.detail:
             fix = "name its network in FLOWTRACK_OIDC_PRIVATE_NETWORKS, and use https"
         yield failed(f"{issuer}: {unusable.detail}", fix)
         return

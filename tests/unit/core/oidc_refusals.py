@@ -32,6 +32,7 @@ from core.oidc.errors import (
     LoginRefused,
     LoginStateInvalid,
     OidcConnectionNotFound,
+    OwnersAlone,
     ProviderAway,
     ProviderUnusable,
     RedirectRefused,
@@ -56,6 +57,7 @@ from tests.builders.providers import (
     connected,
     proved,
     signed_in,
+    vouched_for,
 )
 from tests.contracts.steps import a_key
 from tests.fakes.tokens import ReadableRefreshTokens
@@ -146,7 +148,20 @@ def _connections(refuses: Any) -> None:
 
     @refuses(OidcConnectionUseCases.change, Invalid)
     async def _(office: Office) -> Awaitable[object]:
+        return await change(office, issuer="http://login.acme.example")
+
+    @refuses(OidcConnectionUseCases.connect, OwnersAlone)
+    async def _(office: Office) -> Awaitable[object]:
+        return connect(office, by=office.adam, enforce_sso=True)
+
+    @refuses(OidcConnectionUseCases.change, OwnersAlone)
+    async def _(office: Office) -> Awaitable[object]:
         return await change(office, by=office.adam, enforce_sso=True)
+
+    @refuses(OidcConnectionUseCases.disconnect, OwnersAlone)
+    async def _(office: Office) -> Awaitable[object]:
+        connection, adam = await connected(office, enforce_sso=True), vouched_for(office, office.adam)
+        return office.oidc_connections.disconnect(adam, adam.company_id, connection.id)
 
     @refuses(OidcConnectionUseCases.change, ReferenceNotFound)
     async def _(office: Office) -> Awaitable[object]:

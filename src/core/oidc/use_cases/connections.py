@@ -4,15 +4,15 @@ from typing import Any
 from uuid import UUID
 
 from core.companies.errors import CompanyNotFound
-from core.kernel.actor import Actor, Role, reading
-from core.kernel.errors import Fault, FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale, answers
+from core.kernel.actor import Actor, reading
+from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from core.oidc import policy
-from core.oidc.errors import OidcConnectionNotFound, TooManyConnections
+from core.oidc.errors import OidcConnectionNotFound, OwnersAlone, TooManyConnections
 from core.oidc.model import (
     MOST_CONNECTIONS,
     ConnectionChanges,
@@ -73,6 +73,7 @@ class OidcConnectionUseCases:
         CompanyNotFound,
         Forbidden,
         StepUpRequired,
+        OwnersAlone,
         Invalid,
         ReferenceNotFound,
         TooManyConnections,
@@ -86,17 +87,19 @@ class OidcConnectionUseCases:
         who they are; but through what an admin set up no owner signs in until an owner has changed it.
 
         A connection links accounts by their address, or makes them, only for those of its `email_domains` that the
-        company has proved. `enforce_sso` closes every other way into the company at once, but to the owner that
-        `break_glass_user_id` names: whoever asks, if they are an owner and name nobody.
+        company has proved. `enforce_sso`, which owners alone may set, closes every other way into the company at once,
+        but to the owner that `break_glass_user_id` names: whoever asks, if they name nobody.
         """
         _ensure_here(actor, company_id)
         ready = self._ready(given)
         at = self._clock.now()
         async with self._unit_of_work(actor, once=once) as uow:
             present = await _authorised(uow, at=self._clock.now())
+            if ready.get("enforce_sso") or ready.get(_BREAK_GLASS) is not None:
+                policy.authorise_entrance(uow.actor)
             if len(present) >= MOST_CONNECTIONS:
                 raise TooManyConnections
-            await self._settle_break_glass(uow, ready, enforces=bool(ready.get("enforce_sso")), present=None)
+            await _settle_break_glass(uow, ready, present=None)
             connection, created = OidcConnection.connect(
                 id=self._ids.new(), chosen=ConnectionFields(**ready), by=uow.actor.role, at=at
             )
@@ -111,6 +114,7 @@ class OidcConnectionUseCases:
         Forbidden,
         StepUpRequired,
         OidcConnectionNotFound,
+        OwnersAlone,
         Stale,
         FieldReadOnly,
         Invalid,
@@ -127,17 +131,21 @@ class OidcConnectionUseCases:
     ) -> Answer[ConnectionView]:
         """Changes a connection. Owners and admins may, within ten minutes of proving who they are; after an admin gave
         it another provider or other domains, no owner signs in through it until an owner has changed it.
+
+        Owners alone change `enforce_sso` and `break_glass_user_id`, and of a connection that enforces the provider, the
+        client, its secret and the domains as well: nobody gets in by any other way then.
         """
         _ensure_here(actor, company_id)
         ready = self._ready(changes.given)
         async with self._unit_of_work(actor) as uow:
             present = await _authorised(uow, at=self._clock.now())
             connection = _found(present, connection_id)
+            if connection.changes_entrance(ready):
+                policy.authorise_entrance(uow.actor)
             view = ConnectionView.of(connection)
             ensure_current(expected, view)
             ensure_unchanged(changes.unchanged, view)
-            enforces = bool(ready.get("enforce_sso")) and not connection.chosen.enforce_sso
-            await self._settle_break_glass(uow, ready, enforces=enforces, present=connection)
+            await _settle_break_glass(uow, ready, present=connection)
             updated = connection.change(ConnectionChanges(given=ready), by=uow.actor.role, at=self._clock.now())
             if updated is not None:
                 uow.connections.save(connection)
@@ -146,17 +154,19 @@ class OidcConnectionUseCases:
             seq = await uow.commit()
         return Answer(ConnectionView.of(connection), seq)
 
-    @answers(CompanyNotFound, Forbidden, StepUpRequired, OidcConnectionNotFound, Stale)
+    @answers(CompanyNotFound, Forbidden, StepUpRequired, OidcConnectionNotFound, OwnersAlone, Stale)
     async def disconnect(
         self, actor: Actor, company_id: UUID, connection_id: UUID, *, expected: int | None = None
     ) -> int:
         """Removes a connection: nobody signs in by it any more. Owners and admins may, within ten minutes of proving
-        who they are. Whoever is signed in by it stays so.
+        who they are; one that enforces, or names who does without, owners alone. Whoever is signed in by it stays so.
         """
         _ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             present = await _authorised(uow, at=self._clock.now())
             connection = _found(present, connection_id)
+            if connection.decides_entrance:
+                policy.authorise_entrance(uow.actor)
             ensure_current(expected, ConnectionView.of(connection))
             uow.connections.remove(connection)
             uow.connections.set_entrance(Entrance.by(each for each in present if each is not connection))
@@ -177,19 +187,16 @@ class OidcConnectionUseCases:
             ready["client_secret"] = self._sealing.seal(secret.encode()) if secret else b""
         return ready
 
-    async def _settle_break_glass(
-        self, uow: OidcUnitOfWork, ready: dict[str, Any], *, enforces: bool, present: OidcConnection | None
-    ) -> None:
-        """Whoever closes all other ways into the company says who is not shut out with them."""
-        named = ready.get(_BREAK_GLASS)
-        if named is not None and not await uow.connections.is_owner(named):
-            raise ReferenceNotFound(pointer=f"/{_BREAK_GLASS}")
-        is_owner = uow.actor.role is Role.OWNER
-        kept = present.chosen.break_glass_user_id if present is not None else None
-        if enforces and _BREAK_GLASS not in ready and kept is None and is_owner:
-            ready[_BREAK_GLASS] = uow.actor.user_id
-        elif enforces and not is_owner and named is None and (kept is None or _BREAK_GLASS in ready):
-            raise Invalid(faults=(Fault("name the owner who may still enter by password", pointer=f"/{_BREAK_GLASS}"),))
+
+async def _settle_break_glass(uow: OidcUnitOfWork, ready: dict[str, Any], *, present: OidcConnection | None) -> None:
+    """The owner who closes all other ways into the company is not shut out with them, unless they say otherwise."""
+    named = ready.get(_BREAK_GLASS)
+    if named is not None and not await uow.connections.is_owner(named):
+        raise ReferenceNotFound(pointer=f"/{_BREAK_GLASS}")
+    was_enforced = present is not None and present.chosen.enforce_sso
+    kept = present.chosen.break_glass_user_id if present is not None else None
+    if ready.get("enforce_sso") and not was_enforced and _BREAK_GLASS not in ready and kept is None:
+        ready[_BREAK_GLASS] = uow.actor.user_id
 
 
 async def _authorised(uow: OidcUnitOfWork, *, at: datetime) -> list[OidcConnection]:

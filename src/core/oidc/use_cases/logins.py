@@ -41,12 +41,15 @@ from core.users.ports import EmailAddresses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComingBack:
-    """What a browser brings back from a provider: what it kept, and what the provider sent along."""
+    """What a browser brings back from a provider: what it kept, what the provider sent along, and the connection whose
+    address it was sent back to; None: that of the installation's providers.
+    """
 
     sealed_state: str | None
     state: str | None
     code: str | None
     issuer: str | None = None
+    connection_id: UUID | None = None
 
 
 class OidcLoginUseCases(SignsDevicesIn):
@@ -59,6 +62,7 @@ class OidcLoginUseCases(SignsDevicesIn):
         providers: Providers,
         instance_providers: tuple[InstanceProvider, ...],
         sealing: Sealing,
+        states: Sealing,
         secrets: LoginSecrets,
         addresses: EmailAddresses,
         access_tokens: AccessTokens,
@@ -67,11 +71,13 @@ class OidcLoginUseCases(SignsDevicesIn):
         ids: Ids,
         redirects: tuple[str, ...],
     ) -> None:
+        """`sealing` opens what connections keep; `states` seals what browsers keep, and opens nothing else."""
         super().__init__(access_tokens=access_tokens, refresh_tokens=refresh_tokens, clock=clock, ids=ids)
         self._linking = linking
         self._providers = providers
         self._instance = {each.id: each for each in instance_providers}
         self._sealing = sealing
+        self._states = states
         self._secrets = secrets
         self._addresses = addresses
         self._redirects = redirects
@@ -91,9 +97,13 @@ class OidcLoginUseCases(SignsDevicesIn):
             return (*await uow.ways_in(domain), *of_installation)
 
     @answers(OidcConnectionNotFound, RedirectRefused, ProviderAway, ProviderUnusable)
-    async def begin(self, _: Visitor, connection_id: UUID, *, redirect_to: str | None) -> Begun:
-        """Sends a browser to a provider to sign in. It comes back to `/auth/oidc/callback`, and from there to
-        `redirect_to`, which must be among the addresses that the operator allows, with a code.
+    async def begin(self, _: Visitor, connection_id: UUID, *, redirect_to: str | None, anew: bool = False) -> Begun:
+        """Sends a browser to a provider to sign in. It comes back to `/auth/oidc/{connection_id}/callback`, from a
+        provider of the installation to `/auth/oidc/callback`, and from there to `redirect_to`, which must be among the
+        addresses that the operator allows, with a code.
+
+        `anew` has the provider ask for a proof even if it knows the browser still: a sign-in counts as a fresh proof
+        from when the provider says that it took one.
         """
         redirect_to = redirect_to if redirect_to is not None else self._redirects[0]
         if not policy.may_return_to(redirect_to, self._redirects):
@@ -101,7 +111,7 @@ class OidcLoginUseCases(SignsDevicesIn):
         async with self._linking() as uow:
             way = await self._way(uow, connection_id)
         new = self._secrets.new
-        request = LoginRequest(state=new(), nonce=new(), verifier=new())
+        request = LoginRequest(state=new(), nonce=new(), verifier=new(), anew=anew)
         address = await self._providers.login_address(way.client, request)
         kept = LoginState(
             state=request.state,
@@ -111,7 +121,7 @@ class OidcLoginUseCases(SignsDevicesIn):
             redirect_to=redirect_to,
             begun_at=self._clock.now(),
         )
-        return Begun(address=address, sealed_state=self._sealing.seal(kept.written()).decode())
+        return Begun(address=address, sealed_state=self._states.seal(kept.written()).decode())
 
     @answers(
         LoginStateInvalid,
@@ -123,15 +133,19 @@ class OidcLoginUseCases(SignsDevicesIn):
     )
     async def come_back(self, visitor: Visitor, given: ComingBack) -> Returned:
         """Takes back a browser that a provider sent, and sends it on with a code that is good once, for 60 seconds, in
-        this browser alone: `POST /auth/oidc/token` signs it in.
+        this browser alone: `POST /auth/oidc/token` signs it in. It has to come back to the address of the connection by
+        which it was sent.
 
         The same person at the same provider is the same account from then on. Whoever is not known yet is linked by the
         address that the provider says is verified, and only if whoever set the provider up may speak for its domain: a
         company must have proved it. A company's own provider opens that company and no other.
         """
         kept = self._kept(given.sealed_state)
-        # Whoever sends a browser here with another's answer does not know what it keeps.
-        if not hmac.compare_digest(kept.state.encode(), (given.state or "").encode()):
+        # Whoever sends a browser here with another's answer does not know what it keeps. One that a provider handed on
+        # to another (mix-up, RFC 9700 4.4) comes back to that one's address.
+        is_state = hmac.compare_digest(kept.state.encode(), (given.state or "").encode())
+        expected = None if kept.connection_id in self._instance else kept.connection_id
+        if not (is_state & hmac.compare_digest(str(expected), str(given.connection_id))):
             raise LoginStateInvalid
         async with self._linking() as uow:
             way = await self._way(uow, kept.connection_id)
@@ -178,7 +192,7 @@ class OidcLoginUseCases(SignsDevicesIn):
 
     def _kept(self, sealed_state: str | None) -> LoginState:
         """What the browser keeps. Raises LoginStateInvalid."""
-        opened = self._sealing.opened(sealed_state.encode()) if sealed_state else None
+        opened = self._states.opened(sealed_state.encode()) if sealed_state else None
         if opened is None:
             raise LoginStateInvalid
         return LoginState.read(opened, at=self._clock.now())
@@ -199,6 +213,7 @@ class OidcLoginUseCases(SignsDevicesIn):
             issuer=chosen.issuer,
             client_id=chosen.client_id,
             client_secret=opened.decode() if opened is not None else None,
+            connection_id=connection_id,
         )
         return Way(client, company, domains=company.proved_domains & frozenset(chosen.email_domains))
 
@@ -225,6 +240,8 @@ class OidcLoginUseCases(SignsDevicesIn):
                 uow, way, claimed, ids=self._ids, addresses=self._addresses, origin=visitor.origin, at=at
             ).account()
             session = self._new_session(account.id, visitor, by_provider_of=way.company_id)
+            # What somebody proved to the provider long ago is no fresh proof here; nor is what lies ahead of us.
+            session.authenticated_at = min(at, claimed.authenticated_at or at)
             session.current_company_id = way.company_id
             # Until it is redeemed it is nobody's, and ends by itself.
             session.expires_at = at + CODE_LIFE

@@ -94,12 +94,18 @@ async def begin(
     redirect_to: Annotated[
         str | None, Query(max_length=2000, description="Where to go with the code; else to the product's own page.")
     ] = None,
+    anew: Annotated[bool, Query(description="Have the provider ask for a proof even if it knows the browser.")] = False,
 ) -> Response:
     ref = refs.oidc_connection_id(connection_id)
-    begun = await logins_of(request).begin(visitor(request), ref, redirect_to=redirect_to)
+    begun = await logins_of(request).begin(visitor(request), ref, redirect_to=redirect_to, anew=anew)
     response = RedirectResponse(begun.address, 302, headers=_NO_STORE)
     oidc_cookie.keep(request, response, begun.sealed_state)
     return response
+
+
+State = Annotated[str | None, Query(max_length=500)]
+Code = Annotated[str | None, Query(max_length=4000)]
+Issuer = Annotated[str | None, Query(max_length=500)]
 
 
 @returning.get(
@@ -108,18 +114,40 @@ async def begin(
     **operation(
         OidcLoginUseCases.come_back,
         id="returnFromOidc",
-        summary="Come back from a provider",
+        summary="Come back from a provider of the installation",
         status=302,
         signed_in=False,
     ),
 )
-async def come_back(
+async def come_back(request: Request, state: State = None, code: Code = None, iss: Issuer = None) -> Response:
+    kept = oidc_cookie.kept_state(request)
+    return await _sent_on(request, ComingBack(sealed_state=kept, state=state, code=code, issuer=iss))
+
+
+@returning.get(
+    "/{connection_id}/callback",
+    response_class=Response,
+    **operation(
+        OidcLoginUseCases.come_back,
+        id="returnFromOidcConnection",
+        summary="Come back from a company's provider",
+        status=302,
+        signed_in=False,
+    ),
+)
+async def come_back_to_connection(
     request: Request,
-    state: Annotated[str | None, Query(max_length=500)] = None,
-    code: Annotated[str | None, Query(max_length=4000)] = None,
-    iss: Annotated[str | None, Query(max_length=500)] = None,
+    connection_id: Annotated[str, Path(description="Of a company's connection.")],
+    state: State = None,
+    code: Code = None,
+    iss: Issuer = None,
 ) -> Response:
-    given = ComingBack(sealed_state=oidc_cookie.kept_state(request), state=state, code=code, issuer=iss)
+    kept, ref = oidc_cookie.kept_state(request), refs.oidc_connection_id(connection_id)
+    given = ComingBack(sealed_state=kept, state=state, code=code, issuer=iss, connection_id=ref)
+    return await _sent_on(request, given)
+
+
+async def _sent_on(request: Request, given: ComingBack) -> Response:
     returned = await logins_of(request).come_back(visitor(request), given)
     # The cookie stays: the code is good in this browser alone.
     return RedirectResponse(returned.redirect_to, 302, headers=_NO_STORE)

@@ -30,6 +30,7 @@ FAILS_FOR_ALL = {
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",
     "beginOidcLogin": "nobody answers where the stage's connections lead",
     "returnFromOidc": "nobody was sent to a provider",
+    "returnFromOidcConnection": "as above",
     "redeemOidcCode": "as above",
 }
 

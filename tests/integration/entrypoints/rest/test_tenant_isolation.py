@@ -31,6 +31,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "moveTask": lambda side: {"new_status": "in_progress"},
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
+    "forgotPassword": lambda side: {"email": f"{uuid4().hex}@example.com"},
+    "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "createMyToken": lambda side: {"scopes": ["tasks:read"]},
     "createUserToken": lambda side: {"scopes": ["tasks:read"]},
     "connectOidc": lambda side: {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"},
@@ -41,13 +43,15 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
 # They would end the caller's own access, or need a link that somebody else made, or codes: tried in tests of their own.
 NOT_CARRIED_OUT = {
     "leaveCompany", "deleteCompany", "acceptInvitation", "loginWithSecondFactor", "confirmTotp", "disableTotp",
-    "renewRecoveryCodes",
+    "renewRecoveryCodes", "resetPassword", "verifyEmail", "resendEmailLink",
 }  # fmt: skip
 NOT_CARRIED_OUT |= {"resetPassword", "verifyEmail"}
 # Nor do these: they need a provider, or a record in the DNS.
-NOT_CARRIED_OUT |= {"beginOidcLogin", "returnFromOidc", "redeemOidcCode", "discoverOidc", "verifyEmailDomain"}
+NOT_CARRIED_OUT |= {
+    "beginOidcLogin", "returnFromOidc", "returnFromOidcConnection", "redeemOidcCode", "discoverOidc", "verifyEmailDomain",
+}  # fmt: skip
 # Whoever is not signed in yet is of no company.
-OF_ANYBODY = {"beginOidcLogin"}
+OF_ANYBODY = {"beginOidcLogin", "returnFromOidcConnection"}
 # Where a list of ids is asked for, one of them is foreign.
 IN_A_LIST = {"column_ids"}
 # What must have been done before an operation succeeds.

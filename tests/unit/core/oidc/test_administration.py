@@ -7,9 +7,11 @@ import pytest
 from core.kernel.actor import Role, System
 from core.kernel.audit import AuditType
 from core.kernel.errors import Invalid
-from core.oidc.model import MOST_ROLES, ConnectionChanges, checked
+from core.oidc.errors import OwnersAlone
+from core.oidc.model import MOST_ROLES, ConnectionChanges, checked, leads_to_provider
+from core.oidc.read_models import ConnectionView
 from tests.builders.office import Office
-from tests.builders.providers import GIVEN, connected
+from tests.builders.providers import GIVEN, connected, vouched_for
 
 
 async def changed(office: Office, connection_id: Any, *, by: Any = None, **fields: Any) -> Any:
@@ -44,6 +46,25 @@ class TestIssuers:
     def test_anything_else_is_none(self, issuer: str) -> None:
         with pytest.raises(Invalid):
             checked({"issuer": issuer}, plain_http=True)
+
+
+class TestWhereBrowsersAreSent:
+    def test_to_whole_addresses_over_tls_and_in_development_to_this_machine(self) -> None:
+        assert leads_to_provider("https://login.example.com/authorize?of=acme", plain_http=False)
+        for local in ("http://localhost:8080/authorize", "http://[::1]/authorize"):
+            assert leads_to_provider(local, plain_http=True)
+            assert not leads_to_provider(local, plain_http=False)
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "", "javascript:alert(1)", "javascript://login.example.com/%0aalert(1)", "data:text/html,x", "//login.example.com",
+            "http://login.example.com/", "http://localhost.evil.example/", "https:///x", "https://[::1", "https://a.example#x",
+            "https://user@login.example.com/", "https://login.example.com/ x", "https://lögin.example/", "https://a.example\n",
+        ],
+    )  # fmt: skip
+    def test_and_nowhere_else(self, address: str) -> None:
+        assert not leads_to_provider(address, plain_http=True)
 
 
 class TestConnections:
@@ -95,9 +116,10 @@ class TestConnections:
         assert own.break_glass_user_id == office.olga.user_id == office.stored.break_glass_user_id
         await changed(office, own.id, enforce_sso=False)
         assert not office.stored.sso_enforced
-        # Who was named before stays so.
-        admins = await changed(office, own.id, by=office.adam, enforce_sso=True)
-        assert admins.break_glass_user_id == office.olga.user_id and office.stored.sso_enforced
+        # Who was named before stays so, whichever owner asks.
+        other = await office.world.person(office.olga.company_id, name="Otto", role=Role.OWNER)
+        again = await changed(office, own.id, by=other, enforce_sso=True)
+        assert again.break_glass_user_id == office.olga.user_id and office.stored.sso_enforced
         nobody = await changed(office, own.id, break_glass_user_id=None)
         assert nobody.break_glass_user_id is None is office.stored.break_glass_user_id
 
@@ -106,14 +128,44 @@ class TestConnections:
         await office.oidc_connections.disconnect(office.olga, office.olga.company_id, connection.id)
         assert not office.stored.sso_enforced and office.stored.break_glass_user_id is None
 
-    async def test_an_admin_names_the_owner(self, office: Office) -> None:
-        given = {**GIVEN, "enforce_sso": True}
-        for fields in ({}, {"break_glass_user_id": None}):
-            with pytest.raises(Invalid):
-                await office.oidc_connections.connect(office.adam, office.adam.company_id, {**given, **fields})
-        named = {**given, "break_glass_user_id": office.olga.user_id}
-        made, _ = await office.oidc_connections.connect(office.adam, office.adam.company_id, named)
-        assert made.break_glass_user_id == office.olga.user_id and not made.admits_owners
+    async def test_an_admin_shuts_nobody_out_and_lets_nobody_in(self, office: Office) -> None:
+        adam, here = vouched_for(office, office.adam), office.adam.company_id
+        for fields in ({"enforce_sso": True}, {"break_glass_user_id": office.olga.user_id}):
+            with pytest.raises(OwnersAlone):
+                await office.oidc_connections.connect(adam, here, {**GIVEN, **fields})
+        open_to_all = await connected(office, by=adam, enforce_sso=False, break_glass_user_id=None)
+        assert not open_to_all.admits_owners
+        enforcing = await connected(office, enforce_sso=True)
+        kept = await connected(office, break_glass_user_id=office.olga.user_id)
+        refused: list[tuple[ConnectionView, dict[str, Any]]] = [
+            (open_to_all, {"enforce_sso": True}),
+            (open_to_all, {"break_glass_user_id": office.olga.user_id}),
+            (enforcing, {"enforce_sso": False}),
+            (enforcing, {"break_glass_user_id": None}),
+            (enforcing, {"issuer": "https://other.example"}),
+            (enforcing, {"client_id": "other"}),
+            (enforcing, {"client_secret": "other"}),
+            (enforcing, {"email_domains": []}),
+            (kept, {"break_glass_user_id": None}),
+        ]
+        for connection, fields in refused:
+            with pytest.raises(OwnersAlone):
+                await changed(office, connection.id, by=adam, **fields)
+        for connection in (enforcing, kept):
+            with pytest.raises(OwnersAlone):
+                await office.oidc_connections.disconnect(adam, here, connection.id)
+        assert office.stored.sso_enforced and office.stored.break_glass_user_id == office.olga.user_id
+
+    async def test_what_shuts_nobody_out_is_an_admins_too(self, office: Office) -> None:
+        adam = vouched_for(office, office.adam)
+        enforcing = await connected(office, enforce_sso=True)
+        same = {"enforce_sso": True, "break_glass_user_id": office.olga.user_id, "issuer": enforcing.issuer}
+        renamed = await changed(office, enforcing.id, by=adam, name="New", jit_provisioning=False, **same)
+        assert (renamed.name, renamed.admits_owners) == ("New", True)
+        other = await connected(office)
+        assert not (await changed(office, other.id, by=adam, email_domains=[])).admits_owners
+        await office.oidc_connections.disconnect(adam, adam.company_id, other.id)
+        assert list(office.stored.oidc_connections) == [enforcing.id]
 
     async def test_domains_are_kept_once_and_as_they_stand_in_addresses(self, office: Office) -> None:
         connection = await connected(office, email_domains=["ACME.example", "acme.example.", "b.example"])
@@ -134,6 +186,11 @@ class TestDomains:
         assert (await office.email_domains.list(*here)).value == [proved]
         await office.email_domains.release(*here, claimed.id)
         assert (await office.email_domains.list(*here)).value == []
+
+    async def test_of_several_each_is_found(self, office: Office) -> None:
+        here = (office.adam, office.adam.company_id)
+        claimed = [(await office.email_domains.claim(*here, domain=f"d{n}.example")).value for n in range(3)]
+        assert [(await office.email_domains.get(*here, each.id)).value for each in claimed] == claimed
 
     async def test_the_operators_word_proves_one_too(self, office: Office) -> None:
         claimed, _ = await office.email_domains.claim(office.olga, office.olga.company_id, domain="acme.example")

@@ -1,7 +1,7 @@
 """Signing in at providers, over the in-memory adapters: who is recognised, and what their session opens."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Role
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import ChangedMeanwhile
-from core.kernel.step_up import AccountProofRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.oidc.errors import LoginCodeInvalid, LoginRefused, LoginStateInvalid, OidcConnectionNotFound, ProviderUnusable
 from core.oidc.model import CODE_LIFE, STATE_LIFE, ConnectionChanges
 from core.oidc.read_models import Claimed
@@ -103,6 +103,20 @@ class TestComingBack:
         with pytest.raises(LoginStateInvalid):
             await office.oidc_logins.come_back(BROWSER, coming_back(sent))
 
+    async def test_nothing_else_that_is_sealed_is_a_state(self, office: Office) -> None:
+        """As whoever sets a connection up could have had anything sealed, as its secret."""
+        connection = await connected(office)
+        office.providers.says = ANN
+        sent = await begun(office, connection.id)
+        written = sent.sealed_state.removeprefix("sealed state: ")
+        await office.oidc_connections.change(
+            office.olga, office.olga.company_id, connection.id, ConnectionChanges(given={"client_secret": written})
+        )
+        kept = office.stored.oidc_connections[connection.id].chosen.client_secret.decode()
+        with pytest.raises(LoginStateInvalid):
+            await office.oidc_logins.come_back(BROWSER, replace(coming_back(sent), sealed_state=kept))
+        assert await office.oidc_logins.come_back(BROWSER, coming_back(sent))
+
     async def test_the_code_is_good_for_sixty_seconds(self, office: Office) -> None:
         sent, returned = await came_back(office, (await connected(office)).id)
         office.clock.advance(CODE_LIFE)
@@ -124,6 +138,20 @@ class TestComingBack:
         office.providers.before_answering = change
         with pytest.raises(OidcConnectionNotFound):
             await office.oidc_logins.come_back(BROWSER, coming_back(sent))
+
+    async def test_it_is_come_back_to_the_address_of_who_was_gone_to(self, office: Office) -> None:
+        """A provider of another company hands the browser on to one that is honest (mix-up)."""
+        hostile = await connected(office, by=await office.world.company("Hostile"))
+        honest = await connected(office)
+        office.providers.says = ANN
+        gone_to = {hostile.id: hostile.id, honest.id: honest.id, EVERYONES.id: None}
+        for connection_id, own_address in gone_to.items():
+            for address in (hostile.id, honest.id, EVERYONES.id, None):
+                if address != own_address:
+                    given = coming_back(await begun(office, connection_id), connection_id=address)
+                    with pytest.raises(LoginStateInvalid):
+                        await office.oidc_logins.come_back(BROWSER, given)
+        assert not office.world.tables.identities
 
     async def test_whoever_the_provider_did_not_let_in_is_refused(self, office: Office) -> None:
         connection = await connected(office)
@@ -290,6 +318,13 @@ class TestRecognising:
         with pytest.raises(ChangedMeanwhile):
             await office.oidc_logins.come_back(BROWSER, coming_back(await begun(office, connection.id)))
 
+    async def test_whoever_is_known_comes_into_another_company_by_an_address_all_the_same(self, office: Office) -> None:
+        """Two companies use one provider: being known there does not make anybody a user of both."""
+        await signed_in(office, (await connected(office)).id)
+        other = await connected(office, by=await office.world.company("Other"))
+        assert await refused(office, other.id, replace(ANN, email_verified=False)) == "email_unverified"
+        assert (await signed_in(office, other.id)).user.email == ANN.email
+
 
 class TestTheAccount:
     async def test_one_whose_address_nobody_proved_is_stripped(self, office: Office) -> None:
@@ -350,6 +385,55 @@ class TestAProviderOfTheInstallation:
 
     async def _ann(self, office: Office) -> Actor:
         return office.auth.actor_of((await office.register(ANN.email or "")).access_token)
+
+
+class TestFreshness:
+    """A sign-in stands for a proof of the last ten minutes where one is needed."""
+
+    async def _here(self, office: Office, connection_id: UUID, authenticated_at: datetime | None) -> Actor:
+        claimed = replace(ANN, authenticated_at=authenticated_at)
+        return office.auth.actor_of((await signed_in(office, connection_id, claimed)).access_token)
+
+    async def test_what_was_proved_to_the_provider_long_ago_is_no_fresh_proof(self, office: Office) -> None:
+        connection = await connected(office, default_role=Role.ADMIN)
+        now = office.clock.now()
+        for proved_at, kept in (
+            (None, now),
+            (now - timedelta(minutes=9), now - timedelta(minutes=9)),
+            (now + timedelta(days=1), now),
+        ):
+            here = await self._here(office, connection.id, proved_at)
+            assert office.world.tables.sessions[here.session_id].authenticated_at == kept
+            await office.email_domains.claim(here, here.company_id, domain=f"d{office.head}.example")
+        here = await self._here(office, connection.id, now - timedelta(minutes=10))
+        with pytest.raises(StepUpRequired):
+            await office.email_domains.claim(here, here.company_id, domain="late.example")
+        # It is as good a session as any, and lives as long.
+        assert office.world.tables.sessions[here.session_id].expires_at == now + IDLE
+
+    async def test_the_provider_is_asked_for_a_new_proof_where_that_is_wanted(self, office: Office) -> None:
+        connection = await connected(office)
+        for anew in (False, True):
+            sent = await office.oidc_logins.begin(BROWSER, connection.id, redirect_to=None, anew=anew)
+            assert ("max_age=0" in sent.address) is anew
+
+    async def test_the_accounts_own_second_factor_is_asked_for_where_one_must_be_fresh(self, office: Office) -> None:
+        """The operator's provider vouches for the account, and signs in without a code of ours."""
+        there = office.auth.actor_of((await office.register(ANN.email or "")).access_token)
+        office.change_account(ANN.email or "", email_verified_at=office.clock.now())
+        secret, _ = await office.enable_factor(there)
+        done = await signed_in(office, EVERYONES.id, OF_EVERYONE)
+        here = office.auth.actor_of(done.access_token)
+        session = session_of(office, done.refresh_token)
+        assert session.general_at == office.clock.now() and session.second_factor_at is None
+        with pytest.raises(StepUpRequired):
+            await office.sessions.change_password(here, current_password=None, new_password="another long secret")
+        with pytest.raises(StepUpRequired):
+            await office.email.change(here, email="ann@moved.example")
+        with pytest.raises(StepUpRequired):
+            await office.factors.renew_recovery_codes(here)
+        await office.sessions.step_up(here, code=office.code(secret, later=1))
+        await office.sessions.change_password(here, current_password=None, new_password="another long secret")
 
 
 class TestWhatASessionOpens:

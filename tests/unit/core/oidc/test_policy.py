@@ -4,7 +4,8 @@ import pytest
 
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Forbidden
-from core.oidc.policy import authorise_administration, may_return_to
+from core.oidc.errors import OwnersAlone
+from core.oidc.policy import authorise_administration, authorise_entrance, may_return_to
 from tests.builders import an_id
 
 ALLOWED = ("https://app.example.com/signed-in", "https://desk.example.com/", "http://localhost:5173/")
@@ -17,6 +18,12 @@ class TestWhoMay:
             authorise_administration(replace(ACTOR, role=role))
         with pytest.raises(Forbidden):
             authorise_administration(replace(ACTOR, role=Role.MEMBER))
+
+    def test_owners_alone_decide_who_gets_in(self) -> None:
+        authorise_entrance(ACTOR)
+        for role in (Role.ADMIN, Role.MEMBER):
+            with pytest.raises(OwnersAlone):
+                authorise_entrance(replace(ACTOR, role=role))
 
 
 class TestWhereASignInLeads:

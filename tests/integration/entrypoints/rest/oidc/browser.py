@@ -54,9 +54,9 @@ class Browser:
         code = parameters(returned.headers["location"])["code"]
         return await self.product.post("/api/v1/auth/oidc/token", json={"code": code}, headers=headers)
 
-    async def sign_in(self, connection_id: str, *, login: str) -> httpx.Response:
+    async def sign_in(self, connection_id: str, *, login: str, **query: str) -> httpx.Response:
         """All of it: the answer that signs in, or the first that refuses."""
-        begun = await self.begin(connection_id)
+        begun = await self.begin(connection_id, **query)
         if begun.status_code != 302:
             return begun
         returned = await self.come_back(await self.at_provider(begun.headers["location"], login=login))
@@ -76,6 +76,12 @@ class Browser:
     async def close(self) -> None:
         await self.web.aclose()
         await self.product.aclose()
+
+
+def callback(connection_id: str | None = None) -> str:
+    """Where browsers come back to from a company's connection, or from the installation's providers."""
+    own = f"/{connection_id}" if connection_id is not None else ""
+    return f"{PRODUCT}/api/v1/auth/oidc{own}/callback"
 
 
 def parameters(address: str) -> dict[str, str]:

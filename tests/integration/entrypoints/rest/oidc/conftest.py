@@ -9,7 +9,7 @@ from core.kernel.actor import System
 from entrypoints.container import Container
 from tests.integration.api import Api, Person
 from tests.integration.entrypoints.rest.conftest import Watch
-from tests.integration.entrypoints.rest.oidc.browser import PRODUCT, Browser
+from tests.integration.entrypoints.rest.oidc.browser import PRODUCT, Browser, callback
 from tests.integration.entrypoints.rest.oidc.hostile import CLIENT_ID, CLIENT_SECRET, Hostile, HostileServer
 from tests.oidc_servers import RealProvider, oidc_providers
 
@@ -18,7 +18,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def real_providers() -> Iterator[tuple[RealProvider, RealProvider]]:
-    with oidc_providers(f"{PRODUCT}/api/v1/auth/oidc/callback") as found:
+    with oidc_providers() as found:
         yield found
 
 
@@ -70,13 +70,24 @@ def prove(container: Container) -> Callable[[Person, str], Awaitable[None]]:
 
 async def connect(person: Person, provider: RealProvider | Hostile, **fields: Any) -> dict[str, Any]:
     """Connects the person's company to a provider."""
-    client = (
+    credentials = (
         (CLIENT_ID, CLIENT_SECRET) if isinstance(provider, Hostile) else (provider.client_id, provider.client_secret)
     )
-    given = {"name": "Own", "issuer": provider.issuer, "client_id": client[0], "client_secret": client[1], **fields}
+    given = {
+        "name": "Own",
+        "issuer": provider.issuer,
+        "client_id": credentials[0],
+        "client_secret": credentials[1],
+        **fields,
+    }
     answer = await person.post(f"/companies/{person.company_id}/oidc-connections", given)
     assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    made = dict(answer.json())
+    if isinstance(provider, RealProvider):
+        async with httpx.AsyncClient() as client:
+            allowed = await client.post(f"{provider.issuer}/redirects", json={"redirect_uri": callback(made["id"])})
+            assert allowed.status_code == 204, allowed.text
+    return made
 
 
 def audited(api: Api, company_id: str, type: str) -> list[dict[str, Any]]:

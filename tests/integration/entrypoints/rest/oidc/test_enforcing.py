@@ -12,7 +12,6 @@ from tests.integration.entrypoints.rest.oidc.conftest import connect
 from tests.integration.entrypoints.rest.oidc.hostile import Hostile
 
 Browsers = Callable[[], Browser]
-CALLBACK = "http://localhost:8000/api/v1/auth/oidc/callback"
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -41,7 +40,9 @@ class Firm:
         begun = await browser.begin(self.connection)
         given = parameters(begun.headers["location"])
         self.provider.claims = {"sub": email, "email": email, "email_verified": True, "nonce": given["nonce"]}
-        returned = await browser.come_back(str(httpx.URL(CALLBACK, params={"state": given["state"], "code": "c"})))
+        returned = await browser.come_back(
+            str(httpx.URL(given["redirect_uri"], params={"state": given["state"], "code": "c"}))
+        )
         return browser.person(await browser.redeem(returned), email)
 
     def refused(self, answer: httpx.Response) -> bool:
@@ -135,15 +136,23 @@ class TestEnforcing:
         assert (await ann.patch(firm.address, {"enforce_sso": False})).status_code == 200
         assert (await firm.ann.get("/auth/me")).status_code == 200
 
-    async def test_an_admin_names_the_owner_who_keeps_one(self, firm: Firm) -> None:
-        admin = await firm.api.colleague(firm.ann, role="admin")
-        for fields in ({}, {"break_glass_user_id": None}, {"break_glass_user_id": admin.user_id}):
-            refused = await admin.patch(firm.address, {"enforce_sso": True, **fields})
-            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/break_glass_user_id")
-        named = await admin.patch(firm.address, {"enforce_sso": True, "break_glass_user_id": firm.ann.user_id})
-        assert named.status_code == 200
+    async def test_an_admin_shuts_no_owner_out(self, firm: Firm, domain: str) -> None:
+        admin = await firm.api.colleague(firm.ann, role="admin", who=await firm.api.register(email=f"adam@{domain}"))
+        connections = firm.address.rpartition("/")[0]
+        closing = {"enforce_sso": True, "break_glass_user_id": firm.ann.user_id}
+        given = {"name": "Mine", "issuer": "https://login.example.com", "client_id": "x", **closing}
+        refusals = [await admin.patch(firm.address, closing), await admin.post(connections, given)]
+        await firm.enforce()
+        firm.api.sql("update accounts set email_verified_at = now() where email = %s", (admin.email,))
+        adam = await firm.signed_in(admin.email)
+        assert adam.user["role"] == "admin"
+        for fields in ({"enforce_sso": False}, {"break_glass_user_id": None}, {"client_secret": "wrong"}):
+            refusals.append(await adam.patch(firm.address, fields))
+        refusals.append(await adam.delete(firm.address))
+        codes = {(each.status_code, each.json()["code"]) for each in refusals}
+        assert codes == {(403, "oidc_connection.owners_alone")}
         assert (await firm.ann.get("/auth/me")).status_code == 200
-        assert (await admin.get("/auth/me")).status_code == 401
+        assert (await adam.patch(firm.address, {"name": "Renamed"})).status_code == 200
 
     async def test_it_ends_with_the_connection(self, firm: Firm) -> None:
         await firm.enforce()

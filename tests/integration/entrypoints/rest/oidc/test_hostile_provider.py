@@ -4,21 +4,23 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
 from joserfc.jwk import RSAKey
 
+from adapters.crypto.sealing import PurposeSealer
 from core.oidc.model import CODE_LIFE
 from entrypoints.container import Container
 from tests.integration.api import Api, Person
 from tests.integration.entrypoints.rest.oidc import hostile as lies
-from tests.integration.entrypoints.rest.oidc.browser import Browser, parameters
+from tests.integration.entrypoints.rest.oidc.browser import Browser, callback, parameters
 from tests.integration.entrypoints.rest.oidc.conftest import audited, connect
 from tests.integration.entrypoints.rest.oidc.hostile import Hostile
 
 Browsers = Callable[[], Browser]
-CALLBACK = "http://localhost:8000/api/v1/auth/oidc/callback"
 
 
 @dataclass(kw_only=True)
@@ -44,7 +46,8 @@ class Stage:
         return browser, given
 
     async def came_back(self, browser: Browser, given: dict[str, str], **query: str) -> httpx.Response:
-        return await browser.come_back(str(httpx.URL(CALLBACK, params={"state": given["state"], "code": "c", **query})))
+        sent = {"state": given["state"], "code": "c", **query}
+        return await browser.come_back(str(httpx.URL(given["redirect_uri"], params=sent)))
 
     async def tried(self, **claims: Any) -> httpx.Response:
         browser, given = await self.sent(**claims)
@@ -92,6 +95,29 @@ class TestHonestly:
         assert answer.json()["user"]["email"] == email
 
 
+class TestFreshness:
+    @pytest.mark.parametrize("since", [-3600, 0, 700, 1_700_000_000], ids=str)
+    async def test_it_is_no_newer_than_the_provider_says_and_never_ahead_of_us(self, stage: Stage, since: int) -> None:
+        now = int(time.time())
+        browser, given = await stage.sent(auth_time=now - since)
+        ann = browser.person(await browser.redeem(await stage.came_back(browser, given)), "ann")
+        ((age,),) = stage.api.sql(
+            "select extract(epoch from now() - authenticated_at)::float from login_sessions where id = %s",
+            (ann.session_id,),
+        )
+        assert max(since, 0) - 1 <= age < max(since, 0) + 30
+        stage.api.sql("update users set role = 'admin' where id = %s", (ann.user_id,))
+        answer = await ann.post(f"/companies/{ann.company_id}/email-domains", {"domain": f"x.{stage.domain}"})
+        assert answer.status_code == (201 if since < 600 else 403), answer.text
+        assert since < 600 or answer.json()["code"] == "auth.step_up_required"
+
+    async def test_a_new_proof_is_asked_for_where_that_is_wanted(self, stage: Stage) -> None:
+        for query in ({}, {"anew": "false"}, {"anew": "true"}):
+            begun = parameters((await stage.browsers().begin(stage.connection, **query)).headers["location"])
+            wanted = ("login", "0") if query.get("anew") == "true" else (None, None)
+            assert (begun.get("prompt"), begun.get("max_age")) == wanted
+
+
 class TestForgedTokens:
     @pytest.mark.parametrize(
         "claims",
@@ -117,6 +143,11 @@ class TestForgedTokens:
             {"sub": 7},
             {"sub": "x" * 256},
             {"at_hash": "another"},
+            {"auth_time": "never"},
+            {"auth_time": True},
+            {"auth_time": 1e300},
+            {"auth_time": float("inf")},
+            {"auth_time": float("nan")},
         ],
         ids=str,
     )
@@ -185,7 +216,8 @@ class TestWhoIsClaimed:
     async def test_a_domain_that_only_looks_like_the_companys(self, stage: Stage) -> None:
         for domain in (f"{stage.domain}.evil.example", f"evil-{stage.domain}", stage.domain.replace("i", "і", 1)):
             assert refused(await stage.tried(email=f"ann@{domain}"))
-        assert set(stage.refusals()) == {"domain_unproved"}
+        # The last one mixes scripts, so that it is no address at all.
+        assert stage.refusals() == ["domain_unproved", "domain_unproved", "email_invalid"]
 
     async def test_a_domain_that_the_company_took_back(self, stage: Stage) -> None:
         place = f"/companies/{stage.owner.company_id}/email-domains"
@@ -210,6 +242,24 @@ class TestWhoIsClaimed:
 
 
 class TestBrowsersThatAreLiedTo:
+    async def test_one_that_was_handed_on_to_another_provider(self, stage: Stage) -> None:
+        """Mix-up: the hostile provider sends the browser on to an honest one, with its own state; the honest one sends
+        it back, with a code that was meant for nobody else, to the address that was registered there.
+        """
+        honest = await stage.api.register()
+        other = await connect(honest, stage.provider, name="Honest")
+        browser, given = await stage.sent()
+        assert given["redirect_uri"] == callback(stage.connection)
+        for address in (callback(other["id"]), callback(), callback(str(uuid4()))):
+            answer = await stage.came_back(browser, {**given, "redirect_uri": address})
+            assert refused(answer, 403, "oidc.state_invalid")
+        missing = await stage.came_back(browser, {**given, "redirect_uri": callback("none")})
+        assert refused(missing, 404, "oidc_connection.not_found")
+        assert "/token" not in [path for path, _ in stage.provider.asked]
+        assert (await stage.came_back(browser, given)).status_code == 302
+        (form,) = [form for path, form in stage.provider.asked if path == "/token"]
+        assert form["redirect_uri"] == [given["redirect_uri"]]
+
     async def test_a_state_that_is_another_browsers(self, stage: Stage) -> None:
         mine, _ = await stage.sent()
         _, theirs = await stage.sent()
@@ -224,6 +274,16 @@ class TestBrowsersThatAreLiedTo:
         forged.product.cookies.set("flowtrack_oidc", "not sealed by us")
         assert refused(await stage.came_back(forged, given), 403, "oidc.state_invalid")
 
+    async def test_a_state_that_was_sealed_for_something_else(self, stage: Stage, container: Container) -> None:
+        """Its maker set up a connection with what a state holds as its secret, and got at what is stored."""
+        browser, given = await stage.sent()
+        states = PurposeSealer(container.sealer(), purpose="flowtrack oidc states")
+        written = states.opened(browser.product.cookies["flowtrack_oidc"].encode())
+        assert written is not None
+        forged = stage.browsers()
+        forged.product.cookies.set("flowtrack_oidc", container.sealer().seal(written).decode())
+        assert refused(await stage.came_back(forged, given), 403, "oidc.state_invalid")
+
     async def test_a_state_that_was_used_before(self, stage: Stage) -> None:
         browser, given = await stage.sent()
         returned = await stage.came_back(browser, given)
@@ -234,8 +294,9 @@ class TestBrowsersThatAreLiedTo:
 
     async def test_no_state_and_no_code(self, stage: Stage) -> None:
         browser, given = await stage.sent()
-        assert refused(await browser.come_back(CALLBACK), 403, "oidc.state_invalid")
-        denied = str(httpx.URL(CALLBACK, params={"state": given["state"], "error": "access_denied", "other": "x"}))
+        assert refused(await browser.come_back(given["redirect_uri"]), 403, "oidc.state_invalid")
+        sent = {"state": given["state"], "error": "access_denied", "other": "x"}
+        denied = str(httpx.URL(given["redirect_uri"], params=sent))
         assert refused(await browser.come_back(denied))
         assert stage.refusals() == ["provider"]
 
@@ -337,6 +398,14 @@ class TestProvidersThatFail:
             {"issuer": "https://honest.example"},
             {"token_endpoint": None},
             {"jwks_uri": 7},
+            {"authorization_endpoint": "javascript:alert(document.domain)//"},
+            {"authorization_endpoint": "javascript://login.example.com/%0aalert(1)"},
+            {"authorization_endpoint": "data:text/html,x"},
+            {"authorization_endpoint": "http://login.example.com/authorize"},
+            {"authorization_endpoint": "//login.example.com/authorize"},
+            {"authorization_endpoint": "https:///authorize"},
+            {"authorization_endpoint": "https://honest.example@evil.example/"},
+            {"authorization_endpoint": "https://login.example.com/authorize#x"},
         ],
         ids=str,
     )
@@ -354,7 +423,9 @@ class TestProvidersThatFail:
     )
     async def test_one_that_points_inside_is_not_followed(self, stage: Stage, inside: str) -> None:
         stage.provider.discovery = {"token_endpoint": inside}
-        assert refused(await stage.tried(), 409, "oidc.provider_unusable")
+        answer = await stage.tried()
+        assert refused(answer, 409, "oidc.provider_unusable")
+        assert urlsplit(inside).hostname not in answer.text
 
     async def test_keys_that_are_none_are_refused(self, stage: Stage) -> None:
         stage.provider.published = [{"kty": "oct", "k": "c2VjcmV0", "kid": "one"}, {"kty": "RSA", "n": "x", "e": "y"}]

@@ -66,6 +66,18 @@ class TestSigningIn:
         assert given["code_challenge_method"] == "S256" and len(given["state"]) == len(given["nonce"]) == 43
         assert "HttpOnly" in begun.headers["set-cookie"] and "SameSite=lax" in begun.headers["set-cookie"]
 
+    async def test_a_provider_that_knows_the_browser_takes_a_new_proof_where_that_is_wanted(
+        self, acme: Person, api: Api, real_providers: Providers, browsers: Browsers, domain: str, prove: Prove
+    ) -> None:
+        connection, browser = await connected(acme, real_providers[0], domain, prove), browsers()
+        first = await browser.signed_in(connection, login=f"ann@{domain}")
+        # The provider says in whole seconds when it took a proof, if it is asked to.
+        answer = await browser.sign_in(connection, login=f"ann@{domain}", anew="true")
+        second = browser.person(answer, first.email)
+        proved = "select authenticated_at = date_trunc('second', authenticated_at) from login_sessions where id = %s"
+        assert api.sql(proved, (first.session_id,)) == [(False,)]
+        assert api.sql(proved, (second.session_id,)) == [(True,)]
+
     async def test_the_session_refreshes_by_its_cookie(
         self, acme: Person, real_providers: Providers, browsers: Browsers, domain: str, prove: Prove
     ) -> None:
@@ -181,9 +193,8 @@ class TestTwoCompanies:
         assert here.company_id == acme.company_id
         assert {each["id"] for each in (await here.get("/companies")).json()} == {acme.company_id, borg.company_id}
         # Two providers of two companies are still not what opens the account as a whole.
-        third = await here.post("/companies", {"name": "Third"})
-        refused = await here.post("/auth/switch-company", {"company_id": third.json()["id"]})
-        assert refused.status_code == 403
+        refused = await here.post("/companies", {"name": "Third"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "auth.account_proof_required")
 
     async def test_another_account_in_the_same_browser_takes_nothing_over(
         self, firms: tuple[Person, str, Person, str, str], browsers: Browsers

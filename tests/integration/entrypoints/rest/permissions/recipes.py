@@ -203,7 +203,15 @@ BODIES: dict[str, dict[str, Body]] = {
     "resetPassword": {"with a token that is none": _given(token="none", new_password=PASSWORD)},
     "verifyEmail": {"with a token that is none": _given(token="none")},
     "changeEmail": {"": lambda _, __: {"email": f"{uuid4().hex}@example.com"}},
-    "connectOidc": {"": _given(name="x", issuer="https://login.example.com", client_id="x")},
+    "connectOidc": {
+        "": _given(name="x", issuer="https://login.example.com", client_id="x"),
+        "all other ways in closed": lambda case, ids: {
+            "name": "x",
+            "issuer": "https://login.example.com",
+            "client_id": "x",
+            **_closed(case, ids),
+        },
+    },
     "changeOidcConnection": {"a name": _given(name="x"), "all other ways in closed": _closed},
     "claimEmailDomain": {"": lambda _, __: {"domain": f"{uuid4().hex}.example"}},
     "redeemOidcCode": {"with a code that is none": _given(code="none")},
@@ -282,6 +290,7 @@ BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
 SPENDS: frozenset[str] = frozenset(
     {
         "changeOidcConnection",
+        "connectOidc",
         "changePassword",
         "changeUser",
         "deactivateUser",
