@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from psycopg import AsyncConnection, errors, generators
 from psycopg.abc import PQGen
 from psycopg.abc import Transformer as Adapting
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -50,11 +50,14 @@ class Result:
 
     def rows(self) -> list[Row]:
         """All rows, in order."""
-        result = self._result
+        result, transformer = self._result, self._transformer
         if not result.ntuples:
             return []
-        self._transformer.set_pgresult(result, set_loaders=True)
-        return self._transformer.load_rows(0, result.ntuples, tuple)
+        transformer.set_pgresult(result, set_loaders=True)
+        rows = transformer.load_rows(0, result.ntuples, tuple)
+        # It outlives the result, which may be large.
+        transformer.set_pgresult(None)
+        return rows
 
     def first(self) -> Row | None:
         """The first row, None if there is none."""
@@ -107,21 +110,33 @@ class _Send(NamedTuple):
     formats: Sequence[Format] | None
 
 
-class _Prepared:
-    """The statements that one connection has prepared, the least recently used first; and who is told of them."""
+class _Adapted(NamedTuple):
+    """What psycopg adapts values by. The connection is left out: whatever refers to it could never be forgotten with
+    it. Texts are then UTF-8, as the pool demands of its sessions, and instants are in UTC.
+    """
 
-    def __init__(self, observer: Observer | None = None) -> None:
+    adapters: AdaptersMap
+    connection: None = None
+
+
+class _Known:
+    """What is kept of one connection: the statements that it has prepared, the least recently used first; how values
+    are adapted for it, found out once for each type; and who is told of what is sent.
+    """
+
+    def __init__(self, connection: AsyncConnection[Any], observer: Observer | None = None) -> None:
         self.observer = observer
+        self.transformer: Adapting = Transformer(_Adapted(connection.adapters))
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()
 
 
-_prepared: WeakKeyDictionary[AsyncConnection[Any], _Prepared] = WeakKeyDictionary()
+_known: WeakKeyDictionary[AsyncConnection[Any], _Known] = WeakKeyDictionary()
 
 
 def observe(connection: AsyncConnection[Any], observer: Observer) -> None:
     """From now on, what is sent over a new connection is told."""
-    _prepared[connection] = _Prepared(observer)
+    _known[connection] = _Known(connection, observer)
 
 
 async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list[Result]:
@@ -130,11 +145,11 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
     Outside a transaction they are one implicit transaction. Raises PipelineFailed. A connection whose state is unclear
     afterwards, as when the task was cancelled, is closed.
     """
-    transformer: Adapting = Transformer.from_context(connection)
     prepares = connection.prepare_threshold is not None
-    known = _prepared.get(connection)
+    known = _known.get(connection)
     if known is None:
-        known = _prepared[connection] = _Prepared()
+        known = _known[connection] = _Known(connection)
+    transformer = known.transformer
     # All values first: one that cannot be sent fails here, before anything counts as prepared.
     dumped = [_dumped(transformer, *each) for each in asked]
     sends: list[_Send] = []
