@@ -41,12 +41,14 @@ from core.kernel.ports import Clock
 from core.tasks.model import Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskRef
 
-# Takes the next number and with it the project's row, which serialises all changes of its board.
+_the_project = bindparam("project", type_=Uuid)
+# Takes the next number and with it the project's row, which serialises all changes of its board. Membership is asked of
+# the parameter: of the row's own column PostgreSQL would rather read all projects of the user, to look this one up.
 _take_number = (
     update(projects)
-    .where(projects.c.id == bindparam("project", type_=Uuid))
+    .where(projects.c.id == _the_project)
     .values(last_number=projects.c.last_number + 1)
-    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, belongs_to(projects.c.id, "for_user"))
+    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, belongs_to(_the_project, "for_user"))
 )
 _TAKE_NUMBER = Statement(_take_number)
 
@@ -57,7 +59,7 @@ _TAKE_NUMBER_ONCE = Statement(
     )
 )
 
-_BOARD = Statement(board_in(bindparam("project", type_=Uuid)))
+_BOARD = Statement(board_in(_the_project))
 
 _ASSIGNEE = Statement(
     assignee_in(bindparam("project", type_=Uuid)).where(users.c.id == bindparam("assignee", type_=Uuid))
