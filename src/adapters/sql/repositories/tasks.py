@@ -96,8 +96,11 @@ def _lock_project(by_key: bool, also: bool) -> Statement:
     """Locks the project of a task, and `:also` another one, always the lower id first; what follows in the transaction
     sees the board as nobody else can change it.
     """
-    of_task = select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()
-    query = select(projects.c.key, projects.c.is_active, belongs_to(projects.c.id, "for_user"), projects.c.id)
+    task = select(tasks.c.project_id).where(named_task(by_key)).cte("task")
+    of_task = select(task.c.project_id).scalar_subquery()
+    # Of a single project membership is asked as for a new task.
+    member = belongs_to(projects.c.id if also else of_task, "for_user")
+    query = select(projects.c.key, projects.c.is_active, member, projects.c.id)
     if also:
         query = query.where(projects.c.id.in_([of_task, bindparam("also", type_=Uuid)])).order_by(projects.c.id)
     else:
