@@ -101,6 +101,7 @@ class Database:
                 "autocommit": True,
                 "prepare_threshold": 2 if prepared_statements else None,
                 "application_name": "flowtrack",
+                "client_encoding": "utf8",
                 "connect_timeout": 3,
             },
         )

@@ -101,6 +101,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        # Traces are made around all of this; to find out that there are none of FastAPI's own would cost each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (

@@ -78,11 +78,13 @@ def with_origin(request: Request) -> Actor:
 
 def origin(request: Request) -> Origin:
     """Where a request comes from, as the audit tells it."""
-    return Origin(
-        address=request.client.host if request.client else None,
-        agent=request.headers.get("user-agent"),
-        request_id=request.scope.get("flowtrack.request_id"),
-    )
+    scope = request.scope
+    peer, agent = scope.get("client"), None
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            agent = value.decode("latin-1")
+            break
+    return Origin(address=peer[0] if peer else None, agent=agent, request_id=scope.get("flowtrack.request_id"))
 
 
 class AlsoNamed(NamedTuple):
