@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from adapters.sql.pipeline import Asked, Observer, PipelineFailed, Result, Row, observe, send
+from adapters.sql.pipeline import Asked, Observer, PipelineConnection, PipelineFailed, Result, Row, send
 from adapters.sql.roles import INSPECT, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
@@ -33,7 +32,7 @@ log = logging.getLogger("flowtrack.sql")
 set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
-Connection = AsyncConnection[Any]
+Connection = PipelineConnection
 
 OPEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
@@ -89,6 +88,7 @@ class Database:
         self._on_noted = on_noted
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
+            connection_class=Connection,
             open=False,
             min_size=2,
             max_size=largest,
@@ -101,7 +101,6 @@ class Database:
                 "autocommit": True,
                 "prepare_threshold": 2 if prepared_statements else None,
                 "application_name": "flowtrack",
-                "client_encoding": "utf8",
                 "connect_timeout": 3,
             },
         )
@@ -229,8 +228,7 @@ class Database:
         return Occupancy(found["pool_size"], found["pool_available"], found["requests_waiting"])
 
     async def _configured(self, connection: Connection) -> None:
-        if self._observer is not None:
-            observe(connection, self._observer)
+        connection.observer = self._observer
 
     async def _take(self) -> Connection:
         began = perf_counter()

@@ -13,12 +13,11 @@ from enum import Enum, auto
 from itertools import count, zip_longest
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, errors, generators
 from psycopg.abc import PQGen
 from psycopg.abc import Transformer as Adapting
-from psycopg.adapt import AdaptersMap, PyFormat, Transformer
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
@@ -118,46 +117,27 @@ class _Send(NamedTuple):
     formats: Sequence[Format] | None
 
 
-class _Adapted(NamedTuple):
-    """What psycopg adapts values by. The connection is left out: whatever refers to it could never be forgotten with
-    it. Texts are then UTF-8, as the pool demands of its sessions, and instants are in UTC.
+class PipelineConnection(AsyncConnection[Any]):
+    """psycopg's connection, and what is kept of it: the statements that it has prepared, the least recently used first;
+    how values are adapted for it, found out once for each type; and who is told of what is sent.
     """
 
-    adapters: AdaptersMap
-    connection: None = None
-
-
-class _Known:
-    """What is kept of one connection: the statements that it has prepared, the least recently used first; how values
-    are adapted for it, found out once for each type; and who is told of what is sent.
-    """
-
-    def __init__(self, connection: AsyncConnection[Any], observer: Observer | None = None) -> None:
-        self.observer = observer
-        self.transformer: Adapting = Transformer(_Adapted(connection.adapters))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.observer: Observer | None = None
+        self.adapting: Adapting = Transformer(self)
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()
 
 
-_known: WeakKeyDictionary[AsyncConnection[Any], _Known] = WeakKeyDictionary()
-
-
-def observe(connection: AsyncConnection[Any], observer: Observer) -> None:
-    """From now on, what is sent over a new connection is told."""
-    _known[connection] = _Known(connection, observer)
-
-
-async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list[Result]:
+async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[Result]:
     """Sends all statements at once and answers their results: one round trip.
 
     Outside a transaction they are one implicit transaction. Raises PipelineFailed. A connection whose state is unclear
     afterwards, as when the task was cancelled, is closed.
     """
     prepares = connection.prepare_threshold is not None
-    known = _known.get(connection)
-    if known is None:
-        known = _known[connection] = _Known(connection)
-    transformer = known.transformer
+    transformer, names = connection.adapting, connection.names
     # All values first: one that cannot be sent fails here, before anything counts as prepared.
     dumped = [_dumped(transformer, *each) for each in asked]
     sends: list[_Send] = []
@@ -166,18 +146,18 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
             sends.append(_Send(_Kind.EXECUTE, None, None, text.encode(), given, types, formats))
             continue
         key = (text, types)
-        name = known.names.get(key)
+        name = names.get(key)
         if name is None:
-            name = known.names[key] = b"flowtrack_%d" % next(known.numbers)
+            name = names[key] = b"flowtrack_%d" % next(connection.numbers)
             sends.append(_Send(_Kind.PREPARE, key, name, text.encode(), None, types, None))
         else:
-            known.names.move_to_end(key)
+            names.move_to_end(key)
         sends.append(_Send(_Kind.EXECUTE, None, name, b"", given, types, formats))
     sends.extend(
-        _Send(_Kind.FORGET, key, None, b"deallocate " + known.names[key], None, (), None)
-        for key in [*known.names][: max(0, len(known.names) - MOST_PREPARED)]
+        _Send(_Kind.FORGET, key, None, b"deallocate " + names[key], None, (), None)
+        for key in [*names][: max(0, len(names) - MOST_PREPARED)]
     )
-    observer, began = known.observer, perf_counter()
+    observer, began = connection.observer, perf_counter()
     try:
         async with connection.lock:
             done, error = await _carried_out(connection, _converse(connection.pgconn, sends))
@@ -195,7 +175,7 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
             kept.append(Result(transformer, result))
         elif each.key is not None and (each.kind is _Kind.PREPARE) is (result is None):
             # It was to be prepared and was not, or was to be forgotten and was.
-            known.names.pop(each.key, None)
+            names.pop(each.key, None)
     if error is not None:
         raise PipelineFailed(error, kept)
     return kept
@@ -211,7 +191,7 @@ def _dumped(
     return statement.text, given, transformer.types or (), transformer.formats
 
 
-async def _carried_out(connection: AsyncConnection[Any], conversation: PQGen[_Answered]) -> _Answered:
+async def _carried_out(connection: PipelineConnection, conversation: PQGen[_Answered]) -> _Answered:
     """What psycopg's own waiting does, without its timer for each wait: a cancelled task is told so by the loop."""
     loop = asyncio.get_running_loop()
     try:
