@@ -484,7 +484,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         ),
         "linking": ("_CONNECTION", "_WAYS_IN", "_USER_OF", "_OFFER_TO", "_COMPANY_OF_CODE", "_DOMAIN"),
         "letters": ("_USERS_OF",),
-        "stripping": ("_REVOKE_TOKENS",),
+        "stripping": ("_REVOKE_TOKENS", "_OWN_TOKENS"),
         "posting": ("_WAITING", "_BEGIN", "_LEASE", "_READ", "_SETTLE"),
         "operating": ("_COMPANIES",),
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
