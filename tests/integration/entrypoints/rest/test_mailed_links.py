@@ -104,7 +104,8 @@ class TestPasswords:
             container = only_answering(quick_container(settings, database_url=counter.url))
             async with running(container) as client:
                 ann = await Api(client=client, superuser_url=test_database.superuser).register(email=address())
-                for email in (ann.email, address(), ann.email, address()):
+                # The later ones count: by then every statement is prepared.
+                for email in (ann.email, address()) * 5:
                     counter.reset()
                     await ask(client, "/auth/password/forgot", email=email)
                     trips["known" if email == ann.email else "unknown"] = counter.trips
