@@ -18,6 +18,8 @@ log = logging.getLogger("flowtrack.background")
 _HOUR = 3600.0
 _MINUTE = 60.0
 _TOGETHER = 0.3
+# One of its own: what draws from the random numbers that all share, and repeats them, is not disturbed.
+_RANDOM = random.SystemRandom()
 
 
 class Waking(Protocol):
@@ -73,7 +75,7 @@ async def finish(container: Container) -> None:
 
 async def _again_and_again(job: Recurring) -> None:
     # Processes that were started together need not all ask at once.
-    await _pause(job, job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
+    await _pause(job, job.first * _RANDOM.uniform(1.0, 1.2))
     while True:
         try:
             await job.work()
@@ -81,7 +83,7 @@ async def _again_and_again(job: Recurring) -> None:
             log.warning("%s was left to the next time: %s", job.name, away.detail)
         except Exception:
             log.exception("%s failed; it is tried again", job.name)
-        await _pause(job, job.every * random.uniform(0.9, 1.1))  # noqa: S311
+        await _pause(job, job.every * _RANDOM.uniform(0.9, 1.1))
 
 
 async def _pause(job: Recurring, seconds: float) -> None:
