@@ -60,6 +60,8 @@ FIRST: dict[str, Callable[["Side"], Awaitable[Any]]] = {
     "restoreTask": lambda side: side.person.delete(f"/tasks/{side.task['id']}"),
     "completeCycle": lambda side: side.person.post(f"/cycles/{side.cycle['id']}/start"),
 }
+# A filter that takes one value, so that no foreign one stands beside it.
+OF_ONE = {("listAuditEvents", "actor")}
 # A parameter that says what to do, not what to look for.
 ORDERS = {("deleteColumn", "move_to")}
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
@@ -363,6 +365,8 @@ async def probe(
                 compared += 1
                 if answers[0].status_code != 200 or answers[0].json() != [] or shape(answers[0]) != shape(answers[1]):
                     wrong.append(f"{operation_id} query {name}: {shape(answers[0])} but {shape(answers[1])}")
+                if (operation_id, name) in OF_ONE:
+                    continue
                 mine = known(side.field_ids(), name, operation)[0]
                 alone = await ask(side, method, path_with(side), body_of(side), {name: mine})
                 both = await ask(side, method, path_with(side), body_of(side), {name: f"{mine},{foreign_id}"})
