@@ -62,6 +62,13 @@ FIRST: dict[str, Callable[["Side"], Awaitable[Any]]] = {
 }
 # A filter that takes one value, so that no foreign one stands beside it.
 OF_ONE = {("listAuditEvents", "actor")}
+# What an auditor of one company hears of whoever works in another: what concerns the account as a whole.
+OF_ACCOUNT = {
+    "auth.registered", "auth.login_succeeded", "auth.login_failed", "auth.logged_out", "auth.refresh_reused",
+    "auth.session_revoked", "auth.stepped_up", "auth.refreshed", "password.changed", "password.reset_requested",
+    "totp.enabled", "totp.disabled", "recovery.renewed", "email.changed", "email.verified", "user.created",
+    "invitation.accepted", "auth.locked", "auth.unlocked",
+}  # fmt: skip
 # A parameter that says what to do, not what to look for.
 ORDERS = {("deleteColumn", "move_to")}
 # Where a company's id in a body is refused otherwise than a reference: there it says where to act, and as whom.
@@ -432,7 +439,14 @@ async def test_one_account_in_two_companies_reaches_the_other_only_by_switching(
         foreign_users=[there.user_id],
     )
     assert compared >= 30
-    assert snapshot(api, victim.company_id) == before
+    after = snapshot(api, victim.company_id)
+    # What becomes of an account is told in each of its companies.
+    told, tells = before.pop("audit_events"), after.pop("audit_events")
+    assert {name for (name,) in api.sql(
+        "select type from audit_events where company_id = %s and actor_id = %s", (victim.company_id, there.user_id)
+    )} <= OF_ACCOUNT  # fmt: skip
+    assert len(tells) >= len(told)
+    assert after == before
 
 
 async def test_a_key_of_another_company_is_no_key_of_this_one(api: Api) -> None:
