@@ -4,6 +4,7 @@
 #   make install   .venv alone
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
+#   make coverage  the unit tests once more: they must reach every line and branch of signing in (core/auth, oidc, tokens)
 #   make test-pooler  the integration tests once more, with PgBouncer between the product and PostgreSQL
 #   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
 #   make permissions  write docs/permissions.md anew, by asking every operation as everybody
@@ -19,7 +20,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test test-moves test-pooler bench openapi permissions lock migrate image smoke clean
+.PHONY: run install check test coverage test-moves test-pooler bench openapi permissions lock migrate image smoke clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -45,6 +46,9 @@ check: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(STAMP)
+	$(BIN)/python -m pytest tests/unit --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 test-pooler: export FLOWTRACK_TEST_POOLER = pgbouncer
 test-pooler: $(STAMP)
@@ -87,4 +91,4 @@ migrate: $(STAMP)
 	$(BIN)/flowtrack migrate
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

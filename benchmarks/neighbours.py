@@ -37,6 +37,10 @@ def p95(latencies: list[float]) -> float:
     return sorted(latencies)[int(0.95 * len(latencies))]
 
 
+def p99(latencies: list[float]) -> float:
+    return sorted(latencies)[int(0.99 * len(latencies))]
+
+
 def measure(server: Server, *, quiet: list[bytes], noisy: list[bytes], pace: Pace) -> list[Round]:
     """Rounds of windows in turns; each list holds one request a session. Raises Mismatch for any wrong answer."""
     return uvloop.run(_measure(server.port, quiet, noisy, pace))
@@ -45,21 +49,21 @@ def measure(server: Server, *, quiet: list[bytes], noisy: list[bytes], pace: Pac
 async def _measure(port: int, quiet: list[bytes], noisy: list[bytes], pace: Pace) -> list[Round]:
     rounds = []
     for _ in range(pace.rounds):
-        alone = await _asked(port, quiet, pace)
-        async with _noise(port, noisy) as counted:
+        alone = await steady(port, quiet, pace)
+        async with noise(port, noisy, connections=CONNECTIONS, statuses=(200, 429)) as counted:
             async with asyncio.timeout(_AT_ITS_LIMIT_WITHIN):
                 while not counted[429]:
                     await asyncio.sleep(0.1)
             counted.update({200: 0, 429: 0})
-            beside = await _asked(port, quiet, pace)
+            beside = await steady(port, quiet, pace)
         if not counted[429]:
             raise Mismatch("the noisy company was not at its limit")
         rounds.append(Round(alone, beside, counted[200], counted[429]))
     return rounds
 
 
-async def _asked(port: int, requests: list[bytes], pace: Pace) -> list[float]:
-    """The latencies of a window, without those of its warm-up."""
+async def steady(port: int, requests: list[bytes], pace: Pace) -> list[float]:
+    """The latencies of a window at a steady pace, without those of its warm-up; each request has its connection."""
     began = time.perf_counter()
     counts_from, ends = began + pace.warm_up, began + pace.warm_up + pace.seconds
     latencies: list[float] = []
@@ -91,9 +95,9 @@ def _dues(began: float, offset: float) -> Iterator[float]:
 
 
 @asynccontextmanager
-async def _noise(port: int, requests: list[bytes]):
+async def noise(port: int, requests: list[bytes], *, connections: int, statuses: tuple[int, ...]):
     """As long as it is open, connections that ask again at once; yields how often they got which status."""
-    counted = {200: 0, 429: 0}
+    counted = dict.fromkeys(statuses, 0)
 
     async def hammer(request: bytes) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -101,12 +105,12 @@ async def _noise(port: int, requests: list[bytes]):
             while True:
                 status = await _answer(reader, writer, request)
                 if status not in counted:
-                    raise Mismatch(f"the noisy company was answered {status}")
+                    raise Mismatch(f"those who make the noise were answered {status}")
                 counted[status] += 1
         finally:
             writer.close()
 
-    tasks = [asyncio.create_task(hammer(requests[place % len(requests)])) for place in range(CONNECTIONS)]
+    tasks = [asyncio.create_task(hammer(requests[place % len(requests)])) for place in range(connections)]
     try:
         yield counted
     finally:

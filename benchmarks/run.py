@@ -18,7 +18,7 @@ from statistics import median
 import psycopg
 from psycopg import sql
 
-from benchmarks import asking, neighbours, reference, report, seeding, servers, wire
+from benchmarks import asking, neighbours, reference, report, seeding, servers, storm, wire
 from benchmarks.load import CONNECTIONS
 from benchmarks.measuring import Compared, Pace, Side, compare
 from benchmarks.report import Row, compared_row
@@ -311,6 +311,25 @@ def noisy_neighbour(bench: Bench) -> list[Row]:
     ]  # fmt: skip
 
 
+def login_storm(bench: Bench) -> list[Row]:
+    """A list at a steady pace, while fifty people sign in over and over again."""
+    small = bench.small
+    tokens = seeding.sign_in(small.server, 0, count=neighbours.SESSIONS)
+    quiet = asking.lists([small.companies[0]._replace(token=token) for token in tokens])
+    rounds = storm.measure(small.server, quiet=quiet, logins=storm.newcomers(small.server), pace=bench.pace)
+    alone = [neighbours.p99(each.quiet) for each in rounds]
+    beside = [neighbours.p99(each.noisy) for each in rounds]
+    ratios = [storming / silence for silence, storming in zip(alone, beside, strict=True)]
+    bench.notes.append(
+        f"`login-storm`: p99 of a list, {1000 * median(alone):.2f} ms, and {1000 * median(beside):.2f} ms while "
+        f"{storm.LOGINS} people at once signed in {sum(each.granted for each in rounds):,} times."
+    )
+    return [
+        Row(f"p99 of a list while {storm.LOGINS} sign in at once; reference: the same alone",
+            f"{median(ratios):.2f}", f"{min(ratios):.2f}..{max(ratios):.2f}", "<= 3", is_met=median(ratios) <= 3)
+    ]  # fmt: skip
+
+
 def memory(bench: Bench) -> list[Row]:
     server = bench.small.server
     now, most = server.megabytes(), server.megabytes(most=True)
@@ -333,6 +352,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "create-once": create_once,
     "one-project": create_in_one_project,
     "noisy-neighbour": noisy_neighbour,
+    "login-storm": login_storm,
     # Last, since what it takes to make a million tasks goes on in the background for a while.
     "normal-company": normal_company,
     "big-company": big_company,

@@ -6,33 +6,52 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from core.kernel.actor import System
 from core.kernel.errors import Unavailable
 from entrypoints.container import Container
+from entrypoints.ending import end
 
 log = logging.getLogger("flowtrack.background")
 
 _HOUR = 3600.0
 _MINUTE = 60.0
+_TOGETHER = 0.3
+# One of its own: what draws from the random numbers that all share, and repeats them, is not disturbed.
+_RANDOM = random.SystemRandom()
+
+
+class Waking(Protocol):
+    """What wakes work before its time."""
+
+    async def wait(self, *, at_most: float) -> None: ...
 
 
 class Recurring(NamedTuple):
-    """Work that is done every so many seconds, the first time after `first`."""
+    """Work that is done every so many seconds, the first time after `first`; and sooner where a `bell` is rung."""
 
     name: str
     every: float
     first: float
     work: Callable[[], Awaitable[None]]
+    bell: Waking | None = None
 
 
 def jobs(container: Container) -> list[Recurring]:
     """All that there are; add a row for another."""
     return [
         Recurring("purge", _HOUR, 10 * _MINUTE, lambda: _purge(container)),
+        Recurring(
+            "uses of tokens", _MINUTE, _MINUTE, lambda: container.presented_token_use_cases().keep_uses(System())
+        ),
         # Another process may have made a key; one that meets a token of it looks at once.
         Recurring("signing keys", _MINUTE, _MINUTE, container.key_ring().refresh),
+        # Rung when something was written to be mailed; what another process wrote before it died is found in time.
+        Recurring("mail", 15.0, 5.0, lambda: _mail(container), bell=container.mail_bell()),
+        # Rung by commits of this process; what another one left when it died is found within half a minute.
+        Recurring("audit chain", _MINUTE / 2, _MINUTE / 2, lambda: _chain(container), bell=container.audit_bell()),
+        Recurring("audit heads", _HOUR, _HOUR, lambda: _write_heads(container)),
     ]
 
 
@@ -43,14 +62,20 @@ async def working(recurring: list[Recurring]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
+
+
+async def finish(container: Container) -> None:
+    """Writes down, at the end, what this process alone knows."""
+    try:
+        await container.presented_token_use_cases().keep_uses(System())
+    except Unavailable as away:
+        log.warning("when API tokens were last used is not kept: %s", away.detail)
 
 
 async def _again_and_again(job: Recurring) -> None:
     # Processes that were started together need not all ask at once.
-    await asyncio.sleep(job.first * random.uniform(1.0, 1.2))  # noqa: S311  (no secret)
+    await _pause(job, job.first * _RANDOM.uniform(1.0, 1.2))
     while True:
         try:
             await job.work()
@@ -58,10 +83,34 @@ async def _again_and_again(job: Recurring) -> None:
             log.warning("%s was left to the next time: %s", job.name, away.detail)
         except Exception:
             log.exception("%s failed; it is tried again", job.name)
-        await asyncio.sleep(job.every * random.uniform(0.9, 1.1))  # noqa: S311
+        await _pause(job, job.every * _RANDOM.uniform(0.9, 1.1))
+
+
+async def _pause(job: Recurring, seconds: float) -> None:
+    if job.bell is None:
+        await asyncio.sleep(seconds)
+        return
+    await job.bell.wait(at_most=seconds)
+    # Whatever else is done at the same time goes along.
+    await asyncio.sleep(_TOGETHER)
+
+
+async def _chain(container: Container) -> None:
+    await container.audit_chain_use_cases().extend(System())
+
+
+async def _write_heads(container: Container) -> None:
+    for company, head in (await container.audit_chain_use_cases().heads(System())).items():
+        log.info("audit head", extra={"company_id": str(company), "head": str(head)})
 
 
 async def _purge(container: Container) -> None:
     purged = await container.purge_use_cases().purge(System())
     if purged is not None and any(asdict(purged).values()):
         log.info("purged", extra={name: count for name, count in asdict(purged).items() if count})
+
+
+async def _mail(container: Container) -> None:
+    posted = await container.mail_use_cases().deliver(System())
+    if posted.sent or posted.refused or posted.later:
+        log.info("mailed", extra={name: count for name, count in asdict(posted).items() if count})

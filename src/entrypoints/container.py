@@ -9,18 +9,25 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.key_ring import KeyRing
-from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
+from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.passwords import Argon2Passwords
+from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
+from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.mail.files import FileMail
+from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
@@ -29,10 +36,8 @@ from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.prometheus.metrics import MEDIA_TYPE, Metrics
 from adapters.prometheus.sharing import shared_folder
-from adapters.redis.attempts import SharedAttempts
-from adapters.redis.rate_limits import SharedRateLimits
-from adapters.redis.store import RedisStore, redis_version
 from adapters.sql.archive import ArchiveRefused
+from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import Database
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
@@ -41,9 +46,14 @@ from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
+from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.preflight import NotReady, check_database, newest_revision
+from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.purging import SqlRemains
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
+from adapters.sql.readers.audit import SqlAuditReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -52,6 +62,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.refusals import SqlAuditLog
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
@@ -60,20 +71,32 @@ from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
-from adapters.sql.system import SqlIdentityUnitOfWork, SqlSigningKeys
+from adapters.sql.signing_keys import SqlSigningKeys
+from adapters.sql.system import SqlIdentityUnitOfWork
+from adapters.system.bell import Bell
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
+from core.audit.use_cases import AuditChainUseCases, AuditUseCases
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.codes import FactorCodes
+from core.auth.use_cases.factors import FactorUseCases
+from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
+from core.auth.use_cases.unlocking import UnlockingUseCases
+from core.auth.use_cases.verifying import EmailUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.mail.use_cases import MailUseCases
+from core.mail.wording import Wording
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
@@ -82,63 +105,65 @@ from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
+from core.tokens.listeners import end_tokens
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from entrypoints.ending import end
+from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
 __all__ = [
-    "ISOLATION",
-    "AlreadyHeld",
-    "ArchiveRefused",
-    "BackupFailed",
-    "Container",
-    "DatabaseAwayNow",
-    "DatabaseFacts",
-    "DatabaseUrls",
-    "EmbeddedPostgres",
-    "EmbeddedPostgresFailed",
-    "MEDIA_TYPE",
-    "Metrics",
-    "MigrationFailed",
-    "NotReady",
-    "OwnerFacts",
-    "RestoreRefused",
-    "Unsealable",
-    "WrongRole",
-    "back_up",
-    "check_database",
-    "embedded_server",
-    "embedded_urls",
-    "examine",
-    "examine_owner",
-    "exclusive",
-    "keep_secret",
-    "load_signing_keys",
-    "make_container",
-    "migrate_database",
-    "newest_revision",
-    "prepare_embedded",
+    "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow", "DatabaseFacts",
+    "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
+    "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
+    "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
+    "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
     "redis_version",
-    "shared_counts",
-    "shared_folder",
-    "present_sealer",
-    "refuse_missing_binaries",
-    "reseal",
-    "restore",
-]
+    "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+]  # fmt: skip
 
 
-def _redis_store(url: SecretStr | None) -> RedisStore | None:
-    return None if url is None else RedisStore(url=url.get_secret_value())
+def _of_redis(room: str) -> Any:
+    # By name, and only where a Redis is configured: its client would stay in the memory of all others, with 7 MB.
+    return import_module(f"adapters.redis.{room}")
 
 
-def _rate_limits(redis: RedisStore | None, limits: tuple[Limit, ...]) -> LocalRateLimits:
-    return LocalRateLimits() if redis is None else SharedRateLimits(redis, limits=limits)
+def _redis_store(url: SecretStr | None) -> Any:
+    return None if url is None else _of_redis("store").RedisStore(url=url.get_secret_value())
 
 
-def _attempts(redis: RedisStore | None, sealer: Sealer) -> LocalAttempts | SharedAttempts:
-    return LocalAttempts() if redis is None else SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
+def _rate_limits(redis: Any, limits: tuple[Limit, ...]) -> Any:
+    return LocalRateLimits() if redis is None else _of_redis("rate_limits").SharedRateLimits(redis, limits=limits)
+
+
+def _attempts(redis: Any, sealer: Sealer) -> Any:
+    if redis is None:
+        return LocalAttempts()
+    return _of_redis("attempts").SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
+
+
+async def redis_version(url: str) -> str | None:
+    """The release of a Redis server; None if it does not answer. Raises ValueError for what is no address."""
+    found: str | None = await _of_redis("store").redis_version(url)
+    return found
+
+
+def mail_of(settings: Settings) -> SmtpMail | FileMail:
+    """By what mail leaves: the server that is named, or files in the data folder."""
+    if not settings.smtp_host:
+        return FileMail(folder=settings.data_dir / "mail")
+    password = settings.smtp_password
+    return SmtpMail(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        username=settings.smtp_username or None,
+        password=password.get_secret_value() if password is not None else None,
+        sender=settings.smtp_from,
+    )
 
 
 class Container(containers.DeclarativeContainer):
@@ -156,6 +181,8 @@ class Container(containers.DeclarativeContainer):
     sealer = providers.Singleton(Sealer, secrets=secret_keys)
     passwords = providers.Singleton(Argon2Passwords)
     invitation_tokens = providers.Singleton(RandomInvitationTokens)
+    link_tokens = providers.Singleton(DerivedLinkTokens, sealer)
+    api_token_texts = providers.Singleton(ChecksummedApiTokenTexts)
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
@@ -166,17 +193,27 @@ class Container(containers.DeclarativeContainer):
     rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
     attempts = providers.Singleton(_attempts, redis, sealer)
     device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
-    guessing = providers.Singleton(Guessing, attempts=attempts, devices=device_tokens)
+    login_tickets = providers.Singleton(SealedLoginTickets, sealer)
+    time_codes = providers.Singleton(TotpCodes, sealer, issuer=settings.provided.totp_issuer)
+    recovery_codes = providers.Singleton(RandomRecoveryCodes)
+    factor_codes = providers.Singleton(FactorCodes, time_codes=time_codes, recovery_codes=recovery_codes)
+    letter_limits = providers.Singleton(LetterLimits, attempts=attempts)
+    links = providers.Singleton(Links, mailed=link_tokens, shown=invitation_tokens, clock=clock)
+    mail = providers.Singleton(mail_of, settings)
+    mail_bell = providers.Singleton(Bell)
 
+    audit_bell = providers.Singleton(Bell)
     database = providers.Singleton(
         Database,
         url=database_url,
         prepared_statements=settings.provided.database_prepared_statements,
         observer=metrics,
+        on_noted=audit_bell.provided.ring,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
     once_ledger = providers.Factory(SqlOnceLedger, database)
+    presented_tokens = providers.Singleton(SqlPresentedTokens, database)
     session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
     project_reader = providers.Singleton(SqlProjectReader, database)
@@ -184,69 +221,140 @@ class Container(containers.DeclarativeContainer):
     member_reader = providers.Singleton(SqlMemberReader, database)
     task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
+    api_token_reader = providers.Singleton(SqlApiTokenReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
+    audit_reader = providers.Singleton(SqlAuditReader, database)
+    audit_log = providers.Singleton(SqlAuditLog, database, clock)
+    audit_chain = providers.Singleton(SqlAuditChain, database, sealer)
 
-    identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database)
-    people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock)
+    identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database, on_letters=mail_bell.provided.ring)
+    guessing = providers.Singleton(
+        Guessing, attempts=attempts, devices=device_tokens, identity=identity_unit_of_work.provider, clock=clock
+    )
+    people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock, on_letters=mail_bell.provided.ring)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
     member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
+    _signing_in = {
+        "identity": identity_unit_of_work.provider,
+        "access_tokens": access_tokens,
+        "refresh_tokens": refresh_tokens,
+        "codes": factor_codes,
+        "guessing": guessing,
+        "clock": clock,
+        "ids": ids,
+    }
     auth_use_cases = providers.Singleton(
         AuthUseCases,
-        identity=identity_unit_of_work.provider,
         profiles=company_reader,
         passwords=passwords,
         addresses=addresses,
-        access_tokens=access_tokens,
-        refresh_tokens=refresh_tokens,
-        guessing=guessing,
-        clock=clock,
-        ids=ids,
+        tickets=login_tickets,
         registration=settings.provided.registration.value,
+        **_signing_in,
     )
+    second_step_use_cases = providers.Singleton(SecondStepUseCases, tickets=login_tickets, **_signing_in)
     acceptance_use_cases = providers.Singleton(
         AcceptanceUseCases,
-        identity=identity_unit_of_work.provider,
         passwords=passwords,
         addresses=addresses,
-        tokens=invitation_tokens,
+        links=links,
+        registration=settings.provided.registration.value,
+        **_signing_in,
+    )
+    oidc = providers.Container(
+        OidcContainer,
+        settings=settings,
+        database=database,
+        clock=clock,
+        ids=ids,
+        sealer=sealer,
+        addresses=addresses,
         access_tokens=access_tokens,
         refresh_tokens=refresh_tokens,
-        guessing=guessing,
-        clock=clock,
-        ids=ids,
-        registration=settings.provided.registration.value,
     )
+    oidc_connection_use_cases = oidc.connection_use_cases
+    email_domain_use_cases = oidc.domain_use_cases
+    oidc_login_use_cases = oidc.login_use_cases
+    _people = {
+        "unit_of_work": people_unit_of_work.provider,
+        "reader": user_reader,
+        "addresses": addresses,
+        "tokens": invitation_tokens,
+        "clock": clock,
+        "ids": ids,
+    }
     user_use_cases = providers.Singleton(
         UserUseCases,
-        unit_of_work=people_unit_of_work.provider,
-        reader=user_reader,
-        addresses=addresses,
         passwords=providers.Singleton(CheckedPasswords, passwords=passwords),
-        tokens=invitation_tokens,
-        clock=clock,
-        ids=ids,
+        on_ended=end_tokens,
+        **_people,
     )
-    invitation_use_cases = providers.Singleton(
-        InvitationUseCases,
-        unit_of_work=people_unit_of_work.provider,
-        reader=user_reader,
-        addresses=addresses,
-        tokens=invitation_tokens,
-        clock=clock,
-        ids=ids,
+    api_token_use_cases = providers.Singleton(
+        ApiTokenUseCases, unit_of_work=people_unit_of_work.provider, reader=api_token_reader, user_reader=user_reader,
+        texts=api_token_texts, clock=clock, ids=ids,
+    )  # fmt: skip
+    presented_token_use_cases = providers.Singleton(
+        PresentedTokenUseCases, presented=presented_tokens, texts=api_token_texts, clock=clock
     )
+    invitation_use_cases = providers.Singleton(InvitationUseCases, **_people)
     session_use_cases = providers.Singleton(
         SessionUseCases,
         identity=identity_unit_of_work.provider,
         reader=session_reader,
         passwords=passwords,
+        codes=factor_codes,
         guessing=guessing,
         clock=clock,
+        ids=ids,
+    )
+    recovery_use_cases = providers.Singleton(
+        RecoveryUseCases,
+        identity=identity_unit_of_work.provider,
+        passwords=passwords,
+        addresses=addresses,
+        links=links,
+        letters=letter_limits,
+        guessing=guessing,
+        clock=clock,
+        ids=ids,
+    )
+    email_use_cases = providers.Singleton(
+        EmailUseCases,
+        identity=identity_unit_of_work.provider,
+        addresses=addresses,
+        links=links,
+        letters=letter_limits,
+        clock=clock,
+        ids=ids,
+    )
+    mail_use_cases = providers.Singleton(
+        MailUseCases,
+        mail=mail,
+        companies=providers.Factory(SqlCompanyPosts, database),
+        accounts=providers.Factory(SqlAccountPosts, database),
+        links=link_tokens,
+        wording=providers.Singleton(Wording, public_url=settings.provided.public_url),
+        clock=clock,
+    )
+    factor_use_cases = providers.Singleton(
+        FactorUseCases,
+        identity=identity_unit_of_work.provider,
+        codes=factor_codes,
+        time_codes=time_codes,
+        guessing=guessing,
+        clock=clock,
+    )
+    unlocking_use_cases = providers.Singleton(
+        UnlockingUseCases,
+        unit_of_work=people_unit_of_work.provider,
+        companies=company_reader,
+        attempts=attempts,
+        guessing=guessing,
     )
     company_use_cases = providers.Singleton(
         CompanyUseCases,
@@ -287,8 +395,15 @@ class Container(containers.DeclarativeContainer):
     board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
+    audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)
+    audit_chain_use_cases = providers.Singleton(AuditChainUseCases, chain=audit_chain, clock=clock)
+
     remains = providers.Factory(SqlRemains, database)
     operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
+    token_operator_use_cases = providers.Singleton(
+        TokenOperatorUseCases, unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
+        texts=api_token_texts, clock=clock, ids=ids,
+    )  # fmt: skip
     purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
     operator_use_cases = providers.Singleton(
         OperatorUseCases,
@@ -347,6 +462,12 @@ def _trace(container: Container, settings: Settings) -> None:
             provider.set_provides(tracing.traced(provider.provides))
 
 
+async def mail_refusal(settings: Settings) -> str | None:
+    """What stands in the way of sending mail by the server that is named; None if nothing does, or none is."""
+    mail = mail_of(settings)
+    return await mail.refusal() if isinstance(mail, SmtpMail) else None
+
+
 def embedded_server(settings: Settings) -> EmbeddedPostgres:
     """The PostgreSQL that the product brings itself, not yet started."""
     return EmbeddedPostgres(folder=settings.data_dir.absolute() / "postgres")
@@ -375,16 +496,16 @@ def migrate_database(found: DatabaseUrls) -> None:
 @asynccontextmanager
 async def shared_counts(container: Container) -> AsyncIterator[None]:
     """As long as it is open, this process shares what it counts with the others, if a Redis is configured."""
-    redis, limits = container.redis(), container.rate_limits()
-    sharing = asyncio.create_task(limits.share()) if isinstance(limits, SharedRateLimits) else None
+    redis = container.redis()
+    if redis is None:
+        yield
+        return
+    sharing = asyncio.create_task(container.rate_limits().share())
     try:
         yield
     finally:
-        if sharing is not None:
-            sharing.cancel()
-            await asyncio.wait([sharing])
-        if redis is not None:
-            await redis.close()
+        await end([sharing])
+        await redis.close()
 
 
 async def load_signing_keys(container: Container) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from email.utils import formataddr, parseaddr
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -20,6 +21,8 @@ from pydantic_settings import (
 )
 
 from core.kernel.limits import Limit
+from core.oidc.ports import InstanceProvider
+from entrypoints.oidc_settings import instance_providers
 
 
 class Environment(StrEnum):
@@ -51,8 +54,11 @@ _SECRETS = (
     "SECRET_KEY",
     "SECRET_KEY_PREVIOUS",
     "METRICS_TOKEN",
+    "SMTP_PASSWORD",
+    "OIDC_PROVIDERS",
 )
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
+_SENDER = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
 _SECONDS = {"second": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86_400}
 
 
@@ -105,8 +111,17 @@ class Settings(BaseSettings):
     rate_limit_login: Rate = "10/min"
     rate_limit_register: Rate = "30/hour"
     rate_limit_password: Rate = "10/min"  # noqa: S105  (no secret)
+    smtp_host: str = ""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str = ""
+    smtp_password: SecretStr | None = None
+    smtp_from: str = ""
     workers: int = Field(default=1, ge=1, le=64)
     metrics_token: SecretStr | None = None
+    oidc_providers: SecretStr | None = None
+    oidc_redirect_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    oidc_private_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     otel_exporter_otlp_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     otel_exporter_otlp_traces_endpoint: str = Field(default="", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     otel_exporter_otlp_protocol: Literal["http/protobuf"] = Field(
@@ -129,10 +144,18 @@ class Settings(BaseSettings):
         """What is given in code goes before the environment, and that before `.env`."""
         return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
-    @field_validator(*(name.lower() for name in _SECRETS), mode="before")
+    @field_validator("smtp_port", *(name.lower() for name in _SECRETS), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_sender(cls, value: str) -> str:
+        name, address = parseaddr(value)
+        if value and not (_SENDER.fullmatch(address) and value.isprintable()):
+            raise ValueError("an address, perhaps with a name, such as FlowTrack <flowtrack@example.com>")
+        return formataddr((name, address)) if value else ""
 
     @field_validator("otel_exporter_otlp_endpoint", "otel_exporter_otlp_traces_endpoint")
     @classmethod
@@ -172,7 +195,24 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("oidc_providers")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            instance_providers(value.get_secret_value())
+        return value
+
+    @field_validator("oidc_redirect_allow", mode="before")
+    @classmethod
+    def _pages(cls, value: object) -> object:
+        pages = tuple(_listed(value)) if isinstance(value, str) else value
+        for each in pages if isinstance(pages, tuple) else ():
+            parts = urlsplit(each)
+            if parts.scheme not in ("http", "https") or not parts.hostname or "*" in each or parts.query:
+                raise ValueError("addresses in full, separated by commas; one that ends with / allows all below it")
+        return pages
+
+    @field_validator("trusted_proxies", "oidc_private_networks", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -208,6 +248,21 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if not self.smtp_host:
+            return self
+        if not self.smtp_from:
+            raise SettingsRefused(
+                "FLOWTRACK_SMTP_HOST is set, and FLOWTRACK_SMTP_FROM is not: whom mail is from, for example FlowTrack "
+                "<flowtrack@example.com>"
+            )
+        if bool(self.smtp_username) != (self.smtp_password is not None):
+            raise SettingsRefused(
+                "FLOWTRACK_SMTP_USERNAME and FLOWTRACK_SMTP_PASSWORD belong together: set both, or leave both out"
+            )
+        return self
+
     @property
     def is_embedded(self) -> bool:
         """Whether the server brings its own PostgreSQL."""
@@ -222,6 +277,19 @@ class Settings(BaseSettings):
     def own_origin(self) -> str:
         """How browsers name the pages of the product in `Origin`."""
         return _origin(self.public_url)
+
+    def oidc_redirects(self) -> tuple[str, ...]:
+        """Where browsers may be sent after signing in at a provider; without one named, the usual one comes first."""
+        return self.oidc_redirect_allow or (f"{self.public_url}/",)
+
+    def instance_providers(self) -> tuple[InstanceProvider, ...]:
+        """The providers that sign everyone in."""
+        return instance_providers(self.oidc_providers.get_secret_value()) if self.oidc_providers is not None else ()
+
+    @property
+    def totp_issuer(self) -> str:
+        """What authenticators call the installation, so that of two of them neither takes the other's place."""
+        return f"FlowTrack {urlsplit(self.public_url).hostname}"
 
     def rate_limits(self) -> tuple[Limit, ...]:
         """All of them."""

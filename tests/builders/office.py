@@ -5,16 +5,30 @@ from typing import Any
 from uuid import UUID
 
 from core.auth.read_models import SignedIn
-from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
+from core.auth.use_cases.codes import FactorCodes
+from core.auth.use_cases.factors import FactorUseCases
 from core.auth.use_cases.new_passwords import CheckedPasswords
+from core.auth.use_cases.second_step import SecondStepUseCases
 from core.auth.use_cases.sessions import SessionUseCases
+from core.auth.use_cases.following import LetterLimits, Links
 from core.auth.use_cases.guessing import Guessing
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.verifying import EmailUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
-from core.kernel.actor import Actor, Role, Visitor
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.kernel.actor import Actor, Role, System, Visitor
+from core.mail.model import Message
+from core.mail.use_cases import MailUseCases
+from core.mail.wording import Wording
+from core.oidc.ports import InstanceProvider, ProviderClient
+from core.oidc.use_cases.connections import OidcConnectionUseCases
+from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.oidc.use_cases.logins import OidcLoginUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
@@ -26,17 +40,39 @@ from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.tokens.listeners import end_tokens
+from core.tokens.model import USUAL, Scope
+from core.tokens.read_models import NewApiTokenView
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases, NewApiToken
 from core.users.use_cases.invitations import InvitationUseCases
-from core.users.use_cases.users import UserUseCases
+from core.users.model import UserKind
+from core.users.read_models import UserView
+from core.users.use_cases.users import NewUser, UserUseCases
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.api_tokens import NumberedApiTokenTexts
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
+from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
+from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
-from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.tokens import (
+    CountedInvitationTokens,
+    ReadableLinkTokens,
+    ReadableRefreshTokens,
+    RememberedAccessTokens,
+)
 from tests.fakes.world import World
 
 PASSWORD = "a long enough secret"
+PAGE = "https://app.example.com/"
+EVERYONES = InstanceProvider(
+    id=UUID(int=1),
+    name="Everyone's",
+    client=ProviderClient(issuer="https://everyone.example", client_id="flowtrack", client_secret=None),
+)
 
 
 class Office:
@@ -85,16 +121,30 @@ class Office:
         self.tokens = CountedInvitationTokens()
         signing: dict[str, Any] = {
             "identity": self.world.identity_unit_of_work,
-            "passwords": self.passwords,
-            "addresses": PlainEmailAddresses(),
             "access_tokens": RememberedAccessTokens(),
             "refresh_tokens": ReadableRefreshTokens(),
-            "registration": registration,
             **both,
         }
-        guessing = Guessing(attempts=CountedAttempts(self.clock), devices=ReadableDeviceTokens())
-        self.auth = AuthUseCases(profiles=self.world.company_reader, guessing=guessing, **signing)
-        self.acceptance = AcceptanceUseCases(tokens=self.tokens, guessing=guessing, **signing)
+        self.time_codes = PredictableTimeCodes()
+        codes = FactorCodes(time_codes=self.time_codes, recovery_codes=CountedRecoveryCodes())
+        tickets, attempts = RememberedTickets(), CountedAttempts(self.clock)
+        guessing = Guessing(
+            attempts=attempts,
+            devices=ReadableDeviceTokens(),
+            identity=self.world.identity_unit_of_work,
+            clock=self.clock,
+        )
+        signing |= {"guessing": guessing, "codes": codes}
+        self.second_step = SecondStepUseCases(tickets=tickets, **signing)
+        signing |= {
+            "passwords": self.passwords,
+            "addresses": PlainEmailAddresses(),
+            "registration": registration,
+        }
+        self.auth = AuthUseCases(profiles=self.world.company_reader, tickets=tickets, **signing)
+        self.link_tokens = ReadableLinkTokens()
+        links = Links(mailed=self.link_tokens, shown=self.tokens, clock=self.clock)
+        self.acceptance = AcceptanceUseCases(links=links, **signing)
         people: dict[str, Any] = {
             "unit_of_work": self.world.people_unit_of_work,
             "reader": self.world.user_reader,
@@ -102,15 +152,93 @@ class Office:
             "tokens": self.tokens,
             **both,
         }
-        self.users = UserUseCases(passwords=CheckedPasswords(passwords=self.passwords), **people)
+        self.users = UserUseCases(passwords=CheckedPasswords(passwords=self.passwords), on_ended=end_tokens, **people)
         self.invitations = InvitationUseCases(**people)
+        self.api_token_texts = NumberedApiTokenTexts()
+        self.api_tokens = ApiTokenUseCases(
+            unit_of_work=self.world.people_unit_of_work,
+            reader=self.world.api_token_reader,
+            user_reader=self.world.user_reader,
+            texts=self.api_token_texts,
+            **both,
+        )
+        self.presented_tokens = PresentedTokenUseCases(
+            presented=self.world.presented_tokens, texts=self.api_token_texts, clock=self.clock
+        )
 
         self.sessions = SessionUseCases(
             identity=self.world.identity_unit_of_work,
             reader=self.world.session_reader,
             passwords=self.passwords,
+            codes=codes,
+            guessing=guessing,
+            **both,
+        )
+        self.letters = LetterLimits(attempts=attempts)
+        mailing: dict[str, Any] = {
+            "identity": self.world.identity_unit_of_work,
+            "addresses": PlainEmailAddresses(),
+            "links": links,
+            "letters": self.letters,
+            **both,
+        }
+        self.recovery = RecoveryUseCases(passwords=self.passwords, guessing=guessing, **mailing)
+        self.email = EmailUseCases(**mailing)
+        self.mailbox = Mailbox()
+        self.mail = MailUseCases(
+            mail=self.mailbox,
+            companies=self.world.company_posts,
+            accounts=self.world.account_posts,
+            links=self.link_tokens,
+            wording=Wording(public_url="https://flowtrack.example.com"),
+            clock=self.clock,
+        )
+        self.factors = FactorUseCases(
+            identity=self.world.identity_unit_of_work,
+            codes=codes,
+            time_codes=self.time_codes,
             guessing=guessing,
             clock=self.clock,
+        )
+        self.unlocking = UnlockingUseCases(
+            unit_of_work=self.world.people_unit_of_work,
+            companies=self.world.company_reader,
+            attempts=attempts,
+            guessing=guessing,
+        )
+
+        self.token_operator = TokenOperatorUseCases(
+            unit_of_work=self.world.token_operator_unit_of_work, texts=self.api_token_texts, **both
+        )
+        self.providers, self.records = ScriptedProviders(), KnownDomainRecords()
+        at_providers: dict[str, Any] = {"addresses": PlainEmailAddresses(), **both}
+        secrets = CountedLoginSecrets()
+        self.oidc_connections = OidcConnectionUseCases(
+            unit_of_work=self.world.oidc_unit_of_work,
+            reader=self.world.oidc_reader,
+            sealing=PlainSealing(),
+            plain_http=False,
+            **at_providers,
+        )
+        self.email_domains = EmailDomainUseCases(
+            unit_of_work=self.world.oidc_unit_of_work,
+            linking=self.world.linking_unit_of_work,
+            reader=self.world.oidc_reader,
+            records=self.records,
+            secrets=secrets,
+            **at_providers,
+        )
+        self.oidc_logins = OidcLoginUseCases(
+            linking=self.world.linking_unit_of_work,
+            providers=self.providers,
+            instance_providers=(EVERYONES,),
+            sealing=PlainSealing(),
+            states=PlainSealing("state:"),
+            secrets=secrets,
+            access_tokens=signing["access_tokens"],
+            refresh_tokens=signing["refresh_tokens"],
+            redirects=(PAGE,),
+            **at_providers,
         )
 
         self.remains = InMemoryRemains(self.world.store)
@@ -160,6 +288,22 @@ class Office:
         """A cycle of WEB that is over."""
         return (await self.cycles.complete(self.adam, (await self.active_cycle(name)).id)).value
 
+    async def robot(self, name: str = "Robot", *, by: Actor | None = None, **fields: Any) -> UserView:
+        """A service user, made by Adam unless somebody else is named."""
+        given: dict[str, Any] = {"name": name, "kind": UserKind.SERVICE, **fields}
+        return (await self.users.create(by or self.adam, NewUser(**given))).value.user
+
+    async def api_token(self, *, of: Actor | UserView | None = None, **fields: Any) -> NewApiTokenView:
+        """A token of Adam's, or of somebody else, or of a service user, made by Adam."""
+        given = NewApiToken(**{"name": "Report", "scopes": (Scope.TASKS_READ,), "expires_at": USUAL, **fields})
+        if isinstance(of, UserView):
+            return (await self.api_tokens.create_for(self.adam, of.id, given)).value
+        return (await self.api_tokens.create(of or self.adam, given)).value
+
+    async def by_token(self, **fields: Any) -> Actor:
+        """A caller who acts by a new token; for whom, and with what, as `api_token` has it."""
+        return await self.presented_tokens.recognise((await self.api_token(**fields)).secret or "")
+
     async def archive_web(self) -> None:
         project = self.stored.projects[self.web.id]
         self.stored.projects[project.id] = replace(project, is_active=False, version=project.version + 1)
@@ -168,11 +312,35 @@ class Office:
         fields: dict[str, Any] = {"name": "Ann Miller", "password": PASSWORD, **given}
         return await self.auth.register(Visitor(), Registration(email=email, **fields))
 
+    async def invited(self, email: str, **given: Any) -> Acceptance:
+        """What somebody sends who follows the link of Olga's invitation and has that password."""
+        made, _ = await self.invitations.send(self.olga, email=email, role=Role.MEMBER)
+        return Acceptance(token=made.token or "", password=PASSWORD, **given)
+
+    async def enable_factor(self, actor: Actor) -> tuple[str, tuple[str, ...]]:
+        """Gives the actor's account a second factor: the secret, and the recovery codes. Its first code is used up."""
+        secret, _ = await self.factors.enable(actor)
+        return secret, await self.factors.confirm(actor, code=self.code(secret))
+
+    def code(self, secret: str, *, later: int = 0) -> str:
+        """What the authenticator shows now, or so many steps later."""
+        return self.time_codes.code(secret, at=self.clock.now(), later=later)
+
     def change_account(self, email: str = "ann@example.com", **fields: Any) -> None:
         """Changes an account as no request can: `password_is_temporary=True`, `password_hash="older:..."`."""
         accounts = self.world.tables.accounts
         (account,) = (each for each in accounts.values() if each.email == email)
         accounts[account.id] = replace(account, **fields)
+
+    async def mailed(self, to: str | None = None) -> list[Message]:
+        """Delivers what waits, and answers all that came so far, of one address if it is named."""
+        await self.mail.deliver(System())
+        return [each for each in self.mailbox.messages if to in (None, each.to)]
+
+    async def link_to(self, to: str) -> str:
+        """The secret of the newest link that was mailed to an address."""
+        texts = [each.text for each in await self.mailed(to) if "#" in each.text]
+        return texts[-1].partition("#")[2].split()[0]
 
     @property
     def stored(self) -> CompanyTables:

@@ -7,10 +7,13 @@ A subclass is named `Test...` and provides one async fixture, `world`; `tests.co
 import pytest
 
 pytest.register_assert_rewrite(
+    "tests.contracts.api_tokens",
     "tests.contracts.cycles",
     "tests.contracts.events",
     "tests.contracts.identity",
     "tests.contracts.limits",
+    "tests.contracts.mail",
+    "tests.contracts.posts",
     "tests.contracts.projects",
     "tests.contracts.steps",
     "tests.contracts.tasks",

@@ -124,11 +124,16 @@ class AccountContract:
             assert found == account
             found.choose_password("another hash", at=at)
             found.email_verified_at, found.name, found.password_is_temporary = at, "Ann Reed", True
+            found.propose_totp(b"sealed", at=at)
+            assert found.use_totp_step(59_000_000)
+            found.enable_totp((b"one", b"another", b"third"), at=at)
+            found.use_recovery_code(1)
             await uow.save_account(found)
             assert await uow.account(account.id) == found != account
             await uow.commit()
         async with world.identity_unit_of_work() as uow:
             assert await uow.account_by_email(account.email) == found
+            assert found.has_second_factor and found.recovery_digests == (b"one", b"", b"third")
             assert await uow.account(other.id) == other
             assert await uow.account(world.ids.new()) is None
 

@@ -34,9 +34,12 @@ class JoiningContract:
         bare, asked = await invite(world, owner), await invite(world, owner, user_id=user.id)
         theirs = await invite(world, other, email=bare.email)
         async with world.identity_unit_of_work() as uow:
-            assert await uow.invitation(bare.token_digest) == (owner.company_id, bare, None, Role.OWNER)
-            assert await uow.invitation(asked.token_digest) == (owner.company_id, asked, user, Role.OWNER)
-            assert await uow.invitation(theirs.token_digest) == (other.company_id, theirs, None, Role.OWNER)
+            bare_offer = (owner.company_id, bare, None, Role.OWNER, False, False, None)
+            assert await uow.invitation(bare.token_digest) == bare_offer
+            offered = (owner.company_id, asked, user, Role.OWNER, False, False, None)
+            assert await uow.invitation(asked.token_digest) == offered
+            theirs_offer = (other.company_id, theirs, None, Role.OWNER, False, False, None)
+            assert await uow.invitation(theirs.token_digest) == theirs_offer
             assert await uow.invitation(b"another") is None
 
     async def test_its_sender_is_found_as_they_are_now(self, world: ContractWorld) -> None:

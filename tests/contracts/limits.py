@@ -75,6 +75,15 @@ class RateLimitContract:
         world.seconds.at += 120
         assert world.limits.take(FIVE, key).remaining == 4
 
+    def test_looking_uses_up_nothing_and_answers_what_taking_would(self, world: CountedWorld, key: str) -> None:
+        for taken in range(5):
+            looked = [world.limits.look(FIVE, key) for _ in range(3)]
+            assert looked == [(True, 4 - taken, 60)] * 3
+            assert world.limits.take(FIVE, key) == looked[0]
+        refused = world.limits.take(FIVE, key)
+        assert not refused.granted
+        assert world.limits.look(FIVE, key) == refused
+
     def test_a_steady_caller_gets_the_limit_and_no_more_than_that(self, world: CountedWorld, key: str) -> None:
         limit, granted = Limit(name="hundred", most=100, seconds=60), 0
         for _ in range(5 * 1200):
@@ -109,36 +118,62 @@ class TimedAttempts(Protocol):
 
 class AttemptContract:
     @pytest.fixture
-    def key(self) -> str:
-        return f"ann@example.com from {uuid.uuid4()}"
+    def whose(self) -> str:
+        """What nobody else counts."""
+        return f"ann.{uuid.uuid4()}@example.com"
 
     async def test_so_many_are_let_through_and_the_next_waits_for_the_first(
-        self, world: TimedAttempts, key: str
+        self, world: TimedAttempts, whose: str
     ) -> None:
         limit = Limit(name="attempts", most=3, seconds=900)
-        assert [await world.attempts.begin(key, limit) for _ in range(3)] == [0, 0, 0]
-        assert 890 <= await world.attempts.begin(key, limit) <= 900
-        assert await world.attempts.begin(f"{key} too", limit) == 0
+        assert [await world.attempts.begin(whose, "here", limit) for _ in range(3)] == [0, 0, 0]
+        assert 890 <= await world.attempts.begin(whose, "here", limit) <= 900
+        assert await world.attempts.begin(whose, "there", limit) == 0
+        assert await world.attempts.begin(f"{whose} too", "here", limit) == 0
 
-    async def test_no_more_are_let_through_at_once_than_one_by_one(self, world: TimedAttempts, key: str) -> None:
+    async def test_no_more_are_let_through_at_once_than_one_by_one(self, world: TimedAttempts, whose: str) -> None:
         limit = Limit(name="attempts", most=5, seconds=900)
-        waits = await asyncio.gather(*(world.attempts.begin(key, limit) for _ in range(40)))
+        waits = await asyncio.gather(*(world.attempts.begin(whose, "here", limit) for _ in range(40)))
         assert waits.count(0) == 5
 
-    async def test_each_is_past_in_its_time(self, world: TimedAttempts, key: str) -> None:
+    async def test_each_is_past_in_its_time(self, world: TimedAttempts, whose: str) -> None:
         limit = Limit(name="attempts", most=2, seconds=2)
-        assert await world.attempts.begin(key, limit) == 0
+        assert await world.attempts.begin(whose, "here", limit) == 0
         await world.passes(1.2)
-        assert await world.attempts.begin(key, limit) == 0
-        assert await world.attempts.begin(key, limit) == 1
+        assert await world.attempts.begin(whose, "here", limit) == 0
+        assert await world.attempts.begin(whose, "here", limit) == 1
         await world.passes(1.0)
-        assert await world.attempts.begin(key, limit) == 0
-        assert await world.attempts.begin(key, limit) >= 1
+        assert await world.attempts.begin(whose, "here", limit) == 0
+        assert await world.attempts.begin(whose, "here", limit) >= 1
 
-    async def test_forgotten_is_forgotten(self, world: TimedAttempts, key: str) -> None:
+    async def test_forgotten_is_forgotten(self, world: TimedAttempts, whose: str) -> None:
         limit = Limit(name="attempts", most=2, seconds=900)
         for _ in range(3):
-            await world.attempts.begin(key, limit)
-        await world.attempts.forget(key, limit)
-        assert [await world.attempts.begin(key, limit) for _ in range(2)] == [0, 0]
-        assert await world.attempts.begin(key, limit) > 0
+            await world.attempts.begin(whose, "here", limit)
+        await world.attempts.forget(whose, "here", limit)
+        assert [await world.attempts.begin(whose, "here", limit) for _ in range(2)] == [0, 0]
+        assert await world.attempts.begin(whose, "here", limit) > 0
+
+    async def test_what_is_forgotten_of_a_place_is_not_of_another(self, world: TimedAttempts, whose: str) -> None:
+        limit = Limit(name="attempts", most=1, seconds=900)
+        for place in ("here", "there"):
+            await world.attempts.begin(whose, place, limit)
+        await world.attempts.forget(whose, "here", limit)
+        assert await world.attempts.begin(whose, "here", limit) == 0
+        assert await world.attempts.begin(whose, "there", limit) > 0
+
+    async def test_forgotten_everywhere_is_forgotten_in_all_places_and_of_nobody_else(
+        self, world: TimedAttempts, whose: str
+    ) -> None:
+        limits = [Limit(name=name, most=1, seconds=900) for name in ("one", "another")]
+        everybody = [(name, place) for name in (whose, f"{whose} too") for place in ("here", "there")]
+        for limit in limits:
+            for name, place in everybody:
+                await world.attempts.begin(name, place, limit)
+        for _ in range(2):
+            await world.attempts.forget_everywhere(whose)
+            for limit in limits:
+                waits = [await world.attempts.begin(name, place, limit) for name, place in everybody]
+                assert [wait > 0 for wait in waits] == [False, False, True, True]
+                # Counting goes on from there.
+                assert await world.attempts.begin(whose, "here", limit) > 0

@@ -510,6 +510,37 @@ class AccountsContract:
             await uow.accounts.end_access(ann.account_id, at=at or world.clock.now())
             await uow.commit()
 
+    async def test_the_callers_second_factor_is_known_and_when_their_session_proved_it(
+        self, world: ContractWorld
+    ) -> None:
+        ann, at = await world.company(), world.clock.now()
+        assert await self._factor(world, ann) == (False, None)
+        async with world.identity_unit_of_work() as uow:
+            account = await uow.account(ann.account_id)
+            assert account is not None
+            account.propose_totp(b"sealed", at=at)
+            await uow.save_account(account)
+            await uow.commit()
+        assert await self._factor(world, ann) == (False, None)
+        async with world.identity_unit_of_work() as uow:
+            account = await uow.account(ann.account_id)
+            assert account is not None
+            account.enable_totp((), at=at)
+            await uow.save_account(account)
+            await uow.commit()
+        assert await self._factor(world, ann) == (True, None)
+        async with world.identity_unit_of_work() as uow:
+            session = await uow.session(ann.session_id)
+            assert session is not None
+            session.prove_second_factor(at=at)
+            await uow.save_session(session)
+            await uow.commit()
+        assert await self._factor(world, ann) == (True, at)
+
+    async def _factor(self, world: ContractWorld, actor: Actor) -> object:
+        async with world.people_unit_of_work(actor) as uow:
+            return await uow.accounts.second_factor(uow.actor.signed_in.session_id)
+
 
 class PeopleContract(UsersContract, InvitationsContract, AccountsContract):
     """Of PeopleUnitOfWork as a whole."""

@@ -19,14 +19,22 @@ from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
+from core.mail.ports import AccountPosts, CompanyPosts
+from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
+from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
+from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
     """What the use cases of cycles and the listeners of tasks share."""
+
+
+class PeopleAndTokenUnitOfWork(PeopleUnitOfWork, ApiTokenUnitOfWork, Protocol):
+    """What the use cases of users and the listeners of tokens share."""
 
 
 class ContractWorld(Protocol):
@@ -63,7 +71,22 @@ class ContractWorld(Protocol):
     def event_reader(self) -> EventReader: ...
 
     @property
+    def api_token_reader(self) -> ApiTokenReader: ...
+
+    @property
+    def presented_tokens(self) -> PresentedTokens: ...
+
+    @property
     def session_reader(self) -> SessionReader: ...
+
+    @property
+    def company_posts(self) -> CompanyPosts: ...
+
+    @property
+    def account_posts(self) -> AccountPosts: ...
+
+    @property
+    def oidc_reader(self) -> OidcReader: ...
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
@@ -73,11 +96,17 @@ class ContractWorld(Protocol):
 
     def member_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> MemberUnitOfWork: ...
 
-    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+    def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> PeopleAndTokenUnitOfWork: ...
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CompanyUnitOfWork: ...
 
+    def token_operator_unit_of_work(self) -> TokenOperatorUnitOfWork: ...
+
     def identity_unit_of_work(self) -> IdentityUnitOfWork: ...
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> OidcUnitOfWork: ...
+
+    def linking_unit_of_work(self) -> LinkingUnitOfWork: ...
 
     async def company(self, name: str = "Acme") -> Actor:
         """Opens a company with two facts in its log; answers its owner, signed in by an open login session."""

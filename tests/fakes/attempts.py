@@ -9,18 +9,21 @@ class CountedAttempts:
 
     def __init__(self, clock: SettableClock) -> None:
         self._clock = clock
-        self._made: dict[tuple[str, str], list[float]] = {}
+        self._made: dict[tuple[str, str, str], list[float]] = {}
 
-    async def begin(self, key: str, limit: Limit) -> int:
-        now = self._clock.now().timestamp()
-        made = [at for at in self._made.get((limit.name, key), []) if at > now - limit.seconds]
+    async def begin(self, whose: str, place: str, limit: Limit) -> int:
+        now, key = self._clock.now().timestamp(), (whose, place, limit.name)
+        made = [at for at in self._made.get(key, []) if at > now - limit.seconds]
         if len(made) >= limit.most:
             return max(1, int(made[0] + limit.seconds - now))
-        self._made[limit.name, key] = [*made, now]
+        self._made[key] = [*made, now]
         return 0
 
-    async def forget(self, key: str, limit: Limit) -> None:
-        self._made.pop((limit.name, key), None)
+    async def forget(self, whose: str, place: str, limit: Limit) -> None:
+        self._made.pop((whose, place, limit.name), None)
+
+    async def forget_everywhere(self, whose: str) -> None:
+        self._made = {key: made for key, made in self._made.items() if key[0] != whose}
 
 
 class ReadableDeviceTokens:

@@ -95,16 +95,27 @@ class InMemoryCompanyReader:
                 )
                 for view, user in found
             ),
+            second_factor=(
+                self._store.tables.accounts[actor.signed_in.account_id].has_second_factor
+                if actor.token_id is None
+                else None
+            ),
         )
         return Answer(profile, tables.last_seq)
 
     def _all(self, actor: Actor) -> list[tuple[CompanyView, User]]:
-        account_id = self._store.tables.sessions[actor.session_id].account_id
+        if actor.token_id is not None:
+            tables = self._store.tables.companies[actor.company_id]
+            user = tables.people[actor.user_id].user
+            return [(company_view(tables.company, role=user.role), user)]
+        session = self._store.tables.sessions[actor.signed_in.session_id]
+        account_id = session.account_id
         found = [
             (company_view(tables.company, role=person.user.role), person.user)
             for tables in self._store.tables.companies.values()
             for person in tables.people.values()
             if person.user.account_id == account_id and person.may_act and tables.company.is_active
+            if session.general_at is not None or tables.company.id in session.sso_company_ids
         ]
         return sorted(found, key=lambda each: (each[0].name, each[0].id))
 

@@ -1,28 +1,33 @@
 from dataclasses import replace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
 from core.users.errors import EmailTaken
+from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.auth.ports import OfferedMembership
 from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor
+from core.kernel.actor import NOWHERE, Actor, Origin
+from core.kernel.audit import Note
 from core.kernel.events import Fact
+from core.tokens.model import ApiTokenStatus
 from core.users.model import Invitation, User
 from core.users.read_models import UserView
 from tests.fakes.companies import company_view, user_view
 from tests.fakes.people import put_user
 from tests.fakes.store import Store, Transaction
-from tests.fakes.tables import CompanyTables, Person, Tables
+from tests.fakes.tables import CompanyTables, Letters, Person, Tables
 
 
 class InMemoryIdentityUnitOfWork:
     """A transaction over accounts and login sessions."""
+
+    stranger = "visitor"
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -64,6 +69,9 @@ class InMemoryIdentityUnitOfWork:
                 company_name=tables.company.name,
                 company_code=tables.company.code,
                 role=person.user.role,
+                sso_enforced=tables.sso_enforced,
+                breaks_glass=tables.breaks_glass(person),
+                sso_connection_id=tables.sso_connection_id,
             )
             for tables, person in found
         )
@@ -88,6 +96,8 @@ class InMemoryIdentityUnitOfWork:
         new = replace(account)
 
         def put(tables: Tables) -> None:
+            if any(each.email == new.email and each.id != new.id for each in tables.accounts.values()):
+                raise EmailTaken
             tables.accounts[new.id] = new
 
         self._transaction.do(put)
@@ -100,8 +110,20 @@ class InMemoryIdentityUnitOfWork:
                     user = replace(person.user) if person else None
                     inviter = tables.people.get(invitation.invited_by) if invitation.invited_by else None
                     role = inviter.user.role if inviter is not None and inviter.may_act else None
-                    return OfferedMembership(tables.company.id, replace(invitation), user, role)
+                    return OfferedMembership(
+                        tables.company.id,
+                        replace(invitation),
+                        user,
+                        role,
+                        sso_enforced=tables.sso_enforced,
+                        sso_connection_id=tables.sso_connection_id,
+                    )
         return None
+
+    async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
+        tables = self._transaction.seen().companies.get(company_id)
+        found = tables.invitations.get(invitation_id) if tables is not None else None
+        return await self.invitation(found.token_digest) if found is not None else None
 
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         people = self._transaction.seen().companies[company_id].people.values()
@@ -117,6 +139,7 @@ class InMemoryIdentityUnitOfWork:
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
         joined, used = replace(user), replace(invitation)
 
@@ -125,14 +148,22 @@ class InMemoryIdentityUnitOfWork:
             put_user(here, joined, is_new=is_new)
             here.invitations[used.id] = used
             here.append(facts, actor_id=joined.id, via="session", at=at)
+            notes = [note for fact in facts for note in fact.notes()]
+            tables.note(notes, company_id=company_id, actor_id=joined.id, via="session", origin=origin, at=at)
 
         self._transaction.do(put)
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         def put(tables: Tables) -> None:
-            tables.found(company, owner, facts, at=at)
+            tables.found(company, owner, facts, at=at, origin=origin)
 
         self._transaction.do(put)
         return self._transaction.seen().companies[company.id].last_seq
@@ -140,6 +171,9 @@ class InMemoryIdentityUnitOfWork:
     async def session(self, session_id: UUID, *, and_others: bool = False) -> LoginSession | None:
         session = self._transaction.seen().sessions.get(session_id)
         return replace(session) if session else None
+
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        return await self.session(session_id)
 
     async def add_session(self, session: LoginSession) -> None:
         await self.save_session(session)
@@ -152,9 +186,13 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(put)
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
         def revoke(tables: Tables) -> None:
             for session in list(tables.sessions.values()):
+                if reach is not None and not (session.general_at is None and {*session.sso_company_ids} <= {*reach}):
+                    continue
                 if session.account_id == account_id and session.revoked_at is None and session.id != but:
                     tables.sessions[session.id] = replace(session, revoked_at=at)
 
@@ -166,6 +204,103 @@ class InMemoryIdentityUnitOfWork:
             people[user_id] = replace(people[user_id], last_login_at=at)
 
         self._transaction.do(note)
+
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        await self.revoke_sessions(account_id, at=at)
+
+        def revoke(tables: Tables) -> None:
+            for here in tables.companies.values():
+                own = {person.user.id for person in here.people.values() if person.user.account_id == account_id}
+                for token in list(here.api_tokens.values()):
+                    if token.revoked_at is None and own & {token.user_id, token.created_by}:
+                        here.api_tokens[token.id] = replace(token, revoked_at=at)
+            for key, identity in list(tables.identities.items()):
+                if identity.account_id == account_id:
+                    del tables.identities[key]
+
+        self._transaction.do(revoke)
+
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        def end(tables: Tables) -> None:
+            for company_id, here in sorted(tables.companies.items()):
+                own = {person.user.id for person in here.people.values() if person.user.account_id == account_id}
+                facts = []
+                for token in sorted(here.api_tokens.values(), key=lambda each: each.id):
+                    if token.user_id in own and token.status(at=at) is ApiTokenStatus.ACTIVE:
+                        ended = replace(token)
+                        facts.append(ended.revoke(at=at))
+                        here.api_tokens[token.id] = ended
+                if facts:
+                    is_system = self.stranger == "system"
+                    actor_id = None if is_system else facts[0].user_id
+                    here.append(facts, actor_id=actor_id, via="system" if is_system else "session", at=at)
+                    notes = [note for fact in facts for note in fact.notes()]
+                    tables.note(
+                        notes, company_id=company_id, actor_id=actor_id, via=self.stranger, origin=origin, at=at
+                    )
+
+        self._transaction.do(end)
+
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        companies = sorted(self._transaction.seen().companies.items())
+        return [
+            (company_id, replace(person.user))
+            for company_id, tables in companies
+            for person in tables.people.values()
+            if person.user.account_id == account_id and tables.company.is_active
+        ]
+
+    async def save_user(
+        self, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime, origin: Origin = NOWHERE
+    ) -> None:
+        changed = replace(user)
+
+        def put(tables: Tables) -> None:
+            here = tables.companies[company_id]
+            put_user(here, changed, is_new=False)
+            here.append(list(facts), actor_id=changed.id, via="session", at=at)
+            notes = [note for fact in facts for note in fact.notes()]
+            tables.note(notes, company_id=company_id, actor_id=changed.id, via="session", origin=origin, at=at)
+
+        self._transaction.do(put)
+
+    async def write(self, letter: Letter) -> None:
+        def put(tables: Tables) -> None:
+            waiting = tables.letters.get(letter.account_id, Letters())
+            letters = (*waiting.letters, letter)
+            tables.letters[letter.account_id] = replace(waiting, letters=letters, due_at=letter.at)
+
+        self._transaction.do(put)
+
+    async def pretend(self) -> None:
+        """Nothing is done, and nobody takes the time."""
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+        kept: bool = True,
+    ) -> None:
+        if not kept:
+            return
+
+        def tell(tables: Tables) -> None:
+            joined = _of_account(tables, account_id) if account_id is not None else []
+            told: list[tuple[UUID | None, UUID | None]] = [
+                (each.company.id, person.user.id) for each, person in joined if company_id in (None, each.company.id)
+            ]
+            via = self.stranger if session_id is None else "session"
+            for company, actor in told or [(None, None)]:
+                tables.note(
+                    [note], company_id=company, actor_id=actor, via=via, origin=origin, session_id=session_id, at=at
+                )
+
+        self._transaction.do(tell)
 
     async def commit(self) -> None:
         self._transaction.commit()

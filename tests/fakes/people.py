@@ -9,8 +9,9 @@ from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 from core.users.model import Invitation, InvitationStatus, User
-from core.users.ports import FoundAccount, Holding, LoadedUser, UserFilter
+from core.users.ports import FoundAccount, Holding, LoadedUser, SecondFactor, UserFilter
 from core.users.read_models import InvitationView, UserView
+from tests.fakes.api_tokens import InMemoryApiTokens
 from tests.fakes.companies import user_view
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
@@ -29,6 +30,9 @@ INVITATION_SORTS = {
     "expires_at": Key(lambda invitation: invitation.expires_at, **_INSTANT),
     "email": Key(lambda invitation: invitation.email),
 }
+
+# Of an account that somebody else changed: links that were asked for before are good no more.
+NOTHING_ASKED = dict.fromkeys(("reset_id", "reset_at", "verification_id", "verification_at", "pending_email"))
 
 
 def put_user(tables: CompanyTables, user: User, *, is_new: bool) -> None:
@@ -164,13 +168,22 @@ class InMemoryAccounts:
         )
         return Holding(is_shared=is_shared, is_proved=is_proved)
 
+    async def second_factor(self, session_id: UUID) -> SecondFactor:
+        session = self._tables.sessions[session_id]
+        return SecondFactor(self._tables.accounts[session.account_id].has_second_factor, session.second_factor_at)
+
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         def put(tables: Tables) -> None:
             if any(each.email == email and each.id != account_id for each in tables.accounts.values()):
                 raise EmailTaken
             account = tables.accounts[account_id]
             tables.accounts[account_id] = replace(
-                account, email=email, email_verified_at=None, version=account.version + 1, updated_at=at
+                account,
+                email=email,
+                email_verified_at=None,
+                version=account.version + 1,
+                updated_at=at,
+                **NOTHING_ASKED,
             )
 
         self._unit.transaction.do(put)
@@ -184,6 +197,7 @@ class InMemoryAccounts:
                 password_is_temporary=True,
                 version=account.version + 1,
                 updated_at=at,
+                **NOTHING_ASKED,
             )
             _sign_out(tables, account_id, at=at)
 
@@ -219,13 +233,14 @@ def _sign_out(tables: Tables, account_id: UUID, *, at: datetime) -> None:
 
 
 class InMemoryPeopleUnitOfWork(InMemoryUnitOfWork):
-    """A unit of work with users, invitations, and the accounts behind them."""
+    """A unit of work with users, their API tokens, invitations, and the accounts behind them."""
 
     def __init__(self, store: Store, actor: Actor, *, once: Once | None = None) -> None:
         super().__init__(store, actor, once=once)
         self.users = InMemoryUsers(self)
         self.invitations = InMemoryInvitations(self)
         self.accounts = InMemoryAccounts(self)
+        self.api_tokens = InMemoryApiTokens(self)
 
 
 class InMemoryUserReader:

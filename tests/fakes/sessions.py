@@ -6,6 +6,7 @@ from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
+from tests.fakes.tables import Tables
 
 SORTS = {
     "last_used_at": Key(lambda view: view.last_used_at, datetime.isoformat, datetime.fromisoformat),
@@ -26,7 +27,8 @@ class InMemorySessionReader:
         views = [
             self._view(session, current=session.id == caller.session_id)
             for session in tables.sessions.values()
-            if session.account_id == caller.account_id and session.is_open(at=at)
+            if session.account_id == caller.account_id and session.is_open(at=at) and _is_redeemed(tables, session)
+            if tables.sessions[caller.session_id].reaches(session)
         ]
         found = page_of(views, page, key=SORTS[sort.field], sort=sort, id_of=lambda view: view.id)
         return Answer(found, tables.companies[actor.company_id].last_seq)
@@ -50,3 +52,9 @@ class InMemorySessionReader:
             current_company_id=company.id if company else None,
             current_company_name=company.name if company else None,
         )
+
+
+def _is_redeemed(tables: Tables, session: LoginSession) -> bool:
+    """Whether it is somebody's: who came back from a provider has to be signed in by a code first."""
+    waiting = tables.unredeemed.get(session.id)
+    return waiting is None or waiting.code_digest is None

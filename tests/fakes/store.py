@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
-from core.auth.errors import SessionEnded
+from core.auth.errors import SessionEnded, TokenInvalid
 from core.kernel.actor import Actor, ActorChanged
 from core.kernel.errors import Conflict
 from core.kernel.ports import Clock
+from core.tokens.model import ApiTokenStatus
 from core.users.model import User
 from tests.fakes.tables import CompanyTables, OnceKey, Person, Tables
 
@@ -24,8 +25,10 @@ class Store:
         self.in_flight: set[tuple[UUID, OnceKey]] = set()
 
     def caller(self, actor: Actor) -> Actor:
-        """The caller as of now. Raises SessionEnded."""
-        session = self.tables.sessions.get(actor.session_id)
+        """The caller as of now. Raises SessionEnded, for a token TokenInvalid."""
+        if actor.token_id is not None:
+            return self._caller_by_token(actor, actor.token_id)
+        session = self.tables.sessions.get(actor.signed_in.session_id)
         tables = self.tables.companies.get(actor.company_id)
         if (
             session is None
@@ -36,7 +39,10 @@ class Store:
             raise SessionEnded
         for person in tables.people.values():
             user = person.user
-            if user.account_id == session.account_id and person.may_act:
+            opens = session.opens(
+                actor.company_id, sso_enforced=tables.sso_enforced, breaks_glass=tables.breaks_glass(person)
+            )
+            if user.account_id == session.account_id and person.may_act and opens:
                 return replace(
                     actor,
                     user_id=user.id,
@@ -44,8 +50,33 @@ class Store:
                     role=user.role,
                     edits_all_project_tasks=tables.company.settings.members_edit_all_project_tasks,
                     authenticated_at=session.authenticated_at,
+                    is_general=session.general_at is not None,
                 )
         raise SessionEnded
+
+    def _caller_by_token(self, actor: Actor, token_id: UUID) -> Actor:
+        user = self.holder_of(actor.company_id, token_id)
+        if user is None:
+            raise TokenInvalid
+        settings = self.tables.companies[actor.company_id].company.settings
+        return replace(
+            actor,
+            user_id=user.id,
+            account_id=user.account_id,
+            role=user.role,
+            edits_all_project_tasks=settings.members_edit_all_project_tasks,
+            authenticated_at=None,
+        )
+
+    def holder_of(self, company_id: UUID, token_id: UUID) -> User | None:
+        """As whom a token lets in at this moment."""
+        tables = self.tables.companies.get(company_id)
+        token = tables.api_tokens.get(token_id) if tables is not None else None
+        if tables is None or token is None or not tables.company.is_active:
+            return None
+        holder = tables.people[token.user_id]
+        works = token.status(at=self.clock.now()) is ApiTokenStatus.ACTIVE
+        return holder.user if works and holder.may_act else None
 
     def read(self, actor: Actor) -> CompanyTables:
         """The company's tables, for a reader. Raises SessionEnded, and ActorChanged if the role is outdated."""

@@ -9,17 +9,21 @@ from uuid import UUID
 
 import msgspec
 
+from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
-from core.kernel.actor import Via
+from core.kernel.actor import NOWHERE, Origin, Role, Via
+from core.kernel.audit import Note
 from core.kernel.errors import Conflict
 from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
+from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
 from core.projects.model import Project
 from core.projects.ports import ProjectRef
 from core.tasks.model import Board, Column, Status, Task
 from core.tasks.ports import TaskRef
+from core.tokens.model import ApiToken
 from core.users.model import Invitation, User
 
 
@@ -64,6 +68,29 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNote:
+    """An audit event; of nobody who is known, it belongs to no company."""
+
+    note: Note
+    company_id: UUID | None
+    actor_id: UUID | None
+    via: str
+    origin: Origin
+    session_id: UUID | None
+    at: datetime
+    token_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unredeemed:
+    """What a login session waits for; once it is redeemed, its state alone is remembered."""
+
+    code_digest: bytes | None
+    state_digest: bytes
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnceKey:
     user_id: UUID
     method: str
@@ -77,6 +104,25 @@ class StoredOutcome:
     outcome: Made | Refused
     seq: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Up to where the log was read for mail, what was left behind, and whose it is until when."""
+
+    seq: int = 0
+    behind: frozenset[int] = frozenset()
+    again_at: datetime | None = None
+    leased_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """What waits to be mailed to an account's holder."""
+
+    letters: tuple[Letter, ...] = ()
+    due_at: datetime | None = None
+    leased_until: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +144,12 @@ class CompanyTables:
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
+    mailed: Position = Position()
+    api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
+    oidc_connections: dict[UUID, OidcConnection] = field(default_factory=dict)
+    email_domains: dict[UUID, EmailDomain] = field(default_factory=dict)
+    sso_enforced: bool = False
+    break_glass_user_id: UUID | None = None
 
     def copy(self) -> "CompanyTables":
         return CompanyTables(
@@ -116,7 +168,22 @@ class CompanyTables:
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),
+            mailed=self.mailed,
+            api_tokens=dict(self.api_tokens),
+            oidc_connections=dict(self.oidc_connections),
+            email_domains=dict(self.email_domains),
+            sso_enforced=self.sso_enforced,
+            break_glass_user_id=self.break_glass_user_id,
         )
+
+    def breaks_glass(self, person: Person) -> bool:
+        """Whether they are the owner who may do without the company's own providers."""
+        return person.user.id == self.break_glass_user_id and person.user.role is Role.OWNER
+
+    @property
+    def sso_connection_id(self) -> UUID | None:
+        """The first of the connections that close all other ways in."""
+        return min((each.id for each in self.oidc_connections.values() if each.chosen.enforce_sso), default=None)
 
     @property
     def last_seq(self) -> int:
@@ -214,12 +281,48 @@ class Tables:
     accounts: dict[UUID, Account] = field(default_factory=dict)
     sessions: dict[UUID, LoginSession] = field(default_factory=dict)
     companies: dict[UUID, CompanyTables] = field(default_factory=dict)
+    letters: dict[UUID, Letters] = field(default_factory=dict)
+    # Not compared: a refusal writes nothing but what auditors are told of it.
+    notes: tuple[StoredNote, ...] = field(default=(), compare=False)
+    identities: dict[tuple[str, str], ExternalIdentity] = field(default_factory=dict)
+    unredeemed: dict[UUID, Unredeemed] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return Tables(
+            letters=dict(self.letters),
             accounts=dict(self.accounts),
             sessions=dict(self.sessions),
             companies={company_id: tables.copy() for company_id, tables in self.companies.items()},
+            notes=self.notes,
+            identities=dict(self.identities),
+            unredeemed=dict(self.unredeemed),
+        )
+
+    def note(
+        self,
+        notes: list[Note],
+        *,
+        company_id: UUID | None,
+        actor_id: UUID | None,
+        via: str,
+        at: datetime,
+        origin: Origin = NOWHERE,
+        session_id: UUID | None = None,
+        token_id: UUID | None = None,
+    ) -> None:
+        """Adds audit events to a company's, or to those of no company."""
+        self.notes += tuple(
+            StoredNote(
+                note=note,
+                company_id=company_id,
+                actor_id=actor_id,
+                via=via,
+                origin=origin,
+                session_id=session_id,
+                token_id=token_id,
+                at=at,
+            )
+            for note in notes
         )
 
     def found(
@@ -230,6 +333,7 @@ class Tables:
         *,
         at: datetime,
         via: Via = Via.SESSION,
+        origin: Origin = NOWHERE,
     ) -> int:
         """Opens a company; a code that is taken gets a suffix. Returns its sequence."""
         if company.id in self.companies:
@@ -239,6 +343,9 @@ class Tables:
         while company.code in codes:
             company.code = f"{stem}-{next(suffixes)}"
         tables = CompanyTables(company=replace(company), people={owner.id: Person(user=replace(owner))})
-        tables.append(list(facts()), actor_id=owner.id if via is Via.SESSION else None, via=str(via), at=at)
+        happened, actor_id = list(facts()), owner.id if via is Via.SESSION else None
+        tables.append(happened, actor_id=actor_id, via=str(via), at=at)
         self.companies[company.id] = tables
+        notes = [note for fact in happened for note in fact.notes()]
+        self.note(notes, company_id=company.id, actor_id=actor_id, via=str(via), origin=origin, at=at)
         return tables.last_seq

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from core.kernel.actor import Actor
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once
 from tests.fakes.store import Store, Transaction
@@ -20,6 +21,7 @@ class InMemoryUnitOfWork:
         self._caller = actor
         self._once = once
         self._facts: list[Fact] = []
+        self._notes: list[Note] = []
         self._opened: Actor | None = None
         self.transaction = Transaction(store)
 
@@ -41,6 +43,9 @@ class InMemoryUnitOfWork:
     def record(self, *facts: Fact) -> None:
         self._facts.extend(facts)
 
+    def note(self, *notes: Note) -> None:
+        self._notes.extend(notes)
+
     async def commit(self, *, made: Made | None = None) -> int:
         actor, at, facts, once = self.actor, self._store.clock.now(), list(self._facts), self._once
 
@@ -51,9 +56,24 @@ class InMemoryUnitOfWork:
                     digest=once.digest, outcome=made, seq=tables.last_seq, at=at
                 )
 
+        notes = [note for fact in facts for note in fact.notes()] + self._notes
+
+        def tell(tables: Tables) -> None:
+            tables.note(
+                notes,
+                company_id=actor.company_id,
+                actor_id=actor.user_id,
+                via=str(actor.via),
+                origin=actor.origin,
+                session_id=actor.session_id,
+                token_id=actor.token_id,
+                at=at,
+            )
+
         self.transaction.defer(self.within(log))
+        self.transaction.defer(tell)
         self.transaction.commit()
-        self._facts = []
+        self._facts, self._notes = [], []
         return self._store.tables.companies[actor.company_id].last_seq
 
     async def __aenter__(self) -> Self:

@@ -12,6 +12,7 @@ from core.kernel.once import Once, Refused
 from core.kernel.ports import Ids
 from core.users.events import UserCreated
 from core.users.model import User
+from tests.fakes.api_tokens import InMemoryApiTokenReader, InMemoryPresentedTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
@@ -19,8 +20,11 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
+from tests.fakes.operations import InMemoryTokenOperatorUnitOfWork
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
+from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
@@ -46,7 +50,12 @@ class World:
         self.event_reader = InMemoryEventReader(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
+        self.api_token_reader = InMemoryApiTokenReader(self.store)
+        self.presented_tokens = InMemoryPresentedTokens(self.store)
         self.session_reader = InMemorySessionReader(self.store)
+        self.company_posts = InMemoryCompanyPosts(self.store)
+        self.account_posts = InMemoryAccountPosts(self.store)
+        self.oidc_reader = InMemoryOidcReader(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -76,8 +85,17 @@ class World:
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCompanyUnitOfWork:
         return InMemoryCompanyUnitOfWork(self.store, actor, once=once)
 
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryOidcUnitOfWork:
+        return InMemoryOidcUnitOfWork(self.store, actor, once=once)
+
+    def linking_unit_of_work(self) -> InMemoryLinkingUnitOfWork:
+        return InMemoryLinkingUnitOfWork(self.store)
+
     def identity_unit_of_work(self) -> InMemoryIdentityUnitOfWork:
         return InMemoryIdentityUnitOfWork(self.store)
+
+    def token_operator_unit_of_work(self) -> InMemoryTokenOperatorUnitOfWork:
+        return InMemoryTokenOperatorUnitOfWork(self.store)
 
     # Setting the stage
 
@@ -98,7 +116,7 @@ class World:
 
     async def joins(self, actor: Actor, company_id: UUID, *, role: Role = Role.MEMBER) -> Actor:
         """Makes the same account a user of another company; they act there in the same login session."""
-        user = self._joined(self.tables.accounts[actor.account_id], company_id, role=role)
+        user = self._joined(self.tables.accounts[actor.signed_in.account_id], company_id, role=role)
         return replace(actor, company_id=company_id, user_id=user.id, role=role)
 
     async def add_to_project(self, project_id: UUID, actor: Actor) -> None:
@@ -117,7 +135,7 @@ class World:
 
     async def sign_out(self, actor: Actor) -> None:
         """Ends the actor's login session."""
-        session = self.tables.sessions[actor.session_id]
+        session = self.tables.sessions[actor.signed_in.session_id]
         self.tables.sessions[session.id] = replace(session, revoked_at=self.clock.now())
 
     async def let_members_edit_all(self, company_id: UUID) -> None:

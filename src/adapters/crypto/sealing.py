@@ -35,6 +35,13 @@ class Sealer:
                 "with, or FLOWTRACK_SECRET_KEY_PREVIOUS must name it."
             ) from error
 
+    def opened(self, sealed: bytes) -> bytes | None:
+        """What was sealed; None if it never was, or with a secret that is gone."""
+        try:
+            return self._box.decrypt(sealed)
+        except InvalidToken:
+            return None
+
     def is_present(self, sealed: bytes) -> bool:
         """Whether the present secret opens it, so that it need not be sealed anew."""
         try:
@@ -50,6 +57,23 @@ class Sealer:
     def keys_for(self, purpose: str) -> tuple[bytes, ...]:
         """The key to make something with, and after it those that what was made before is still accepted with."""
         return tuple(_derive(given, purpose.encode()) for given in self._secrets)
+
+
+class PurposeSealer:
+    """Seals for one purpose, with a key of its own: nothing that was sealed for another can be taken for it."""
+
+    def __init__(self, sealer: Sealer, *, purpose: str) -> None:
+        self._box = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in sealer.keys_for(purpose)])
+
+    def seal(self, secret: bytes) -> bytes:
+        return self._box.encrypt(secret)
+
+    def opened(self, sealed: bytes) -> bytes | None:
+        """What was sealed; None if it never was for this, or with a secret that is gone."""
+        try:
+            return self._box.decrypt(sealed)
+        except InvalidToken:
+            return None
 
 
 def _derive(secret: str, purpose: bytes) -> bytes:

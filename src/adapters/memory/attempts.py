@@ -5,7 +5,8 @@ from math import ceil
 
 from core.kernel.limits import Limit
 
-# Each attempt costs the hash of a password, so that far fewer can be made within any limit's time.
+# Each attempt costs the hash of a password, or that of having proved one, so that far fewer can be made within the
+# time of the shorter limits.
 MOST_KEYS = 50_000
 
 
@@ -15,22 +16,31 @@ class LocalAttempts:
     def __init__(self, *, now: Callable[[], float] = time.time, most_keys: int = MOST_KEYS) -> None:
         self._now = now
         self._most_keys = most_keys
-        self._made: dict[tuple[str, str], list[float]] = {}
+        self._made: dict[tuple[str, str, str], list[float]] = {}
 
-    async def begin(self, key: str, limit: Limit) -> int:
-        now = self._now()
-        made = [at for at in self._made.pop((limit.name, key), ()) if at > now - limit.seconds]
+    def keys(self) -> int:
+        """How many are remembered."""
+        return len(self._made)
+
+    async def begin(self, whose: str, place: str, limit: Limit) -> int:
+        now, key = self._now(), (whose, place, limit.name)
+        made = [at for at in self._made.pop(key, ()) if at > now - limit.seconds]
         wait = 0
         if len(made) >= limit.most:
             wait = max(1, ceil(made[-limit.most] + limit.seconds - now))
         else:
             made.append(now)
         # Last in the dictionary, which is in order of use.
-        self._made[limit.name, key] = made
+        self._made[key] = made
         if len(self._made) > self._most_keys:
             for oldest in list(islice(self._made, self._most_keys // 10)):
                 del self._made[oldest]
         return wait
 
-    async def forget(self, key: str, limit: Limit) -> None:
-        self._made.pop((limit.name, key), None)
+    async def forget(self, whose: str, place: str, limit: Limit) -> None:
+        self._made.pop((whose, place, limit.name), None)
+
+    async def forget_everywhere(self, whose: str) -> None:
+        # It walks over all keys, which takes milliseconds, so that nothing else has to know places.
+        for key in [each for each in self._made if each[0] == whose]:
+            del self._made[key]

@@ -67,21 +67,30 @@ class Counter:
         self.last = Window(-limit.seconds, most_keys=most_keys)
 
     def take(self, key: str, now: float) -> Allowance:
+        allowance = self.look(key, now)
+        if allowance.granted:
+            self._use(key)
+        return allowance
+
+    def look(self, key: str, now: float) -> Allowance:
         elapsed = now - self.present.begins
         if not 0 <= elapsed < self._seconds:
             elapsed = self.turn(now)
-        window = self.present
-        used = window.used.get(key, 0)
+        used = self.present.used.get(key, 0)
         before = self.last.used.get(key, 0)
         left = self._most - used - before * (1 - elapsed / self._seconds) + _SLACK
         if left < 1:
             return Allowance(False, 0, self._wait(used, before, elapsed))
+        return Allowance(True, int(left) - 1, ceil(self._seconds - elapsed))
+
+    def _use(self, key: str) -> None:
+        window = self.present
+        used = window.used.get(key, 0)
         if not used and len(window.used) >= self._most_keys:
             window.forget_least()
         window.used[key] = used + 1
         if self._is_shared:
             window.unsent[key] = window.unsent.get(key, 0) + 1
-        return Allowance(True, int(left) - 1, ceil(self._seconds - elapsed))
 
     def turn(self, now: float) -> float:
         """Goes on to the window of now, and answers how much of it is over."""
@@ -122,6 +131,9 @@ class LocalRateLimits:
         if counter is None:
             counter = self.counter(limit)
         return counter.take(key, self._now())
+
+    def look(self, limit: Limit, key: str) -> Allowance:
+        return self.counter(limit).look(key, self._now())
 
     def counter(self, limit: Limit) -> Counter:
         """What counts a limit, made when it is first asked for."""

@@ -3,40 +3,44 @@
 `rows` sends the opening statement and one query in a pipeline: one round trip, one implicit transaction, one snapshot.
 `transaction` sends BEGIN and the opening statement in one round trip and holds the connection until it is committed.
 
-The opening statement finds the login session, the membership and the role, and only then sets the company that the
-tenant wall compares with. What it does not find is a session that has ended.
+The opening statement finds the login session or the API token, the membership and the role, and only then sets the
+company that the tenant wall compares with. What it does not find is a session that has ended, or a token that works no
+more.
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from adapters.sql.pipeline import Asked, Observer, PipelineFailed, Result, Row, observe, send
+from adapters.sql.pipeline import Asked, Observer, PipelineConnection, PipelineFailed, Result, Row, send
 from adapters.sql.roles import INSPECT, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
-from core.auth.errors import SessionEnded
+from core.auth.errors import SessionEnded, TokenInvalid
 from core.kernel.actor import Actor, ActorChanged, Role
-from core.kernel.errors import Contended, DatabaseAway, StorageFull, Unavailable
+from core.kernel.errors import Contended, DatabaseAway, StorageFull, Unauthenticated, Unavailable
 
 log = logging.getLogger("flowtrack.sql")
 
 set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
-Connection = AsyncConnection[Any]
+Connection = PipelineConnection
 
 OPEN = Statement.plain(
-    "select user_id, account_id, role, edits_all, last_seq, authenticated_at"
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
     " from open_company(%(session)s, %(company)s)"
+)
+OPEN_BY_TOKEN = Statement.plain(
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
+    " from open_company_by_token(%(token)s, %(company)s)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
@@ -71,11 +75,20 @@ class Database:
     """PostgreSQL, as the application role. What is asked of it is told to the observer."""
 
     def __init__(
-        self, *, url: str, prepared_statements: bool = True, largest: int = 20, observer: Observer | None = None
+        self,
+        *,
+        url: str,
+        prepared_statements: bool = True,
+        largest: int = 20,
+        observer: Observer | None = None,
+        on_noted: Callable[[], None] | None = None,
     ) -> None:
+        """`on_noted` is called after each commit that added to the audit."""
         self._observer = observer
+        self._on_noted = on_noted
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
+            connection_class=Connection,
             open=False,
             min_size=2,
             max_size=largest,
@@ -126,8 +139,8 @@ class Database:
     ) -> Rows:
         """One query as the caller's company sees it, and perhaps another beside it. One round trip, one snapshot.
 
-        Raises SessionEnded, ActorChanged if the caller's role is no longer the one the query was made for, and
-        DatabaseAway.
+        Raises SessionEnded or TokenInvalid, ActorChanged if the caller's role is no longer the one the query was made
+        for, and DatabaseAway.
         """
         asked = [opening(actor), Asked(statement, values)]
         if also is not None:
@@ -140,7 +153,7 @@ class Database:
                 answer = Rows(found.rows(), now.seq, beside[0].rows() if beside else [])
             except (PipelineFailed, psycopg.Error) as error:
                 if last or not connection.closed:
-                    raise _meaning(error, door=0) from error
+                    raise _shut(error, actor, door=0) or _meaning(error) from error
                 # It had died unnoticed, as after a restart of the server: nothing was answered, ask again.
             else:
                 if now.actor.role is not actor.role:
@@ -156,7 +169,7 @@ class Database:
 
         The connection must be given back by `end`. Retries once, and only if the connection proved dead on opening.
         """
-        connection, (_, door, *more) = await self._begin([Asked(BEGIN, {}), opening(actor), *also], door=1)
+        connection, (_, door, *more) = await self._begin([Asked(BEGIN, {}), opening(actor), *also], actor=actor)
         try:
             return connection, opened(actor, door), more
         except BaseException:
@@ -168,7 +181,7 @@ class Database:
         connection, _ = await self._begin([Asked(BEGIN, {}), Asked(_AS_UPKEEP, {})])
         return connection
 
-    async def _begin(self, asked: list[Asked], *, door: int | None = None) -> tuple[Connection, list[Result]]:
+    async def _begin(self, asked: list[Asked], *, actor: Actor | None = None) -> tuple[Connection, list[Result]]:
         for last in (False, True):
             connection = await self._take()
             try:
@@ -177,7 +190,7 @@ class Database:
                 stale = connection.closed
                 await self.end(connection)
                 if last or not stale:
-                    raise _meaning(error, door=door) from error
+                    raise _shut(error, actor, door=1) or _meaning(error) from error
                 await self._pool.check()
             except BaseException:
                 await self.end(connection)
@@ -195,6 +208,11 @@ class Database:
         finally:
             await self._pool.putconn(connection)
 
+    def noted(self) -> None:
+        """To be called after a commit that added to the audit."""
+        if self._on_noted is not None:
+            self._on_noted()
+
     async def is_alive(self) -> bool:
         """Whether a query is answered."""
         try:
@@ -210,8 +228,7 @@ class Database:
         return Occupancy(found["pool_size"], found["pool_available"], found["requests_waiting"])
 
     async def _configured(self, connection: Connection) -> None:
-        if self._observer is not None:
-            observe(connection, self._observer)
+        connection.observer = self._observer
 
     async def _take(self) -> Connection:
         began = perf_counter()
@@ -234,15 +251,17 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
 
 def opening(actor: Actor) -> Asked:
     """The opening statement for a caller."""
+    if actor.token_id is not None:
+        return Asked(OPEN_BY_TOKEN, {"token": actor.token_id, "company": actor.company_id})
     return Asked(OPEN, {"session": actor.session_id, "company": actor.company_id})
 
 
 def opened(actor: Actor, door: Result) -> Opened:
-    """What the opening statement found. Raises SessionEnded if it was nothing."""
+    """What the opening statement found. Raises SessionEnded, for a token TokenInvalid, if it was nothing."""
     found = door.first()
     if found is None:
-        raise SessionEnded
-    user_id, account_id, role, edits_all, seq, authenticated_at = found
+        raise _ended(actor)
+    user_id, account_id, role, edits_all, seq, authenticated_at, is_general = found
     now = Actor(
         company_id=actor.company_id,
         user_id=user_id,
@@ -251,9 +270,17 @@ def opened(actor: Actor, door: Result) -> Opened:
         role=Role(role),
         edits_all_project_tasks=edits_all,
         via=actor.via,
+        token_id=actor.token_id,
+        scopes=actor.scopes,
         authenticated_at=authenticated_at,
+        is_general=is_general,
+        origin=actor.origin,
     )
     return Opened(now, seq)
+
+
+def _ended(actor: Actor) -> Unauthenticated:
+    return SessionEnded() if actor.token_id is None else TokenInvalid()
 
 
 _AWAY = {"57P01", "57P02", "57P03", "53300", "25006", "08006", "08003", "08001"}
@@ -262,19 +289,18 @@ _FULL = "53100"
 _CONTENDED = {"40P01", "55P03", "40001", "57014"}
 
 
-def _meaning(error: PipelineFailed | psycopg.Error, *, door: int | None = None) -> Exception:
-    """The refusal that an error stands for, or the driver's error where it is a defect of ours.
-
-    `door` is the place of the opening statement in the pipeline. If it found no session, what followed it failed on the
-    wall's own predicate, for want of a company, and that is not what is to be said.
+def _shut(error: PipelineFailed | psycopg.Error, actor: Actor | None, *, door: int) -> Unauthenticated | None:
+    """What is to be said if the opening statement, at the place `door` of the pipeline, found nothing: then what
+    followed it failed on the wall's own predicate, for want of a company.
     """
-    cause: psycopg.Error
-    if isinstance(error, PipelineFailed):
-        if door is not None and len(error.done) > door and error.done[door].count == 0:
-            return SessionEnded()
-        cause = error.cause
-    else:
-        cause = error
+    if actor is None or not isinstance(error, PipelineFailed) or len(error.done) <= door:
+        return None
+    return _ended(actor) if error.done[door].count == 0 else None
+
+
+def _meaning(error: PipelineFailed | psycopg.Error) -> Exception:
+    """The refusal that an error stands for, or the driver's error where it is a defect of ours."""
+    cause = error.cause if isinstance(error, PipelineFailed) else error
     if isinstance(cause, psycopg.errors.IntegrityError):
         return refusal(cause)
     if cause.sqlstate in _CONTENDED:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import insert
 
-from adapters.sql import event_log
+from adapters.sql import audit_log, event_log
 from adapters.sql.connection import Connection, execute
 from adapters.sql.pipeline import Asked
 from adapters.sql.repositories.users import ADD_USER, added_values
@@ -15,7 +15,7 @@ from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.log import event_sequences
 from core.companies.model import Company
-from core.kernel.actor import Via
+from core.kernel.actor import NOWHERE, Origin, Via
 from core.kernel.events import Fact
 from core.users.model import User
 
@@ -47,6 +47,7 @@ async def found(
     *,
     at: datetime,
     via: Via = Via.SESSION,
+    origin: Origin = NOWHERE,
 ) -> int:
     """Writes a company, its first owner and the beginning of its log, as the application role; returns its sequence.
 
@@ -59,11 +60,13 @@ async def found(
     while not await _added(connection, company):
         company.code = f"{stem}-{secrets.token_hex(3)}"
     happened = list(facts())
+    actor_id = owner.id if via is Via.SESSION else None
     await execute(
         connection,
         Asked(ADD_USER, added_values(owner)),
         Asked(_ADD_SEQUENCE, {}),
-        event_log.append(happened, actor_id=owner.id if via is Via.SESSION else None, via=str(via), at=at),
+        *audit_log.appending(audit_log.notes_of(happened), actor_id=actor_id, via=str(via), origin=origin, at=at),
+        event_log.append(happened, actor_id=actor_id, via=str(via), at=at),
         Asked(ENTER, {"company": before[0] if before and before[0] else ""}),
     )
     return len(happened)

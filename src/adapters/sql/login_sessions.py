@@ -6,7 +6,7 @@ It works under the upkeep role, as those of `system` do: the application can rea
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, Select, Uuid, bindparam, func, select
+from sqlalchemy import DateTime, Select, Uuid, bindparam, exists, func, select
 
 from adapters.sql.connection import Database, execute, opened, opening
 from adapters.sql.pipeline import Asked
@@ -28,12 +28,25 @@ _present = login_sessions.alias("present")
 _companies = func.companies_of_session(bindparam("session", type_=Uuid)).table_valued("id", "name", name="memberships")
 
 
+# What one company's own provider began sees nothing of what began otherwise.
+_REACHED = exists().where(
+    _present.c.id == bindparam("session", type_=Uuid),
+    _present.c.general_at.is_not(None)
+    | (
+        login_sessions.c.general_at.is_(None)
+        & login_sessions.c.sso_company_ids.contained_by(_present.c.sso_company_ids)
+    ),
+)
+
+
 def _open(query: Select[Any]) -> Select[Any]:
-    """The open sessions of the account that `:session` is of."""
+    """The open sessions of the account that `:session` is of, as far as that reaches."""
     account = select(_present.c.account_id).where(_present.c.id == bindparam("session", type_=Uuid))
     return query.where(
         login_sessions.c.account_id == account.scalar_subquery(),
+        _REACHED,
         login_sessions.c.revoked_at.is_(None),
+        login_sessions.c.code_digest.is_(None),
         login_sessions.c.expires_at > func.now(),
     )
 

@@ -17,7 +17,8 @@ from core.users.model import User
 _AS_APPLICATION = Statement.plain(AS_APPLICATION)
 _TEMPORARY_PASSWORD = Statement.plain("""
 update accounts set password_hash = %(password_hash)s, password_is_temporary = true, version = version + 1,
-       updated_at = %(at)s
+       updated_at = %(at)s, reset_id = null, reset_at = null, verification_id = null, verification_at = null,
+       pending_email = null
  where id = %(id)s
 """)
 _COMPANIES = Statement.plain("""
@@ -29,6 +30,8 @@ select c.id, c.code, c.name, c.is_active,
 
 class SqlOperatorUnitOfWork(SqlIdentityUnitOfWork):
     """A transaction of the operator."""
+
+    stranger = str(Via.SYSTEM)
 
     async def set_temporary_password(self, account_id: UUID, *, password_hash: str, at: datetime) -> None:
         await self._run(_TEMPORARY_PASSWORD, {"id": account_id, "password_hash": password_hash, "at": at})

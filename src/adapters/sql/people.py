@@ -5,20 +5,22 @@ Each step into the upkeep role and back is one round trip; what belongs to the c
 role, inside the tenant wall.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
+from adapters.sql.repositories.api_tokens import SqlApiTokens
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
-from core.kernel.once import Once
+from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
-from core.users.ports import FoundAccount, Holding
+from core.users.ports import FoundAccount, Holding, SecondFactor
 
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
@@ -36,13 +38,20 @@ select exists (select from users where account_id = %(account)s and company_id <
        exists (select from accounts
                 where id = %(account)s and claimed_at is not null and not password_is_temporary)
 """)
+_SECOND_FACTOR = Statement.plain("""
+select a.totp_enabled_at is not null, s.second_factor_at
+  from login_sessions s join accounts a on a.id = s.account_id
+ where s.id = %(session)s
+""")
 _CHANGE_ADDRESS = Statement.plain("""
-update accounts set email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s
+update accounts set email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s,
+       reset_id = null, reset_at = null, verification_id = null, verification_at = null, pending_email = null
  where id = %(account)s
 """)
 _CHANGE_PASSWORD = Statement.plain("""
 update accounts set password_hash = %(password_hash)s, password_is_temporary = true, version = version + 1,
-       updated_at = %(at)s
+       updated_at = %(at)s, reset_id = null, reset_at = null, verification_id = null, verification_at = null,
+       pending_email = null
  where id = %(account)s
 """)
 _SIGN_OUT = Statement.plain(
@@ -87,6 +96,10 @@ class SqlAccounts:
         _, rows = await self._across((_LOCK_ACCOUNT, account), (_HOLDING, self._here(account)))
         return Holding(*rows[0])
 
+    async def second_factor(self, session_id: UUID) -> SecondFactor:
+        (rows,) = await self._across((_SECOND_FACTOR, {"session": session_id}))
+        return SecondFactor(*rows[0])
+
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         await self._across((_CHANGE_ADDRESS, {"account": account_id, "email": email, "at": at}))
 
@@ -109,10 +122,27 @@ class SqlAccounts:
 
 
 class SqlPeopleUnitOfWork(SqlUnitOfWork):
-    """A unit of work with users, invitations, and the accounts behind them."""
+    """A unit of work with users, their API tokens, invitations, and the accounts behind them."""
 
-    def __init__(self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        actor: Actor,
+        *,
+        once: Once | None = None,
+        on_letters: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(database, clock, actor, once=once)
+        self._on_letters = on_letters
         self.users = SqlUsers(self)
         self.invitations = SqlInvitations(self)
         self.accounts = SqlAccounts(self)
+        self.api_tokens = SqlApiTokens(self)
+
+    async def commit(self, *, made: Made | None = None) -> int:
+        seq = await super().commit(made=made)
+        # Invitations are what most of these end with; looking in vain costs little.
+        if self._on_letters is not None:
+            self._on_letters()
+        return seq

@@ -2,16 +2,17 @@
 
 psycopg's own pipeline does the same in general; for the one use that every request makes of it, this is 2.7 times
 cheaper in processor time (docs/decisions/0001), and the processor is what limits the server. The public parts of
-psycopg do the work: its adapters, its waiting, its errors.
+psycopg do the work: its adapters, its conversations, its errors.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from itertools import count, zip_longest
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
-from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, errors, generators
 from psycopg.abc import PQGen
@@ -19,12 +20,18 @@ from psycopg.abc import Transformer as Adapting
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
+from psycopg.waiting import Ready, Wait
 
 from adapters.sql.statement import Statement
 
 Row = tuple[Any, ...]
 # What one connection keeps prepared at most: each costs the server's memory, and shapes of filters are many.
 MOST_PREPARED = 150
+# Seconds that the server has for giving up what was cancelled.
+_CANCELLED_WITHIN = 5.0
+
+# The results up to the first failure, and that failure.
+_Answered = tuple[list[PGresult], errors.Error | None]
 
 
 class Asked(NamedTuple):
@@ -50,11 +57,14 @@ class Result:
 
     def rows(self) -> list[Row]:
         """All rows, in order."""
-        result = self._result
+        result, transformer = self._result, self._transformer
         if not result.ntuples:
             return []
-        self._transformer.set_pgresult(result, set_loaders=True)
-        return self._transformer.load_rows(0, result.ntuples, tuple)
+        transformer.set_pgresult(result, set_loaders=True)
+        rows = transformer.load_rows(0, result.ntuples, tuple)
+        # It outlives the result, which may be large.
+        transformer.set_pgresult(None)
+        return rows
 
     def first(self) -> Row | None:
         """The first row, None if there is none."""
@@ -107,34 +117,27 @@ class _Send(NamedTuple):
     formats: Sequence[Format] | None
 
 
-class _Prepared:
-    """The statements that one connection has prepared, the least recently used first; and who is told of them."""
+class PipelineConnection(AsyncConnection[Any]):
+    """psycopg's connection, and what is kept of it: the statements that it has prepared, the least recently used first;
+    how values are adapted for it, found out once for each type; and who is told of what is sent.
+    """
 
-    def __init__(self, observer: Observer | None = None) -> None:
-        self.observer = observer
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.observer: Observer | None = None
+        self.adapting: Adapting = Transformer(self)
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()
 
 
-_prepared: WeakKeyDictionary[AsyncConnection[Any], _Prepared] = WeakKeyDictionary()
-
-
-def observe(connection: AsyncConnection[Any], observer: Observer) -> None:
-    """From now on, what is sent over a new connection is told."""
-    _prepared[connection] = _Prepared(observer)
-
-
-async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list[Result]:
+async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[Result]:
     """Sends all statements at once and answers their results: one round trip.
 
     Outside a transaction they are one implicit transaction. Raises PipelineFailed. A connection whose state is unclear
     afterwards, as when the task was cancelled, is closed.
     """
-    transformer: Adapting = Transformer.from_context(connection)
     prepares = connection.prepare_threshold is not None
-    known = _prepared.get(connection)
-    if known is None:
-        known = _prepared[connection] = _Prepared()
+    transformer, names = connection.adapting, connection.names
     # All values first: one that cannot be sent fails here, before anything counts as prepared.
     dumped = [_dumped(transformer, *each) for each in asked]
     sends: list[_Send] = []
@@ -143,21 +146,21 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
             sends.append(_Send(_Kind.EXECUTE, None, None, text.encode(), given, types, formats))
             continue
         key = (text, types)
-        name = known.names.get(key)
+        name = names.get(key)
         if name is None:
-            name = known.names[key] = b"flowtrack_%d" % next(known.numbers)
+            name = names[key] = b"flowtrack_%d" % next(connection.numbers)
             sends.append(_Send(_Kind.PREPARE, key, name, text.encode(), None, types, None))
         else:
-            known.names.move_to_end(key)
+            names.move_to_end(key)
         sends.append(_Send(_Kind.EXECUTE, None, name, b"", given, types, formats))
     sends.extend(
-        _Send(_Kind.FORGET, key, None, b"deallocate " + known.names[key], None, (), None)
-        for key in [*known.names][: max(0, len(known.names) - MOST_PREPARED)]
+        _Send(_Kind.FORGET, key, None, b"deallocate " + names[key], None, (), None)
+        for key in [*names][: max(0, len(names) - MOST_PREPARED)]
     )
-    observer, began = known.observer, perf_counter()
+    observer, began = connection.observer, perf_counter()
     try:
         async with connection.lock:
-            done, error = await connection.wait(_converse(connection.pgconn, sends))
+            done, error = await _carried_out(connection, _converse(connection.pgconn, sends))
     except BaseException as failure:
         # Whatever interrupted it, what the server has done of it is not known.
         connection.pgconn.finish()
@@ -172,7 +175,7 @@ async def send(connection: AsyncConnection[Any], asked: Sequence[Asked]) -> list
             kept.append(Result(transformer, result))
         elif each.key is not None and (each.kind is _Kind.PREPARE) is (result is None):
             # It was to be prepared and was not, or was to be forgotten and was.
-            known.names.pop(each.key, None)
+            names.pop(each.key, None)
     if error is not None:
         raise PipelineFailed(error, kept)
     return kept
@@ -188,7 +191,40 @@ def _dumped(
     return statement.text, given, transformer.types or (), transformer.formats
 
 
-def _converse(connection: PGconn, sends: Sequence[_Send]) -> PQGen[tuple[list[PGresult], errors.Error | None]]:
+async def _carried_out(connection: PipelineConnection, conversation: PQGen[_Answered]) -> _Answered:
+    """What psycopg's own waiting does, without its timer for each wait: a cancelled task is told so by the loop."""
+    loop = asyncio.get_running_loop()
+    try:
+        awaited = next(conversation)
+        while True:
+            socket, found = connection.pgconn.socket, loop.create_future()
+            if awaited & Wait.R:
+                loop.add_reader(socket, _settle, found, Ready.R)
+            if awaited & Wait.W:
+                loop.add_writer(socket, _settle, found, Ready.W)
+            try:
+                ready = await found
+            finally:
+                loop.remove_reader(socket)
+                if awaited & Wait.W:
+                    loop.remove_writer(socket)
+            awaited = conversation.send(ready)
+    except StopIteration as end:
+        answered: _Answered = end.value
+        return answered
+    except asyncio.CancelledError:
+        # What nobody waits for any longer should not hold its locks either.
+        with suppress(errors.Error):
+            await connection.cancel_safe(timeout=_CANCELLED_WITHIN)
+        raise
+
+
+def _settle(found: asyncio.Future[Ready], ready: Ready) -> None:
+    if not found.done():
+        found.set_result(ready)
+
+
+def _converse(connection: PGconn, sends: Sequence[_Send]) -> PQGen[_Answered]:
     """Sends everything, and answers the results up to the first failure, and that failure."""
     connection.enter_pipeline_mode()
     for each in sends:

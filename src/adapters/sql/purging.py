@@ -49,6 +49,7 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
         ),
     ),
     ("invitations", _delete("invitations", "least(accepted_at, revoked_at, expires_at) < %(deleted)s")),
+    ("api_tokens", _delete("api_tokens", "least(revoked_at, expires_at) < %(deleted)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
 _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
@@ -59,7 +60,10 @@ _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
             f" where least(revoked_at, expires_at) < %(deleted)s limit {_BATCH})"
         ),
     ),
-    ("signing_keys", Statement.plain("delete from signing_keys where retired_at < %(signing_keys)s")),
+    (
+        "signing_keys",
+        Statement.plain("delete from signing_keys where retired_at < %(signing_keys)s and purpose = 'access_token'"),
+    ),
 )
 
 # The database's clock has to agree: only then may the upkeep role see the log that has to go first.
@@ -70,6 +74,10 @@ _EVENTS = Statement.plain(
     "delete from events where company_id = %(company)s and seq in (select seq from events"
     f" where company_id = %(company)s limit {_BATCH})"
 )
+_AUDIT = Statement.plain(
+    "delete from audit_events where company_id = %(company)s and id in (select id from audit_events"
+    f" where company_id = %(company)s limit {_BATCH})"
+)
 _PEOPLE = Statement.plain("select account_id from users where company_id = %(company)s and account_id is not null")
 _ERASE = Statement.plain(
     "delete from companies where id = %(company)s and deleted_at < least(%(deleted)s, now() - interval '30 days')"
@@ -78,7 +86,7 @@ _ACCOUNTS = Statement.plain(
     "delete from accounts a where id = any(%(accounts)s) and not exists (select from users u where u.account_id = a.id)"
 )
 # These go with the company's own row, at once: a company without people or counter would be neither there nor gone.
-_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events"}
+_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events"}
 
 
 class SqlRemains:
@@ -133,11 +141,12 @@ class SqlRemains:
     async def _erase(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
         """Removes a company and all that was its, and the accounts that belong to no other."""
         emptied = await self._in_batches(_emptying(), values, company=company)
-        while True:
+        is_more = True
+        while is_more:
             async with self._upkeep.across() as connection:
-                events, _ = await execute(connection, Asked(_EVENTS, {"company": company}), Asked(COMMIT, {}))
-            if events.count < _BATCH:
-                break
+                asked = [Asked(statement, {"company": company}) for statement in (_EVENTS, _AUDIT)]
+                *logs, _ = await execute(connection, *asked, Asked(COMMIT, {}))
+            is_more = any(log.count >= _BATCH for log in logs)
         async with self._upkeep.across() as connection:
             (people,) = await execute(connection, Asked(_PEOPLE, {"company": company}))
             accounts = [row[0] for row in people.rows()]
@@ -147,7 +156,9 @@ class SqlRemains:
                 Asked(_ACCOUNTS, {"accounts": accounts}),
                 Asked(COMMIT, {}),
             )
-        counted = {name: emptied[name] for name in ("tasks", "projects", "invitations", "idempotency_keys")}
+        counted = {
+            name: emptied[name] for name in ("tasks", "projects", "invitations", "api_tokens", "idempotency_keys")
+        }
         return Counter(companies=erased.count, accounts=orphaned.count, **counted)
 
 

@@ -31,7 +31,11 @@ select 1 from pg_attribute where attrelid = to_regclass('public.' || %s) and att
 """
 
 # An empty value is one that was thrown away, as of a signing key that was retired.
-SEALED = (SealedColumn("signing_keys", ("kid",), "sealed_private_jwk"),)
+SEALED = (
+    SealedColumn("signing_keys", ("kid",), "sealed_private_jwk"),
+    SealedColumn("accounts", ("id",), "totp_secret"),
+    SealedColumn("oidc_connections", ("id",), "sealed_client_secret"),
+)
 
 
 class Resealed(NamedTuple):

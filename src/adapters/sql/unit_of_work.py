@@ -5,11 +5,12 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from adapters.sql import event_log, once_ledger
+from adapters.sql import audit_log, event_log, once_ledger
 from adapters.sql.connection import COMMIT, Connection, Database, Opened, execute
 from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.statement import Statement
 from core.kernel.actor import Actor
+from core.kernel.audit import Note
 from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
 from core.kernel.once import Made, Once
@@ -52,6 +53,7 @@ class SqlUnitOfWork:
         self._lazy = lazy
         self._writes: list[Write] = []
         self._facts: list[Fact] = []
+        self._notes: list[Note] = []
         self._connection: Connection | None = None
         self._opened: Opened | None = None
         self._is_over = False
@@ -66,6 +68,10 @@ class SqlUnitOfWork:
     def record(self, *facts: Fact) -> None:
         """Adds facts to the log of the company, written with the commit."""
         self._facts.extend(facts)
+
+    def note(self, *notes: Note) -> None:
+        """Adds audit events to those that the facts tell, written with the commit."""
+        self._notes.extend(notes)
 
     def write(self, statement: Statement, values: dict[str, Any], *, rows: int | None = None) -> None:
         """Adds a statement to those that are sent with the commit, in order."""
@@ -102,6 +108,9 @@ class SqlUnitOfWork:
         if not all(write.rows is None or write.statement.counted() for write in self._writes):
             await self.flush()
         asked = [_counting(write) for write in self._writes]
+        notes = [*audit_log.notes_of(self._facts), *self._notes]
+        if notes:
+            asked.extend(audit_log.of_actor(notes, self.actor, at=self._clock.now()))
         place = len(asked)
         if self._facts:
             actor, at = self.actor, self._clock.now()
@@ -117,7 +126,9 @@ class SqlUnitOfWork:
         except psycopg.errors.DivisionByZero as error:
             raise ChangedMeanwhile from error
         seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
-        self._writes, self._facts = [], []
+        if notes:
+            self._database.noted()
+        self._writes, self._facts, self._notes = [], [], []
         return seq
 
     async def __aenter__(self) -> Self:

@@ -6,6 +6,7 @@ from core.companies.errors import CompanyCodeTaken
 from core.cycles.errors import AnotherCycleActive
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
+from core.oidc.errors import EmailDomainNamed, LoginStateInvalid
 from core.projects.errors import ProjectKeyTaken
 from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 
@@ -17,6 +18,8 @@ _MEANING: dict[str, type[Refusal]] = {
     "project_keys_pkey": ProjectKeyTaken,
     "cycles_active_unique": AnotherCycleActive,
     "idempotency_keys_pkey": InFlight,
+    "email_domains_domain_unique": EmailDomainNamed,
+    "login_sessions_state_unique": LoginStateInvalid,
 }
 
 

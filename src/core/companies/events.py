@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from core.kernel.audit import AuditType, Note
 from core.kernel.events import Change, Channel, Fact
 
 
@@ -16,6 +17,9 @@ class CompanyCreated(Fact):
     version: int
     created_by: UUID
 
+    def notes(self) -> tuple[Note, ...]:
+        return (Note(type=AuditType.COMPANY_CREATED, details={"code": self.code}),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyUpdated(Fact):
@@ -26,6 +30,10 @@ class CompanyUpdated(Fact):
     changes: dict[str, Change]
     version: int
 
+    def notes(self) -> tuple[Note, ...]:
+        personal = {name: {"old": change.old, "new": change.new} for name, change in self.changes.items()}
+        return (Note(type=AuditType.COMPANY_UPDATED, details={"fields": sorted(self.changes)}, personal=personal),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyDeleted(Fact):
@@ -35,3 +43,6 @@ class CompanyDeleted(Fact):
     company_id: UUID
     code: str
     version: int
+
+    def notes(self) -> tuple[Note, ...]:
+        return (Note(type=AuditType.COMPANY_DELETED, details={"code": self.code}),)

@@ -12,7 +12,7 @@ from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
-from core.kernel.step_up import StepUpRequired, ensure_stepped_up
+from core.kernel.step_up import AccountProofRequired, StepUpRequired, ensure_general, ensure_stepped_up
 from core.users.model import User
 
 
@@ -36,7 +36,7 @@ class CompanyUseCases:
         self._addresses = addresses
         self._registration = registration
 
-    @answers(CompaniesClosed, Invalid, KeyReused, InFlight)
+    @answers(CompaniesClosed, AccountProofRequired, Invalid, KeyReused, InFlight)
     async def open(
         self, actor: Actor, *, name: str, contact_email: str | None, once: Once | None = None
     ) -> Answer[CompanyView]:
@@ -51,12 +51,13 @@ class CompanyUseCases:
             contact_email = self._addresses.contact(contact_email)
         at = self._clock.now()
         async with self._unit_of_work(actor, once=once) as uow:
+            ensure_general(uow.actor)
             caller = await uow.caller()
             owner_id = self._ids.new()
             company = Company.found(id=self._ids.new(), name=name, contact_email=contact_email, at=at)
             owner, user_created = User.join(
                 id=owner_id,
-                account_id=actor.account_id,
+                account_id=actor.signed_in.account_id,
                 name=caller.name,
                 email=caller.email or "",
                 username=caller.username,

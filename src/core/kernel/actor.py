@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
-from core.kernel.errors import Unavailable
+from core.kernel.errors import Forbidden, Unavailable
 
 
 class Role(StrEnum):
@@ -27,28 +27,75 @@ class Via(StrEnum):
     SYSTEM = "system"
 
 
+class NotByToken(Forbidden):
+    code = "auth.not_by_token"
+    title = "No API token does this, whatever its scopes; sign in"
+
+
+class SignedInAs(NamedTuple):
+    """Whose login session somebody acts by."""
+
+    account_id: UUID
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request comes from, as the audit tells it: address, program, and the request's id."""
+
+    address: str | None = None
+    agent: str | None = None
+    request_id: str | None = None
+
+
+NOWHERE = Origin()
+"""What the installation does by itself comes from no request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """A user of one company, acting in it.
+    """A user of one company, acting in it, by a login session or by an API token.
 
     `role` and `edits_all_project_tasks` are hints until the database opened the request's transaction: what counts is
-    the actor that the unit of work or the reader found there. `authenticated_at` is when the login session last proved
-    who it is, and is known only there.
+    the actor that the unit of work or the reader found there. Known only there: `authenticated_at`, when the login
+    session last proved who it is, and `is_general`, whether it began in a way that opens the account as a whole and not
+    one company alone.
+
+    Whoever acts by a token (`token_id`) has no `session_id`, may do what its `scopes` grant at most, and, if it is a
+    service user's, has no account either.
     """
 
     company_id: UUID
     user_id: UUID
-    account_id: UUID
-    session_id: UUID
+    account_id: UUID | None
+    session_id: UUID | None
     role: Role
     edits_all_project_tasks: bool = False
     via: Via = Via.SESSION
+    token_id: UUID | None = None
+    scopes: frozenset[str] | None = None
     authenticated_at: datetime | None = field(default=None, compare=False)
+    is_general: bool = field(default=False, compare=False)
+    origin: Origin = field(default=NOWHERE, compare=False)
 
     @property
     def administers(self) -> bool:
         """Whether the caller is an owner or an admin of the company."""
         return self.role is not Role.MEMBER
+
+    @property
+    def key_id(self) -> UUID:
+        """The id of what the caller acts by: of the API token, or of the login session."""
+        key = self.token_id or self.session_id
+        assert key is not None, "an actor has a login session or a token"
+        return key
+
+    @property
+    def signed_in(self) -> SignedInAs:
+        """The account and the login session. Raises NotByToken if the caller acts by an API token."""
+        if self.account_id is None or self.session_id is None:
+            raise NotByToken
+        return SignedInAs(self.account_id, self.session_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +107,13 @@ class Visitor:
 
     address: str | None = None
     agent: str | None = None
+    request_id: str | None = None
     device: str | None = field(default=None, repr=False)
+
+    @property
+    def origin(self) -> Origin:
+        """The same, as the audit tells it."""
+        return Origin(address=self.address, agent=self.agent, request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True)

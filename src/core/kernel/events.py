@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
+from core.kernel.audit import Note
+
 
 class Channel(StrEnum):
     """An event channel: a topic of events, not a room for people."""
@@ -37,6 +39,10 @@ class Fact:
     def audience(self) -> Audience:
         """Who may hear of it; stored with the event when it is written."""
         return Audience()
+
+    def notes(self) -> tuple[Note, ...]:
+        """What an auditor is told of it, written together with it; nothing of most facts."""
+        return ()
 
     def body(self) -> dict[str, Any]:
         """The flat fields as they stand in the event."""

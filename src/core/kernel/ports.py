@@ -6,6 +6,7 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from core.kernel.actor import Actor
+from core.kernel.audit import Note
 from core.kernel.events import Fact
 from core.kernel.limits import Allowance, Limit
 from core.kernel.once import Made
@@ -34,6 +35,10 @@ class RateLimits(Protocol):
         """Uses up one, if there is one left for that key; what is refused is not counted."""
         ...
 
+    def look(self, limit: Limit, key: str) -> Allowance:
+        """What `take` would answer. Uses up nothing."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """One transaction of one actor in one company. Leaving it without `commit` takes everything back."""
@@ -45,6 +50,10 @@ class UnitOfWork(Protocol):
 
     def record(self, *facts: Fact) -> None:
         """Adds facts to the company's event log, written in this same transaction."""
+        ...
+
+    def note(self, *notes: Note) -> None:
+        """Adds audit events of what no fact tells, written in this same transaction."""
         ...
 
     async def commit(self, *, made: Made | None = None) -> int:

@@ -3,6 +3,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from core.tokens.read_models import ApiTokenView
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purged:
@@ -13,6 +15,7 @@ class Purged:
     projects: int = 0
     tasks: int = 0
     invitations: int = 0
+    api_tokens: int = 0
     idempotency_keys: int = 0
     login_sessions: int = 0
     signing_keys: int = 0
@@ -56,3 +59,19 @@ class Finding:
     verdict: Verdict
     said: str
     fix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenLine:
+    """An API token as the operator sees it; never its secret."""
+
+    username: str
+    token: ApiTokenView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMade:
+    """An API token that the operator made, with its secret, which is shown this once."""
+
+    secret: str
+    token: ApiTokenView

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from core.kernel.audit import AuditType, Note
 from core.kernel.events import Audience, Change, Channel, Fact
 
 
@@ -26,6 +27,10 @@ class UserCreated(UserFact):
     username: str
     role: str
 
+    def notes(self) -> tuple[Note, ...]:
+        details = {"user_id": self.user_id, "role": self.role}
+        return (Note(type=AuditType.USER_CREATED, details=details, personal={"name": self.name}),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserUpdated(UserFact):
@@ -33,20 +38,42 @@ class UserUpdated(UserFact):
 
     changes: dict[str, Change]
 
+    def notes(self) -> tuple[Note, ...]:
+        noted = []
+        fields = sorted(self.changes.keys() - {"role"})
+        if fields:
+            personal = {name: {"old": self.changes[name].old, "new": self.changes[name].new} for name in fields}
+            details: dict[str, object] = {"user_id": self.user_id, "fields": fields}
+            noted.append(Note(type=AuditType.USER_UPDATED, details=details, personal=personal))
+        role = self.changes.get("role")
+        if role is not None:
+            details = {"user_id": self.user_id, "old": role.old, "new": role.new}
+            noted.append(Note(type=AuditType.ROLE_CHANGED, details=details))
+        return tuple(noted)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDeactivated(UserFact):
     event: ClassVar[str] = "user_deactivated"
+
+    def notes(self) -> tuple[Note, ...]:
+        return (Note(type=AuditType.USER_DEACTIVATED, details={"user_id": self.user_id}),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserActivated(UserFact):
     event: ClassVar[str] = "user_activated"
 
+    def notes(self) -> tuple[Note, ...]:
+        return (Note(type=AuditType.USER_ACTIVATED, details={"user_id": self.user_id}),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLeft(UserFact):
     event: ClassVar[str] = "user_left"
+
+    def notes(self) -> tuple[Note, ...]:
+        return (Note(type=AuditType.USER_LEFT, details={"user_id": self.user_id}),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +82,32 @@ class InvitationFact(Fact):
 
     channel: ClassVar[Channel] = Channel.NOTIFICATIONS
 
+    audited: ClassVar[AuditType]
+
     invitation_id: UUID
     email: str
     role: str
+
+    def notes(self) -> tuple[Note, ...]:
+        details = {"invitation_id": self.invitation_id, "role": self.role}
+        return (Note(type=self.audited, details=details, personal={"email": self.email}),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationCreated(InvitationFact):
     event: ClassVar[str] = "invitation_created"
+    audited: ClassVar[AuditType] = AuditType.INVITATION_SENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationRevoked(InvitationFact):
     event: ClassVar[str] = "invitation_revoked"
+    audited: ClassVar[AuditType] = AuditType.INVITATION_REVOKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationAccepted(InvitationFact):
     event: ClassVar[str] = "invitation_accepted"
+    audited: ClassVar[AuditType] = AuditType.INVITATION_ACCEPTED
 
     user_id: UUID

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from core.kernel.actor import Actor, Role
+from core.kernel.actor import Actor, NotByToken, Role
 from core.kernel.errors import Forbidden
 from core.users.model import User, UserChanges
 
@@ -29,7 +29,11 @@ def sees_whole_user(actor: Actor, user_id: UUID) -> bool:
 
 
 def authorise_role(actor: Actor, role: Role) -> None:
-    """Admins bring people in; only owners bring in owners."""
+    """Admins bring people in; only owners bring in owners. An API token brings in members alone: whoever holds it would
+    otherwise have made themselves an admin, who needs no scopes. Raises Forbidden, NotByToken.
+    """
+    if actor.token_id is not None and role is not Role.MEMBER:
+        raise NotByToken
     if not actor.administers or (role is Role.OWNER and actor.role is not Role.OWNER):
         raise Forbidden
 
@@ -41,10 +45,13 @@ def may_still_bring_in(inviter: Role | None, role: Role) -> bool:
 
 def authorise_change(actor: Actor, user: User, changes: UserChanges, *, with_password: bool) -> None:
     """Everybody changes their own name and username. Admins change everybody but owners; owners change everybody, and
-    only they make and unmake owners. Nobody changes their own address or password here.
+    only they make and unmake owners. Nobody changes their own address or password here, and no API token anybody's, nor
+    their role. Raises Forbidden, NotByToken.
     """
     differing = user.differing(changes)
     own = user.id == actor.user_id
+    if actor.token_id is not None and (with_password or differing & {"email", "role"}):
+        raise NotByToken
     if own and (with_password or "email" in differing):
         raise Forbidden("Your own address and password are changed below /auth.")
     if own and differing <= {"name", "username"}:

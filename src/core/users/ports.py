@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from core.kernel.actor import Actor, Role
@@ -59,6 +59,13 @@ class Holding(NamedTuple):
 
     is_shared: bool
     is_proved: bool
+
+
+class SecondFactor(NamedTuple):
+    """Whether an account has a second factor, and when a login session of it last showed a code."""
+
+    is_enabled: bool
+    proved_at: datetime | None
 
 
 class Users(Protocol):
@@ -121,6 +128,10 @@ class Accounts(Protocol):
         """How the account is held. Locks it until the transaction ends."""
         ...
 
+    async def second_factor(self, session_id: UUID) -> SecondFactor:
+        """That of the account that an open login session is of."""
+        ...
+
     async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
         """Gives it another, unproved address. Raises EmailTaken."""
         ...
@@ -147,8 +158,19 @@ class PeopleUnitOfWork(UnitOfWork, Protocol):
     def accounts(self) -> Accounts: ...
 
 
-class OpenPeopleUnitOfWork(Protocol):
-    def __call__(self, actor: Actor, *, once: Once | None = None) -> PeopleUnitOfWork: ...
+PeopleWork = TypeVar("PeopleWork", bound=PeopleUnitOfWork)
+PeopleWork_co = TypeVar("PeopleWork_co", bound=PeopleUnitOfWork, covariant=True)
+PeopleWork_contra = TypeVar("PeopleWork_contra", bound=PeopleUnitOfWork, contravariant=True)
+
+
+class OpenPeopleUnitOfWork(Protocol[PeopleWork_co]):
+    def __call__(self, actor: Actor, *, once: Once | None = None) -> PeopleWork_co: ...
+
+
+class OnEnded(Protocol[PeopleWork_contra]):
+    """What other features do, in the same transaction, when a user can act in the company no more."""
+
+    async def __call__(self, uow: PeopleWork_contra, user_id: UUID, *, at: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,11 @@ import stat
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.operations.read_models import Finding
-from entrypoints.cli.examination import Examination, failed, ok, warning
+from entrypoints.cli.examination import Examination, failed, is_of_this_machine, ok, warning
 from entrypoints.container import EmbeddedPostgresFailed, redis_version, refuse_missing_binaries
 from entrypoints.settings import SECRET_LENGTH, secret_files
 
@@ -105,9 +104,9 @@ def public_url(given: Examination) -> Iterator[Finding]:
     host = parts.hostname or ""
     if parts.username or parts.password or parts.query or parts.fragment or parts.path:
         yield failed("FLOWTRACK_PUBLIC_URL holds more than a scheme, a host and a port", fix)
-    elif _is_of_this_machine(host) and given.is_production:
+    elif is_of_this_machine(host) and given.is_production:
         yield warning(f"browsers elsewhere do not reach {host}", fix)
-    elif parts.scheme == "http" and not _is_of_this_machine(host):
+    elif parts.scheme == "http" and not is_of_this_machine(host):
         yield warning("passwords and tokens travel in clear: FLOWTRACK_PUBLIC_URL is http://", fix)
     else:
         yield ok(url)
@@ -216,13 +215,6 @@ def _standing(folder: Path) -> Path:
 
 def _is_open(path: Path) -> bool:
     return path.exists() and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
-
-
-def _is_of_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _is_ours(number: int) -> bool:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.auth.errors import InvalidCredentials, NoActiveMembership
-from core.auth.use_cases.signing_in import Credentials, Registration
+from core.auth.read_models import SecondFactorAsked, SignedIn
+from core.auth.use_cases.credentials import Credentials
+from core.auth.use_cases.signing_in import Registration
 from core.kernel.actor import Actor, Visitor
 from core.kernel.paging import MOST, PageRequest, Sort
 from core.projects.errors import ProjectNotFound
@@ -105,18 +107,20 @@ async def _for_the_operator(container: Container, settings: Settings) -> Contain
 
 
 async def _sign_in(container: Container, login: Login) -> Actor | None:
-    """The owner of the demo company; None if the address is taken by an account with another password."""
+    """The owner of the demo company; None if the address is taken by an account that this password does not open."""
     auth, visitor = container.auth_use_cases(), Visitor(agent="flowtrack demo")
     newcomer = Registration(
         email=EMAIL, password=login.password, name="Dana Rivers", company_name="Demo company", username="dana"
     )
     try:
-        signed_in = await auth.register(visitor, newcomer)
+        signed_in: SignedIn | SecondFactorAsked = await auth.register(visitor, newcomer)
     except EmailTaken:
         try:
             signed_in = await auth.login(visitor, Credentials(email=EMAIL, password=login.password))
         except (InvalidCredentials, NoActiveMembership):
             return None
+    if isinstance(signed_in, SecondFactorAsked):
+        return None
     return auth.actor_of(signed_in.access_token)
 
 

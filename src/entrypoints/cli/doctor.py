@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from core.operations.read_models import Finding, Verdict
+from entrypoints.cli import checks_of_browsers as of_browsers
 from entrypoints.cli import checks_of_database as of_database
 from entrypoints.cli import checks_of_machine as of_machine
+from entrypoints.cli import checks_of_mail as of_mail
+from entrypoints.cli import checks_of_providers as of_providers
 from entrypoints.cli.examination import Check, Examination, examination, failed, ok
 from entrypoints.settings import SettingsRefused, load_settings
 
@@ -21,10 +24,14 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("secret key", of_machine.secret_key),
     ("public URL", of_machine.public_url),
     ("CORS origins", of_machine.cors_origins),
+    ("cookies", of_browsers.cookies),
+    ("proxies", of_browsers.proxies),
     ("port", of_machine.port),
     ("workers", of_machine.workers),
     ("redis", of_machine.redis),
+    ("mail", of_mail.mail),
     ("collector", of_machine.collector),
+    ("OIDC providers", of_providers.providers),
     ("embedded database", of_machine.embedded),
     ("database", of_database.database),
     ("database role", of_database.role),

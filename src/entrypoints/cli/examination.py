@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from core.operations.read_models import Finding, Verdict
 from entrypoints.container import (
@@ -79,3 +80,10 @@ def warning(said: str, fix: str) -> Finding:
 
 def failed(said: str, fix: str) -> Finding:
     return Finding(verdict=Verdict.FAILED, said=said, fix=fix)
+
+
+def is_of_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

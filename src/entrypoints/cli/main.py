@@ -5,7 +5,7 @@ import sys
 import typer
 
 from core.kernel.errors import Refusal
-from entrypoints.cli import backup, demo, doctor, migrate, openapi, operating, rekey, serve
+from entrypoints.cli import audit, backup, demo, doctor, migrate, openapi, operating, rekey, serve, tokens
 from entrypoints.container import (
     AlreadyHeld,
     ArchiveRefused,
@@ -36,6 +36,8 @@ app.command("rekey")(rekey.rekey)
 app.command("purge")(operating.purge)
 app.add_typer(operating.company)
 app.add_typer(operating.user)
+app.add_typer(tokens.token)
+app.add_typer(audit.audit)
 
 _MENDABLE = (
     AlreadyHeld,

@@ -22,7 +22,7 @@ user = typer.Typer(name="user", help="Help people back in.", no_args_is_help=Tru
 
 def purge() -> None:
     """Removes for good what was deleted or has ended more than 30 days ago, as a server does every hour."""
-    purged = _asked(lambda container: container.purge_use_cases().purge(System()))
+    purged = asked(lambda container: container.purge_use_cases().purge(System()))
     if purged is None:
         print("flowtrack: another process is purging at this moment", flush=True)
         return
@@ -38,7 +38,7 @@ def create_company(
 ) -> None:
     """Opens a company, whatever FLOWTRACK_REGISTRATION says, and prints how its owner signs in."""
     password = secrets.token_urlsafe(12)
-    opened = _asked(
+    opened = asked(
         lambda container: container.operator_use_cases().create_company(
             System(), name=name, owner=owner, owner_name=owner_name, temporary_password=password
         )
@@ -50,9 +50,21 @@ def create_company(
 @company.command("list")
 def list_companies() -> None:
     """Lists all companies: code, how many active people, since when, name."""
-    for each in _asked(lambda container: container.operator_use_cases().companies(System())):
+    for each in asked(lambda container: container.operator_use_cases().companies(System())):
         state = f"   deleted {each.deleted_at:%Y-%m-%d}" if each.deleted_at else "" if each.is_active else "   inactive"
         print(f"{each.code:<40} {each.people:>6} {each.created_at:%Y-%m-%d}   {each.id}   {each.name}{state}")
+
+
+@company.command("verify-domain")
+def verify_domain(
+    code: Annotated[str, typer.Argument(help="The code of the company.", show_default=False)],
+    domain: Annotated[str, typer.Argument(help="A domain that is the company's own.", show_default=False)],
+) -> None:
+    """Takes a domain for a company's own, whatever the DNS says: its OpenID providers may speak for its addresses."""
+    proved = asked(
+        lambda container: container.email_domain_use_cases().vouch(System(), company_code=code, domain=domain)
+    )
+    print(f"flowtrack: {proved.domain} is proved to be {code}'s", flush=True)
 
 
 @user.command("reset-password")
@@ -61,21 +73,31 @@ def reset_password(
 ) -> None:
     """Gives an account a temporary password, prints it once, and signs all its devices out."""
     password = secrets.token_urlsafe(12)
-    address = _asked(
+    address = asked(
         lambda container: container.operator_use_cases().reset_password(System(), email, temporary_password=password)
     )
     print(f"flowtrack: {address}   temporary password: {password}", flush=True)
 
 
-def _asked(ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
+@user.command("reset-factor")
+def reset_factor(
+    email: Annotated[str, typer.Argument(help="The address of the account.", show_default=False)],
+) -> None:
+    """Takes the second factor of an account away, and signs all its devices out. Be sure who asks for it."""
+    address = asked(lambda container: container.operator_use_cases().reset_factor(System(), email))
+    print(f"flowtrack: {address}   signs in with the password alone from now on", flush=True)
+
+
+def asked(ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
+    """What a use case answers, asked of this installation's database."""
     configure_logging()
     settings = load_settings()
     with database(settings) as urls:
         check_database(urls.application)
-        return asyncio.run(_answered(make_container(settings, database_url=urls.application), ask))
+        return asyncio.run(_opened(make_container(settings, database_url=urls.application), ask))
 
 
-async def _answered(container: Container, ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
+async def _opened(container: Container, ask: Callable[[Container], Awaitable[Answer]]) -> Answer:
     await container.database().open()
     try:
         return await ask(container)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from core.auth.model import IDLE
+from core.kernel.actor import System
 from entrypoints.cli.starting import database
 from entrypoints.container import Container, check_database, make_container, reseal
 from entrypoints.settings import load_settings
@@ -27,8 +28,13 @@ def rekey(
         check_database(urls.application)
         container = make_container(settings, database_url=urls.application)
         if rotate_signing_key:
-            asyncio.run(_rotate(container))
+            is_lost = asyncio.run(_rotate(container))
             print("flowtrack: access tokens are signed with a new key", flush=True)
+            if is_lost:
+                print(
+                    "flowtrack: the key of the audit is lost: what was noted until now can be proved no more",
+                    flush=True,
+                )
         for done in reseal(urls.application, container.sealer()):
             print(f"flowtrack: {done.column}: {done.anew} sealed anew, {done.already} had no need of it", flush=True)
     if settings.secret_key_previous is not None:
@@ -39,9 +45,11 @@ def rekey(
         )
 
 
-async def _rotate(container: Container) -> None:
+async def _rotate(container: Container) -> bool:
+    """Makes new keys where it must; whether the audit's was lost."""
     await container.database().open()
     try:
         await container.key_ring().rotate()
+        return await container.audit_chain_use_cases().begin_anew(System())
     finally:
         await container.database().close()

@@ -2,48 +2,64 @@
 
 import asyncio
 import gc
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from entrypoints.background import jobs, working
+from core.kernel.errors import Forbidden, Refusal
+from core.kernel.step_up import StepUpRequired
+from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
+from entrypoints.ending import end
 from entrypoints.rest import documentation, health, metrics
+from entrypoints.rest.authentication import forgetting_what_ended
+from entrypoints.rest.caller import with_origin
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
 from entrypoints.rest.middleware.proxies import Proxies
 from entrypoints.rest.v1 import (
+    audit,
     auth,
     boards,
     columns,
     companies,
     cycles,
+    email_domains,
     events,
+    factors,
     invitations,
+    links,
     members,
+    oidc,
+    oidc_connections,
     projects,
     sessions,
     tasks,
+    tokens,
     users,
 )
+
+log = logging.getLogger("flowtrack.rest")
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
     "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
-# Whoever accepts an invitation is signed in by the answer.
-_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept")
+# Whoever accepts an invitation is signed in by the answer, and a new API token is shown in it.
+_SECRET_PATHS = re.compile(r"/auth/|/invitations/accept|/tokens")
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
@@ -85,6 +101,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        # Traces are made around all of this; to find out that there are none of FastAPI's own would cost each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (
@@ -101,7 +119,18 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         auth.invitations,
         users.router,
         invitations.router,
+        oidc.public,
+        oidc.pages,
+        oidc.returning,
+        oidc_connections.router,
+        email_domains.router,
         sessions.router,
+        links.public,
+        links.signed_in,
+        tokens.own,
+        tokens.of_user,
+        audit.router,
+        factors.router,
         health.router,
         metrics.router,
     ):
@@ -131,9 +160,8 @@ def make_app(container: Container) -> ASGIApp:
             gc.set_threshold(20_000, 10, 10)
             async with shared_counts(container), working(jobs(container)):
                 yield
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await finish(container)
+            await end([watching])
         finally:
             await database.close()
             container.tracing().close()
@@ -146,9 +174,20 @@ def make_app(container: Container) -> ASGIApp:
     async def session_still_open(request: Request) -> None:
         actor = request.scope.get("flowtrack.actor")
         if actor is not None:
-            await container.auth_use_cases().me(actor)
+            with forgetting_what_ended(request):
+                await container.auth_use_cases().me(actor)
 
-    add_handlers(app, before_refusing=session_still_open)
+    async def noted(request: Request, refusal: Forbidden) -> None:
+        if "flowtrack.actor" not in request.scope or isinstance(refusal, StepUpRequired):
+            return
+        route = request.scope.get("route")
+        verb = f"{request.method} {route.path if isinstance(route, APIRoute) else ''}"
+        try:
+            await container.audit_use_cases().refused(with_origin(request), rule=refusal.code, verb=verb)
+        except Refusal as away:
+            log.warning("a refusal could not be noted: %s", away.code, extra={"code": refusal.code})
+
+    add_handlers(app, before_refusing=session_still_open, on_forbidden=noted)
 
     framed: ASGIApp = Compression(Form(app))
     if settings.cors_origins:

@@ -10,6 +10,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -21,10 +22,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.auth.errors import TokenInvalid
-from core.kernel.actor import Actor, Visitor
-from core.kernel.errors import Fault, Unauthenticated
+from core.kernel.actor import Actor, Origin, Visitor
+from core.kernel.errors import Fault, Refusal, Unauthenticated, Unavailable
+from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
+from entrypoints.rest.authentication import caller_by_any_key, forgetting_what_ended
 from entrypoints.rest.errors import (
     BodyMalformed,
     BodyUnexpected,
@@ -35,8 +37,10 @@ from entrypoints.rest.errors import (
 )
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
+from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_READS = frozenset({"GET", "HEAD"})
 _WEIGHT_OF_NOTHING = re.compile(r"q\s*=\s*0(\.0*)?\Z")
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
@@ -63,8 +67,24 @@ async def password_caller(request: Request) -> Actor:
 
 def visitor(request: Request) -> Visitor:
     """Whoever calls a public route."""
-    address = request.client.host if request.client else None
-    return Visitor(address=address, agent=request.headers.get("user-agent"))
+    came = origin(request)
+    return Visitor(address=came.address, agent=came.agent, request_id=came.request_id)
+
+
+def with_origin(request: Request) -> Actor:
+    """The signed-in caller, and where the request comes from: of what is noted."""
+    return replace(caller(request), origin=origin(request))
+
+
+def origin(request: Request) -> Origin:
+    """Where a request comes from, as the audit tells it."""
+    scope = request.scope
+    peer, agent = scope.get("client"), None
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            agent = value.decode("latin-1")
+            break
+    return Origin(address=peer[0] if peer else None, agent=agent, request_id=scope.get("flowtrack.request_id"))
 
 
 class AlsoNamed(NamedTuple):
@@ -83,7 +103,9 @@ class PublicRoute(APIRoute):
     """
 
     needs_caller = False
+    needs_of_token: TokenScope | Access = Access.ANY_TOKEN
     answers_json = True
+    knows_all_parameters = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,9 +115,12 @@ class PublicRoute(APIRoute):
             raise TypeError(f"{self.path}: an endpoint takes the request, path, query and one body, no more")
         self._path_names = {field.alias: field.name for field in described.path_params}
         self._query = {field.alias: _Parameter(field) for field in described.query_params}
+        self._needed = [field for field in described.query_params if field.field_info.is_required()]
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(next(iter(described.body_params), None))
         self._request_name = described.request_param_name
+        answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
+        self._answers = ("application/json", *(kind for kind in answered if kind != "application/json"))
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,17 +133,22 @@ class PublicRoute(APIRoute):
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        scope = request.scope
+        scope, actor = request.scope, None
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                scope["flowtrack.actor"] = actor = await signed_in_caller(request)
+                actor = await caller_by_any_key(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))
                 raise
+            scope["flowtrack.actor"] = actor
+            # What reads is noted by exception alone, and would pay for it.
+            if scope["method"] not in _READS:
+                scope["flowtrack.actor"] = actor = with_origin(request)
             if limits is not None:
                 await limits.signed_in(scope, actor)
+            ensure_granted(actor, self.needs_of_token)
         elif limits is not None and self._limited_by:
             await limits.visitor(scope, self._limited_by)
         length, media_type, accepts = 0, "", []
@@ -136,7 +166,7 @@ class PublicRoute(APIRoute):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accept_json(b",".join(accepts)):
+        if accepts and self.answers_json and not _accepts(b",".join(accepts), self._answers):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -148,9 +178,28 @@ class PublicRoute(APIRoute):
             await self._body.read(request, values, faults)
         if scope["query_string"]:
             self._read_query(request, values, faults)
+        for field in self._needed:
+            if field.name not in values and not any(each["loc"] == ("query", field.alias) for each in faults):
+                faults.append({"type": "missing", "loc": ("query", field.alias), "msg": "Field required"})
         if faults:
             raise self._body.refusal(faults)
+        if actor is not None and actor.token_id is not None:
+            return await self._answer_by_token(request, actor, values)
         response: Response = await self.endpoint(**values)
+        return response
+
+    async def _answer_by_token(self, request: Request, actor: Actor, values: dict[str, Any]) -> Response:
+        """The answer; that the token was used is noted once the database let it in."""
+        presented = container_of(request).presented_token_use_cases()
+        try:
+            with forgetting_what_ended(request):
+                response: Response = await self.endpoint(**values)
+        except (Unauthenticated, Unavailable):
+            raise
+        except Refusal:
+            presented.used(actor)
+            raise
+        presented.used(actor)
         return response
 
     def _read_query(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
@@ -159,6 +208,8 @@ class PublicRoute(APIRoute):
         for each, value in request.query_params.multi_items():
             name = self._also_named.get(each, each)
             parameter = self._query.get(name)
+            if parameter is None and not self.knows_all_parameters:
+                continue
             if parameter is None:
                 raise ParameterUnknown(faults=(Fault("unknown here", parameter=each[:100]),))
             if name in used and not (parameter.repeats and used[name] == each):
@@ -183,13 +234,15 @@ class PageRoute(PublicRoute):
 
 
 class SignedInRoute(PublicRoute):
-    """A route for signed-in callers: the access token is verified before anything else is read."""
+    """A route for signed-in callers, and for API tokens with the scope that the table in `scopes` names: the token is
+    verified before anything else is read.
+    """
 
     needs_caller = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["openapi_extra"] = {"security": [{"bearer": []}], **(kwargs.get("openapi_extra") or {})}
         super().__init__(*args, **kwargs)
+        self.needs_of_token = needed_for(self.operation_id or self.name)
 
 
 def _also_named(endpoint: Any) -> dict[str, str]:
@@ -279,33 +332,6 @@ def _surrogates(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple
             yield from _surrogates(each, (*place, number))
 
 
-async def signed_in_caller(request: Request) -> Actor:
-    """The caller that the bearer token names, also where another process signed it with a key that is new to this one.
-    Raises TokenInvalid.
-    """
-    try:
-        return authenticated(request)
-    except TokenInvalid:
-        if not await container_of(request).key_ring().learns_of(_bearer(request)):
-            raise
-        return authenticated(request)
-
-
-def authenticated(request: Request) -> Actor:
-    """The caller that the bearer token names. Raises TokenInvalid."""
-    return container_of(request).auth_use_cases().actor_of(_bearer(request))
-
-
-def _bearer(request: Request) -> str:
-    for name, value in request.scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() != "bearer":
-                raise TokenInvalid
-            return str(token.strip())
-    raise TokenInvalid
-
-
 def expected_version(request: Request, *, in_body: int | None = None) -> int | None:
     """The version that the caller believes to be current, by If-Match or by the body's `version`.
 
@@ -332,15 +358,16 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
 
 
 @lru_cache(maxsize=128)
-def _accept_json(accepts: bytes) -> bool:
-    """Whether JSON is among the media ranges: of those that match, the most specific one says (RFC 9110, 12.5.1)."""
+def _accepts(accepts: bytes, answers: tuple[str, ...]) -> bool:
+    """Whether one of the media types is among the ranges: of those that match, the most specific one says (RFC 9110,
+    12.5.1).
+    """
     said: dict[str, bool] = {}
     for each in accepts.decode("latin-1").lower().split(","):
         media_range, *parameters = (part.strip() for part in each.split(";"))
         said[media_range] = not any(_WEIGHT_OF_NOTHING.match(parameter) for parameter in parameters)
-    return next(
-        (said[each] for each in ("application/json", "application/*", "*/*") if each in said), said == {"": True}
-    )
+    ranges = [(kind, f"{kind.partition('/')[0]}/*", "*/*") for kind in answers]
+    return said == {"": True} or any(next((said[each] for each in fits if each in said), False) for fits in ranges)
 
 
 def _length(value: bytes) -> int:

@@ -35,6 +35,7 @@ _PROBLEM_SCHEMA = {
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable; switch on it."},
         "request_id": {"type": "string"},
+        "login_url": {"type": "string", "description": "Of `auth.sso_required`: where to sign in instead."},
         "errors": {
             "type": "array",
             "items": {
@@ -68,7 +69,13 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             components["schemas"].pop(unused, None)
         components["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."}
+            "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."},
+            "api_token": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "ftk_",
+                "description": "An API token that was given the scope; `write` grants `read`.",
+            },
         }
         _complete(app, document)
         app.openapi_schema = document

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from core.auth.errors import SsoRequired
+from core.kernel.actor import NotByToken
 from core.kernel.errors import (
     Conflict,
     Contended,
@@ -29,6 +31,7 @@ from core.kernel.errors import (
     Unavailable,
     refusals_of,
 )
+from core.tokens.errors import ScopeMissing
 
 log = logging.getLogger("flowtrack.rest")
 
@@ -134,6 +137,9 @@ def problem(request: Request, refusal: Refusal) -> Response:
         "code": refusal.code,
         "request_id": request.scope.get("flowtrack.request_id", ""),
     }
+    if isinstance(refusal, SsoRequired) and refusal.connection_id is not None:
+        public_url = request.app.state.container.settings().public_url
+        body["login_url"] = f"{public_url}/api/v1/auth/oidc/{refusal.connection_id}/login"
     if refusal.faults:
         body["errors"] = [
             {name: value for name, value in fault._asdict().items() if value is not None} for fault in refusal.faults
@@ -143,6 +149,8 @@ def problem(request: Request, refusal: Refusal) -> Response:
         headers["ETag"] = f'"{refusal.current}"'
     elif isinstance(refusal, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="flowtrack"'
+    elif isinstance(refusal, ScopeMissing):
+        headers["WWW-Authenticate"] = f'Bearer realm="flowtrack", error="insufficient_scope", scope="{refusal.needed}"'
     elif isinstance(refusal, Unavailable | TooMany):
         headers["Retry-After"] = str(refusal.retry_after)
     elif isinstance(refusal, RequestRefused):
@@ -150,20 +158,25 @@ def problem(request: Request, refusal: Refusal) -> Response:
     return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
 
 
-def add_handlers(app: FastAPI, *, before_refusing: Callable[[Request], Any]) -> None:
+def add_handlers(
+    app: FastAPI, *, before_refusing: Callable[[Request], Any], on_forbidden: Callable[[Request, Forbidden], Any]
+) -> None:
     """Answers refusals, and what the framework itself refuses, by problem documents.
 
-    `before_refusing` is awaited before a signed-in caller's request is refused for its form: a login session that has
-    ended comes first.
+    `before_refusing` is awaited before a signed-in caller's request is refused for its form, or for the scopes of their
+    token: a login session that has ended, or a token that works no more, comes first. `on_forbidden` is awaited before
+    anybody is told that they may not.
     """
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        if isinstance(error, Malformed | Invalid | NotFound | RequestRefused):
+        if isinstance(error, Malformed | Invalid | NotFound | RequestRefused | ScopeMissing | NotByToken):
             try:
                 await before_refusing(request)
             except Refusal as first:
                 return problem(request, first)
+        if isinstance(error, Forbidden):
+            await on_forbidden(request, error)
         return problem(request, error)
 
     async def not_valid(request: Request, error: Exception) -> Response:

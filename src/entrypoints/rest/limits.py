@@ -30,6 +30,7 @@ class RequestLimits:
 
     def __init__(self, counts: RateLimits, settings: Settings) -> None:
         self._take = counts.take
+        self._look = counts.look
         self._limit = cache(settings.limit)
         self._session, self._company = settings.limit("session"), settings.limit("company")
         self._password = settings.limit("password")
@@ -38,10 +39,10 @@ class RequestLimits:
         self._held = 0
 
     async def signed_in(self, scope: Scope, actor: Actor) -> None:
-        """Counts a request of a login session, and of its company. Raises TooMany, after a moment."""
+        """Counts a request of a login session or token, and of its company. Raises TooMany, after a moment."""
         headers = scope["flowtrack.headers"]
         headers.append(self._signed_in_policy)
-        session = self._take(self._session, actor.session_id.hex)
+        session = self._take(self._session, actor.key_id.hex)
         if not session.granted:
             await self._refuse(headers, self._session, session.seconds)
         company = self._take(self._company, actor.company_id.hex)
@@ -53,11 +54,11 @@ class RequestLimits:
     async def password(self, scope: Scope, actor: Actor) -> None:
         """Counts a request that has a password hashed, which is slow on purpose. Raises TooMany, after a moment.
 
-        By account: whoever may sign in may have as many sessions as they like.
+        By account: whoever may sign in may have as many sessions as they like. A service user has none.
         """
         headers = scope["flowtrack.headers"]
         headers.append(self._policy(("password",)))
-        allowance = self._take(self._password, actor.account_id.hex)
+        allowance = self._take(self._password, (actor.account_id or actor.user_id).hex)
         if not allowance.granted:
             await self._refuse(headers, self._password, allowance.seconds)
         headers.append((b"ratelimit", b'"password";r=%d;t=%d' % (allowance.remaining, allowance.seconds)))
@@ -76,6 +77,16 @@ class RequestLimits:
                 await self._refuse(headers, limit, allowance.seconds)
             left.append(b'"%b";r=%d;t=%d' % (name.encode(), allowance.remaining, allowance.seconds))
         headers.append((b"ratelimit", b", ".join(left)))
+
+    async def stranger(self, scope: Scope) -> None:
+        """Raises TooMany, after a moment, if the address has used up its limit: then nothing is looked up for it. Uses
+        up nothing: who turns out to be nobody is counted by `visitor`.
+        """
+        limit, peer = self._limit("address"), scope["client"]
+        allowance = self._look(limit, household(peer[0] if peer else None))
+        if not allowance.granted:
+            scope["flowtrack.headers"].append(self._policy(("address",)))
+            await self._refuse(scope["flowtrack.headers"], limit, allowance.seconds)
 
     async def _refuse(self, headers: list[tuple[bytes, bytes]], limit: Limit, wait: int) -> NoReturn:
         headers.append((b"ratelimit", b'"%b";r=0;t=%d' % (limit.name.encode(), wait)))

@@ -7,6 +7,7 @@ from typing import Any
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from entrypoints.rest.errors import RATE_LIMIT_HEADERS, HeaderMalformed, ResultGone, problem_responses
 from entrypoints.rest.limits import LIMITED_BY
+from entrypoints.rest.scopes import refusals_by_token, security_of
 
 _SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
 _ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
@@ -33,11 +34,13 @@ def operation(
     changes: bool = False,
     positioned: bool = True,
     limited_by: str | None = None,
+    also_answers: str | None = None,
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
     becomes the description, and what it raises the other answers. `changes`: If-Match counts; `positioned`: the answer
-    carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes.
+    carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes; `also_answers`: the
+    media type in which the same is streamed to whoever asks for it.
     """
     headers: dict[str, Any] = dict(RATE_LIMIT_HEADERS)
     headers |= _SEQ if signed_in and positioned else {}
@@ -49,7 +52,9 @@ def operation(
         success["model"] = shows
         if example is not None:
             success["content"] = {"application/json": {"example": example}}
-    kinds = [*also]
+        if also_answers is not None:
+            success.setdefault("content", {})[also_answers] = {"schema": {"type": "string"}}
+    kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):
         kinds.append(ChangedMeanwhile)
@@ -77,6 +82,7 @@ def operation(
                 *([limited_by] if limited_by else []),
             ],
             **({"parameters": parameters} if parameters else {}),
+            **({"security": security_of(id)} if signed_in else {}),
         },
     }
 

@@ -22,6 +22,11 @@ def kept_token(request: Request) -> str | None:
     return token
 
 
+def earlier_token(request: Request) -> str | None:
+    """The refresh token of whoever is signed in with the browser, for a sign-in that does without; else nothing."""
+    return request.cookies.get(_name(request)) if comes_from_allowed_page(request) else None
+
+
 def comes_from_allowed_page(request: Request) -> bool:
     """Whether the browser says that a page of ours, or an allowed one, or nobody's page, sent the request."""
     settings = container_of(request).settings()

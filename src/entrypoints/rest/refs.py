@@ -8,10 +8,12 @@ from core.companies.errors import CompanyNotFound
 from core.cycles.errors import CycleNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
+from core.oidc.errors import EmailDomainNotFound, OidcConnectionNotFound
 from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
 from core.tasks.errors import ColumnNotFound, TaskNotFound
 from core.tasks.ports import TaskRef
+from core.tokens.errors import ApiTokenNotFound
 from core.users.errors import InvitationNotFound, UserNotFound
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -66,6 +68,13 @@ def login_session_id(segment: str) -> UUID:
     raise SessionNotFound
 
 
+def api_token_id(segment: str) -> UUID:
+    """Raises ApiTokenNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise ApiTokenNotFound
+
+
 def cycle_id(segment: str) -> UUID:
     """Raises CycleNotFound."""
     if _UUID.match(segment):
@@ -76,6 +85,20 @@ def cycle_id(segment: str) -> UUID:
 def project_member_id(segment: str) -> UUID:
     """A user's id. What is none names nobody: who may ask which users there are is for the use case to say."""
     return UUID(segment) if _UUID.match(segment) else UUID(int=0)
+
+
+def oidc_connection_id(segment: str) -> UUID:
+    """Raises OidcConnectionNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise OidcConnectionNotFound
+
+
+def email_domain_id(segment: str) -> UUID:
+    """Raises EmailDomainNotFound."""
+    if _UUID.match(segment):
+        return UUID(segment)
+    raise EmailDomainNotFound
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -11,20 +12,27 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.sql.connection import Database
+from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
+from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
+from adapters.sql.presented_tokens import SqlPresentedTokens
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
+from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
+from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -35,6 +43,7 @@ from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.users.model import User
+from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
@@ -42,6 +51,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
@@ -66,7 +76,12 @@ class SqlWorld:
         self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
+        self.api_token_reader = SqlApiTokenReader(database)
+        self.presented_tokens = SqlPresentedTokens(database)
         self.session_reader = SqlSessionReader(database)
+        self.company_posts = SqlCompanyPosts(database)
+        self.account_posts = SqlAccountPosts(database)
+        self.oidc_reader = SqlOidcReader(database)
         self._database = database
         self._superuser = superuser
 
@@ -87,6 +102,15 @@ class SqlWorld:
 
     def company_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCompanyUnitOfWork:
         return SqlCompanyUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def token_operator_unit_of_work(self) -> SqlTokenOperatorUnitOfWork:
+        return SqlTokenOperatorUnitOfWork(self._database)
+
+    def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlOidcUnitOfWork:
+        return SqlOidcUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def linking_unit_of_work(self) -> SqlLinkingUnitOfWork:
+        return SqlLinkingUnitOfWork(self._database)
 
     def identity_unit_of_work(self) -> SqlIdentityUnitOfWork:
         return SqlIdentityUnitOfWork(self._database)
@@ -187,6 +211,13 @@ class SqlWorld:
 
 @pytest.fixture(scope="module")
 async def sql_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
+    async with opened_world(test_database) as world:
+        yield world
+
+
+@asynccontextmanager
+async def opened_world(test_database: TestDatabase) -> AsyncIterator[SqlWorld]:
+    """The adapters over a database."""
     database = Database(url=test_database.product, prepared_statements=not pooler.is_wanted())
     try:
         await database.open()
@@ -207,6 +238,14 @@ class TestSqlTransactions(Sql, TransactionContract):
 
 
 class TestSqlOnce(Sql, OnceContract):
+    pass
+
+
+class TestSqlOidc(Sql, OidcContract):
+    pass
+
+
+class TestSqlLinking(Sql, LinkingContract):
     pass
 
 
@@ -255,6 +294,10 @@ class TestSqlPeople(Sql, PeopleContract):
 
 
 class TestSqlUserReader(Sql, UserReaderContract):
+    pass
+
+
+class TestSqlApiTokens(Sql, ApiTokenContract):
     pass
 
 

@@ -8,6 +8,7 @@ from dependency_injector import providers
 import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
+from entrypoints.oidc_container import OidcContainer
 from entrypoints.settings import Settings
 from tests.builders import an_actor
 from tests.unit.architecture.sources import SRC
@@ -17,6 +18,7 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
+PARTS = {"oidc"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,10 @@ class TestContainer:
 
     def test_everything_is_a_factory_or_a_singleton(self) -> None:
         kinds = (providers.Factory, providers.BaseSingleton, providers.Dependency, providers.Callable)
-        assert {name for name, provider in Container.providers.items() if not isinstance(provider, kinds)} == set()
+        parts = {name for name, provider in Container.providers.items() if isinstance(provider, providers.Container)}
+        assert parts == PARTS
+        both = {**Container.providers, **OidcContainer.providers}
+        assert {name for name, provider in both.items() if not isinstance(provider, kinds)} == parts
 
     async def test_use_cases_open_a_unit_of_work_for_each_caller(self, container: Container) -> None:
         actor: Actor = an_actor()

@@ -6,19 +6,37 @@ from types import FunctionType
 import pytest
 
 from adapters.crypto.access_tokens import JwtAccessTokens
+from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.login_secrets import RandomLoginSecrets
+from adapters.crypto.login_tickets import SealedLoginTickets
+from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.passwords import Argon2Passwords
+from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
+from adapters.crypto.sealing import Sealer
+from adapters.crypto.time_codes import TotpCodes
+from adapters.dns.records import DnsDomainRecords
 from adapters.mail.addresses import ValidatedEmailAddresses
+from adapters.mail.files import FileMail
+from adapters.mail.smtp import SmtpMail
+from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
+from adapters.sql.presented_tokens import SqlPresentedTokens
+from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.oidc.providers import AuthlibProviders
+from adapters.sql.linking import SqlLinkingUnitOfWork
+from adapters.sql.readers.oidc import SqlOidcReader
+from adapters.sql.repositories.oidc import SqlConnections, SqlEmailDomains, SqlOidcUnitOfWork
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.operating import SqlOperatorUnitOfWork
+from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
@@ -27,6 +45,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.repositories.api_tokens import SqlApiTokens
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
@@ -43,14 +62,24 @@ from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.kernel import ports as kernel
+from core.mail import ports as mail
+from core.oidc import ports as oidc
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
+from core.tokens import ports as tokens
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
+from tests.fakes.api_tokens import (
+    InMemoryApiTokenReader,
+    InMemoryApiTokens,
+    InMemoryPresentedTokens,
+    NumberedApiTokenTexts,
+)
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.clock import SettableClock
+from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
@@ -63,7 +92,22 @@ from tests.fakes.members import (
     InMemoryMembers,
     InMemoryMemberUnitOfWork,
 )
-from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.oidc import (
+    CountedLoginSecrets,
+    InMemoryConnections,
+    InMemoryEmailDomains,
+    InMemoryLinkingUnitOfWork,
+    InMemoryOidcReader,
+    InMemoryOidcUnitOfWork,
+    KnownDomainRecords,
+    PlainSealing,
+    ScriptedProviders,
+)
+from tests.fakes.operations import (
+    InMemoryOperatorUnitOfWork,
+    InMemoryRemains,
+    InMemoryTokenOperatorUnitOfWork,
+)
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.people import (
     InMemoryAccounts,
@@ -75,7 +119,13 @@ from tests.fakes.people import (
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
-from tests.fakes.tokens import CountedInvitationTokens, ReadableRefreshTokens, RememberedAccessTokens
+from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts, Mailbox
+from tests.fakes.tokens import (
+    CountedInvitationTokens,
+    ReadableLinkTokens,
+    ReadableRefreshTokens,
+    RememberedAccessTokens,
+)
 
 ADAPTERS = [
     (kernel.Clock, SystemClock, SettableClock),
@@ -83,6 +133,13 @@ ADAPTERS = [
     (kernel.RateLimits, LocalRateLimits, SharedRateLimits),
     (auth.Attempts, LocalAttempts, SharedAttempts, CountedAttempts),
     (auth.DeviceTokens, DerivedDeviceTokens, ReadableDeviceTokens),
+    (auth.LoginTickets, SealedLoginTickets, RememberedTickets),
+    (auth.TimeCodes, TotpCodes, PredictableTimeCodes),
+    (auth.RecoveryCodes, RandomRecoveryCodes, CountedRecoveryCodes),
+    (auth.LinkTokens, DerivedLinkTokens, ReadableLinkTokens),
+    (mail.Mail, SmtpMail, FileMail, Mailbox),
+    (mail.CompanyPosts, SqlCompanyPosts, InMemoryCompanyPosts),
+    (mail.AccountPosts, SqlAccountPosts, InMemoryAccountPosts),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
     (users.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (users.InvitationTokens, RandomInvitationTokens, CountedInvitationTokens),
@@ -91,6 +148,11 @@ ADAPTERS = [
     (users.Accounts, SqlAccounts, InMemoryAccounts),
     (users.PeopleUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
     (users.UserReader, SqlUserReader, InMemoryUserReader),
+    (tokens.ApiTokenTexts, ChecksummedApiTokenTexts, NumberedApiTokenTexts),
+    (tokens.ApiTokens, SqlApiTokens, InMemoryApiTokens),
+    (tokens.ApiTokenUnitOfWork, SqlPeopleUnitOfWork, InMemoryPeopleUnitOfWork),
+    (tokens.ApiTokenReader, SqlApiTokenReader, InMemoryApiTokenReader),
+    (tokens.PresentedTokens, SqlPresentedTokens, InMemoryPresentedTokens),
     (auth.AccessTokens, JwtAccessTokens, RememberedAccessTokens),
     (auth.RefreshTokens, DerivedRefreshTokens, ReadableRefreshTokens),
     (auth.IdentityUnitOfWork, SqlIdentityUnitOfWork, InMemoryIdentityUnitOfWork),
@@ -116,7 +178,17 @@ ADAPTERS = [
     (tasks.Columns, SqlColumns, InMemoryColumns),
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
+    (oidc.Sealing, Sealer, PlainSealing),
+    (oidc.LoginSecrets, RandomLoginSecrets, CountedLoginSecrets),
+    (oidc.DomainRecords, DnsDomainRecords, KnownDomainRecords),
+    (oidc.Providers, AuthlibProviders, ScriptedProviders),
+    (oidc.Connections, SqlConnections, InMemoryConnections),
+    (oidc.EmailDomains, SqlEmailDomains, InMemoryEmailDomains),
+    (oidc.OidcUnitOfWork, SqlOidcUnitOfWork, InMemoryOidcUnitOfWork),
+    (oidc.OidcReader, SqlOidcReader, InMemoryOidcReader),
+    (oidc.LinkingUnitOfWork, SqlLinkingUnitOfWork, InMemoryLinkingUnitOfWork),
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
+    (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]
@@ -142,11 +214,15 @@ class TestAdapters:
             "OpenPeopleUnitOfWork",
         }
         abstract = {"UnitOfWork", "NewPasswords"}
-        factories |= {"OpenMemberUnitOfWork", "OnRemoved"}
+        factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
+        factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
+        modules = (
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+        )  # fmt: skip
         found = {
             name
-            for module in (auth, companies, cycles, kernel, operations, projects, realtime, tasks, users)
+            for module in modules
             for name, port in inspect.getmembers(module, inspect.isclass)
             if getattr(port, "_is_protocol", False) and port.__module__ == module.__name__
         }

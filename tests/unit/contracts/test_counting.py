@@ -51,11 +51,12 @@ class TestLocalAttempts(AttemptContract):
 
     async def test_a_flood_of_keys_is_forgotten_the_oldest_first(self) -> None:
         attempts, limit = LocalAttempts(now=SettableSeconds(), most_keys=100), Limit(name="a", most=1, seconds=900)
-        await attempts.begin("oldest", limit)
+        await attempts.begin("oldest", "here", limit)
         for number in range(100):
-            await attempts.begin(f"one of many {number}", limit)
-        assert await attempts.begin("one of many 99", limit) > 0
-        assert await attempts.begin("oldest", limit) == 0
+            await attempts.begin(f"one of many {number}", "here", limit)
+            assert attempts.keys() <= 100
+        assert await attempts.begin("one of many 99", "here", limit) > 0
+        assert await attempts.begin("oldest", "here", limit) == 0
 
 
 class TestCountedAttempts(AttemptContract):

@@ -3,16 +3,19 @@
 import pytest
 from hypothesis import given, settings
 
+from tests.contracts.api_tokens import ApiTokenContract
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
+from tests.contracts.posts import PostContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
@@ -31,6 +34,14 @@ class TestInMemoryTransactions(InMemory, TransactionContract):
 
 
 class TestInMemoryOnce(InMemory, OnceContract):
+    pass
+
+
+class TestInMemoryOidc(InMemory, OidcContract):
+    pass
+
+
+class TestInMemoryLinking(InMemory, LinkingContract):
     pass
 
 
@@ -82,7 +93,15 @@ class TestInMemoryUserReader(InMemory, UserReaderContract):
     pass
 
 
+class TestInMemoryApiTokens(InMemory, ApiTokenContract):
+    pass
+
+
 class TestInMemoryJoining(InMemory, JoiningContract):
+    pass
+
+
+class TestInMemoryPosts(InMemory, PostContract):
     pass
 
 

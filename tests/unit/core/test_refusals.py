@@ -20,13 +20,21 @@ from core.auth.errors import (
     RegistrationClosed,
     SessionEnded,
     SessionNotFound,
+    SsoRequired,
     TokenInvalid,
     TooManyFailures,
 )
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.auth.use_cases.accepting import AcceptanceUseCases
+from core.auth.use_cases.factors import FactorUseCases
+from core.auth.use_cases.second_step import SecondStepUseCases
+from core.auth.use_cases.recovering import RecoveryUseCases
+from core.auth.use_cases.verifying import EmailUseCases
+from core.mail.use_cases import MailUseCases
 from core.auth.use_cases.sessions import SessionUseCases
-from core.auth.use_cases.signing_in import AuthUseCases, Credentials
+from core.auth.use_cases.credentials import Credentials
+from core.auth.use_cases.signing_in import AuthUseCases
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.errors import CompaniesClosed, CompanyNotFound
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, System, Visitor
@@ -41,6 +49,7 @@ from core.cycles.errors import (
 from core.cycles.model import CycleChanges
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.errors import (
+    ChangedMeanwhile,
     FieldReadOnly,
     Forbidden,
     Invalid,
@@ -51,7 +60,7 @@ from core.kernel.errors import (
 )
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import CursorInvalid, PageRequest, Sort
-from core.kernel.step_up import StepUpRequired
+from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.projects.errors import (
     ColleagueInactive,
     ColleagueNotFound,
@@ -61,8 +70,12 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.oidc.errors import LoginRefused
+from core.oidc.use_cases.connections import OidcConnectionUseCases
+from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.oidc.use_cases.logins import OidcLoginUseCases
 from core.operations.errors import AccountNotFound
-from core.operations.use_cases import OperatorUseCases, PurgeUseCases
+from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.model import ProjectChanges
 from core.projects.ports import ProjectFilter
 from core.projects.use_cases.members import MemberUseCases
@@ -92,35 +105,57 @@ from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
-from tests.unit.core import people_refusals
+from core.tokens.use_cases.presenting import PresentedTokenUseCases
+from core.tokens.use_cases.tokens import ApiTokenUseCases
+from tests.unit.core import factor_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
 USE_CASES = (
     AcceptanceUseCases,
+    ApiTokenUseCases,
     AuthUseCases,
     BoardUseCases,
     ColumnUseCases,
     CompanyUseCases,
     CycleUseCases,
     DeletedTaskUseCases,
+    EmailUseCases,
+    EmailDomainUseCases,
     EventUseCases,
+    FactorUseCases,
     InvitationUseCases,
+    MailUseCases,
     MemberUseCases,
+    OidcConnectionUseCases,
+    OidcLoginUseCases,
     OperatorUseCases,
+    PresentedTokenUseCases,
     ProjectUseCases,
     PurgeUseCases,
+    SecondStepUseCases,
+    RecoveryUseCases,
     SessionUseCases,
     TaskUseCases,
+    UnlockingUseCases,
+    TokenOperatorUseCases,
     UserUseCases,
 )
 
+# Of these alone something is written: that they were refused.
+TOLD_TO_AUDITORS = (LoginRefused,)
 RAISED_OUTSIDE = {
+    ("AuthUseCases.login", ChangedMeanwhile): "only if the browser is signed out at the same moment; see test_devices",
+    ("SecondStepUseCases.login", ChangedMeanwhile): "as above",
+    ("OidcLoginUseCases.redeem", ChangedMeanwhile): "as above",
+    ("OidcLoginUseCases.redeem", SsoRequired): "only if the company closes its other ways in within those 60 seconds",
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",
+    ("ApiTokenUseCases.list", CursorInvalid): "as above",
+    ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
@@ -358,6 +393,14 @@ async def _(office: Office) -> Awaitable[object]:
 
 @refuses(CompanyUseCases.open, CompaniesClosed)
 async def _(office: Office) -> Awaitable[object]:
+    return office.companies.open(office.olga, name="More", contact_email=None)
+
+
+@refuses(CompanyUseCases.open, AccountProofRequired)
+async def _(office: Office) -> Awaitable[object]:
+    session = office.world.tables.sessions[office.olga.session_id]
+    vouched_for = replace(session, general_at=None, sso_company_ids=(office.olga.company_id,))
+    office.world.tables.sessions[session.id] = vouched_for
     return office.companies.open(office.olga, name="More", contact_email=None)
 
 
@@ -1129,7 +1172,13 @@ async def _(office: Office) -> Awaitable[object]:
     return ask()
 
 
+factor_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
+mail_refusals.add_to(refuses)
+oidc_refusals.add_to(refuses)
+token_refusals.add_to(refuses)
+
+
 # What the operator does
 
 
@@ -1169,6 +1218,9 @@ class TestRefusals:
             before = office.world.snapshot()
             await call
         assert type(refused.value) is kind
+        if before is not None and kind in TOLD_TO_AUDITORS:
+            assert len(office.world.tables.notes) == len(before.notes) + 1
+            before.notes = office.world.tables.notes
         assert before is None or office.world.tables == before
 
     def test_every_declared_refusal_has_a_scenario(self) -> None:

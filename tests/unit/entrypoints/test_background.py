@@ -6,7 +6,10 @@ import logging
 import pytest
 
 from core.kernel.errors import DatabaseAway
-from entrypoints.background import Recurring, working
+from entrypoints.background import Recurring, finish, working
+from entrypoints.container import make_container
+from entrypoints.settings import Settings
+from tests.builders import an_actor, an_id
 
 
 class Work:
@@ -54,3 +57,13 @@ class TestWorking:
         async with working([Recurring("work", 1.0, 600.0, work)]):
             await asyncio.sleep(0.01)
         assert work.begun == 0
+
+
+class TestTheEnd:
+    async def test_a_database_that_is_away_holds_nobody_up(self, caplog: pytest.LogCaptureFixture) -> None:
+        settings = Settings(_env_file=None, secret_key="s" * 40)
+        container = make_container(settings, database_url="postgresql://nobody@127.0.0.1:1/nothing")
+        container.presented_token_use_cases().used(an_actor(session_id=None, token_id=an_id()))
+        with caplog.at_level(logging.WARNING, logger="flowtrack"):
+            await finish(container)
+        assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -1,6 +1,7 @@
 """What the environment and .env may say, and how a mistake in them is told."""
 
 import os
+import json
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -125,6 +126,17 @@ class TestRefusals:
             ("FLOWTRACK_REDIS_URL", f"redis://{SECRET}:port@redis:port"),
             ("FLOWTRACK_TRUSTED_PROXIES", f"10.0.0.0/8, {SECRET}"),
             ("FLOWTRACK_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("FLOWTRACK_OIDC_PRIVATE_NETWORKS", "10.0.0.0/33"),
+            ("FLOWTRACK_OIDC_REDIRECT_ALLOW", "app.example.com"),
+            ("FLOWTRACK_OIDC_REDIRECT_ALLOW", "https://*.example.com/"),
+            ("FLOWTRACK_OIDC_REDIRECT_ALLOW", "https://app.example.com/, https:///x"),
+            ("FLOWTRACK_OIDC_PROVIDERS", f"{SECRET}"),
+            ("FLOWTRACK_OIDC_PROVIDERS", f'{{"client_secret": "{SECRET}"}}'),
+            (
+                "FLOWTRACK_OIDC_PROVIDERS",
+                f'[{{"name": "x", "issuer": "https://x.example", "client_secret": "{SECRET}"}}]',
+            ),
+            ("FLOWTRACK_OIDC_PROVIDERS", '[{"name": "x", "issuer": "x.example", "client_id": "x"}]'),
             ("FLOWTRACK_RATE_LIMIT_SESSION", "700"),
             ("FLOWTRACK_RATE_LIMIT_SESSION", "00/hour"),
             ("FLOWTRACK_RATE_LIMIT_LOGIN", "10/fortnight"),
@@ -270,3 +282,73 @@ def test_the_token_of_the_metrics_may_come_from_a_file(given: Given) -> None:
     given(FLOWTRACK_METRICS_TOKEN_FILE="kept")
     token = load_settings().metrics_token
     assert token is not None and token.get_secret_value() == SECRET
+
+
+class TestMail:
+    GIVEN = {"FLOWTRACK_SMTP_HOST": "mail.example.com", "FLOWTRACK_SMTP_FROM": "FlowTrack <flowtrack@example.com>"}
+
+    def test_without_a_server_there_is_none(self, given: Given) -> None:
+        given(FLOWTRACK_SMTP_HOST="", FLOWTRACK_SMTP_PORT="", FLOWTRACK_SMTP_FROM="")
+        settings = load_settings()
+        assert (settings.smtp_host, settings.smtp_port, settings.smtp_security) == ("", None, "starttls")
+
+    def test_a_server_and_whom_mail_is_from_are_enough(self, given: Given) -> None:
+        given(**self.GIVEN)
+        assert load_settings().smtp_from == "FlowTrack <flowtrack@example.com>"
+
+    def test_a_server_needs_to_know_whom_mail_is_from(self, given: Given) -> None:
+        given(FLOWTRACK_SMTP_HOST="mail.example.com")
+        assert "FLOWTRACK_SMTP_FROM" in refusal()
+
+    @pytest.mark.parametrize("half", [{"FLOWTRACK_SMTP_USERNAME": "us"}, {"FLOWTRACK_SMTP_PASSWORD": SECRET}])
+    def test_a_name_and_a_password_belong_together(self, given: Given, half: dict[str, str]) -> None:
+        given(**self.GIVEN, **half)
+        said = refusal()
+        assert "FLOWTRACK_SMTP_USERNAME" in said
+        assert SECRET not in said
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("FROM", "nobody"),
+            ("FROM", "Flow\nTrack <a@example.com>"),
+            ("FROM", "a@b@example.com"),
+            ("PORT", "0"),
+            ("PORT", "70000"),
+            ("SECURITY", "perhaps"),
+        ],
+    )
+    def test_a_wrong_value_is_told_by_its_variable(self, given: Given, name: str, value: str) -> None:
+        given(**{**self.GIVEN, f"FLOWTRACK_SMTP_{name}": value})
+        assert refusal().startswith(f"FLOWTRACK_SMTP_{name}")
+
+    def test_the_password_may_come_from_a_file(self, given: Given) -> None:
+        Path("kept").write_text(f"{SECRET}\n")
+        given(**self.GIVEN, FLOWTRACK_SMTP_USERNAME="us", FLOWTRACK_SMTP_PASSWORD_FILE="kept")
+        password = load_settings().smtp_password
+        assert password is not None and password.get_secret_value() == SECRET
+
+
+def test_providers_of_the_installation_and_where_to_come_back_to(given: Given) -> None:
+    given(FLOWTRACK_PUBLIC_URL="https://flow.example.com")
+    settings = load_settings()
+    assert (settings.instance_providers(), settings.oidc_redirects()) == ((), ("https://flow.example.com/",))
+    one = {"name": "One", "issuer": "https://one.example/", "client_id": "x", "client_secret": SECRET}
+    two = {"name": "Two", "issuer": "https://two.example", "client_id": "x", "email_domains": ["Two.example"]}
+    given(
+        FLOWTRACK_OIDC_PROVIDERS=json.dumps([one, two]),
+        FLOWTRACK_OIDC_REDIRECT_ALLOW="https://app.example.com/, https://desk.example.com/in",
+        FLOWTRACK_OIDC_PRIVATE_NETWORKS="10.20.0.0/16",
+    )
+    settings = load_settings()
+    first, second = settings.instance_providers()
+    assert (first.client.issuer, first.client.client_secret, first.email_domains) == (
+        "https://one.example/",
+        SECRET,
+        (),
+    )
+    assert (second.client.client_secret, second.email_domains) == (None, ("two.example",))
+    assert first.id != second.id and first.id == load_settings().instance_providers()[0].id
+    assert settings.oidc_redirects() == ("https://app.example.com/", "https://desk.example.com/in")
+    assert settings.oidc_private_networks == (ip_network("10.20.0.0/16"),)
+    assert SECRET not in repr(settings) and SECRET not in repr(first)

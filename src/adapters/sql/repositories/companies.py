@@ -91,4 +91,4 @@ class SqlCompanyUnitOfWork(SqlUnitOfWork):
     async def open_company(
         self, company: Company, owner: User, facts: Callable[[], tuple[Fact, ...]], *, at: datetime
     ) -> None:
-        await found(self._open_connection, company, owner, facts, at=at)
+        await found(self._open_connection, company, owner, facts, at=at, origin=self.actor.origin)

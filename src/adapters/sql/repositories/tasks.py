@@ -41,12 +41,14 @@ from core.kernel.ports import Clock
 from core.tasks.model import Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskRef
 
-# Takes the next number and with it the project's row, which serialises all changes of its board.
+_the_project = bindparam("project", type_=Uuid)
+# Takes the next number and with it the project's row, which serialises all changes of its board. Membership is asked of
+# the parameter: of the row's own column PostgreSQL would rather read all projects of the user, to look this one up.
 _take_number = (
     update(projects)
-    .where(projects.c.id == bindparam("project", type_=Uuid))
+    .where(projects.c.id == _the_project)
     .values(last_number=projects.c.last_number + 1)
-    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, belongs_to(projects.c.id, "for_user"))
+    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, belongs_to(_the_project, "for_user"))
 )
 _TAKE_NUMBER = Statement(_take_number)
 
@@ -57,7 +59,7 @@ _TAKE_NUMBER_ONCE = Statement(
     )
 )
 
-_BOARD = Statement(board_in(bindparam("project", type_=Uuid)))
+_BOARD = Statement(board_in(_the_project))
 
 _ASSIGNEE = Statement(
     assignee_in(bindparam("project", type_=Uuid)).where(users.c.id == bindparam("assignee", type_=Uuid))
@@ -94,8 +96,11 @@ def _lock_project(by_key: bool, also: bool) -> Statement:
     """Locks the project of a task, and `:also` another one, always the lower id first; what follows in the transaction
     sees the board as nobody else can change it.
     """
-    of_task = select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()
-    query = select(projects.c.key, projects.c.is_active, belongs_to(projects.c.id, "for_user"), projects.c.id)
+    task = select(tasks.c.project_id).where(named_task(by_key)).cte("task")
+    of_task = select(task.c.project_id).scalar_subquery()
+    # Of a single project membership is asked as for a new task.
+    member = belongs_to(projects.c.id if also else of_task, "for_user")
+    query = select(projects.c.key, projects.c.is_active, member, projects.c.id)
     if also:
         query = query.where(projects.c.id.in_([of_task, bindparam("also", type_=Uuid)])).order_by(projects.c.id)
     else:

@@ -1,4 +1,4 @@
-"""The event log, its counter, and what requests with an Idempotency-Key resulted in."""
+"""The event log, its counter, what requests with an Idempotency-Key resulted in, and the audit log."""
 
 from sqlalchemy import (
     BigInteger,
@@ -46,6 +46,19 @@ events = TenantTable(
     CheckConstraint("via IN ('session', 'token', 'system')", name="events_via_check"),
 )
 
+# Up to where a reader of the log has read it, and the places before that it has to come back to.
+log_positions = TenantTable(
+    "log_positions",
+    metadata,
+    company_column(),
+    Column("reader", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("behind", ARRAY(BigInteger), nullable=False, server_default=text("'{}'")),
+    instant("again_at", nullable=True),
+    instant("leased_until", nullable=True),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="log_positions_company_fk", ondelete="CASCADE"),
+)
+
 idempotency_keys = TenantTable(
     "idempotency_keys",
     metadata,
@@ -64,3 +77,60 @@ idempotency_keys = TenantTable(
     CheckConstraint("(resource_id IS NULL) = (status IS NOT NULL)", name="idempotency_keys_outcome_check"),
 )
 Index("idempotency_keys_old", idempotency_keys.c.company_id, idempotency_keys.c.created_at)
+
+audit_events = TenantTable(
+    "audit_events",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("type", Text, nullable=False),
+    instant("at"),
+    Column("actor_id", Uuid),
+    Column("via", Text, nullable=False),
+    Column("session_id", Uuid),
+    Column("token_id", Uuid),
+    Column("request_id", Text),
+    Column("details", JSONB, nullable=False),
+    # What tells of a person, and with it the salt of its digest: these can be erased.
+    Column("address", Text),
+    Column("agent", Text),
+    Column("personal", JSONB),
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary, nullable=False),
+    instant("erased_at", nullable=True),
+    # One row alone is kept for each of these.
+    Column("coalesced_by", Text),
+    # Its place in the company's chain, and the proof of it and of all before it; null until it was taken up.
+    Column("number", BigInteger),
+    Column("mac", LargeBinary),
+    # No foreign keys: what an auditor is shown outlives what it tells of, and the events of no company have none.
+    CheckConstraint("via IN ('session', 'token', 'system', 'visitor')", name="audit_events_via_check"),
+    CheckConstraint("(number IS NULL) = (mac IS NULL)", name="audit_events_chain_check"),
+    CheckConstraint(
+        "erased_at IS NULL OR (address IS NULL AND agent IS NULL AND personal IS NULL AND salt IS NULL)",
+        name="audit_events_erased_check",
+    ),
+)
+_audited = audit_events.c
+Index("audit_events_newest", _audited.company_id, _audited.at, _audited.id)
+Index(
+    "audit_events_number_unique",
+    _audited.company_id,
+    _audited.number,
+    unique=True,
+    postgresql_where=_audited.number.is_not(None),
+)
+Index(
+    "audit_events_coalesced_unique",
+    _audited.company_id,
+    _audited.coalesced_by,
+    unique=True,
+    postgresql_where=_audited.coalesced_by.is_not(None),
+)
+Index(
+    "audit_events_unchained",
+    _audited.company_id,
+    _audited.at,
+    _audited.id,
+    postgresql_where=_audited.number.is_(None),
+)

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.sql.tables.identity import NOW, instant
 from adapters.sql.tenancy import TenantTable, company_column, metadata
@@ -38,6 +38,8 @@ users = TenantTable(
     # Whoever was made a user of a company by somebody else is let in once they accepted.
     instant("accepted_at", nullable=True, server_default=NOW),
     instant("last_login_at", nullable=True),
+    # The owner who may still enter by password where the company demands its own provider.
+    Column("break_glass", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     instant("created_at"),
     instant("updated_at"),
@@ -50,6 +52,7 @@ users = TenantTable(
     CheckConstraint("kind = 'service' OR email IS NOT NULL", name="users_email_check"),
 )
 Index("users_username_unique", users.c.company_id, text("lower(username)"), unique=True)
+Index("users_break_glass_unique", users.c.company_id, unique=True, postgresql_where=users.c.break_glass)
 # Sign-in asks for all memberships of an account, whatever the company.
 Index("users_of_account", users.c.account_id)
 
@@ -90,6 +93,47 @@ Index(
     invitations.c.email,
     unique=True,
     postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL"),
+)
+
+# Of a token's secret no more than the digest is kept.
+api_tokens = TenantTable(
+    "api_tokens",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("created_by", Uuid),
+    instant("created_at"),
+    instant("expires_at", nullable=True),
+    instant("last_used_at", nullable=True),
+    instant("revoked_at", nullable=True),
+    ForeignKeyConstraint(["company_id"], ["companies.id"], name="api_tokens_company_fk", ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["company_id", "user_id"],
+        ["users.company_id", "users.id"],
+        name="api_tokens_user_fk",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["company_id", "created_by"],
+        ["users.company_id", "users.id"],
+        name="api_tokens_created_by_fk",
+        ondelete="SET NULL (created_by)",
+    ),
+    CheckConstraint("cardinality(scopes) > 0", name="api_tokens_scopes_check"),
+)
+# Whoever presents a token does not say of which company it is.
+Index("api_tokens_digest_unique", api_tokens.c.digest, unique=True)
+Index(
+    "api_tokens_of_user",
+    api_tokens.c.company_id,
+    api_tokens.c.user_id,
+    api_tokens.c.created_at.desc(),
+    api_tokens.c.id.desc(),
 )
 
 projects = TenantTable(

@@ -5,7 +5,10 @@ from datetime import datetime
 from core.auth.errors import InvalidCredentials, PasswordChangeRequired
 from core.auth.model import Account, check_password
 from core.auth.ports import IdentityUnitOfWork, Passwords
+from core.kernel.actor import Actor, Origin
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, Invalid
+from core.kernel.step_up import ensure_code_shown, ensure_stepped_up
 from core.users.errors import PasswordTooWeak
 
 _POINTER = "/new_password"
@@ -56,6 +59,16 @@ async def replacement(passwords: Passwords, account: Account, password: str, new
     return await hash_of_new(passwords, account, new_password)
 
 
+async def ensure_fresh(uow: IdentityUnitOfWork, caller: Actor, account: Account, *, at: datetime) -> None:
+    """Raises StepUpRequired unless the caller proved lately who they are; by a code, too, if the account has a second
+    factor.
+    """
+    ensure_stepped_up(caller, at=at)
+    if account.has_second_factor:
+        session = await uow.session(caller.signed_in.session_id)
+        ensure_code_shown(session.second_factor_at if session is not None else None, at=at)
+
+
 def refuse_new_password() -> None:
     """Raises Invalid: there is nothing for it to replace."""
     detail = "only replaces a temporary password; sign in without it, then use /auth/password/change"
@@ -63,7 +76,7 @@ def refuse_new_password() -> None:
 
 
 async def keep_password(
-    uow: IdentityUnitOfWork, proved: Account, password_hash: str | None, *, is_new: bool, at: datetime
+    uow: IdentityUnitOfWork, proved: Account, password_hash: str | None, *, is_new: bool, origin: Origin, at: datetime
 ) -> Account:
     """Puts the hash in its place, and returns the account, locked; a new password signs all devices out.
 
@@ -73,12 +86,20 @@ async def keep_password(
     account = await uow.account(proved.id)
     if account is None or account.has_another_password_than(proved):
         raise InvalidCredentials
+    await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
+    return account
+
+
+async def replace_password(
+    uow: IdentityUnitOfWork, account: Account, password_hash: str | None, *, is_new: bool, origin: Origin, at: datetime
+) -> None:
+    """Puts the hash, if there is one, in its place; a new password signs all devices out. The account is locked."""
     if password_hash is None:
-        return account
+        return
     if is_new:
         account.choose_password(password_hash, at=at)
         await uow.revoke_sessions(account.id, at=at)
+        await uow.note(Note(type=AuditType.PASSWORD_CHANGED), account_id=account.id, origin=origin, at=at)
     else:
         account.keep_password(password_hash)
     await uow.save_account(account)
-    return account

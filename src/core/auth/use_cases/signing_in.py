@@ -3,63 +3,58 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from core.auth.errors import (
+    CodeInvalid,
     InvalidCredentials,
     NoActiveMembership,
     PasswordChangeRequired,
     RefreshInvalid,
     RegistrationClosed,
+    SecondFactorRequired,
     SessionEnded,
+    SsoRequired,
     TokenInvalid,
     TooManyFailures,
 )
-from core.auth.model import Account, LoginSession, check_password
+from core.auth.model import TICKET_LIFE, Account, check_password
 from core.auth.ports import (
     AccessTokens,
     IdentityUnitOfWork,
+    LoginTickets,
     Passwords,
     ProfileReader,
     RefreshTokens,
 )
-from core.auth.read_models import Profile, SignedIn
-from core.auth.use_cases.devices import SignsDevicesIn
+from core.auth.read_models import Profile, SecondFactorAsked, SignedIn, Ticket
+from core.auth.use_cases.codes import FactorCodes
+from core.auth.use_cases.credentials import Credentials, account_of, name_of
+from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, replacement
 from core.companies.model import Company
-from core.companies.read_models import CompanyView
 from core.kernel import text
-from core.kernel.actor import Actor, Role, Visitor, reading
-from core.kernel.errors import Fault, Invalid, ReferenceNotFound, answers
+from core.kernel.actor import NOWHERE, Actor, Origin, Role, Visitor, reading
+from core.kernel.audit import AuditType
+from core.kernel.errors import ChangedMeanwhile, Fault, Invalid, ReferenceNotFound, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import AccountProofRequired
 from core.users.errors import EmailInvalid, EmailTaken, PasswordTooWeak
 from core.users.model import User, username_from
 from core.users.ports import EmailAddresses
-from core.users.read_models import UserView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What a newcomer gives. A name or a username is enough; the other is made from it."""
+    """What a newcomer gives. A name or a username is enough; the other is made from it. `code` is for who has no
+    company any more, but an account with a second factor.
+    """
 
     email: str
     password: str
+    code: str | None = None
     name: str | None = None
     username: str | None = None
     company_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """An address, or a username together with the company that it is unique in. `new_password` is for who has a
-    temporary one.
-    """
-
-    password: str
-    email: str | None = None
-    username: str | None = None
-    company: str | None = None
-    company_id: UUID | None = None
-    new_password: str | None = None
 
 
 class AuthUseCases(SignsDevicesIn):
@@ -74,6 +69,8 @@ class AuthUseCases(SignsDevicesIn):
         addresses: EmailAddresses,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        tickets: LoginTickets,
+        codes: FactorCodes,
         guessing: Guessing,
         clock: Clock,
         ids: Ids,
@@ -84,15 +81,27 @@ class AuthUseCases(SignsDevicesIn):
         self._profiles = profiles
         self._passwords = passwords
         self._addresses = addresses
+        self._tickets = tickets
+        self._codes = codes
         self._guessing = guessing
         self._registration = registration
 
-    @answers(EmailTaken, EmailInvalid, PasswordTooWeak, TooManyFailures, RegistrationClosed, Invalid)
+    @answers(
+        EmailTaken,
+        EmailInvalid,
+        PasswordTooWeak,
+        TooManyFailures,
+        SecondFactorRequired,
+        CodeInvalid,
+        RegistrationClosed,
+        Invalid,
+    )
     async def register(self, visitor: Visitor, given: Registration) -> SignedIn:
         """Opens an account and a company of which it is the owner, and signs the device in.
 
         Anybody may, while the installation takes registrations. An account that was made by an admin, and that nobody
-        has had the password of, is taken over; one that belongs to no company any more opens one with its password.
+        has had the password of, is taken over; one that belongs to no company any more opens one with its password. A
+        link that proves the address is mailed; until somebody followed it, nothing is withheld.
         """
         if self._registration != "open":
             raise RegistrationClosed
@@ -136,19 +145,44 @@ class AuthUseCases(SignsDevicesIn):
             at=at,
         )
         session = self._new_session(account_id, visitor)
-        async with self._identity() as uow:
+        proved = known if is_proved else None
+        async with self._guessing.code(visitor, proved, given.code), self._identity() as uow:
             account = await self._founder(uow, known, account, is_proved=is_proved)
-            await uow.add_company(company, owner, lambda: (company.founded(by=owner_id), user_created), at=at)
+            if proved is not None and await self._codes.use(
+                uow, account, given.code, session_id=session.id, origin=visitor.origin, at=at
+            ):
+                session.prove_second_factor(at=at)
+            if account.email_verified_at is None:
+                await uow.write(account.ask_verification(id=self._ids.new(), at=at))
+                await uow.save_account(account)
+            await uow.add_company(
+                company, owner, lambda: (company.founded(by=owner_id), user_created), at=at, origin=visitor.origin
+            )
             session.current_company_id = company.id
-            await uow.add_session(session)
+            await self._begin_session(uow, session, visitor.origin, what=AuditType.REGISTERED)
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(InvalidCredentials, TooManyFailures, PasswordChangeRequired, PasswordTooWeak, NoActiveMembership, Invalid)
-    async def login(self, visitor: Visitor, given: Credentials) -> SignedIn:
-        """Signs a device in with a password, into the company named or the one used last.
+    @answers(
+        InvalidCredentials,
+        TooManyFailures,
+        PasswordChangeRequired,
+        PasswordTooWeak,
+        NoActiveMembership,
+        SsoRequired,
+        ChangedMeanwhile,
+        Invalid,
+    )
+    async def login(
+        self, visitor: Visitor, given: Credentials, *, earlier_token: str | None = None
+    ) -> SignedIn | SecondFactorAsked:
+        """Signs a device in with a password, into the company named or the one used last. A browser that the same
+        account is signed in with already keeps what it proved before.
+
+        If the account has a second factor, the answer is a ticket instead, which `/auth/login/second-factor` takes
+        together with a code. Nothing has happened until then.
 
         A temporary password, which somebody else chose, is good only together with `new_password`: it is replaced by
         that, all other devices are signed out, and the caller is signed in. Without it the answer is 403
@@ -158,34 +192,36 @@ class AuthUseCases(SignsDevicesIn):
         the first of them is past; a browser that signed in before is counted by itself.
         """
         async with self._identity() as uow:
-            account = await self._account_of(uow, given)
-        account_id = account.id if account else None
-        attempt = await self._guessing.begin(visitor, name=self._name_of(given), account_id=account_id)
-        account = await ensure_password(self._passwords, account, given.password)
-        await self._guessing.succeeded(attempt)
+            account = await account_of(given, uow=uow, addresses=self._addresses)
+        name, account_id = name_of(given, addresses=self._addresses), account.id if account else None
+        username = given.username if given.email is None else None
+        async with self._guessing.password(visitor, name=name, account_id=account_id, username=username):
+            account = await ensure_password(self._passwords, account, given.password)
         password_hash = await replacement(self._passwords, account, given.password, given.new_password)
-        session = self._new_session(account.id, visitor)
+        is_new = given.new_password is not None
+        if account.has_second_factor:
+            return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
+        session, origin = self._new_session(account.id, visitor), visitor.origin
+        at = session.created_at
         async with self._identity() as uow:
+            earlier = await self._join_earlier(uow, session, earlier_token)
             # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
-            membership = None
-            for candidate in await uow.memberships(account.id):
-                wanted = given.company_id in (None, candidate.company_id)
-                if wanted and given.company in (None, candidate.company_code):
-                    await uow.note_login(candidate.user_id, candidate.company_id, at=session.created_at)
-                    membership = await uow.membership(account.id, candidate.company_id)
-                    break
-            await keep_password(
-                uow, account, password_hash, is_new=given.new_password is not None, at=session.created_at
+            membership = await self._entered(
+                uow, session, company_id=given.company_id, company=given.company, login_at=at
             )
-            if membership is None:
-                raise NoActiveMembership
-            session.current_company_id = membership[1].id
-            await uow.add_session(session)
+            await self._end_earlier(uow, earlier)
+            account = await keep_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
+            if account.has_second_factor:
+                # It was enabled while the password was verified.
+                return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
+            await self._begin_session(uow, session, origin)
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
 
-    @answers(RefreshInvalid, NoActiveMembership)
-    async def refresh(self, token: str | None, *, company_id: UUID | None, from_cookie: bool) -> SignedIn:
+    @answers(RefreshInvalid, NoActiveMembership, SsoRequired, AccountProofRequired)
+    async def refresh(
+        self, token: str | None, *, company_id: UUID | None, from_cookie: bool, origin: Origin = NOWHERE
+    ) -> SignedIn:
         """Replaces a refresh token by its successor and gives a new access token.
 
         By cookie, the token just replaced works for 10 more seconds and gives the same successor, since browsers
@@ -209,16 +245,19 @@ class AuthUseCases(SignsDevicesIn):
             elif not (from_cookie and session.is_repeat(generation, at=at)):
                 session.revoke(at=at)
                 await uow.save_session(session)
+                await self._note(uow, AuditType.REFRESH_REUSED, session, origin, at=at)
                 await uow.commit()
                 raise RefreshInvalid
-            membership = await self._membership(uow, session, company_id)
-            session.current_company_id = membership[1].id
+            membership = await self._entered(uow, session, company_id=company_id)
             await uow.save_session(session)
+            await self._note(uow, AuditType.REFRESHED, session, origin, at=at, company_id=membership[1].id)
             await uow.commit()
         return self._signed_in(session, membership)
 
     @answers()
-    async def logout(self, actor: Actor | None, *, refresh_token: str | None, everywhere: bool) -> None:
+    async def logout(
+        self, actor: Actor | None, *, refresh_token: str | None, everywhere: bool, origin: Origin = NOWHERE
+    ) -> None:
         """Signs the device out, or all devices of the account. Whoever is not signed in is signed out already."""
         session_id, genuine = (actor.session_id, True) if actor else (None, False)
         generation = 0
@@ -242,7 +281,8 @@ class AuthUseCases(SignsDevicesIn):
             session.revoke(at=at)
             await uow.save_session(session)
             if everywhere:
-                await uow.revoke_sessions(session.account_id, at=at)
+                await uow.revoke_sessions(session.account_id, at=at, reach=session.reach)
+            await self._note(uow, AuditType.LOGGED_OUT, session, origin, at=at, details={"everywhere": everywhere})
             await uow.commit()
 
     @reading
@@ -251,20 +291,24 @@ class AuthUseCases(SignsDevicesIn):
         """Who the caller is: their user in this company, the company, and all companies of their account."""
         return await self._profiles.profile(actor)
 
-    @answers(SessionEnded, ReferenceNotFound)
+    @answers(SessionEnded, ReferenceNotFound, SsoRequired, AccountProofRequired)
     async def switch_company(self, actor: Actor, company_id: UUID) -> SignedIn:
         """Gives an access token for another company of the same account, within the same login session."""
         at = self._clock.now()
+        account_id, session_id = actor.signed_in
         async with self._identity() as uow:
-            membership = await uow.membership(actor.account_id, company_id)
+            membership = await uow.membership(account_id, company_id)
             if membership is not None:
                 # The user is locked before the session, as whoever deactivates them does.
                 await uow.note_login(membership[0].id, membership[1].id, at=at)
-            session = await uow.session(actor.session_id)
-            if session is None or not session.is_open(at=at) or session.account_id != actor.account_id:
+            session = await uow.session(session_id)
+            if session is None or not session.is_open(at=at) or session.account_id != account_id:
                 raise SessionEnded
             if membership is None:
                 raise ReferenceNotFound(pointer="/company_id")
+            for each in await uow.memberships(account_id):
+                if each.company_id == company_id:
+                    ensure_opens(session, each)
             session.current_company_id = membership[1].id
             await uow.save_session(session)
             await uow.commit()
@@ -282,18 +326,19 @@ class AuthUseCases(SignsDevicesIn):
             role=claims.role,
         )
 
-    async def _account_of(self, uow: IdentityUnitOfWork, given: Credentials) -> Account | None:
-        if given.email is not None:
-            try:
-                email = self._addresses.canonical(given.email)
-            except EmailInvalid:
-                return None
-            return await uow.account_by_email(email)
-        if given.username is not None and (given.company is not None or given.company_id is not None):
-            return await uow.account_by_username(
-                given.username, company_id=given.company_id, company_code=given.company
-            )
-        raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
+    def _asked_for_second_factor(
+        self, account: Account, given: Credentials, password_hash: str | None, *, is_new: bool
+    ) -> SecondFactorAsked:
+        ticket = Ticket(
+            account_id=account.id,
+            version=account.version,
+            expires_at=self._clock.now() + TICKET_LIFE,
+            company_id=given.company_id,
+            company=given.company,
+            password_hash=password_hash,
+            is_new=is_new,
+        )
+        return SecondFactorAsked(self._tickets.issue(ticket), int(TICKET_LIFE.total_seconds()))
 
     async def _founder(
         self, uow: IdentityUnitOfWork, known: Account | None, given: Account, *, is_proved: bool
@@ -311,7 +356,8 @@ class AuthUseCases(SignsDevicesIn):
             if await uow.memberships(account.id):
                 raise EmailTaken
             return account
-        if account.password_hash is not None or account.claimed_at is not None or given.password_hash is None:
+        is_held = account.password_hash is not None or account.claimed_at is not None or account.has_second_factor
+        if is_held or given.password_hash is None:
             raise EmailTaken
         account.choose_password(given.password_hash, at=given.created_at)
         account.name = given.name
@@ -320,34 +366,10 @@ class AuthUseCases(SignsDevicesIn):
 
     async def _ensure_own(self, visitor: Visitor, account: Account, password: str) -> None:
         """Raises EmailTaken unless that is the password that the account's holder chose."""
-        attempt = await self._guessing.begin(visitor, name=account.email, account_id=account.id)
         try:
-            await ensure_password(self._passwords, account, password)
+            async with self._guessing.password(visitor, name=account.email, account_id=account.id):
+                await ensure_password(self._passwords, account, password)
         except InvalidCredentials as wrong:
             raise EmailTaken from wrong
-        await self._guessing.succeeded(attempt)
         if account.password_is_temporary:
             raise EmailTaken
-
-    def _name_of(self, given: Credentials) -> str:
-        """What is tried to sign in with, in the one form by which failures are counted, whether it exists or not."""
-        if given.email is None:
-            return f"{given.username} of {given.company_id or given.company}".lower()
-        try:
-            return self._addresses.canonical(given.email)
-        except EmailInvalid:
-            return given.email.strip().lower()
-
-    async def _membership(
-        self, uow: IdentityUnitOfWork, session: LoginSession, wanted: UUID | None
-    ) -> tuple[UserView, CompanyView]:
-        """The company that is wanted; else the one that the device last worked in, if it still may, else another."""
-        if wanted is not None:
-            candidates = [wanted]
-        else:
-            others = [membership.company_id for membership in await uow.memberships(session.account_id)]
-            candidates = [each for each in [session.current_company_id] if each in others] + others
-        found = await uow.membership(session.account_id, candidates[0]) if candidates else None
-        if found is None:
-            raise NoActiveMembership
-        return found

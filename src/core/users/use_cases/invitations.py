@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from core.kernel.actor import Actor, Role, reading
+from core.kernel.actor import Actor, NotByToken, Role, reading
 from core.kernel.errors import Forbidden, answers
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
@@ -25,7 +25,7 @@ class InvitationUseCases:
     def __init__(
         self,
         *,
-        unit_of_work: OpenPeopleUnitOfWork,
+        unit_of_work: OpenPeopleUnitOfWork[PeopleUnitOfWork],
         reader: UserReader,
         addresses: EmailAddresses,
         tokens: InvitationTokens,
@@ -61,7 +61,7 @@ class InvitationUseCases:
             seq = await uow.commit()
         return Answer(NewInvitationView(InvitationView.of(invitation, at=self._clock.now())), seq)
 
-    @answers(Forbidden, EmailInvalid, AlreadyUser, KeyReused, InFlight)
+    @answers(Forbidden, NotByToken, EmailInvalid, AlreadyUser, KeyReused, InFlight)
     async def send(
         self, actor: Actor, *, email: str, role: Role, once: Once | None = None
     ) -> Answer[NewInvitationView]:
@@ -109,7 +109,7 @@ class InvitationUseCases:
             uow.users.save(user)
             uow.record(*facts)
 
-    @answers(InvitationNotFound, Forbidden)
+    @answers(InvitationNotFound, Forbidden, NotByToken)
     async def revoke(self, actor: Actor, invitation_id: UUID) -> int:
         """Takes an invitation back that was not accepted yet. Owners and admins may; only owners those of owners."""
         at = self._clock.now()

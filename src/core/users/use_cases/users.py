@@ -1,8 +1,9 @@
 from dataclasses import dataclass, replace
+from typing import Generic
 from uuid import UUID
 
 from core.kernel import text
-from core.kernel.actor import Actor, Role, reading
+from core.kernel.actor import Actor, NotByToken, Role, reading
 from core.kernel.errors import Fault, FieldReadOnly, Forbidden, Invalid, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
@@ -35,8 +36,10 @@ from core.users.ports import (
     InvitationTokens,
     LoadedUser,
     NewPasswords,
+    OnEnded,
     OpenPeopleUnitOfWork,
     PeopleUnitOfWork,
+    PeopleWork,
     UserFilter,
     UserReader,
 )
@@ -61,19 +64,23 @@ class NewUser:
             checked_username(self.username)
 
 
-class UserUseCases:
-    """Bringing people and services into a company, changing them, and their leaving."""
+class UserUseCases(Generic[PeopleWork]):
+    """Bringing people and services into a company, changing them, and their leaving.
+
+    `on_ended` is what other features do when somebody can act in the company no more.
+    """
 
     def __init__(
         self,
         *,
-        unit_of_work: OpenPeopleUnitOfWork,
+        unit_of_work: OpenPeopleUnitOfWork[PeopleWork],
         reader: UserReader,
         addresses: EmailAddresses,
         passwords: NewPasswords,
         tokens: InvitationTokens,
         clock: Clock,
         ids: Ids,
+        on_ended: OnEnded[PeopleWork],
     ) -> None:
         self._unit_of_work = unit_of_work
         self._reader = reader
@@ -82,6 +89,7 @@ class UserUseCases:
         self._tokens = tokens
         self._clock = clock
         self._ids = ids
+        self._on_ended = on_ended
 
     @reading
     @answers(Forbidden, CursorInvalid)
@@ -103,7 +111,9 @@ class UserUseCases:
         view = found[0]
         return Answer(view if policy.sees_whole_user(actor, user_id) else view.for_colleagues(), seq)
 
-    @answers(Forbidden, Invalid, EmailInvalid, PasswordTooWeak, AlreadyUser, UsernameTaken, KeyReused, InFlight)
+    @answers(
+        Forbidden, NotByToken, Invalid, EmailInvalid, PasswordTooWeak, AlreadyUser, UsernameTaken, KeyReused, InFlight
+    )
     async def create(self, actor: Actor, given: NewUser, *, once: Once | None = None) -> Answer[NewUserView]:
         """Makes somebody a user of the company, or makes a service user.
 
@@ -160,6 +170,7 @@ class UserUseCases:
     @answers(
         UserNotFound,
         Forbidden,
+        NotByToken,
         Stale,
         FieldReadOnly,
         Invalid,
@@ -360,11 +371,15 @@ class UserUseCases:
         if password_hash is not None:
             await uow.accounts.change_password(user.account_id, password_hash, at=at)
 
-    async def _settle(self, uow: PeopleUnitOfWork, user: User, *, owned: bool) -> None:
+    async def _settle(self, uow: PeopleWork, user: User, *, owned: bool) -> None:
         """What a change of role or activity brings with it. Raises LastOwner."""
         if owned and not user.owns and not await uow.users.others_own(user.id):
             raise LastOwner
-        if user.is_active or user.account_id is None or user.email is None:
+        if user.is_active:
+            return
+        at = self._clock.now()
+        await self._on_ended(uow, user.id, at=at)
+        if user.account_id is None or user.email is None:
             return
         await self._withdraw(uow, user.email)
-        await uow.accounts.end_access(user.account_id, at=self._clock.now())
+        await uow.accounts.end_access(user.account_id, at=at)

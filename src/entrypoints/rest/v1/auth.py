@@ -1,7 +1,7 @@
 """Registering, signing in and out, over HTTP."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Request
@@ -9,14 +9,17 @@ from pydantic import Field
 from starlette.responses import Response
 
 from core.auth.errors import OriginRefused, TokenInvalid
-from core.auth.read_models import SignedIn
+from core.auth.read_models import SecondFactorAsked, SignedIn
 from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
-from core.auth.use_cases.signing_in import AuthUseCases, Credentials, Registration
-from core.kernel.actor import Role, Visitor
+from core.auth.use_cases.credentials import Credentials
+from core.auth.use_cases.second_step import SecondStepUseCases
+from core.auth.use_cases.signing_in import AuthUseCases, Registration
+from core.kernel.actor import NotByToken, Role, Visitor
 from core.kernel.errors import Fault, Invalid, refusals_of
 from core.kernel.etags import tag
 from entrypoints.rest import answers, device_cookie, refresh_cookie
-from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, signed_in_caller, visitor
+from entrypoints.rest.authentication import signed_in_caller
+from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, origin, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.companies import COMPANY_EXAMPLE, CompanyShown, company_body
 from entrypoints.rest.v1.fields import Given, Name, Shown, Text
@@ -30,6 +33,8 @@ _NO_STORE = [(b"cache-control", b"no-store")]
 Email = Annotated[Text, Field(min_length=3, max_length=254)]
 # Longer than any that is accepted, so that the rule of the product refuses it, and short enough to be no burden.
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
+# Of an authenticator, or to write down; longer than either, so that the product refuses it by its rule.
+Code = Annotated[Text, Field(min_length=1, max_length=50, description="Of the authenticator, or a recovery code.")]
 InvitationToken = Annotated[Text, Field(min_length=1, max_length=200, description="Out of an invitation's link.")]
 
 
@@ -43,6 +48,7 @@ class MembershipShown(Shown):
 class ProfileShown(UserShown):
     company: CompanyShown
     companies: list[MembershipShown]
+    second_factor: bool | None = Field(description="Whether signing in takes a second factor. Null to an API token.")
 
 
 class SignedInShown(Shown):
@@ -54,6 +60,14 @@ class SignedInShown(Shown):
     company: CompanyShown
 
 
+class SecondFactorAskedShown(Shown):
+    """The password was right, and the account has a second factor."""
+
+    second_factor_required: Literal[True]
+    ticket: str
+    expires_in: int
+
+
 class RegisterGiven(Given):
     email: Email
     password: Password
@@ -61,6 +75,7 @@ class RegisterGiven(Given):
     username: Annotated[Text, Field(max_length=50)] | None = None
     company_name: Name | None = None
     invitation_token: InvitationToken | None = None
+    code: Code | None = None
 
 
 class LoginGiven(Given):
@@ -70,6 +85,12 @@ class LoginGiven(Given):
     company: Annotated[Text, Field(max_length=100)] | None = None
     company_id: UUID | None = None
     new_password: Password | None = None
+    return_refresh_token: bool = False
+
+
+class SecondFactorGiven(Given):
+    ticket: Annotated[Text, Field(min_length=1, max_length=2000)]
+    code: Code
     return_refresh_token: bool = False
 
 
@@ -90,6 +111,7 @@ class AcceptGiven(Given):
     token: InvitationToken
     password: Password | None = None
     new_password: Password | None = None
+    code: Code | None = None
     name: Name | None = None
     username: Annotated[Text, Field(min_length=1, max_length=50)] | None = None
 
@@ -98,6 +120,7 @@ PROFILE_EXAMPLE = {
     **USER_EXAMPLE,
     "company": COMPANY_EXAMPLE,
     "companies": [{name: COMPANY_EXAMPLE[name] for name in ("id", "name", "code", "role")}],
+    "second_factor": False,
 }
 SIGNED_IN_EXAMPLE = {
     "access_token": "eyJhbGciOiJFZERTQSJ9...",
@@ -136,16 +159,17 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         )
         accepting = container_of(request).acceptance_use_cases()
         done = await accepting.register(visitor(request), acceptance, email=given.email)
-        return _signed_in(request, done, status=201, show_refresh_token=False)
+        return answer_signed_in(request, done, status=201, show_refresh_token=False)
     registration = Registration(
         email=given.email,
         password=given.password,
         name=given.name,
         username=given.username,
         company_name=given.company_name,
+        code=given.code,
     )
     done = await auth_of(request).register(_browser(request), registration)
-    return _signed_in(request, done, status=201, show_refresh_token=False)
+    return answer_signed_in(request, done, status=201, show_refresh_token=False)
 
 
 @public.post(
@@ -154,7 +178,7 @@ async def register(request: Request, given: RegisterGiven) -> Response:
         AuthUseCases.login,
         id="login",
         summary="Sign in",
-        shows=SignedInShown,
+        shows=SignedInShown | SecondFactorAskedShown,
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
@@ -170,8 +194,32 @@ async def login(request: Request, given: LoginGiven) -> Response:
         company_id=given.company_id,
         new_password=given.new_password,
     )
-    done = await auth_of(request).login(_browser(request), credentials)
-    return _signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
+    earlier = refresh_cookie.earlier_token(request)
+    done = await auth_of(request).login(_browser(request), credentials, earlier_token=earlier)
+    if isinstance(done, SecondFactorAsked):
+        body = {"second_factor_required": True, "ticket": done.ticket, "expires_in": done.expires_in}
+        return answers.JsonResponse(answers.encoded(body), headers=_NO_STORE)
+    return answer_signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
+
+
+@public.post(
+    "/login/second-factor",
+    **operation(
+        SecondStepUseCases.login,
+        id="loginWithSecondFactor",
+        summary="Sign in, second step",
+        shows=SignedInShown,
+        example=SIGNED_IN_EXAMPLE,
+        body=True,
+        signed_in=False,
+        limited_by="login",
+    ),
+)
+async def login_with_second_factor(request: Request, given: SecondFactorGiven) -> Response:
+    second_step = container_of(request).second_step_use_cases()
+    earlier = refresh_cookie.earlier_token(request)
+    done = await second_step.login(_browser(request), ticket=given.ticket, code=given.code, earlier_token=earlier)
+    return answer_signed_in(request, done, status=200, show_refresh_token=given.return_refresh_token)
 
 
 @public.post(
@@ -191,8 +239,10 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
     given = given or RefreshGiven()
     from_cookie = given.refresh_token is None
     token = refresh_cookie.kept_token(request) if from_cookie else given.refresh_token
-    done = await auth_of(request).refresh(token, company_id=given.company_id, from_cookie=from_cookie)
-    return _signed_in(request, done, status=200, show_refresh_token=not from_cookie)
+    done = await auth_of(request).refresh(
+        token, company_id=given.company_id, from_cookie=from_cookie, origin=origin(request)
+    )
+    return answer_signed_in(request, done, status=200, show_refresh_token=not from_cookie)
 
 
 @public.post(
@@ -210,10 +260,11 @@ async def refresh(request: Request, given: Annotated[RefreshGiven | None, Body()
 async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] = None) -> Response:
     try:
         actor = await signed_in_caller(request)
-    except TokenInvalid:
+    except (TokenInvalid, NotByToken):
         actor = None
     token = refresh_cookie.kept_token(request) if actor is None else None
-    await auth_of(request).logout(actor, refresh_token=token, everywhere=given.all if given else False)
+    everywhere = given.all if given else False
+    await auth_of(request).logout(actor, refresh_token=token, everywhere=everywhere, origin=origin(request))
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})
     # A form on another site's page could sign people out of their browser otherwise: it sends no cookie, but could
     # still have it cleared.
@@ -232,21 +283,24 @@ async def logout(request: Request, given: Annotated[LogoutGiven | None, Body()] 
         example=SIGNED_IN_EXAMPLE,
         body=True,
         signed_in=False,
-        also=(TokenInvalid,),
+        also=(TokenInvalid, NotByToken),
     ),
 )
 async def accept_invitation(request: Request, given: AcceptGiven) -> Response:
-    actor = await signed_in_caller(request) if "authorization" in request.headers else None
+    actor = None
+    if "authorization" in request.headers:
+        actor = replace(await signed_in_caller(request), origin=origin(request))
     acceptance = Acceptance(
         token=given.token,
         password=given.password,
         new_password=given.new_password,
+        code=given.code,
         name=given.name,
         username=given.username,
     )
     accepting = container_of(request).acceptance_use_cases()
-    done = await accepting.accept(visitor(request), acceptance, actor=actor)
-    return _signed_in(request, done, status=200, show_refresh_token=False)
+    done = await accepting.accept(_browser(request), acceptance, actor=actor)
+    return answer_signed_in(request, done, status=200, show_refresh_token=False)
 
 
 async def me(request: Request) -> Response:
@@ -257,6 +311,7 @@ async def me(request: Request) -> Response:
             {"id": each.company_id, "name": each.company_name, "code": each.company_code, "role": each.role}
             for each in profile.companies
         ],
+        "second_factor": profile.second_factor,
     }
     written = answers.encoded(body)
     # Of the whole answer, since the companies in it change without the user's version.
@@ -291,10 +346,11 @@ for _alias in ("/users/me", "/users/profile"):
 )
 async def switch_company(request: Request, given: SwitchGiven) -> Response:
     done = await auth_of(request).switch_company(caller(request), given.company_id)
-    return _signed_in(request, done, status=200, show_refresh_token=False)
+    return answer_signed_in(request, done, status=200, show_refresh_token=False)
 
 
-def _signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_token: bool) -> Response:
+def answer_signed_in(request: Request, done: SignedIn, *, status: int, show_refresh_token: bool) -> Response:
+    """The tokens of whoever has just signed in, and the cookies that keep them signed in."""
     body: dict[str, Any] = {
         "access_token": done.access_token,
         "token_type": "bearer",

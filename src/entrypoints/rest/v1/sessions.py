@@ -12,7 +12,7 @@ from entrypoints.rest import answers, paging, refresh_cookie
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, password_caller
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import login_session_id
-from entrypoints.rest.v1.auth import Password
+from entrypoints.rest.v1.auth import Code, Password
 from entrypoints.rest.v1.fields import Given, Shown
 
 router = APIRouter(prefix="/api/v1/auth", route_class=SignedInRoute, tags=["Authentication"])
@@ -40,7 +40,8 @@ class SteppedUpShown(Shown):
 
 
 class StepUpGiven(Given):
-    password: Password
+    password: Password | None = None
+    code: Code | None = None
 
 
 class PasswordChangeGiven(Given):
@@ -127,7 +128,7 @@ async def revoke_session(request: Request, session_id: Annotated[str, Path()]) -
     ),
 )
 async def step_up(request: Request, given: StepUpGiven) -> Response:
-    done = await sessions_of(request).step_up(await password_caller(request), password=given.password)
+    done = await sessions_of(request).step_up(await password_caller(request), password=given.password, code=given.code)
     return answers.JsonResponse(answers.encoded(answers.as_written(done)), headers=_NO_STORE)
 
 

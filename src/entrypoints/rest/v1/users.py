@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.kernel.actor import Role
+from core.kernel.once import Once
 from core.kernel.paging import Answer
 from core.users.model import UserChanges, UserKind, UserStatus
 from core.users.ports import UserFilter
@@ -123,7 +125,7 @@ NEW_USER_EXAMPLE = {
 _WRITABLE = frozenset({"name", "username", "email", "role", "is_active"})
 
 
-def users_of(request: Request) -> UserUseCases:
+def users_of(request: Request) -> UserUseCases[Any]:
     return container_of(request).user_use_cases()
 
 
@@ -278,3 +280,27 @@ async def deactivate_user(request: Request, user_id: UserId) -> Response:
     actor = caller(request)
     expected, ref = expected_version(request), parsed_user_id(user_id, actor)
     return answers.no_content(await users_of(request).deactivate(actor, ref, expected=expected))
+
+
+@router.post(
+    "/{user_id}/unlock",
+    **operation(
+        UnlockingUseCases.unlock,
+        id="unlockUser",
+        summary="Let a user try to sign in again",
+        status=204,
+        idempotent=True,
+    ),
+)
+async def unlock_user(request: Request, user_id: UserId) -> Response:
+    actor = caller(request)
+    ref, unlocking = parsed_user_id(user_id, actor), container_of(request).unlocking_use_cases()
+
+    async def unlock(once: Once | None) -> Answer[None]:
+        return Answer(None, await unlocking.unlock(actor, ref, once=once))
+
+    async def again(unlocked: UUID) -> Answer[None]:
+        _, seq = await users_of(request).get(actor, unlocked)
+        return Answer(None, seq)
+
+    return await answered_once(request, do=unlock, again=again, respond=lambda done: answers.no_content(done.seq))

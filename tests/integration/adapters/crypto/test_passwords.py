@@ -1,5 +1,11 @@
 """Argon2Passwords: what it takes from an older system, and that its work does not tell whose hash is of which kind."""
 
+import asyncio
+import os
+import sys
+import threading
+import time
+
 import bcrypt
 import pytest
 from argon2 import PasswordHasher
@@ -115,3 +121,46 @@ async def test_where_there_are_hashes_of_both_kinds_every_refusal_takes_the_work
     assert await counting.refused(old) == both
     for kept in (new, None, old, of_old("another")):
         assert await counting.refused(kept) == both
+
+
+class Watched:
+    """A hasher that says in which threads it works, how nice they are, and how many at once."""
+
+    def __init__(self) -> None:
+        self.most = self.now = 0
+        self.niceness: set[int] = set()
+        self.threads: set[int] = set()
+        self._lock = threading.Lock()
+
+    def hash(self, password: str) -> str:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.threads.add(threading.get_ident())
+            self.niceness.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        time.sleep(0.01)
+        with self._lock:
+            self.now -= 1
+        return "hash"
+
+
+async def test_one_at_a_time_a_core_off_the_loop_and_giving_way_to_it() -> None:
+    watched = Watched()
+    passwords = Argon2Passwords(watched)
+    await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(50)))
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    assert 1 <= watched.most <= cores
+    assert threading.get_ident() not in watched.threads
+    if sys.platform == "linux":
+        own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        assert watched.niceness == {max(own, 5)}
+
+
+async def test_a_hash_is_the_work_of_one_thread_and_older_ones_are_replaced() -> None:
+    """Of several lanes, each would be a thread more."""
+    passwords = Argon2Passwords()
+    kept = await passwords.hash(PASSWORD)
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    assert await passwords.verify(PASSWORD, kept) and not passwords.is_outdated(kept)
+    earlier = PasswordHasher(parallelism=4).hash(PASSWORD)
+    assert await passwords.verify(PASSWORD, earlier) and passwords.is_outdated(earlier)

@@ -216,16 +216,22 @@ class TestSharedAttempts(AttemptContract):
         limit = Limit(name="attempts", most=3, seconds=900)
         stores = [RedisStore(url=redis_url) for _ in range(3)]
         one, two, three = (SharedAttempts(store, key=b"a key") for store in stores)
-        assert [await each.begin(key, limit) for each in (one, two, three)] == [0, 0, 0]
-        assert await one.begin(key, limit) > 0
-        await two.forget(key, limit)
-        assert await one.begin(key, limit) == 0
+        assert [await each.begin(key, "here", limit) for each in (one, two, three)] == [0, 0, 0]
+        assert await one.begin(key, "here", limit) > 0
+        await two.forget(key, "here", limit)
+        assert await one.begin(key, "here", limit) == 0
+        assert [await each.begin(key, "here", limit) for each in (two, three, one)][:2] == [0, 0]
+        await three.forget_everywhere(key)
+        assert await one.begin(key, "here", limit) == 0
         for store in stores:
             await store.close()
 
     async def test_no_name_is_kept(self, store: RedisStore) -> None:
         name = f"{secrets.token_hex(4)}@example.com"
-        await SharedAttempts(store, key=b"a key").begin(name, Limit(name="attempts", most=3, seconds=900))
+        await SharedAttempts(store, key=b"a key").begin(
+            name, f"from {name}", Limit(name="attempts", most=3, seconds=900)
+        )
+        await SharedAttempts(store, key=b"a key").forget_everywhere(name)
         kept = await store.client.keys("flowtrack:attempts*")
         assert kept and not any(name.encode() in each or b"example" in each for each in kept)
 
@@ -234,12 +240,15 @@ class TestSharedAttempts(AttemptContract):
     ) -> None:
         limit = Limit(name="attempts", most=3, seconds=900)
         attempts = SharedAttempts(store_on_line, key=b"a key")
-        assert await attempts.begin(key, limit) == 0
+        assert await attempts.begin(key, "here", limit) == 0
         await line.cut()
-        assert [await attempts.begin(key, limit) for _ in range(2)] == [0, 0]
-        assert await attempts.begin(key, limit) > 0
-        await attempts.forget(key, limit)
-        assert await attempts.begin(key, limit) == 0
+        assert [await attempts.begin(key, "here", limit) for _ in range(2)] == [0, 0]
+        assert await attempts.begin(key, "here", limit) > 0
+        await attempts.forget(key, "here", limit)
+        assert await attempts.begin(key, "here", limit) == 0
+        assert [await attempts.begin(key, "here", limit) for _ in range(3)][2] > 0
+        await attempts.forget_everywhere(key)
+        assert await attempts.begin(key, "here", limit) == 0
         await line.mend()
-        await attempts.forget(key, limit)
-        assert await attempts.begin(key, limit) == 0
+        await attempts.forget(key, "here", limit)
+        assert await attempts.begin(key, "here", limit) == 0

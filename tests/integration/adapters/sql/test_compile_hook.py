@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import MetaData, Table, select
 
 import adapters.sql
+from adapters.sql.readers import api_tokens as token_reader
+from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
 from adapters.sql.readers import cycles as cycle_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
@@ -286,7 +288,34 @@ CYCLE_FILTERS = [
 ]  # fmt: skip
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
+TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
+AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 MADE_BY_HAND = {
+    "adapters.sql.readers.api_tokens._page": [
+        (token_reader.Shape(status, Sort(field=field, descending=descending), after, null, 51, skips),)
+        for status in TOKEN_STATUSES
+        for field in token_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for null in ((False, True) if after and token_reader.SORTS[field].nullable else (False,))
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
+    "adapters.sql.readers.companies._page": [
+        (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
+        for field in company_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.audit._page": [
+        (audit_reader.Shape(filters, descending, after, 51, skips),)
+        for filters in AUDIT_FILTERS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.audit._count": [(filters,) for filters in AUDIT_FILTERS],
     "adapters.sql.readers.users._page": [
         (user_reader.Shape(filters, Sort(field=field, descending=descending), after, null, 51, skips),)
         for filters in USER_FILTERS
@@ -446,14 +475,23 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_MEMBERSHIPS",
             "_MEMBERSHIP",
             "_NOTE_LOGIN",
+            "_NOTE",
+            "_DIGEST",
             "_FIND_INVITATION",
             "_LOCK_INVITATION",
             "_USER",
             "_INVITER",
         ),
+        "linking": ("_CONNECTION", "_WAYS_IN", "_USER_OF", "_OFFER_TO", "_COMPANY_OF_CODE", "_DOMAIN"),
+        "letters": ("_USERS_OF",),
+        "stripping": ("_REVOKE_TOKENS", "_OWN_TOKENS"),
+        "posting": ("_WAITING", "_BEGIN", "_LEASE", "_READ", "_SETTLE"),
         "operating": ("_COMPANIES",),
+        "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
-        "purging": ("_TO_ERASE", "_EVENTS", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "presented_tokens": ("_NOTE_USES",),
+        "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
@@ -524,10 +562,17 @@ RAW = re.compile(
 )
 DOORS = {
     "system.py",
+    "linking.py",
     "login_sessions.py",
     "people.py",
+    "presented_tokens.py",
     "operating.py",
+    "operating_tokens.py",
     "purging.py",
+    "audit_chain.py",
+    "letters.py",
+    "stripping.py",
+    "posting.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 

@@ -128,7 +128,7 @@ def with_devices(firm: Firm, count: int) -> list[Actor]:
 
 
 def use_cases(database: Database) -> AuthUseCases:
-    unused = ("profiles", "passwords", "addresses", "access_tokens", "refresh_tokens", "guessing")
+    unused = ("profiles", "passwords", "addresses", "access_tokens", "refresh_tokens", "guessing", "tickets", "codes")
     nothing: dict[str, Any] = dict.fromkeys(unused)
     return AuthUseCases(
         identity=lambda: SqlIdentityUnitOfWork(database),

@@ -194,6 +194,16 @@ async def test_one_pipeline_may_hold_more_statements_than_are_kept(connection: C
         assert [result.first() for result in await send(connection, asked)] == [(number,) for number in numbers]
 
 
+async def test_what_a_connection_found_out_of_values_holds_for_the_next_ones(connection: Connection) -> None:
+    """Arrays of bytes are written as text, which only the connection knows how to escape."""
+    every = [bytes(range(256)), b"", bytes(reversed(range(256)))]
+    statement = Statement.plain("select %(bytes)s::bytea[], %(number)s::bigint, %(at)s::timestamptz")
+    at = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+    for given, number in ((every, 1), ([b"\\x00"], 2**40), ([], -(2**40)), (every, 1)):
+        (result,) = await send(connection, [Asked(statement, {"bytes": given, "number": number, "at": at})])
+        assert result.rows() == [(given, number, at)]
+
+
 async def test_statements_that_are_not_to_be_prepared_are_not(test_database: TestDatabase, firm: Firm) -> None:
     async with narrow_database(test_database.application, prepared_statements=False) as database:
         for number in range(20):

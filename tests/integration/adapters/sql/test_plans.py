@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
 from adapters.sql.migrating import migrate
+from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import columns as column_reader, cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
@@ -27,6 +28,7 @@ from adapters.sql.readers import tasks as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.tasks import Shape, count_statement, page_statement
+from adapters.sql.repositories import api_tokens as token_repository
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import users as user_repository
@@ -179,6 +181,7 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "at": datetime(2026, 5, 1, tzinfo=UTC),
             "now": datetime(2026, 1, 5, tzinfo=UTC),
             "user_id": member,
+            "token_id": uuid.uuid4(),
             "for_user": member,
             "email": "robin50@example.com",
             "search": "robot 7",
@@ -229,6 +232,15 @@ def _fill(firm: Firm, count: int) -> Ground:
         "        timestamptz '2026-01-08', case when n %% 50 > 0 then timestamptz '2026-01-02' end"
         "   from generate_series(1, %(count)s / 10) n",
         {"company": firm.id, "count": count},
+    )
+    # Every second person has had tokens, of whom one has had most; all but a few are over.
+    firm.sql(
+        "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at, expires_at, revoked_at)"
+        " select %(company)s, gen_random_uuid(), case when n %% 2 = 0 then %(member)s else u.id end, 'Token', '{tasks:read}',"
+        "        uuid_send(gen_random_uuid()), 'ftk_abcd', timestamptz '2026-01-01' + n * interval '1 minute',"
+        "        timestamptz '2026-01-08', case when n %% 3 > 0 then timestamptz '2026-01-02' end"
+        "   from (select id, row_number() over () n from users where company_id = %(company)s) u",
+        {"company": firm.id, "member": members[0].user_id},
     )
     # Each project has cycles, and every second task stands in the first of its project's.
     firm.sql(
@@ -651,6 +663,26 @@ def test_a_user_is_found_by_their_id_and_an_open_invitation_by_its_address(seede
     found = conditions(getattr(seeded, how)(user_repository._OPEN_FOR), "invitations")
     assert set(found) == {"invitations_open_unique"}
     assert {"company_id", "email"} <= set(re.findall(r"\w+", found["invitations_open_unique"]))
+
+
+@pytest.mark.parametrize("status", [(), *((each,) for each in token_reader.ApiTokenStatus)], ids=str)
+@pytest.mark.parametrize("after", [False, True])
+def test_tokens_are_found_by_their_holder(seeded: Seeded, after: bool, status: tuple[str, ...]) -> None:
+    wanted = frozenset(status)
+    newest = Sort(field="created_at", descending=True)
+    page = token_reader._page(token_reader.Shape(wanted, newest, after, after_null=False, most=MOST, skips=False))
+    for statement in (page, token_reader._count(wanted), token_repository._ACTIVE_OF):
+        found = conditions(seeded.plan(statement, **(AT_DATE if after and statement is page else {})), "api_tokens")
+        assert set(found) == {"api_tokens_of_user"}, found
+        assert {"company_id", "user_id"} <= set(re.findall(r"\w+", found["api_tokens_of_user"]))
+
+
+@pytest.mark.parametrize("how", PLANS)
+def test_a_token_is_found_by_its_id(seeded: Seeded, how: str) -> None:
+    for statement in (token_reader._ONE, token_repository._LOAD):
+        found = conditions(getattr(seeded, how)(statement), "api_tokens")
+        assert set(found) == {"api_tokens_pkey"}
+        assert {"company_id", "id"} <= set(re.findall(r"\w+", found["api_tokens_pkey"]))
 
 
 def test_whether_usernames_are_free_and_others_own_is_asked_within_the_company(small: Seeded) -> None:

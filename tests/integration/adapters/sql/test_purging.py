@@ -112,6 +112,27 @@ async def test_more_than_a_batch_goes_in_one_call(
     assert firm.count("tasks") == 0
 
 
+async def test_tokens_go_thirty_days_after_they_ended(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    for name, expires, revoked in (
+        ("expired long ago", LONG_AGO, None),
+        ("revoked long ago", None, LONG_AGO),
+        ("revoked long ago, to expire", "-1 day", LONG_AGO),
+        ("expired lately", LATELY, None),
+        ("revoked lately", None, LATELY),
+        ("endless", None, None),
+    ):
+        firm.sql(
+            "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at, expires_at, revoked_at)"
+            " values (%s, gen_random_uuid(), %s, %s, '{tasks:read}', %s, 'ftk_abcd', now(), now() - %s::interval,"
+            " now() - %s::interval)",
+            (firm.id, firm.owner.user_id, name, uuid.uuid4().bytes, expires, revoked),
+        )
+    assert await remains.purge(cutoffs()) == Purged(api_tokens=3)
+    left = firm.sql("select name from api_tokens where company_id = %s order by name", (firm.id,))
+    assert left == [("endless",), ("expired lately",), ("revoked lately",)]
+
+
 async def test_keys_invitations_sessions_and_signing_keys_go_when_their_time_is_over(
     remains: SqlRemains, firms: Firms
 ) -> None:

@@ -130,11 +130,14 @@ RAW: list[Callable[[psycopg.Connection[Any], Twins, str], None]] = [
 ]
 
 
-# What the application may not do to any row at all: the log is only added to, and no company is deleted.
+# What the application may not do to any row at all: log and audit are only added to, and no company is deleted.
 NEVER_GRANTED: list[tuple[Callable[..., None], str]] = [
     (their_rows_cannot_be_changed, "events"),
     (a_row_cannot_be_handed_to_them, "events"),
     (their_rows_cannot_be_deleted, "events"),
+    (their_rows_cannot_be_changed, "audit_events"),
+    (a_row_cannot_be_handed_to_them, "audit_events"),
+    (their_rows_cannot_be_deleted, "audit_events"),
     (their_rows_cannot_be_deleted, "companies"),
 ]
 
@@ -193,7 +196,15 @@ def test_no_company_can_be_deleted_and_all_that_is_its_with_it_by_cascade(
 def test_what_was_logged_can_be_neither_changed_nor_deleted_not_even_by_its_own_company(
     application: psycopg.Connection[Any], twins: Twins
 ) -> None:
-    for statement in ("update events set event = 'never'", "delete from events", "truncate events"):
+    for statement in (
+        "update events set event = 'never'",
+        "delete from events",
+        "truncate events",
+        "update audit_events set type = 'never'",
+        "update audit_events set number = 1, mac = 'proof'",
+        "delete from audit_events",
+        "truncate audit_events",
+    ):
         application.execute(ENTER, (str(twins.ours.id),))
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
             application.execute(statement)

@@ -34,6 +34,12 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, 1, 'noted', 'task_updates', now(), 'session', true, '{}')",
         (firm.id,),
     )
+    firm.sql(
+        "insert into audit_events (company_id, type, at, via, details, digest)"
+        " values (%s, 'role.changed', now(), 'session', '{}', 'digest')",
+        (firm.id,),
+    )
+    firm.sql("insert into log_positions (company_id, reader, seq) values (%s, 'mail', 0)", (firm.id,))
     firm.sql("update event_sequences set last_seq = 1 where company_id = %s", (firm.id,))
     firm.sql(
         "insert into idempotency_keys (company_id, id, user_id, digest, kind, resource_id, seq,"
@@ -43,6 +49,11 @@ def _fill(firm: Firm) -> Ground:
     firm.sql(
         "insert into invitations (company_id, id, email, role, user_id, token_digest, invited_by, created_at, expires_at)"
         " values (%s, %s, 'robin@example.com', 'member', %s, %s, %s, now(), now())",
+        (firm.id, uuid.uuid4(), member.user_id, uuid.uuid4().bytes, firm.owner.user_id),
+    )
+    firm.sql(
+        "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_by, created_at)"
+        " values (%s, %s, %s, 'Same', '{tasks:read}', %s, 'ftk_same', %s, now())",
         (firm.id, uuid.uuid4(), member.user_id, uuid.uuid4().bytes, firm.owner.user_id),
     )
     cycle = uuid.uuid4()
@@ -55,5 +66,17 @@ def _fill(firm: Firm) -> Ground:
     firm.sql(
         "insert into task_keys (company_id, project_id, number, task_id) values (%s, %s, 100, %s)",
         (firm.id, project.id, gone),
+    )
+    firm.sql(
+        "insert into oidc_connections (company_id, id, name, issuer, client_id, sealed_client_secret, domains, default_role,"
+        " role_map, jit_provisioning, enforce_sso, admits_owners, version, created_at, updated_at)"
+        " values (%s, %s, 'Same', 'https://same.example', 'same', '', '{same.example}', 'member', '{}', false, false,"
+        " true, 1, now(), now())",
+        (firm.id, uuid.uuid4()),
+    )
+    firm.sql(
+        "insert into email_domains (company_id, id, domain, token, verified_at, version, created_at, updated_at)"
+        " values (%s, %s, 'same.example', 'same', now(), 1, now(), now())",
+        (firm.id, uuid.uuid4()),
     )
     return project

@@ -4,7 +4,13 @@ import itertools
 import json
 import os
 import socket
+import socketserver
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -17,7 +23,7 @@ from typer.testing import CliRunner
 from adapters.crypto.sealing import Sealer
 from adapters.sql.migrating import migrate
 from core.operations.read_models import Verdict
-from entrypoints.cli import checks_of_database, checks_of_machine, doctor
+from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, checks_of_mail, doctor
 from entrypoints.cli.main import app
 from tests.integration.conftest import PASSWORD as DATABASE_PASSWORD
 from tests.integration.conftest import Server, TestDatabase
@@ -110,14 +116,20 @@ def test_a_healthy_installation_is_ok_in_every_check(ask: Doctor, healthy: TestD
 
 
 def test_a_production_installation_that_is_as_it_must_be_is_ok(ask: Doctor, healthy: TestDatabase) -> None:
-    found = ask(
-        **both(
-            healthy,
-            ENVIRONMENT="production",
-            PUBLIC_URL="https://flowtrack.example.com",
-            CORS_ORIGINS="https://app.example.com, https://other.example.com:8443",
+    with mail_server() as port:
+        found = ask(
+            **both(
+                healthy,
+                ENVIRONMENT="production",
+                PUBLIC_URL="https://flowtrack.example.com",
+                CORS_ORIGINS="https://app.example.com, https://other.example.com:8443",
+                TRUSTED_PROXIES="10.0.0.0/8",
+                SMTP_HOST="127.0.0.1",
+                SMTP_PORT=port,
+                SMTP_SECURITY="none",
+                SMTP_FROM="FlowTrack <flowtrack@example.com>",
+            )
         )
-    )
     assert (ask.code, verdicts(found)) == (0, dict.fromkeys(found, {"ok"}))
 
 
@@ -206,6 +218,38 @@ def test_an_origin_that_is_none(ask: Doctor, origin: str) -> None:
     assert only(ask(CORS_ORIGINS=f"https://fine.example.com,{origin}"), "CORS origins")["verdict"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("url", "origin", "verdicts_of"),
+    [
+        ("https://flowtrack.example.com", "https://app.example.com", {"ok"}),
+        ("https://flowtrack.example.com", "https://app.example.org", {"ok", "warning"}),
+        ("http://localhost:8000", "http://localhost:5173", {"ok"}),
+        ("http://flowtrack.example.com", "http://app.example.com", {"warning"}),
+    ],
+)
+def test_cookies_that_browsers_would_not_send_or_not_protect(
+    ask: Doctor, url: str, origin: str, verdicts_of: set[str]
+) -> None:
+    assert verdicts(ask(PUBLIC_URL=url, CORS_ORIGINS=origin))["cookies"] == verdicts_of
+
+
+@pytest.mark.parametrize(
+    ("environment", "trusted", "verdict"),
+    [
+        ("production", "10.0.0.0/8", "ok"),
+        ("production", "", "warning"),
+        ("production", "0.0.0.0/0", "failed"),
+        ("development", "::/0", "failed"),
+        ("development", "", "ok"),
+    ],
+)
+def test_proxies_that_are_not_trusted_and_those_that_everybody_is(
+    ask: Doctor, environment: str, trusted: str, verdict: str
+) -> None:
+    given = {"PUBLIC_URL": "https://flowtrack.example.com", "TRUSTED_PROXIES": trusted}
+    assert verdicts(ask(ENVIRONMENT=environment, **given))["proxies"] == {verdict}
+
+
 def test_a_secret_key_that_is_short_or_kept_twice(ask: Doctor) -> None:
     assert only(ask(SECRET_KEY="short"), "secret key")["verdict"] == "warning"
     found = ask(SECRET_KEY=SECRET, SECRET_KEY_PREVIOUS=SECRET)
@@ -249,6 +293,115 @@ def test_a_collector_that_is_away(ask: Doctor, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
         assert only(ask(), "collector")["verdict"] == "ok"
     assert only(ask(), "collector")["verdict"] == "warning"
+
+
+def test_mail_into_files_is_enough_to_try_it_out_and_not_in_production(ask: Doctor) -> None:
+    found = only(ask(), "mail")
+    assert (found["verdict"], str(ask.folder / "data" / "mail") in found["said"]) == ("ok", True)
+    assert only(ask(ENVIRONMENT="production"), "mail")["verdict"] == "warning"
+
+
+SMTP = {"SMTP_HOST": "127.0.0.1", "SMTP_FROM": "FlowTrack <flowtrack@example.com>"}
+
+
+@contextmanager
+def mail_server() -> Iterator[str]:
+    """Answers and takes nothing; has neither TLS nor anybody who could sign in. Its port."""
+
+    class Greeter(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self._answer()
+
+        def _answer(self) -> None:
+            self.wfile.write(b"220 mail.example.com\r\n")
+            while line := self.rfile.readline():
+                quits = line.upper().startswith(b"QUIT")
+                self.wfile.write(b"221 bye\r\n" if quits else b"250 mail.example.com\r\n")
+                if quits:
+                    return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield str(server.server_address[1])
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def a_provider(*, ahead: int = 0, **about: object) -> Iterator[str]:
+    """A provider that describes itself, by a clock of its own; its issuer."""
+
+    class Described(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            named = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            said = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in named}, **about}
+            self.send_response_only(200)
+            self.send_header("Date", formatdate(time.time() + ahead, usegmt=True))
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Described) as server:
+        issuer = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield issuer
+        server.shutdown()
+        thread.join()
+
+
+def test_a_mail_server_that_answers(ask: Doctor) -> None:
+    with mail_server() as port:
+        found = only(ask(**SMTP, SMTP_PORT=port, SMTP_SECURITY="none"), "mail")
+    assert found["verdict"] == "ok"
+
+
+def test_a_mail_server_that_cannot_be_private(ask: Doctor) -> None:
+    with mail_server() as port:
+        found = only(ask(**SMTP, SMTP_PORT=port), "mail")
+        assert (found["verdict"], "STARTTLS" in found["fix"]) == ("failed", True)
+        assert only(ask(**SMTP, SMTP_PORT=port, SMTP_SECURITY="tls"), "mail")["verdict"] == "failed"
+
+
+def test_a_mail_server_that_lets_nobody_in(ask: Doctor) -> None:
+    login = {"SMTP_USERNAME": "flowtrack", "SMTP_PASSWORD": SECRET, "SMTP_SECURITY": "none"}
+    with mail_server() as port:
+        found = ask(**SMTP, **login, SMTP_PORT=port)
+    assert verdicts(found)["mail"] == {"warning", "failed"}
+
+
+def test_a_mail_server_that_is_away(ask: Doctor) -> None:
+    found = only(ask(**SMTP, SMTP_PORT=str(free_port())), "mail")
+    assert (found["verdict"], "FLOWTRACK_SMTP_HOST" in found["fix"]) == ("failed", True)
+
+
+def providers(*issuers: str) -> str:
+    return json.dumps([{"name": "x", "issuer": each, "client_id": "x", "client_secret": "hidden"} for each in issuers])
+
+
+def test_providers_that_sign_everyone_in(ask: Doctor) -> None:
+    assert only(ask(), "OIDC providers")["said"] == "no provider signs everyone in"
+    for ahead, verdict in ((0, "ok"), (30, "warning"), (-30, "warning"), (300, "failed"), (-300, "failed")):
+        with a_provider(ahead=ahead) as issuer:
+            found = only(ask(OIDC_PROVIDERS=providers(issuer)), "OIDC providers")
+            assert found["verdict"] == verdict, found
+            assert ("ahead of" if ahead > 0 else "behind" if ahead else "agree") in found["said"]
+            assert bool(found["fix"]) is (verdict != "ok")
+
+
+def test_a_provider_that_cannot_be_used(ask: Doctor) -> None:
+    away = only(ask(OIDC_PROVIDERS=providers("http://127.0.0.1:1")), "OIDC providers")
+    assert (away["verdict"], "does not answer" in away["said"]) == ("failed", True)
+    with a_provider(issuer="https://another.example") as issuer:
+        wrong = only(ask(OIDC_PROVIDERS=providers(issuer)), "OIDC providers")
+        assert (wrong["verdict"], "to the letter" in wrong["fix"]) == ("failed", True)
+    inside = only(ask(OIDC_PROVIDERS=providers("https://10.0.0.1")), "OIDC providers")
+    assert (inside["verdict"], "FLOWTRACK_OIDC_PRIVATE_NETWORKS" in inside["fix"]) == ("failed", True)
+    assert "hidden" not in str([away, wrong, inside])
 
 
 def test_a_data_folder_that_cannot_be_made(ask: Doctor) -> None:
@@ -456,7 +609,7 @@ def test_a_check_that_fails_itself_is_a_finding_and_says_no_more_than_its_kind(
 
 def test_every_check_is_in_the_table() -> None:
     rows = {check for _, check in doctor.CHECKS}
-    for module in (checks_of_machine, checks_of_database):
+    for module in (checks_of_machine, checks_of_mail, checks_of_browsers, checks_of_database):
         written = {
             each
             for name, each in vars(module).items()

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from adapters.postgres_embedded.commands import binaries
 from adapters.postgres_embedded.server import EmbeddedPostgres
-from tests.integration.entrypoints.cli.serving import PASSWORD, clean_environment, serving
+from tests.integration.entrypoints.cli.serving import PASSWORD, Serving, clean_environment, serving
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "operations.md"
 KEY = "one key for both installations, as the document says"
@@ -191,10 +192,35 @@ def test_keys_are_changed_as_the_document_says_and_nobody_is_signed_out(tmp_path
         assert server.stop() == 0
         done = here.type("rekey")
         assert done.returncode == 0, done.stderr
-        assert "signing_keys.sealed_private_jwk: 1 sealed anew, 0 had no need of it" in done.stdout
+        # The key of access tokens, and that of the audit once there is one.
+        assert re.search(r"signing_keys\.sealed_private_jwk: [12] sealed anew, 0 had no need of it", done.stdout)
         assert "FLOWTRACK_SECRET_KEY_PREVIOUS can be left out" in done.stdout
         refused = flowtrack("rekey", **here.settings)
         assert (refused.returncode, "cannot be opened" in refused.stderr) == (2, True)
+
+
+def tokens_are_made_and_revoked(here: Installation, server: Serving, owner: str) -> None:
+    """What docs/operations.md says of API tokens, in a company without any."""
+    given = {"name": "Robot", "username": "robot", "kind": "service"}
+    assert server.ask("POST", "/api/v1/users", given, token=owner)[0] == 201
+    scope = ("--company", "acme", "--user", "robot", "--scope", "tasks:read")
+    for more, ends in ((), "until 20"), (("--days", "7"), "until 20"), (("--forever",), "until it is revoked"):
+        made = flowtrack("token", "create", *scope, *more, **here.settings)
+        assert made.returncode == 0, made.stderr
+        said, secret = made.stdout.splitlines()[-2:]
+        token_id = said.split()[2]
+        assert ends in said
+        assert server.ask("GET", "/api/v1/tasks", token=secret)[0] == 200
+        assert server.ask("GET", "/api/v1/projects", token=secret)[0] == 403
+        listed = flowtrack("token", "list", "--company", "acme", **here.settings)
+        (line,) = (each for each in listed.stdout.splitlines() if each.startswith(token_id))
+        assert {"active", secret[:8], "robot", "tasks:read"} <= set(line.split())
+        assert secret not in listed.stdout
+        revoked = flowtrack("token", "revoke", token_id, **here.settings)
+        assert (revoked.returncode, revoked.stdout.split()[-1]) == (0, "revoked"), revoked.stderr
+        assert server.ask("GET", "/api/v1/tasks", token=secret)[0] == 401
+    both = flowtrack("token", "create", *scope, "--days", "7", "--forever", **here.settings)
+    assert (both.returncode, "exclude each other" in both.stderr) == (2, True)
 
 
 def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None:
@@ -208,18 +234,39 @@ def test_what_the_operator_does_for_companies_and_people(tmp_path: Path) -> None
         assert done.returncode == 0, done.stderr
         first, second = re.findall(r"temporary password: (\S+)", done.stdout)
         assert re.search(r"^acme +1 .* Acme$", done.stdout, re.MULTILINE)
+        assert "acme.example is proved to be acme's" in done.stdout
+        assert here.ask("select domain from email_domains where verified_at is not null") == [("acme.example",)]
         chosen = "chosen by ann herself"
         for password, more, status in ((first, {}, 401), (second, {}, 403), (second, {"new_password": chosen}, 200)):
             credentials = {"email": "ann@example.com", "password": password, **more}
-            assert server.ask("POST", "/api/v1/auth/login", credentials)[0] == status
+            found, signed_in, _ = server.ask("POST", "/api/v1/auth/login", credentials)
+            assert found == status
+        tokens_are_made_and_revoked(here, server, signed_in["access_token"])
         for arguments, said in (
             (("user", "reset-password", "nobody@example.com"), "no account"),
             (("user", "reset-password", "nowhere"), "e-mail"),
+            (("user", "reset-factor", "nobody@example.com"), "no account"),
+            (("user", "reset-factor", "ann@example.com"), "no second factor"),
+            (("token", "list", "--company", "nowhere"), "no company"),
+            (("token", "revoke", str(uuid4())), "no API token"),
+            (("token", "create", "--company", "acme", "--user", "ann", "--scope", "tasks:read"), "make their own"),
+            (("token", "create", "--company", "acme", "--user", "nobody", "--scope", "tasks:read"), "no such user"),
+            (("company", "verify-domain", "nobody", "acme.example"), "no such company"),
+            (("company", "verify-domain", "acme", "acme"), "/domain"),
             (("company", "create", "--name", " ", "--owner", "ann@example.com"), "/name"),
         ):
             refused = flowtrack(*arguments, **here.settings)
             assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
             assert "Traceback" not in refused.stderr
+        here.ask("update accounts set totp_secret = 'sealed', totp_enabled_at = now()")
+        asked = server.ask("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": chosen})
+        assert "ticket" in str(asked)
+        reset = flowtrack("user", "reset-factor", "ann@example.com", **here.settings)
+        assert (reset.returncode, "ann@example.com" in reset.stdout) == (0, True), reset.stderr
+        signed_in = server.ask("POST", "/api/v1/auth/login", {"email": "ann@example.com", "password": chosen})
+        assert signed_in[0] == 200 and "ticket" not in str(signed_in)
+        told = here.ask("select type, via from audit_events where type in ('totp.disabled', 'password.reset')")
+        assert set(told) == {("totp.disabled", "system"), ("password.reset", "system")}
         old = "now() - interval '31 days'"
         here.ask(f"update companies set deleted_at = {old}")
         purged = here.type("purge")

@@ -83,6 +83,9 @@ class World:
             "task_id": task["id"],
             "user_id": ann.user_id,
             "invitation_id": str(uuid4()),
+            "token_id": str(uuid4()),
+            "connection_id": str(uuid4()),
+            "domain_id": str(uuid4()),
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
             "company_id": ann.company_id,
@@ -94,6 +97,8 @@ class World:
                 " using (table_schema, table_name) where c.column_name = 'company_id' and c.table_schema = 'public'"
                 " and t.table_type = 'BASE TABLE' order by 1"
             )
+            # What is refused may well be told to auditors, and who mails reads on meanwhile.
+            if row[0] not in ("audit_events", "log_positions")
         ]
         assert {"tasks", "events", "idempotency_keys"} <= set(self._tables)
         self._ids["column_id"] = task["column_id"]
@@ -129,7 +134,7 @@ class World:
     def without_body(self) -> list[tuple[str, str, str]]:
         """Method, path and operation id of each operation that takes no body; HEAD is one wherever GET is."""
         found = [
-            (method.upper(), self.filled(path), operation["operationId"])
+            (method.upper(), self.filled(path) + _needed_query(operation), operation["operationId"])
             for method, path, operation in self.conformance.operations()
             if "requestBody" not in operation
         ]
@@ -146,6 +151,9 @@ class World:
             "switchCompany": {"company_id": self.ann.company_id},
             "stepUp": {"password": PASSWORD},
             "changePassword": {"current_password": PASSWORD, "new_password": f"{PASSWORD} {uuid4()}"},
+            "loginWithSecondFactor": {"ticket": "none", "code": "000000"},
+            "confirmTotp": {"code": "000000"},
+            "disableTotp": {"code": "000000"},
             "openCompany": {"name": "x"},
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
@@ -155,7 +163,19 @@ class World:
             "sendInvitation": {"email": f"{uuid4().hex}@example.com"},
             "acceptInvitation": {"token": "none", "password": PASSWORD},
             "deleteCompany": {"confirm": "none"},
+            "createMyToken": {"name": "x", "scopes": ["tasks:read"]},
+            "createUserToken": {"name": "x", "scopes": ["tasks:read"]},
+            "connectOidc": {"name": "x", "issuer": "https://login.example.com", "client_id": "x"},
+            "claimEmailDomain": {"domain": f"{uuid4().hex}.example"},
+            "redeemOidcCode": {"code": "none"},
         }.get(operation_id, {})
+
+
+def _needed_query(operation: dict[str, Any]) -> str:
+    """What an operation cannot do without."""
+    needed = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query" and each["required"]]
+    assert needed in ([], ["email"]), operation["operationId"]
+    return "?email=ann@example.com" if needed else ""
 
 
 @pytest.fixture
@@ -407,6 +427,9 @@ async def test_thousands_of_values_of_a_filter_are_answered_or_refused(world: Wo
 
 # Paths and queries
 
+# Whoever was sent nowhere comes back from nowhere, whatever else they bring; nor is there a way to nowhere.
+UNSENT = {"returnFromOidc": 403, "returnFromOidcConnection": 403, "beginOidcLogin": 404}
+
 
 GARBAGE = [
     "%00", "%ff%fe", "%c0%80", "%ed%a0%80", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%252e", "%0d%0aSet-Cookie:%20x=1",
@@ -425,7 +448,8 @@ async def test_a_path_id_that_is_none_is_not_found(world: World, segment: str) -
         filled = re.sub(r"\{\w+\}", lambda _: segment, path).removeprefix("/api/v1")
         body = {"json": world.usual(operation["operationId"])} if "requestBody" in operation else {}
         answer = await world.ann.send(method.upper(), filled, **body)
-        assert answer.status_code == 404, f"{method} {filled[:80]} -> {answer.status_code}"
+        expected = UNSENT.get(operation["operationId"], 404)
+        assert answer.status_code == expected, f"{method} {filled[:80]} -> {answer.status_code}"
         assert "set-cookie" not in answer.headers
     assert world.counts() == before
 
@@ -445,7 +469,7 @@ async def test_a_query_value_that_is_garbage_is_refused_or_finds_nothing(world: 
             if answer.status_code == 200:
                 assert answer.json() == [], place
             else:
-                assert answer.status_code in (400, 422), place
+                assert answer.status_code in (400, 422, UNSENT.get(operation["operationId"])), place
             assert "x-evil" not in answer.headers
     assert world.counts() == before
 

@@ -5,6 +5,7 @@ import hmac
 import itertools
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from hashlib import sha256
@@ -28,6 +29,7 @@ from entrypoints.settings import Settings
 from tests.fakes.clock import SettableClock
 from tests.integration.api import PASSWORD, Api, Person
 from tests.integration.conftest import Server, TestDatabase, quick_container, running
+from tests.integration.entrypoints.rest.test_factors import with_factor
 
 _numbers = itertools.count(1)
 OLD, NEW = "the first secret of this installation", "the second secret of this installation"
@@ -109,6 +111,7 @@ async def test_with_the_previous_secret_at_hand_nobody_is_signed_out_and_lists_g
             await ann.project()
         token = await refresh_token_of(api, ann.email)
         link = (await ann.get("/projects?limit=1")).links["next"]["url"]
+        holder = await with_factor(api)
     async with process(container_for(place, tmp_path, NEW, OLD), place) as api:
         again = as_seen_by(api, ann)
         assert len((await again.get("/projects")).json()) == 3
@@ -117,11 +120,17 @@ async def test_with_the_previous_secret_at_hand_nobody_is_signed_out_and_lists_g
         assert answer.status_code == 200
         successor = answer.json()["refresh_token"]
     done = list(reseal(place.application, Sealer(secrets=(NEW, OLD))))
-    assert done == [Resealed(SEALED[0], 1, 0)]
+    # One signs access tokens; another proves the audit, if the first second was over.
+    keys = done[0].anew
+    assert keys in (1, 2)
+    assert done == [Resealed(SEALED[0], keys, 0), Resealed(SEALED[1], 1, 0), Resealed(SEALED[2], 0, 0)]
     # What was made and sealed since needs the old secret no more.
     async with process(container_for(place, tmp_path, NEW), place) as api:
         assert len((await as_seen_by(api, ann).get("/projects")).json()) == 3
         assert (await refreshed(api, successor)).status_code == 200
+        again = replace(holder, api=api)
+        for code in (again.fresh(), again.codes[0]):
+            assert (await again.shows(await again.asked(), code)).status_code == 200
         refused = await as_seen_by(api, ann).client.get(link, headers={"Authorization": f"Bearer {ann.token}"})
         assert (refused.status_code, refused.json()["code"]) == (400, "cursor.invalid")
 
@@ -148,11 +157,15 @@ async def test_rekeying_again_changes_nothing(place: TestDatabase, tmp_path: Pat
         assert opening(connection, Sealer(secrets=(NEW,))).closed == {"signing_keys.sealed_private_jwk": 1}
         list(reseal(place.application, sealer))
         assert opening(connection, sealer)[:2] == (1, 0)
-    assert list(reseal(place.application, sealer)) == [Resealed(SEALED[0], 0, 1)]
+    assert list(reseal(place.application, sealer)) == [
+        Resealed(SEALED[0], 0, 1),
+        Resealed(SEALED[1], 0, 0),
+        Resealed(SEALED[2], 0, 0),
+    ]
 
 
 async def test_a_sealed_column_of_companies_is_sealed_anew_in_all_of_them(place: TestDatabase, tmp_path: Path) -> None:
-    """No table has one yet; the first that does adds a row to SEALED."""
+    """No table of companies has one yet; the first that does adds a row to SEALED."""
     with psycopg.connect(place.owner) as connection:
         connection.execute(
             "create table connections (company_id uuid not null, id int not null, secret bytea not null,"
@@ -297,6 +310,26 @@ async def test_a_new_key_that_cannot_be_opened_does_not_disturb_a_running_server
         assert (await api.register()).token
 
 
+async def test_who_has_a_second_factor_comes_in_by_a_recovery_code_where_the_secret_is_lost(
+    place: TestDatabase, tmp_path: Path
+) -> None:
+    async with process(container_for(place, tmp_path, OLD), place) as api:
+        holder = await with_factor(api)
+    lost = container_for(place, tmp_path, NEW)
+    await lost.database().open()
+    try:
+        await lost.key_ring().rotate()
+    finally:
+        await lost.database().close()
+    with psycopg.connect(place.application, autocommit=True) as connection:
+        assert opening(connection, Sealer(secrets=(NEW,))).closed == {"accounts.totp_secret": 1}
+    async with process(container_for(place, tmp_path, NEW), place) as api:
+        again = replace(holder, api=api)
+        refused = await again.shows(await again.asked(), again.fresh())
+        assert (refused.status_code, refused.json()["code"]) == (401, "auth.code_invalid")
+        assert (await again.shows(await again.asked(), again.codes[0])).status_code == 200
+
+
 async def test_a_lost_secret_costs_a_new_sign_in_and_no_more(place: TestDatabase, tmp_path: Path) -> None:
     async with process(container_for(place, tmp_path, OLD), place) as api:
         ann = await api.register()
@@ -306,7 +339,11 @@ async def test_a_lost_secret_costs_a_new_sign_in_and_no_more(place: TestDatabase
         await lost.key_ring().rotate()
     finally:
         await lost.database().close()
-    assert list(reseal(place.application, Sealer(secrets=(NEW,)))) == [Resealed(SEALED[0], 0, 1)]
+    assert list(reseal(place.application, Sealer(secrets=(NEW,)))) == [
+        Resealed(SEALED[0], 0, 1),
+        Resealed(SEALED[1], 0, 0),
+        Resealed(SEALED[2], 0, 0),
+    ]
     async with process(container_for(place, tmp_path, NEW), place) as api:
         assert (await (await api.login(ann.email)).get("/auth/me")).status_code == 200
 

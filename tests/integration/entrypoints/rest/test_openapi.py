@@ -23,6 +23,8 @@ OPERATIONS = {
 # What nobody edits has no version, so there is none to be stale.
 UNVERSIONED = {
     "/api/v1/auth/sessions/{session_id}",
+    "/api/v1/auth/tokens/{token_id}",
+    "/api/v1/users/{user_id}/tokens/{token_id}",
     "/api/v1/invitations/{invitation_id}",
     "/api/v1/projects/{project_id}/members/{user_id}",
 }
@@ -66,7 +68,7 @@ async def test_every_operation_declares_its_answers_and_the_codes_of_its_refusal
     for method, path, operation in conformance.operations():
         statuses, place = set(operation["responses"]), f"{method} {path}"
         successes = 2 if operation["operationId"] in ALREADY else 1
-        assert len([status for status in statuses if status.startswith("2")]) == successes, place
+        assert len([status for status in statuses if status.startswith("2") or status == "302"]) == successes, place
         assert {"400", "406", "413", "415", "422", "503"} <= statuses, place
         assert ("401" in statuses) or "security" not in operation, place
         assert ("404" in statuses) or "{" not in path, place
@@ -176,12 +178,20 @@ async def test_headers_that_change_an_operation_are_in_the_document(conformance:
             assert "If-None-Match" in headers, f"{method} {path}"
 
 
+# Lists that are no pages: the log is read by position, in the one order that it has; of the others there are few.
+WHOLE = {
+    "/api/v1/events",
+    "/api/v1/auth/oidc/discover",
+    "/api/v1/companies/{company_id}/oidc-connections",
+    "/api/v1/companies/{company_id}/email-domains",
+}
+
+
 async def test_every_list_is_paged_and_sorted_alike(conformance: Conformance) -> None:
     found = 0
     for method, path, operation in conformance.operations():
         answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
-        # The log is read by position, in the one order that it has.
-        if method != "get" or answer["schema"].get("type") != "array" or path.endswith("/events"):
+        if method != "get" or answer.get("schema", {}).get("type") != "array" or path in WHOLE:
             continue
         found += 1
         named = {parameter["name"] for parameter in operation["parameters"]}

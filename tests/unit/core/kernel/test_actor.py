@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.kernel.actor import Actor, ActorChanged, Role, reading
+from core.kernel.actor import Actor, ActorChanged, NotByToken, Role, reading
 from core.kernel.errors import NotFound, Unavailable, answers, refusals_of
-from tests.builders import an_actor
+from tests.builders import an_actor, an_id
 
 
 class Asker:
@@ -47,3 +47,13 @@ class TestActor:
     @pytest.mark.parametrize(("role", "administers"), [(Role.OWNER, True), (Role.ADMIN, True), (Role.MEMBER, False)])
     def test_owners_and_admins_administer(self, role: Role, administers: bool) -> None:
         assert an_actor(role).administers is administers
+
+    def test_whoever_acts_by_a_token_is_signed_in_as_nobody(self) -> None:
+        signed_in = an_actor()
+        assert signed_in.signed_in == (signed_in.account_id, signed_in.session_id)
+        assert signed_in.key_id == signed_in.session_id
+        for account_id in (an_id(), None):
+            program = an_actor(account_id=account_id, session_id=None, token_id=an_id())
+            assert program.key_id == program.token_id
+            with pytest.raises(NotByToken):
+                _ = program.signed_in

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from core.auth.errors import InvalidCredentials
-from core.auth.use_cases.signing_in import Credentials
+from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import System, Visitor
 from core.operations.read_models import Purged
 from tests.builders.office import PASSWORD, Office

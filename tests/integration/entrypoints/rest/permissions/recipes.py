@@ -93,6 +93,36 @@ async def _invitation(case: Case) -> str:
     return str(answer.json()["id"])
 
 
+def _token_of(case: Case, user_id: str) -> str:
+    (row,) = case.stage.api.sql(
+        "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at)"
+        " select company_id, gen_random_uuid(), id, 'x', '{tasks:read}', uuid_send(gen_random_uuid()), 'ftk_', now()"
+        " from users where id = %s returning id::text",
+        (user_id,),
+    )
+    return str(row[0])
+
+
+async def _token(case: Case) -> str:
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    return _token_of(case, person.user_id)
+
+
+async def _connection(case: Case) -> str:
+    # Where nobody answers.
+    given = {"name": "x", "issuer": "https://127.0.0.1:1", "client_id": "x"}
+    return str((await case.host.post(f"/companies/{case.host.company_id}/oidc-connections", given)).json()["id"])
+
+
+async def _domain(case: Case) -> str:
+    place, given = f"/companies/{case.host.company_id}/email-domains", {"domain": f"{uuid4().hex}.example"}
+    domain = (await case.host.post(place, given)).json()
+    # Proved, as the DNS would have it.
+    case.stage.api.sql("update email_domains set verified_at = now() where id = %s", (domain["id"],))
+    return str(domain["id"])
+
+
 THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "column_id": ThingMaker(_column, IN_PROJECTS),
@@ -100,7 +130,10 @@ THINGS: dict[str, ThingMaker] = {
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
     "project_id": ThingMaker(_project, IN_PROJECTS),
+    "token_id": ThingMaker(_token, (Place.OWN, Place.FOREIGN)),
     "task_id": ThingMaker(_task, ANYWHERE),
+    "connection_id": ThingMaker(_connection, (Place.OWN, Place.FOREIGN)),
+    "domain_id": ThingMaker(_domain, (Place.OWN, Place.FOREIGN)),
     "company_id": ThingMaker(_company, (Place.OWN, Place.FOREIGN)),
     "user_id": ThingMaker(_user, ANYWHERE),
 }
@@ -112,6 +145,10 @@ def _given(**fields: Any) -> Body:
 
 def _me(case: Case, _: Ids) -> dict[str, Any]:
     return {"assigned_to": case.caller.user_id if case.caller is not None else None}
+
+
+def _closed(case: Case, _: Ids) -> dict[str, Any]:
+    return {"enforce_sso": True, "break_glass_user_id": case.host.user_id}
 
 
 # By the operation's id, and by what is particular about the question; "" where nothing is.
@@ -142,6 +179,9 @@ BODIES: dict[str, dict[str, Body]] = {
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},
     "stepUp": {"": _given(password=PASSWORD)},
+    "loginWithSecondFactor": {"with a ticket that is none": _given(ticket="none", code="000000")},
+    "confirmTotp": {"with nothing to confirm": _given(code="000000")},
+    "disableTotp": {"with nothing to disable": _given(code="000000")},
     "changePassword": {"": _given(current_password=PASSWORD, new_password=PASSWORD[::-1])},
     "changeCompany": {"": _given(name="x")},
     "deleteCompany": {"confirmed by another code": _given(confirm="another")},
@@ -153,20 +193,42 @@ BODIES: dict[str, dict[str, Body]] = {
         "a name": _given(name="x"),
         "the role": _given(role="admin"),
     },
+    "createMyToken": {"": _given(name="x", scopes=["tasks:read"])},
+    "createUserToken": {"": _given(name="x", scopes=["tasks:read"])},
     "sendInvitation": {
         "a member": lambda _, __: {"email": f"{uuid4().hex}@example.com"},
         "an owner": lambda _, __: {"email": f"{uuid4().hex}@example.com", "role": "owner"},
     },
+    "forgotPassword": {"": lambda _, __: {"email": f"{uuid4().hex}@example.com"}},
+    "resetPassword": {"with a token that is none": _given(token="none", new_password=PASSWORD)},
+    "verifyEmail": {"with a token that is none": _given(token="none")},
+    "changeEmail": {"": lambda _, __: {"email": f"{uuid4().hex}@example.com"}},
+    "connectOidc": {
+        "": _given(name="x", issuer="https://login.example.com", client_id="x"),
+        "all other ways in closed": lambda case, ids: {
+            "name": "x",
+            "issuer": "https://login.example.com",
+            "client_id": "x",
+            **_closed(case, ids),
+        },
+    },
+    "changeOidcConnection": {"a name": _given(name="x"), "all other ways in closed": _closed},
+    "claimEmailDomain": {"": lambda _, __: {"domain": f"{uuid4().hex}.example"}},
+    "redeemOidcCode": {"with a code that is none": _given(code="none")},
     "acceptInvitation": {"with a token that is none": _given(token="none", password=PASSWORD)},
 }
 
 QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
+    "discoverOidc": {"": lambda _: {"email": "ann@example.com"}},
     "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
 }
 
 PLACES: dict[str, tuple[Place, ...]] = {
     "createTask": IN_PROJECTS,
     "createCycle": IN_PROJECTS,
+    "createUserToken": IN_PROJECTS,
+    "getUserToken": ANYWHERE,
+    "revokeUserToken": ANYWHERE,
     "switchCompany": (Place.OWN, Place.FOREIGN),
 }
 
@@ -199,8 +261,22 @@ async def _joined(case: Case, ids: Ids) -> None:
     assert answer.is_success, answer.text
 
 
+async def _a_service(case: Case, ids: Ids) -> None:
+    """Nobody makes tokens for a person."""
+    made = await case.host.post("/users", {"name": "x", "kind": "service"})
+    ids["user_id"] = made.json()["id"]
+    await case.host.post(f"/projects/{case.project['id']}/members/{ids['user_id']}")
+
+
+async def _of_that_user(case: Case, ids: Ids) -> None:
+    ids["token_id"] = _token_of(case, ids["user_id"])
+
+
 BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
     "restoreProject": _deleted,
+    "createUserToken": _a_service,
+    "getUserToken": _of_that_user,
+    "revokeUserToken": _of_that_user,
     "getProjectMember": _joined,
     "removeProjectMember": _joined,
     "completeCycle": _started,
@@ -212,7 +288,16 @@ BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
 }
 
 SPENDS: frozenset[str] = frozenset(
-    {"changePassword", "changeUser", "deactivateUser", "leaveCompany", "logout", "revokeLoginSession"}
+    {
+        "changeOidcConnection",
+        "connectOidc",
+        "changePassword",
+        "changeUser",
+        "deactivateUser",
+        "leaveCompany",
+        "logout",
+        "revokeLoginSession",
+    }
 )
 
 

@@ -1,5 +1,6 @@
 """What a signed-in person does about their own devices and password: SessionUseCases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.auth.errors import InvalidCredentials, RefreshInvalid, SessionEnded, SessionNotFound
 from core.users.errors import PasswordTooWeak
 from core.auth.read_models import SessionView, SignedIn, SteppedUp
-from core.auth.use_cases.signing_in import Credentials
+from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Actor, Visitor
 from core.kernel.paging import Page, PageRequest, Sort
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
@@ -122,6 +123,19 @@ class TestRevoking:
         desk, _ = await ann.device()
         await office.sessions.revoke(desk, desk.session_id)
         assert not ann.is_open(desk)
+
+    async def test_what_a_companys_own_provider_began_ends_nothing_else(self, office: Office, ann: Ann) -> None:
+        desk, _ = await ann.device()
+        vouched, _ = await ann.device()
+        sessions = office.world.tables.sessions
+        sessions[vouched.session_id] = replace(
+            sessions[vouched.session_id], general_at=None, sso_company_ids=(vouched.company_id,)
+        )
+        with pytest.raises(SessionNotFound):
+            await office.sessions.revoke(vouched, desk.session_id)
+        assert ann.is_open(desk)
+        await office.sessions.revoke(desk, vouched.session_id)
+        assert not ann.is_open(vouched)
 
     @pytest.mark.parametrize("whose", ["another's", "nobody's", "ended", "expired"])
     async def test_what_is_not_an_open_session_of_the_account_is_not_there(

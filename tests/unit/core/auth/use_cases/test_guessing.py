@@ -1,11 +1,15 @@
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
 from core.auth.errors import InvalidCredentials, TooManyFailures
+from core.auth.model import LoginSession
 from core.auth.read_models import SignedIn
-from core.auth.use_cases.signing_in import Credentials
-from core.kernel.actor import Visitor
+from core.auth.use_cases.credentials import Credentials
+from core.kernel.actor import Actor, Visitor
+from core.kernel.audit import AuditType
+from core.kernel.limits import network
 from tests.builders.office import PASSWORD, Office
 
 HERE, NEARBY, ELSEWHERE = (Visitor(address=address) for address in ("192.0.2.1", "192.0.2.77", "198.51.100.1"))
@@ -133,3 +137,150 @@ class TestABrowserThatIsKnown:
         stranger = Visitor(address=HERE.address, device=other.device_token)
         await refused(office, stranger)
         assert (await login(office, Visitor(device=other.device_token))).device_token != other.device_token
+
+
+class TestStuffing:
+    """Passwords from elsewhere, tried from a thousand networks."""
+
+    NETWORKS = [Visitor(address=f"10.{number // 250}.{number % 250}.1") for number in range(1000)]
+
+    async def test_one_name_is_closed_to_all_of_them_and_the_others_go_on(self, office: Office) -> None:
+        signed_in = await office.register()
+        await office.register("bob@example.com", name="Bob")
+        refused = 0
+        for visitor in self.NETWORKS:
+            try:
+                await fail(office, visitor, times=1)
+            except TooManyFailures as failures:
+                assert 0 < failures.retry_after <= 60 * 60
+                refused += 1
+        assert refused == 900
+        # What is refused costs no hash.
+        effort = office.passwords.effort
+        await self.refused_everywhere(office)
+        assert office.passwords.effort == effort
+        await login(office, email="bob@example.com")
+        # Nor is whoever is at home there kept out, by what they have open or by the browser that they use.
+        await office.auth.me(office.auth.actor_of(signed_in.access_token))
+        await login(office, Visitor(address="10.0.0.1", device=signed_in.device_token))
+
+    async def test_many_names_from_one_network_each_are_each_refused_by_themselves(self, office: Office) -> None:
+        await office.register()
+        for number in range(200):
+            await fail(office, self.NETWORKS[number], email=f"nobody{number}@example.com")
+            await refused(office, self.NETWORKS[number], email=f"nobody{number}@example.com")
+        await login(office)
+
+    async def test_what_is_kept_of_unknown_names_is_bounded_and_of_known_ones_whole(self, office: Office) -> None:
+        await office.register()
+        notes = office.world.tables.notes
+        for minute in range(2):
+            for number in range(100):
+                await fail(office, self.NETWORKS[number], email=f"nobody{minute}.{number}@example.com", times=1)
+            office.clock.advance(timedelta(minutes=1))
+        await self.fail_for_known(office, 20)
+        told = [each for each in office.world.tables.notes[len(notes) :] if each.note.type is AuditType.LOGIN_FAILED]
+        of_nobody = [each for each in told if each.company_id is None]
+        assert 2 <= len(of_nobody) <= 2 * 8
+        assert len({network(each.origin.address) for each in of_nobody}) > 1
+        assert len(told) - len(of_nobody) == 20
+
+    async def test_one_network_hides_no_other_for_long(self, office: Office) -> None:
+        """Whoever floods the record from one place leaves room for what comes from others."""
+        for number in range(30):
+            await fail(office, HERE, email=f"nobody{number}@example.com", times=1)
+        before = len(office.world.tables.notes)
+        for visitor in self.NETWORKS[:20]:
+            await fail(office, visitor, email="another@example.com", times=1)
+        assert len(office.world.tables.notes) > before
+
+    async def test_locking_unknown_names_is_kept_within_bounds_too(self, office: Office) -> None:
+        before = len(office.world.tables.notes)
+        for number in range(50):
+            await fail(office, email=f"nobody{number}@example.com")
+            await refused(office, email=f"nobody{number}@example.com")
+        types = [each.note.type for each in office.world.tables.notes[before:]]
+        assert types == [AuditType.LOGIN_FAILED, AuditType.LOCKED]
+
+    async def fail_for_known(self, office: Office, times: int) -> None:
+        for visitor in self.NETWORKS[:times]:
+            await fail(office, visitor, times=1)
+
+    async def test_a_success_opens_the_name_again(self, office: Office) -> None:
+        signed_in = await office.register()
+        for visitor in self.NETWORKS[:99]:
+            await fail(office, visitor, times=1)
+        await login(office)
+        for visitor in self.NETWORKS[:99]:
+            await fail(office, visitor, times=1)
+        assert signed_in
+
+    async def refused_everywhere(self, office: Office) -> None:
+        for visitor in self.NETWORKS[900:910]:
+            await refused(office, visitor)
+
+
+class TestWhatACompanysOwnProviderBegan:
+    """Its sessions are as many as the provider likes, so they share one count for each account and company."""
+
+    @staticmethod
+    async def session(office: Office, company_id: UUID) -> Actor:
+        """One more session of Ann's account that the company's own provider vouched for."""
+        account = next(each for each in office.world.tables.accounts.values() if each.email == "ann@example.com")
+        people = office.world.tables.companies[company_id].people.values()
+        user = next(each.user for each in people if each.user.account_id == account.id)
+        session = LoginSession.begin(
+            id=office.world.ids.new(),
+            account_id=account.id,
+            nonce=b"n",
+            agent=None,
+            address=None,
+            at=office.clock.now(),
+            by_provider_of=company_id,
+        )
+        office.world.tables.sessions[session.id] = session
+        return Actor(
+            company_id=company_id, user_id=user.id, account_id=account.id, session_id=session.id, role=user.role
+        )
+
+    @staticmethod
+    async def guess(office: Office, actor: Actor, how: str) -> None:
+        if how == "step-up":
+            await office.sessions.step_up(actor, password="a wrong guess")
+        else:
+            await office.sessions.change_password(
+                actor, current_password="a wrong guess", new_password="another long secret"
+            )
+
+    @pytest.mark.parametrize("how", ["step-up", "change"])
+    async def test_another_session_is_no_other_count(self, office: Office, how: str) -> None:
+        signed_in = await office.register()
+        company_id = signed_in.company.id
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await self.guess(office, await self.session(office, company_id), how)
+        effort = office.passwords.effort
+        with pytest.raises(TooManyFailures):
+            await self.guess(office, await self.session(office, company_id), how)
+        assert office.passwords.effort == effort
+
+    async def test_the_holders_own_sessions_and_other_companies_are_not_locked(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        await office.world.joins(own, office.olga.company_id)
+        for _ in range(6):
+            with pytest.raises((InvalidCredentials, TooManyFailures)):
+                await self.guess(office, await self.session(office, office.olga.company_id), "step-up")
+        await office.sessions.step_up(own, password=PASSWORD)
+        await office.sessions.step_up(await self.session(office, own.company_id), password=PASSWORD)
+        with pytest.raises(TooManyFailures):
+            await office.sessions.step_up(await self.session(office, office.olga.company_id), password=PASSWORD)
+
+    async def test_a_session_of_the_account_has_its_own_count(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        for _ in range(5):
+            with pytest.raises(InvalidCredentials):
+                await self.guess(office, own, "step-up")
+        with pytest.raises(TooManyFailures):
+            await office.sessions.step_up(own, password=PASSWORD)
+        another = office.auth.actor_of((await login(office)).access_token)
+        await office.sessions.step_up(another, password=PASSWORD)

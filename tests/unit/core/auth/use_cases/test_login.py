@@ -6,7 +6,7 @@ import pytest
 from core.auth.errors import InvalidCredentials, NoActiveMembership, PasswordChangeRequired
 from core.users.errors import PasswordTooWeak
 from core.auth.model import Account
-from core.auth.use_cases.signing_in import Credentials
+from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Actor, Visitor
 from core.kernel.errors import Invalid
 from tests.builders.office import PASSWORD, Office

@@ -1,0 +1,64 @@
+"""Links that were mailed: asking for them, and finding out what they stand for."""
+
+from core.auth.errors import LinkInvalid, TooManyLetters
+from core.auth.letters import Link, LinkPurpose
+from core.auth.model import Account
+from core.auth.ports import Attempts, IdentityUnitOfWork, LinkTokens, OfferedMembership
+from core.kernel.actor import Actor, Visitor
+from core.kernel.limits import Limit, network
+from core.kernel.ports import Clock
+from core.users.ports import InvitationTokens
+
+TO_ONE_ADDRESS = Limit(name="letters", most=5, seconds=3600)
+_ANYWHERE = "anywhere"
+BY_ONE_ASKER = Limit(name="letters_asked", most=30, seconds=3600)
+
+
+class LetterLimits:
+    """Counts the letters that are asked for: by the address that gets them, whether anybody has it or not, and by the
+    network of who asks, or by their account. Nobody's mailbox is filled, and nobody tries out a list of addresses.
+    """
+
+    def __init__(self, *, attempts: Attempts) -> None:
+        self._attempts = attempts
+
+    async def begin(self, asker: Actor | Visitor, *, to: str) -> None:
+        """Counts a letter. Raises TooManyLetters."""
+        by = f"account {asker.account_id}" if isinstance(asker, Actor) else network(asker.address)
+        for whose, place, limit in (
+            ("letters asked for", by, BY_ONE_ASKER),
+            (f"letters to {to}", _ANYWHERE, TO_ONE_ADDRESS),
+        ):
+            wait = await self._attempts.begin(whose, place, limit)
+            if wait:
+                raise TooManyLetters(f"Too many letters were asked for. Try again in {wait} s.", retry_after=wait)
+
+
+class Links:
+    """Knows mailed links, and the links of invitations that were shown to whoever sent them."""
+
+    def __init__(self, *, mailed: LinkTokens, shown: InvitationTokens, clock: Clock) -> None:
+        self._mailed = mailed
+        self._shown = shown
+        self._clock = clock
+
+    async def holder(self, uow: IdentityUnitOfWork, token: str, *purposes: LinkPurpose) -> tuple[Account, LinkPurpose]:
+        """The account that a link was mailed to, locked, and what for. Raises LinkInvalid."""
+        named = self._mailed.read(token)
+        if named is None or named.purpose not in purposes:
+            raise LinkInvalid
+        account = await uow.account(named.owner_id)
+        good = account.link(named.purpose, at=self._clock.now()) if account is not None else None
+        if account is None or good is None or not self._mailed.fits(token, good):
+            raise LinkInvalid
+        return account, named.purpose
+
+    async def offer(self, uow: IdentityUnitOfWork, token: str) -> OfferedMembership | None:
+        """The invitation of a link, locked, open or not."""
+        named = self._mailed.read(token)
+        if named is None or named.purpose is not LinkPurpose.INVITATION:
+            return await uow.invitation(self._shown.digest(token))
+        offer = await uow.invitation_by_id(named.owner_id, named.request_id)
+        if offer is None or not self._mailed.fits(token, Link.of_invitation(offer.company_id, offer.invitation)):
+            return None
+        return offer._replace(is_mailed=True)

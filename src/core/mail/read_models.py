@@ -1,0 +1,63 @@
+"""What is read before a message is written, and what became of the messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from core.auth.letters import Letter
+from core.auth.model import Account
+from core.mail.model import Delivery
+from core.users.model import Invitation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invited:
+    """An `invitation_created` of a company's log, and the invitation as it is now; None if that is gone."""
+
+    seq: int
+    invitation: Invitation | None
+    inviter_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyPost:
+    """What is to be mailed of a company's log, ours alone `until` then. `position` is up to where it is read with this.
+
+    `behind` are positions before it whose messages no server took yet.
+    """
+
+    company_id: UUID
+    company_name: str
+    position: int
+    behind: tuple[int, ...]
+    invited: tuple[Invited, ...]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPost:
+    """The letters that wait for an account's holder, ours alone `until` then."""
+
+    account: Account
+    letters: tuple[Letter, ...]
+    until: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Posted:
+    """How many messages were taken, have to wait, were refused for good, or were of no use any more. `is_away`: the
+    server takes none at the moment, so that the rest was left.
+    """
+
+    sent: int = 0
+    later: int = 0
+    refused: int = 0
+    outdated: int = 0
+    is_away: bool = False
+
+    def count(self, delivery: Delivery) -> None:
+        """Counts what became of a message."""
+        self.sent += delivery is Delivery.SENT
+        self.later += delivery is Delivery.LATER
+        self.refused += delivery is Delivery.REFUSED
+        self.is_away = self.is_away or delivery is Delivery.AWAY

@@ -1,0 +1,130 @@
+"""What people are told, in which words. Who changes them thinks of who reads them unasked."""
+
+import re
+import textwrap
+from urllib.parse import urlsplit
+
+from core.auth.letters import Letter, LetterKind, LinkPurpose
+from core.mail.model import Message
+from core.users.model import Invitation
+
+_PAGES = {
+    LinkPurpose.INVITATION: "invitation",
+    LinkPurpose.EMAIL_VERIFICATION: "verify-email",
+    LinkPurpose.EMAIL_CHANGE: "verify-email",
+    LinkPurpose.PASSWORD_RESET: "reset-password",
+}
+PURPOSE_OF = {
+    LetterKind.EMAIL_VERIFICATION: LinkPurpose.EMAIL_VERIFICATION,
+    LetterKind.EMAIL_CHANGE: LinkPurpose.EMAIL_CHANGE,
+    LetterKind.PASSWORD_RESET: LinkPurpose.PASSWORD_RESET,
+}
+_LINKING = re.compile(r"[.:/@]+(?=\S)")
+# Nothing that a visitor typed stands in these: they go to whatever address a visitor names.
+_TEXTS: dict[LetterKind, tuple[str, str]] = {
+    LetterKind.EMAIL_VERIFICATION: (
+        "Confirm your e-mail address",
+        """
+Somebody opened a FlowTrack account with this address. If it was you, confirm the address within 24 hours:
+
+{link}
+
+If it was not you, do not follow the link. Nobody has proved this address then, and what was opened with it becomes
+yours as soon as you ask for a new password.
+""",
+    ),
+    LetterKind.EMAIL_CHANGE: (
+        "Confirm your new e-mail address",
+        """
+A FlowTrack account is to have this address from now on. Confirm it within 24 hours:
+
+{link}
+
+If you did not ask for it, do not follow the link; nothing changes then.
+""",
+    ),
+    LetterKind.PASSWORD_RESET: (
+        "Choose a new password",
+        """
+Somebody, hopefully you, lost the password of the FlowTrack account with this address. Choose a new one here:
+
+{link}
+
+The link works once, within 30 minutes of being asked for first; asking again meanwhile sends the same one.
+
+All devices are signed out by it, and API tokens of yours end. If you did not ask for it, there is nothing to do: the
+password stays as it is.
+""",
+    ),
+    LetterKind.EMAIL_CHANGE_REQUESTED: (
+        "Your e-mail address is about to change",
+        """
+Somebody who is signed in to your FlowTrack account asked for another e-mail address. It changes once the new address
+is confirmed.
+
+If it was not you, somebody else may have your password: choose another at once, which also takes the change back, and
+look through the devices that are signed in.
+""",
+    ),
+    LetterKind.EMAIL_CHANGED: (
+        "Your e-mail address was changed",
+        """
+Your FlowTrack account has another e-mail address now, and letters go there.
+
+If it was not you, tell whoever runs this installation.
+""",
+    ),
+    LetterKind.PASSWORD_CHANGED: (
+        "Your password was changed",
+        """
+The password of your FlowTrack account was changed, and other devices were signed out.
+
+If it was not you, somebody else may read your mail or know your password: ask for a new one at once, as for a lost one,
+which ends your API tokens, too.
+""",
+    ),
+}
+
+
+class Wording:
+    """Writes messages for one installation, which browsers reach at `public_url`."""
+
+    def __init__(self, *, public_url: str) -> None:
+        self._public_url = public_url
+        self._host = urlsplit(public_url).hostname or "localhost"
+
+    def letter(self, letter: Letter, *, token: str | None) -> Message:
+        """A letter to an account's holder, with the secret of its link if its kind has one."""
+        subject, text = _TEXTS[letter.kind]
+        purpose = PURPOSE_OF.get(letter.kind)
+        link = self._link(purpose, token) if purpose is not None and token is not None else ""
+        return self._message(f"{letter.id}.{letter.kind}", letter.to, subject, text.format(link=link))
+
+    def invitation(self, invitation: Invitation, *, token: str, company_name: str, inviter_name: str | None) -> Message:
+        """An invitation to join a company."""
+        who, where = _unlinked(inviter_name or "Somebody"), _unlinked(company_name)
+        text = f"""
+{who} invites you to work in the company “{where}” on FlowTrack, as {invitation.role}. Accept it until
+{invitation.expires_at:%d %B %Y}:
+
+{self._link(LinkPurpose.INVITATION, token)}
+
+The link is for you alone, and works once. If you do not know what this is about, do not follow it.
+"""
+        subject = f"Invitation to {where}"
+        return self._message(f"{invitation.id}.invitation", invitation.email, subject, text)
+
+    def _message(self, id: str, to: str, subject: str, text: str) -> Message:
+        closing = f"-- \nFlowTrack, {self._public_url}\n"
+        lines = [textwrap.fill(each, 76, break_long_words=False, break_on_hyphens=False) for each in text.split("\n\n")]
+        text = "\n\n".join([*(each.strip() for each in lines), closing])
+        return Message(id=f"<{id}@{self._host}>", to=to, subject=f"{subject} (FlowTrack)", text=text)
+
+    def _link(self, purpose: LinkPurpose, token: str) -> str:
+        """The secret stands behind `#`, so that no server on the way logs it."""
+        return f"{self._public_url}/{_PAGES[purpose]}#{token}"
+
+
+def _unlinked(name: str) -> str:
+    """A name of somebody's choice, of which no reader's program makes a link: it comes with our letterhead."""
+    return _LINKING.sub(" ", name)

@@ -1,0 +1,1 @@
+"""One class a noun: connections, domains, and signing in."""

@@ -1,0 +1,1 @@
+"""Making and revoking tokens, and recognising one that is presented."""
