@@ -448,8 +448,8 @@ async def test_a_path_id_that_is_none_is_not_found(world: World, segment: str) -
         filled = re.sub(r"\{\w+\}", lambda _: segment, path).removeprefix("/api/v1")
         body = {"json": world.usual(operation["operationId"])} if "requestBody" in operation else {}
         answer = await world.ann.send(method.upper(), filled, **body)
-        expected = UNSENT.get(operation["operationId"], 404)
-        assert answer.status_code == expected, f"{method} {filled[:80]} -> {answer.status_code}"
+        expected = {404, UNSENT.get(operation["operationId"], 404)}
+        assert answer.status_code in expected, f"{method} {filled[:80]} -> {answer.status_code}"
         assert "set-cookie" not in answer.headers
     assert world.counts() == before
 
