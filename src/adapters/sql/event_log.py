@@ -27,6 +27,20 @@ from adapters.sql.statement import Statement
 from adapters.sql.tables.log import event_sequences, events, idempotency_keys
 from core.kernel.events import Fact
 
+_WRITTEN = [
+    "seq",
+    "event",
+    "channel",
+    "occurred_at",
+    "actor_id",
+    "via",
+    "project_id",
+    "named",
+    "for_admins",
+    "for_everyone",
+    "task_id",
+    "body",
+]
 _count = bindparam("count", type_=BigInteger)
 _counter = (
     update(event_sequences)
@@ -43,9 +57,22 @@ _facts = (
         # An array of arrays would be flattened, so each list of users travels as the text of an array.
         bindparam("named", type_=ARRAY(Text)),
         bindparam("for_admins", type_=ARRAY(Boolean)),
+        bindparam("for_everyone", type_=ARRAY(Boolean)),
+        bindparam("tasks", type_=ARRAY(Uuid)),
         bindparam("bodies", type_=ARRAY(JSONB)),
     )
-    .table_valued("ordinal", "event", "channel", "project_id", "named", "for_admins", "body", name="fact")
+    .table_valued(
+        "ordinal",
+        "event",
+        "channel",
+        "project_id",
+        "named",
+        "for_admins",
+        "for_everyone",
+        "task_id",
+        "body",
+        name="fact",
+    )
     .render_derived()
 )
 
@@ -54,7 +81,7 @@ _facts = (
 APPEND = Statement(
     insert(events)
     .from_select(
-        ["seq", "event", "channel", "occurred_at", "actor_id", "via", "project_id", "named", "for_admins", "body"],
+        _WRITTEN,
         select(
             _counter.c.last_seq - _count + _facts.c.ordinal,
             _facts.c.event,
@@ -65,6 +92,8 @@ APPEND = Statement(
             _facts.c.project_id,
             cast(_facts.c.named, ARRAY(Uuid)),
             _facts.c.for_admins,
+            _facts.c.for_everyone,
+            _facts.c.task_id,
             _facts.c.body,
         ).select_from(_counter.join(_facts, true())),
     )
@@ -75,7 +104,7 @@ APPEND = Statement(
 _append_one = (
     insert(events)
     .from_select(
-        ["seq", "event", "channel", "occurred_at", "actor_id", "via", "project_id", "named", "for_admins", "body"],
+        _WRITTEN,
         select(
             _counter.c.last_seq,
             bindparam("event", type_=Text),
@@ -86,6 +115,8 @@ _append_one = (
             bindparam("project_id", type_=Uuid),
             cast(bindparam("named", type_=Text), ARRAY(Uuid)),
             bindparam("for_admins", type_=Boolean),
+            bindparam("for_everyone", type_=Boolean),
+            bindparam("task", type_=Uuid),
             bindparam("body", type_=JSONB),
         ).select_from(_counter),
     )
@@ -133,6 +164,8 @@ def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) 
         "project_id": audience.project_id,
         "named": _array(audience.named),
         "for_admins": audience.admins,
+        "for_everyone": audience.everyone,
+        "task": fact.about_task(),
         "body": Jsonb(fact.body()),
     }
     return Asked(APPEND_ONE, values)
@@ -152,6 +185,8 @@ def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: dat
         "projects": [audience.project_id for audience in audiences],
         "named": [_array(audience.named) for audience in audiences],
         "for_admins": [audience.admins for audience in audiences],
+        "for_everyone": [audience.everyone for audience in audiences],
+        "tasks": [fact.about_task() for fact in facts],
         "bodies": [Jsonb(fact.body()) for fact in facts],
     }
 

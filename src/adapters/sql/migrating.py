@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 import adapters.sql.tables.identity
+import adapters.sql.tables.around_tasks
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.backing_up import BACKING_UP, WITHOUT_BACKUP

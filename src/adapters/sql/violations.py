@@ -7,7 +7,9 @@ from core.cycles.errors import AnotherCycleActive
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
 from core.oidc.errors import EmailDomainNamed, LoginStateInvalid
+from core.labels.errors import LabelNameTaken
 from core.projects.errors import ProjectKeyTaken
+from core.tasks.errors import ExternalIdTaken
 from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken
 
 _MEANING: dict[str, type[Refusal]] = {
@@ -17,6 +19,8 @@ _MEANING: dict[str, type[Refusal]] = {
     "users_account_unique": AlreadyUser,
     "project_keys_pkey": ProjectKeyTaken,
     "cycles_active_unique": AnotherCycleActive,
+    "labels_name_unique": LabelNameTaken,
+    "tasks_external_id_unique": ExternalIdTaken,
     "idempotency_keys_pkey": InFlight,
     "email_domains_domain_unique": EmailDomainNamed,
     "login_sessions_state_unique": LoginStateInvalid,

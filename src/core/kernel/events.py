@@ -21,12 +21,14 @@ class Channel(StrEnum):
 class Audience:
     """Who may hear of a fact: everybody who may see the project now, plus those named, plus the admins.
 
-    `project_id` None means no project opens it; admins hear of everything but what is for named users alone.
+    `project_id` None means no project opens it; admins hear of everything but what is for named users alone;
+    `everyone` are all users of the company.
     """
 
     project_id: UUID | None = None
     named: tuple[UUID, ...] = ()
     admins: bool = True
+    everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,10 @@ class Fact:
     def notes(self) -> tuple[Note, ...]:
         """What an auditor is told of it, written together with it; nothing of most facts."""
         return ()
+
+    def about_task(self) -> UUID | None:
+        """The task that it tells of, if it tells of one: so is its activity found."""
+        return None
 
     def body(self) -> dict[str, Any]:
         """The flat fields as they stand in the event."""

@@ -10,7 +10,7 @@ from core.kernel.events import Audience
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audible:
     """Which events a caller hears of: all that admins do if `everything`, else those of the projects that the user
-    belongs to, and in either case those that name the user.
+    belongs to, and in either case those that are for everyone or name the user.
     """
 
     user_id: UUID
@@ -24,7 +24,7 @@ def audible_events(actor: Actor) -> Audible:
 
 def hears_of(actor: Actor, audience: Audience, *, is_member: bool) -> bool:
     """The same rule, asked of one event; `is_member`: the caller belongs to the event's project now."""
-    if actor.user_id in audience.named:
+    if audience.everyone or actor.user_id in audience.named:
         return True
     if actor.administers:
         return audience.admins

@@ -14,6 +14,27 @@ class AssigneeCannotSeeProject(Invalid):
         super().__init__(faults=(Fault("must be an active user who can see the project", pointer="/assigned_to"),))
 
 
+class ParentWithin(Invalid):
+    code = "task.parent_within"
+    title = "A task cannot be a sub-task of itself, or of one below it"
+
+    def __init__(self) -> None:
+        super().__init__(faults=(Fault("is the task itself, or one of its sub-tasks", pointer="/parent_id"),))
+
+
+class ParentTooDeep(Invalid):
+    code = "task.too_deep"
+    title = "Sub-tasks stand 5 deep at most"
+
+    def __init__(self) -> None:
+        super().__init__(faults=(Fault("more than 5 tasks would stand above a sub-task", pointer="/parent_id"),))
+
+
+class ExternalIdTaken(Conflict):
+    code = "task.external_id_taken"
+    title = "Another task of the project has that external_id"
+
+
 class MoveContradicts(Invalid):
     code = "task.move_contradicts"
     title = "The parts of the move name different places"

@@ -18,6 +18,9 @@ class TaskFact(Fact):
     def audience(self) -> Audience:
         return Audience(project_id=self.project_id)
 
+    def about_task(self) -> UUID | None:
+        return self.task_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCreated(TaskFact):
@@ -26,6 +29,8 @@ class TaskCreated(TaskFact):
     task_key: str
     task_title: str
     column_id: UUID
+    parent_id: UUID | None
+    labels: tuple[str, ...]
     assigned_to: UUID | None
     created_by: UUID
 
@@ -73,6 +78,7 @@ class TaskRestored(TaskFact):
     task_key: str
     task_title: str
     column_id: UUID
+    parent_id: UUID | None
     assigned_to: UUID | None
     restored_by: UUID
 

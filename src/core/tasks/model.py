@@ -1,15 +1,21 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from core.kernel import rank, text
+from core.kernel.errors import Fault, Invalid
 from core.kernel.events import Change
-from core.tasks.errors import BoardIncomplete
+from core.labels.model import LabelName, checked_name, folded, in_order
+from core.tasks.errors import BoardIncomplete, ParentTooDeep, ParentWithin
 from core.tasks.events import TaskCreated, TaskDeleted, TaskMoved, TaskRestored, TaskUpdated
 
 RESTORABLE = timedelta(days=30)
+DEEPEST = 5
+"""So many tasks may stand above a sub-task, one above the other."""
+MOST_LABELS = 50
+EXTERNAL_ID_LENGTH = 200
 
 
 class Status(StrEnum):
@@ -64,6 +70,47 @@ class Board:
         return next((column for column in self.columns if column.id == column_id), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a task would stand below a parent: `above` counts the tasks above the parent, `below` the levels of
+    sub-tasks of the task itself; `is_within`: the parent is the task, or one of those below it.
+    """
+
+    above: int
+    below: int = 0
+    is_within: bool = False
+
+    def ensure_fits(self) -> None:
+        """Raises ParentWithin and ParentTooDeep."""
+        if self.is_within:
+            raise ParentWithin
+        if not self.fits:
+            raise ParentTooDeep
+
+    @property
+    def fits(self) -> bool:
+        """Whether the lowest sub-task stands no deeper than it may."""
+        return not self.is_within and self.above + 1 + self.below <= DEEPEST
+
+
+def checked_labels(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of labels, each once whatever its case. Raises Invalid, and says which of them is none."""
+    once: dict[str, str] = {}
+    for place, name in enumerate(names):
+        once.setdefault(folded(name), checked_name(name, pointer=f"/labels/{place}"))
+    if len(once) > MOST_LABELS:
+        raise Invalid(faults=(Fault(f"has more than {MOST_LABELS} labels", pointer="/labels"),))
+    return tuple(once.values())
+
+
+def checked_external_id(external_id: str) -> str:
+    """The id that a task has elsewhere: up to 200 characters on one line. Raises Invalid."""
+    external_id = text.cleaned(external_id, pointer="/external_id", most=EXTERNAL_ID_LENGTH, least=1)
+    if "\n" in external_id or "\t" in external_id:
+        raise Invalid(faults=(Fault("must be on one line", pointer="/external_id"),))
+    return external_id
+
+
 def end_of(column: Column) -> Place:
     """The place below the last card. Raises RanksExhausted where the column must be spread first."""
     return Place(column=column, rank=rank.between(column.last_rank, None), after_id=column.last_id)
@@ -83,6 +130,9 @@ class TaskChanges:
     deadline: date | None = None
     assigned_to: UUID | None = None
     cycle_id: UUID | None = None
+    parent_id: UUID | None = None
+    labels: tuple[str, ...] = ()
+    external_id: str | None = None
     status: Status | None = None
     column_id: UUID | None = None
     project_id: UUID | None = None
@@ -93,6 +143,9 @@ class TaskChanges:
             text.title(self.title)
         if self.description is not None:
             text.description(self.description)
+        if self.external_id is not None:
+            object.__setattr__(self, "external_id", checked_external_id(self.external_id))
+        object.__setattr__(self, "labels", checked_labels(self.labels))
 
     @property
     def fields(self) -> frozenset[str]:
@@ -105,7 +158,8 @@ class Task:
     """A piece of work. `key` is its project's key and its number; `status` is its column's category.
 
     `previous_column_id` is where it stood before it was done. Its place on the board does not change its version; its
-    column and its fields do.
+    column and its fields do. `labels` are the names of its labels in their order. `sub_tasks_total` and
+    `sub_tasks_done` count the tasks right below it, and follow those by themselves.
     """
 
     id: UUID
@@ -127,6 +181,11 @@ class Task:
     updated_at: datetime
     deleted_at: datetime | None = None
     cycle_id: UUID | None = None
+    parent_id: UUID | None = None
+    labels: tuple[str, ...] = ()
+    external_id: str | None = None
+    sub_tasks_total: int = 0
+    sub_tasks_done: int = 0
     version: int = 1
 
     @staticmethod
@@ -145,6 +204,9 @@ class Task:
         created_by: UUID,
         at: datetime,
         cycle_id: UUID | None = None,
+        parent_id: UUID | None = None,
+        labels: tuple[LabelName, ...] = (),
+        external_id: str | None = None,
     ) -> "tuple[Task, TaskCreated]":
         """A new task. Raises Invalid for a title or description that is none."""
         status = place.column.category
@@ -167,6 +229,9 @@ class Task:
             created_at=at,
             updated_at=at,
             cycle_id=cycle_id,
+            parent_id=parent_id,
+            labels=in_order(label.name for label in labels),
+            external_id=external_id,
         )
         return task, TaskCreated(
             task_id=id,
@@ -174,6 +239,8 @@ class Task:
             task_title=task.title,
             project_id=project_id,
             column_id=task.column_id,
+            parent_id=parent_id,
+            labels=task.labels,
             assigned_to=assigned_to,
             created_by=created_by,
             version=task.version,
@@ -233,7 +300,7 @@ class Task:
     def transfer(
         self, *, project_id: UUID, project_key: str, number: int, place: Place, members: tuple[UUID, ...], at: datetime
     ) -> TaskUpdated:
-        """Takes the task to another project, where it gets a new number and leaves its cycle behind.
+        """Takes the task to another project, where it gets a new number and leaves its cycle and its parent behind.
 
         `members` are those of the project that it leaves.
         """
@@ -245,6 +312,7 @@ class Task:
             "column_id": place.column.id,
             "status": status,
             "cycle_id": None,
+            "parent_id": None,
         }
         changed: dict[str, Change] = {}
         for name, value in new.items():
@@ -301,13 +369,23 @@ class Task:
         return column if column is not None and column.category is self.status else board.first_of(self.status)
 
     def restore(
-        self, *, place: Place | None, assigned_to: UUID | None, cycle_is_over: bool, by: UUID, at: datetime
+        self,
+        *,
+        place: Place | None,
+        assigned_to: UUID | None,
+        cycle_is_over: bool,
+        below: Lineage | None,
+        by: UUID,
+        at: datetime,
     ) -> TaskRestored:
         """Brings a deleted task back to its old place, or to a new one if it is given. In a cycle that is over is only
-        what is done, as if it had been there when that was completed.
+        what is done, as if it had been there when that was completed. `below` is where its parent stands now, None if
+        it is gone; it comes back without one if it does not fit there any more.
         """
         if cycle_is_over and self.status is not Status.DONE:
             self.cycle_id = None
+        if below is None or not below.fits:
+            self.parent_id = None
         if place is not None:
             self.column_id, self.rank = place.column.id, place.rank
         self.assigned_to = assigned_to
@@ -320,6 +398,7 @@ class Task:
             task_key=self.key,
             task_title=self.title,
             column_id=self.column_id,
+            parent_id=self.parent_id,
             assigned_to=assigned_to,
             restored_by=by,
             version=self.version,

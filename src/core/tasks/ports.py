@@ -8,10 +8,11 @@ from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.kernel.ports import UnitOfWork
+from core.labels.model import LabelName
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.tasks.columns import Arrangement, BoardColumn, Card
-from core.tasks.model import Board, Priority, Status, Task
+from core.tasks.model import Board, Lineage, Priority, Status, Task
 from core.tasks.policy import Visible
 from core.tasks.read_models import BoardView, ColumnDetails, DeletedTask, TaskTag, TaskView
 
@@ -35,7 +36,9 @@ class Assignee(NamedTuple):
 class Opening(NamedTuple):
     """What a new task is made from; the project is locked, and the number taken, until the transaction ends.
 
-    `cycle` is where the named cycle is in its course, None if the project has no such cycle.
+    `cycle` is where the named cycle is in its course, None if the project has no such cycle; `parent` is where a task
+    below the named one would stand, None if the project has no such task. `labels` are those of the named ones that
+    there are; they keep their names until the transaction ends.
     """
 
     project_key: str
@@ -45,6 +48,8 @@ class Opening(NamedTuple):
     board: Board
     assignee: Assignee | None
     cycle: CycleStatus | None = None
+    parent: Lineage | None = None
+    labels: tuple[LabelName, ...] = ()
 
 
 class Neighbour(NamedTuple):
@@ -66,7 +71,8 @@ class Neighbour(NamedTuple):
 class LoadedTask(NamedTuple):
     """A task to change; its project's board and itself are locked until the transaction ends. `also_is_locked`: the
     other project that was named is too; it is not where there is none. `neighbour` is the card that was named, None if
-    the project has no such card.
+    the project has no such card. `labels` are those of the named ones that there are, and those that the task bears, if
+    any were named; they keep their names until the transaction ends.
     """
 
     task: Task
@@ -76,6 +82,7 @@ class LoadedTask(NamedTuple):
     board: Board
     also_is_locked: bool = False
     neighbour: Neighbour | None = None
+    labels: tuple[LabelName, ...] = ()
 
 
 class Left(NamedTuple):
@@ -86,9 +93,18 @@ class Left(NamedTuple):
     version: int
 
 
+class Orphan(NamedTuple):
+    """A sub-task that lost its parent, at the version that it has since."""
+
+    id: UUID
+    project_id: UUID
+    version: int
+
+
 class LoadedDeletedTask(NamedTuple):
     """A task that may have been deleted, to restore; its project's board and itself are locked until the transaction
-    ends. `rank_is_taken`: another card has its place meanwhile. `cycle_is_over`: its cycle was completed.
+    ends. `rank_is_taken`: another card has its place meanwhile. `cycle_is_over`: its cycle was completed. `parent` is where it would stand below
+    its parent, None if it has none or that is gone.
     """
 
     task: Task
@@ -98,22 +114,36 @@ class LoadedDeletedTask(NamedTuple):
     rank_is_taken: bool
     cycle_is_over: bool
     assignee: Assignee | None
+    parent: Lineage | None = None
 
 
 class Tasks(Protocol):
     """The tasks of the company that the unit of work was opened for."""
 
     async def begin(
-        self, project_id: UUID, *, for_user: UUID, assignee: UUID | None, cycle: UUID | None = None
+        self,
+        project_id: UUID,
+        *,
+        for_user: UUID,
+        assignee: UUID | None,
+        cycle: UUID | None = None,
+        parent: UUID | None = None,
+        labels: tuple[str, ...] = (),
     ) -> Opening | None:
         """Prepares a new task; None if there is no such project."""
         ...
 
     async def load(
-        self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None, beside: UUID | None = None
+        self,
+        ref: TaskRef,
+        *,
+        for_user: UUID,
+        also: UUID | None = None,
+        beside: UUID | None = None,
+        labels: tuple[str, ...] | None = None,
     ) -> LoadedTask | None:
         """A task to change; `also` is another project to lock, so that two of them are always locked in one order.
-        `beside` is a card of the same project next to which it may go.
+        `beside` is a card of the same project next to which it may go. `labels` are names, if its labels are to change.
 
         Raises ChangedMeanwhile if the task went to another project at the same moment.
         """
@@ -123,6 +153,14 @@ class Tasks(Protocol):
 
     async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
         """Where a cycle of that project is in its course; None if there is no such one."""
+        ...
+
+    async def lineage(self, parent_id: UUID, *, project_id: UUID, of: UUID) -> Lineage | None:
+        """Where a task would stand below another one of that project; None if it has no such task."""
+        ...
+
+    async def leave_parent(self, parent_id: UUID, *, at: datetime) -> list[Orphan]:
+        """Makes the sub-tasks of a task, whose project is locked, stand by themselves; by their numbers."""
         ...
 
     async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
@@ -141,6 +179,10 @@ class Tasks(Protocol):
 
     def save(self, task: Task, *, was: int) -> None:
         """Writes a changed task, whose version was `was`."""
+        ...
+
+    def label(self, task_id: UUID, *, on: tuple[LabelName, ...], off: tuple[LabelName, ...]) -> None:
+        """Puts labels on a task, and takes others off."""
         ...
 
     def transfer(self, task: Task, *, was: int, from_project: UUID, from_number: int) -> None:
@@ -245,8 +287,9 @@ class OpenTaskUnitOfWork(Protocol):
 class TaskFilter:
     """Which tasks: each given filter must hold, any of its values will do.
 
-    In `assigned_to`, None stands for unassigned, in `cycle_id` for no cycle. `deadline_before` and the others exclude
-    their bound. `query` is part of the title or key, in any case.
+    In `assigned_to`, None stands for unassigned, in `cycle_id` for no cycle, in `parent_id` for no parent.
+    `deadline_before` and the others exclude their bound. `query` is part of the title or key, in any case; `label` are
+    names of labels, in any case too.
     """
 
     project_id: tuple[UUID, ...] = ()
@@ -256,6 +299,8 @@ class TaskFilter:
     priority: tuple[Priority, ...] = ()
     assigned_to: tuple[UUID | None, ...] = ()
     created_by: tuple[UUID, ...] = ()
+    parent_id: tuple[UUID | None, ...] = ()
+    label: tuple[str, ...] = ()
     deadline_before: date | None = None
     deadline_after: date | None = None
     updated_after: datetime | None = None
@@ -263,8 +308,8 @@ class TaskFilter:
 
     @property
     def names_container(self) -> bool:
-        """Whether the question is about certain projects, cycles or columns."""
-        return bool(self.project_id or any(self.cycle_id) or self.column_id)
+        """Whether the question is about certain projects, cycles, columns or parents."""
+        return bool(self.project_id or any(self.cycle_id) or self.column_id or any(self.parent_id))
 
 
 class TaskReader(Protocol):

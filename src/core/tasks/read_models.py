@@ -1,13 +1,20 @@
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
 from core.tasks.columns import BoardColumn
 from core.tasks.model import Task
 
 
+class SubTasks(TypedDict):
+    """How many tasks stand right below a task, and how many of them are done."""
+
+    total: int
+    done: int
+
+
 class TaskView(NamedTuple):
-    """A task as a screen shows it."""
+    """A task as a screen shows it; `labels` are names in their order."""
 
     id: UUID
     key: str
@@ -20,6 +27,9 @@ class TaskView(NamedTuple):
     deadline: date | None
     project_id: UUID
     cycle_id: UUID | None
+    parent_id: UUID | None
+    labels: tuple[str, ...] | list[str]
+    external_id: str | None
     assigned_to: UUID | None
     assigned_to_name: str | None
     created_by: UUID | None
@@ -27,6 +37,7 @@ class TaskView(NamedTuple):
     version: int
     created_at: datetime
     updated_at: datetime
+    sub_tasks: SubTasks
 
     @staticmethod
     def of(task: Task, *, assigned_to_name: str | None) -> "TaskView":
@@ -42,6 +53,9 @@ class TaskView(NamedTuple):
             deadline=task.deadline,
             project_id=task.project_id,
             cycle_id=task.cycle_id,
+            parent_id=task.parent_id,
+            labels=task.labels,
+            external_id=task.external_id,
             assigned_to=task.assigned_to,
             assigned_to_name=assigned_to_name,
             created_by=task.created_by,
@@ -49,12 +63,14 @@ class TaskView(NamedTuple):
             version=task.version,
             created_at=task.created_at,
             updated_at=task.updated_at,
+            sub_tasks={"total": task.sub_tasks_total, "done": task.sub_tasks_done},
         )
 
     @property
     def embedded(self) -> tuple[str, ...]:
-        """Names that belong to other things and change without this one's version."""
-        return (self.key, self.assigned_to_name or "")
+        """Names that belong to other things and change without this one's version, and the counts of its sub-tasks."""
+        counts = f"{self.sub_tasks['done']}/{self.sub_tasks['total']}"
+        return (self.key, self.assigned_to_name or "", counts, *self.labels)
 
 
 class TaskTag(NamedTuple):
@@ -63,11 +79,14 @@ class TaskTag(NamedTuple):
     version: int
     key: str
     assigned_to_name: str | None
+    labels: tuple[str, ...] | list[str]
+    sub_tasks: SubTasks
 
     @property
     def embedded(self) -> tuple[str, ...]:
-        """The same names as in TaskView."""
-        return (self.key, self.assigned_to_name or "")
+        """The same as in TaskView."""
+        counts = f"{self.sub_tasks['done']}/{self.sub_tasks['total']}"
+        return (self.key, self.assigned_to_name or "", counts, *self.labels)
 
 
 class DeletedTask(NamedTuple):

@@ -20,11 +20,12 @@ from core.realtime.read_models import EventView, Stretch
 def _after(everything: bool, typed: bool) -> Statement:
     named = bindparam("member_id", type_=Uuid) == func.any(events.c.named)
     if everything:
-        audible = or_(events.c.for_admins, named)
+        audible = or_(events.c.for_admins, events.c.for_everyone, named)
     else:
         # A deleted project opens nothing: its row is out of sight.
         standing = select(projects.c.id).where(projects.c.id == events.c.project_id).exists()
-        audible = or_(and_(events.c.project_id.is_not(None), is_member_of(events.c.project_id), standing), named)
+        of_project = and_(events.c.project_id.is_not(None), is_member_of(events.c.project_id), standing)
+        audible = or_(of_project, events.c.for_everyone, named)
     query = (
         select(
             events.c.seq,

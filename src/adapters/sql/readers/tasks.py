@@ -31,10 +31,12 @@ from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, in_order, ordered, page_of, position_values
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
 from adapters.sql.statement import Statement
+from adapters.sql.tables.around_tasks import labels, task_labels
 from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, task_keys, tasks, users
 from adapters.sql.tenancy import including_deleted
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.labels.model import folded
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.tasks.policy import Visible
@@ -44,7 +46,8 @@ from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, 
 _all = including_deleted(tasks)
 _assignees = users.alias("assignees")
 _DASH: ColumnElement[str] = literal_column("'-'")
-_WIDTH = len(TaskView._fields)
+# The last field is two columns: how many sub-tasks there are, and how many of them are done.
+_WIDTH = len(TaskView._fields) + 1
 _PLACE = {name: place for place, name in enumerate(TaskView._fields)}
 _PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
 
@@ -80,7 +83,13 @@ def task_columns(rows: FromClause = tasks) -> list[ColumnElement[Any]]:
         "key": (projects.c.key + _DASH + cast(rows.c.number, Text)).label("key"),
         "assigned_to_name": _assignees.c.name.label("assigned_to_name"),
     }
-    return [elsewhere[name] if name in elsewhere else rows.c[name] for name in TaskView._fields]
+    shown = [elsewhere[name] if name in elsewhere else rows.c[name] for name in TaskView._fields[:-1]]
+    return [*shown, rows.c.sub_tasks_total, rows.c.sub_tasks_done]
+
+
+def task_view(row: Row) -> TaskView:
+    """The task in a row that begins with `task_columns`."""
+    return TaskView._make((*row[: _WIDTH - 2], {"total": row[_WIDTH - 2], "done": row[_WIDTH - 1]}))
 
 
 def _with_names(rows: FromClause = tasks) -> FromClause:
@@ -95,6 +104,7 @@ _BY_ID: dict[str, ColumnElement[Any]] = {
     "column_id": tasks.c.column_id,
     "created_by": tasks.c.created_by,
     "assigned_to": tasks.c.assigned_to,
+    "parent_id": tasks.c.parent_id,
 }
 _BY_WORD: dict[str, ColumnElement[Any]] = {"status": tasks.c.status, "priority": tasks.c.priority}
 
@@ -133,6 +143,11 @@ def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
         query = query.where(rows.c.deadline > bindparam("deadline_after", type_=Date))
     if "updated_after" in filters:
         query = query.where(rows.c.updated_at > bindparam("updated_after", type_=DateTime(timezone=True)))
+    if "label" in filters:
+        named = labels.c.folded == func.any(bindparam("label", type_=ARRAY(Text)))
+        borne = task_labels.join(labels, labels.c.id == task_labels.c.label_id)
+        bears = select(task_labels.c.task_id).select_from(borne).where(task_labels.c.task_id == rows.c.id, named)
+        query = query.where(bears.exists())
     if "mine" in filters:
         query = query.where(rows.c.assigned_to == value("mine", Uuid))
     if "query" in filters:
@@ -219,7 +234,14 @@ def _one(by_key: bool, member: bool) -> Statement:
 @cache
 def _tag(by_key: bool, member: bool) -> Statement:
     query = (
-        select(tasks.c.version, projects.c.key + _DASH + cast(tasks.c.number, Text), _assignees.c.name)
+        select(
+            tasks.c.version,
+            projects.c.key + _DASH + cast(tasks.c.number, Text),
+            _assignees.c.name,
+            tasks.c.labels,
+            tasks.c.sub_tasks_total,
+            tasks.c.sub_tasks_done,
+        )
         .select_from(_with_names())
         .where(named_task(by_key))
     )
@@ -271,7 +293,8 @@ def _cards(by_key: bool, member: bool) -> Statement:
     cards = (query.where(is_member_of(projects.c.id)) if member else query).cte("cards")
     of_cards = select(users.c.id, users.c.name).where(users.c.id.in_(select(cards.c.assigned_to)))
     assignees = of_cards.cte("assignees").prefix_with("MATERIALIZED")
-    columns = [cards.c.get(name, assignees.c.name) for name in TaskView._fields]
+    names = [*TaskView._fields[:-1], "sub_tasks_total", "sub_tasks_done"]
+    columns = [cards.c.get(name, assignees.c.name) for name in names]
     named = cards.outerjoin(assignees, assignees.c.id == cards.c.assigned_to)
     return Statement(select(*columns).select_from(named).order_by(cards.c.rank, cards.c.id))
 
@@ -287,7 +310,7 @@ class SqlTaskReader:
     ) -> Answer[Page[TaskView]]:
         filters, values = filter_values(where, visible)
         rows, seq = await self._rows(actor, filters, values, sort=sort, page=page)
-        views = [TaskView._make(row[:_WIDTH] if len(row) > _WIDTH else row) for row in rows.items]
+        views = [task_view(row) for row in rows.items]
         return Answer(Page(views, rows.next_position, rows.total), seq)
 
     async def deleted_page(
@@ -296,16 +319,19 @@ class SqlTaskReader:
         filters, values = filter_values(where, visible)
         filters, values["deleted_after"] = filters | {"deleted"}, after
         rows, seq = await self._rows(actor, filters, values, sort=sort, page=page)
-        found = [DeletedTask(TaskView._make(row[:_WIDTH]), row[-1]) for row in rows.items]
+        found = [DeletedTask(task_view(row), row[-1]) for row in rows.items]
         return Answer(Page(found, rows.next_position, rows.total), seq)
 
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
         found = await self._database.rows(actor, *_question(_one, ref, visible))
-        return Answer(TaskView._make(found.rows[0]) if found.rows else None, found.seq)
+        return Answer(task_view(found.rows[0]) if found.rows else None, found.seq)
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         found = await self._database.rows(actor, *_question(_tag, ref, visible))
-        return Answer(TaskTag._make(found.rows[0]) if found.rows else None, found.seq)
+        if not found.rows:
+            return Answer(None, found.seq)
+        *names, total, done = found.rows[0]
+        return Answer(TaskTag(*names, {"total": total, "done": done}), found.seq)
 
     async def board(
         self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
@@ -321,7 +347,7 @@ class SqlTaskReader:
             over = limit is not None and count > limit
             columns[column] = ColumnView(column, name, category, position, limit, over, count, [])
         for row in found.also:
-            card = TaskView._make(row)
+            card = task_view(row)
             columns[card.column_id].tasks.append(card)
         return Answer(BoardView(found.rows[0][0], list(columns.values())) if columns else None, found.seq)
 
@@ -364,6 +390,9 @@ def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], 
         if bound is not None:
             shape.add(name)
             values[name] = bound
+    if where.label:
+        shape.add("label")
+        values["label"] = [folded(name) for name in where.label]
     if where.query:
         shape.add("query")
         values["query"] = where.query

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import exists, select
 
 from adapters.sql.readers.tasks import named_task, ref_values
+from adapters.sql.repositories.task_kin import NO_TASK, lineage, lineage_of
 from adapters.sql.repositories.task_rows import (
     CHANGED,
     LOADED,
@@ -63,6 +64,13 @@ def _board(by_key: bool) -> Statement:
     return Statement(board_in(select(_all.c.project_id).where(named_task(by_key, _all)).scalar_subquery()))
 
 
+@cache
+def _lineage(by_key: bool) -> Statement:
+    task = select(_all.c.parent_id, _all.c.project_id).where(named_task(by_key, _all))
+    parent, project = (task.with_only_columns(each).scalar_subquery() for each in (_all.c.parent_id, _all.c.project_id))
+    return Statement(lineage(parent, project, NO_TASK))
+
+
 _RESTORE = Statement(saving(_all).values({_all.c[str(each.key)]: value for each, value in CHANGED.items()}))
 
 
@@ -75,11 +83,12 @@ class SqlDeletedTasks:
     async def load(self, ref: TaskRef, *, for_user: UUID) -> LoadedDeletedTask | None:
         by_key, values = not isinstance(ref, UUID), ref_values(ref)
         asking = {**values, "for_user": for_user}
-        locked, loaded, columns, assignees = await self._unit.fetch(
+        locked, loaded, columns, assignees, lineage = await self._unit.fetch(
             (_lock_project(by_key), asking),
             (_load(by_key), values),
             (_board(by_key), values),
             (_assignee(by_key), asking),
+            (_lineage(by_key), values),
         )
         if not locked or not loaded:
             return None
@@ -88,7 +97,9 @@ class SqlDeletedTasks:
         task = task_of(row, key)
         task.deleted_at, is_taken, is_over = row[len(LOADED) + 1 :]
         assignee = Assignee._make(assignees[0]) if assignees else None
-        return LoadedDeletedTask(task, is_active, is_member, board_of(columns), is_taken, is_over, assignee)
+        return LoadedDeletedTask(
+            task, is_active, is_member, board_of(columns), is_taken, is_over, assignee, lineage_of(lineage)
+        )
 
     def restore(self, task: Task, *, was: int) -> None:
         self._unit.write(_RESTORE, changed_values(task, was=was), rows=1)

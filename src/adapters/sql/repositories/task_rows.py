@@ -18,6 +18,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
 from adapters.sql.tables.work import board_columns, project_members, tasks, users
@@ -95,6 +96,11 @@ LOADED = (
     "updated_at",
     "version",
     "cycle_id",
+    "parent_id",
+    "labels",
+    "external_id",
+    "sub_tasks_total",
+    "sub_tasks_done",
 )
 
 
@@ -116,6 +122,9 @@ WRITTEN: dict[str, Any] = {
     "deadline": Date,
     "assigned_to": Uuid,
     "cycle_id": Uuid,
+    "parent_id": Uuid,
+    "labels": ARRAY(Text),
+    "external_id": Text,
     "completed_at": INSTANT,
     "version": Integer,
     "updated_at": INSTANT,
@@ -147,6 +156,7 @@ def task_of(row: Row, project_key: str) -> Task:
     """The task in a row of `loading`."""
     values: dict[str, Any] = dict(zip(LOADED, row, strict=False))
     values["priority"], values["status"] = Priority(values["priority"]), Status(values["status"])
+    values["labels"] = tuple(values["labels"])
     return Task(key=f"{project_key}-{values['number']}", **values)
 
 
@@ -159,6 +169,8 @@ def board_of(rows: list[Row]) -> Board:
 
 def plain(value: object) -> object:
     """A value of a task as the driver takes it."""
+    if isinstance(value, tuple):
+        return list(value)
     return str(value) if isinstance(value, Status | Priority) else value
 
 

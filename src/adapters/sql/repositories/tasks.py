@@ -15,6 +15,18 @@ from adapters.sql.connection import Database
 from adapters.sql.readers.tasks import named_task, ref_values
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
+from adapters.sql.repositories.task_kin import (
+    LABELS_OFF,
+    LABELS_ON,
+    LABELS_TO_PUT_ON,
+    LEAVE_PARENT,
+    LINEAGE,
+    NO_TASK,
+    labels_borne,
+    labels_named,
+    labels_of,
+    lineage_of,
+)
 from adapters.sql.repositories.task_rows import (
     CHANGED,
     INSTANT,
@@ -38,8 +50,9 @@ from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.ports import Clock
-from core.tasks.model import Task
-from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskRef
+from core.labels.model import LabelName
+from core.tasks.model import Lineage, Task
+from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
 
 _the_project = bindparam("project", type_=Uuid)
 # Takes the next number and with it the project's row, which serialises all changes of its board. Membership is asked of
@@ -194,7 +207,14 @@ class SqlTasks:
         self._unit = unit
 
     async def begin(
-        self, project_id: UUID, *, for_user: UUID, assignee: UUID | None, cycle: UUID | None = None
+        self,
+        project_id: UUID,
+        *,
+        for_user: UUID,
+        assignee: UUID | None,
+        cycle: UUID | None = None,
+        parent: UUID | None = None,
+        labels: tuple[str, ...] = (),
     ) -> Opening | None:
         values: dict[str, Any] = {"project": project_id, "for_user": for_user}
         lock = self._unit.key_lock
@@ -204,7 +224,14 @@ class SqlTasks:
             asked.append((_ASSIGNEE, {**values, "assignee": assignee}))
         if cycle is not None:
             asked.append((CYCLE_STATUS, {"cycle": cycle, "project": project_id}))
-        taken, columns, *more = await self._unit.fetch(*asked, guarded=True)
+        if parent is not None:
+            asked.append((LINEAGE, {"parent": parent, "project": project_id, "task": NO_TASK}))
+        if labels:
+            asked.insert(0, (LABELS_TO_PUT_ON, labels_named(labels)))
+        fetched = await self._unit.fetch(*asked, guarded=True)
+        borne = fetched.pop(0) if labels else []
+        lineage = fetched.pop() if parent is not None else []
+        taken, columns, *more = fetched
         if not taken:
             return None
         key, is_active, number, is_member = taken[0]
@@ -218,10 +245,18 @@ class SqlTasks:
             board=board_of(columns),
             assignee=Assignee._make(found[0]) if found else None,
             cycle=CycleStatus(named[0][0]) if named else None,
+            parent=lineage_of(lineage),
+            labels=labels_of(borne),
         )
 
     async def load(
-        self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None, beside: UUID | None = None
+        self,
+        ref: TaskRef,
+        *,
+        for_user: UUID,
+        also: UUID | None = None,
+        beside: UUID | None = None,
+        labels: tuple[str, ...] | None = None,
     ) -> LoadedTask | None:
         by_key, values = not isinstance(ref, UUID), ref_values(ref)
         lock: dict[str, Any] = {**values, "for_user": for_user}
@@ -234,7 +269,12 @@ class SqlTasks:
         ]
         if beside is not None:
             asked.append((_neighbour(by_key), {**values, "beside": beside}))
-        locked, loaded, columns, *more = await self._unit.fetch(*asked)
+        if labels is not None:
+            asked.insert(0, (LABELS_TO_PUT_ON, labels_named(labels)))
+            asked.append((labels_borne(by_key), values))
+        fetched = await self._unit.fetch(*asked)
+        named = labels_of(fetched.pop(0), fetched.pop()) if labels is not None else ()
+        locked, loaded, columns, *more = fetched
         if not locked or not loaded:
             return None
         row = loaded[0]
@@ -248,6 +288,7 @@ class SqlTasks:
             board=board_of(columns),
             also_is_locked=also_is_locked,
             neighbour=Neighbour._make(more[0][0]) if more and more[0] else None,
+            labels=named,
         )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
@@ -258,6 +299,14 @@ class SqlTasks:
     async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
         (rows,) = await self._unit.fetch((CYCLE_STATUS, {"cycle": cycle_id, "project": project_id}))
         return CycleStatus(rows[0][0]) if rows else None
+
+    async def lineage(self, parent_id: UUID, *, project_id: UUID, of: UUID) -> Lineage | None:
+        (rows,) = await self._unit.fetch((LINEAGE, {"parent": parent_id, "project": project_id, "task": of}))
+        return lineage_of(rows)
+
+    async def leave_parent(self, parent_id: UUID, *, at: datetime) -> list[Orphan]:
+        (rows,) = await self._unit.fetch((LEAVE_PARENT, {"parent": parent_id, "at": at}))
+        return [Orphan._make(row[1:]) for row in sorted(rows)]
 
     async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
         (rows,) = await self._unit.fetch((_leave_cycle(finished_too), {"cycle": cycle_id, "to": to, "at": at}))
@@ -277,6 +326,12 @@ class SqlTasks:
 
     def save(self, task: Task, *, was: int) -> None:
         self._unit.write(_SAVE, changed_values(task, was=was), rows=1)
+
+    def label(self, task_id: UUID, *, on: tuple[LabelName, ...], off: tuple[LabelName, ...]) -> None:
+        if off:
+            self._unit.write(LABELS_OFF, {"task": task_id, "labels": [label.id for label in off]})
+        if on:
+            self._unit.write(LABELS_ON, {"task": task_id, "labels": [label.id for label in on]})
 
     def transfer(self, task: Task, *, was: int, from_project: UUID, from_number: int) -> None:
         values = {"new_project_id": task.project_id, "new_number": task.number}

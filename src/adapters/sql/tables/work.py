@@ -293,6 +293,13 @@ tasks = TenantTable(
     Column("deadline", Date),
     Column("assigned_to", Uuid),
     Column("created_by", Uuid),
+    # The names of its labels in their order: what task_labels says, where every list reads it.
+    Column("labels", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("parent_id", Uuid),
+    # Kept by a trigger: of its sub-tasks those that are not deleted.
+    Column("sub_tasks_total", Integer, nullable=False, server_default=text("0")),
+    Column("sub_tasks_done", Integer, nullable=False, server_default=text("0")),
+    Column("external_id", Text),
     instant("completed_at", nullable=True),
     Column("version", Integer, nullable=False),
     instant("created_at"),
@@ -322,6 +329,12 @@ tasks = TenantTable(
         name="tasks_created_by_fk",
         ondelete="SET NULL (created_by)",
     ),
+    ForeignKeyConstraint(
+        ["company_id", "parent_id"],
+        ["tasks.company_id", "tasks.id"],
+        name="tasks_parent_fk",
+        ondelete="SET NULL (parent_id)",
+    ),
     UniqueConstraint("company_id", "project_id", "number", name="tasks_number_unique"),
     CheckConstraint("priority IN ('low', 'medium', 'high', 'urgent')", name="tasks_priority_check"),
     CheckConstraint("status IN ('todo', 'in_progress', 'done')", name="tasks_status_check"),
@@ -346,6 +359,22 @@ Index(
 )
 Index("tasks_on_board", tasks.c.company_id, tasks.c.column_id, tasks.c.rank, tasks.c.id, postgresql_where=LIVING)
 Index("tasks_of_cycle", tasks.c.company_id, tasks.c.cycle_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
+Index(
+    "tasks_of_parent",
+    tasks.c.company_id,
+    tasks.c.parent_id,
+    tasks.c.created_at,
+    tasks.c.id,
+    postgresql_where=text("parent_id IS NOT NULL AND deleted_at IS NULL"),
+)
+Index(
+    "tasks_external_id_unique",
+    tasks.c.company_id,
+    tasks.c.project_id,
+    tasks.c.external_id,
+    unique=True,
+    postgresql_where=text("external_id IS NOT NULL AND deleted_at IS NULL"),
+)
 Index("tasks_deleted", tasks.c.company_id, tasks.c.deleted_at, postgresql_where=text("deleted_at IS NOT NULL"))
 
 # A task that moved to another project goes on being found by the number that it had, also once that project is no more.

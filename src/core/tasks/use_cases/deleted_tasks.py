@@ -6,7 +6,7 @@ from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock
 from core.projects.errors import ProjectArchived
 from core.tasks import policy
-from core.tasks.errors import BoardIncomplete, TaskNotDeleted, TaskNotFound
+from core.tasks.errors import BoardIncomplete, ExternalIdTaken, TaskNotDeleted, TaskNotFound
 from core.tasks.model import RESTORABLE
 from core.tasks.ports import LoadedDeletedTask, OpenTaskUnitOfWork, TaskFilter, TaskReader, TaskRef
 from core.tasks.read_models import DeletedTask, TaskView
@@ -34,14 +34,25 @@ class DeletedTaskUseCases:
         policy.authorise_list_deleted(actor)
         return found
 
-    @answers(TaskNotFound, Forbidden, Stale, ProjectArchived, TaskNotDeleted, BoardIncomplete, KeyReused, InFlight)
+    @answers(
+        TaskNotFound,
+        Forbidden,
+        Stale,
+        ProjectArchived,
+        TaskNotDeleted,
+        BoardIncomplete,
+        ExternalIdTaken,
+        KeyReused,
+        InFlight,
+    )
     async def restore(
         self, actor: Actor, ref: TaskRef, *, expected: int | None = None, once: Once | None = None
     ) -> Answer[TaskView]:
         """Restores a task within 30 days of its deletion. Whoever may delete it may.
 
         It returns to its place, or to the end of its column if another card has that place, or of the first column of
-        its status if its column is gone. It is unassigned if the assignee may no longer see the project.
+        its status if its column is gone. It is unassigned if the assignee may no longer see the project, and stands by
+        itself if its parent is gone.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             loaded = await uow.deleted_tasks.load(ref, for_user=actor.user_id)
@@ -65,6 +76,7 @@ class DeletedTaskUseCases:
                 place=None if stays else await place_at_end(uow, column),
                 assigned_to=task.assigned_to if name is not None else None,
                 cycle_is_over=loaded.cycle_is_over,
+                below=loaded.parent,
                 by=actor.user_id,
                 at=now,
             )

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -11,12 +11,30 @@ from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
+from core.labels.model import LabelName, folded, in_order
 from core.projects.errors import ProjectArchived
 from core.projects.policy import sees_project
 from core.tasks import policy
-from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveContradicts, TaskNotFound
+from core.tasks.errors import (
+    AssigneeCannotSeeProject,
+    BoardIncomplete,
+    ExternalIdTaken,
+    MoveContradicts,
+    ParentTooDeep,
+    ParentWithin,
+    TaskNotFound,
+)
 from core.tasks.events import TaskUpdated
-from core.tasks.model import Board, Column, Priority, Status, Task, TaskChanges
+from core.tasks.model import (
+    Board,
+    Column,
+    Priority,
+    Status,
+    Task,
+    TaskChanges,
+    checked_external_id,
+    checked_labels,
+)
 from core.tasks.ports import (
     Assignee,
     LoadedTask,
@@ -28,6 +46,7 @@ from core.tasks.ports import (
 )
 from core.tasks.read_models import TaskTag, TaskView
 from core.tasks.use_cases.placing import Destination, column_meant, place_at_end, place_for
+from core.tasks.use_cases.sub_tasks import leave_parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +62,18 @@ class NewTask:
     deadline: date | None = None
     assigned_to: UUID | None = None
     cycle_id: UUID | None = None
+    parent_id: UUID | None = None
+    labels: tuple[str, ...] = ()
+    external_id: str | None = None
 
     def __post_init__(self) -> None:
         # Bad values are refused before anything is looked up.
         text.title(self.title)
         if self.description is not None:
             text.description(self.description)
+        if self.external_id is not None:
+            object.__setattr__(self, "external_id", checked_external_id(self.external_id))
+        object.__setattr__(self, "labels", checked_labels(self.labels))
 
 
 class TaskUseCases:
@@ -64,18 +89,29 @@ class TaskUseCases:
         ReferenceNotFound,
         AssigneeCannotSeeProject,
         CycleTakesNoTasks,
+        ParentTooDeep,
         MoveContradicts,
         ProjectArchived,
         BoardIncomplete,
+        ExternalIdTaken,
         Invalid,
         KeyReused,
         InFlight,
     )
     async def create(self, actor: Actor, given: NewTask, *, once: Once | None = None) -> Answer[TaskView]:
-        """Creates a task at the end of its column. Whoever sees the project may."""
+        """Creates a task at the end of its column. Whoever sees the project may.
+
+        `labels` are names of labels that there are, in any case; `external_id`, what it is called in another system, is
+        its alone in the project.
+        """
         async with self._unit_of_work(actor, once=once) as uow:
             opening = await uow.tasks.begin(
-                given.project_id, for_user=actor.user_id, assignee=given.assigned_to, cycle=given.cycle_id
+                given.project_id,
+                for_user=actor.user_id,
+                assignee=given.assigned_to,
+                cycle=given.cycle_id,
+                parent=given.parent_id,
+                labels=given.labels,
             )
             if opening is None or not sees_project(uow.actor, is_member=opening.is_member):
                 raise ReferenceNotFound(pointer="/project_id")
@@ -84,6 +120,11 @@ class TaskUseCases:
             self._check_assignee(uow.actor, given.assigned_to, opening.assignee)
             if given.cycle_id is not None:
                 ensure_takes_tasks(opening.cycle, pointer="/cycle_id")
+            if given.parent_id is not None:
+                if opening.parent is None:
+                    raise ReferenceNotFound(pointer="/parent_id")
+                opening.parent.ensure_fits()
+            labels = _named(given.labels, opening.labels)
             column = column_meant(opening.board, status=given.status, column_id=given.column_id)
             task, created = Task.create(
                 id=self._ids.new(),
@@ -99,8 +140,13 @@ class TaskUseCases:
                 created_by=actor.user_id,
                 at=self._clock.now(),
                 cycle_id=given.cycle_id,
+                parent_id=given.parent_id,
+                labels=labels,
+                external_id=given.external_id,
             )
             uow.tasks.add(task)
+            if labels:
+                uow.tasks.label(task.id, on=labels, off=())
             uow.record(created)
             seq = await uow.commit(made=Made(kind="task", id=task.id, version=task.version))
         name = opening.assignee.name if opening.assignee else None
@@ -111,8 +157,8 @@ class TaskUseCases:
     async def list(self, actor: Actor, *, where: TaskFilter, sort: Sort, page: PageRequest) -> Answer[Page[TaskView]]:
         """The tasks that fit the filters.
 
-        Owners and admins see all; members see their assigned tasks, or all in the project, cycle or column that they
-        name.
+        Owners and admins see all; members see their assigned tasks, or all in the project, cycle or column, or below
+        the task, that they name.
         """
         visible = policy.listed_tasks(actor, names_container=where.names_container)
         return await self._reader.page(actor, visible=visible, where=where, sort=sort, page=page)
@@ -142,9 +188,12 @@ class TaskUseCases:
         ReferenceNotFound,
         AssigneeCannotSeeProject,
         CycleTakesNoTasks,
+        ParentWithin,
+        ParentTooDeep,
         MoveContradicts,
         ProjectArchived,
         BoardIncomplete,
+        ExternalIdTaken,
         FieldReadOnly,
         Invalid,
     )
@@ -154,22 +203,27 @@ class TaskUseCases:
         """Changes fields of a task. A new status or column moves it to the end of that column.
 
         A new project, which the caller must see, gives it a new number there; its old key goes on resolving. It leaves
-        its cycle, and goes to the first column of its status, unless another is given.
+        its cycle, its parent and its sub-tasks, and goes to the first column of its status, unless another is given.
+
+        `labels` are all that it is to have; those that it had besides are taken off.
 
         Owners and admins may; members may if the task is assigned to or was created by them, or where the company lets
         members edit all tasks of their projects. Anybody who sees an unassigned task may take it.
         """
         async with self._unit_of_work(actor) as uow:
-            loaded = await self._load(uow, actor, ref, also=changes.project_id)
+            labels = changes.labels if "labels" in changes.given else None
+            loaded = await self._load(uow, actor, ref, also=changes.project_id, labels=labels)
             task, name, board = loaded.task, loaded.assigned_to_name, loaded.board
             policy.authorise_change(uow.actor, task, changes)
             present = TaskView.of(task, assigned_to_name=name)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
             _ensure_open(loaded)
+            changes = _with_labels(changes, loaded)
             transferred = None
             if changes.project_id not in (None, task.project_id):
                 transferred, board = await self._transfer(uow, loaded, changes)
+                await leave_parent(uow, task, at=self._clock.now())
             if "assigned_to" in changes.given and changes.assigned_to != task.assigned_to:
                 assignee = None
                 if changes.assigned_to is not None:
@@ -181,7 +235,13 @@ class TaskUseCases:
             if changes.cycle_id is not None and changes.cycle_id != task.cycle_id:
                 cycle = await uow.tasks.cycle(changes.cycle_id, project_id=task.project_id)
                 ensure_takes_tasks(cycle, pointer="/cycle_id")
+            if changes.parent_id is not None and changes.parent_id != task.parent_id:
+                lineage = await uow.tasks.lineage(changes.parent_id, project_id=task.project_id, of=task.id)
+                if lineage is None:
+                    raise ReferenceNotFound(pointer="/parent_id")
+                lineage.ensure_fits()
             was, at = present.version, self._clock.now()
+            before = task.labels
             updated = task.change(changes, at=at)
             column = column_meant(board, status=changes.status, column_id=changes.column_id)
             moved = None
@@ -192,6 +252,13 @@ class TaskUseCases:
                 uow.tasks.transfer(task, was=was, from_project=present.project_id, from_number=present.number)
             elif facts:
                 uow.tasks.save(task, was=was)
+            if task.labels != before:
+                on, off = set(task.labels) - set(before), set(before) - set(task.labels)
+                uow.tasks.label(
+                    task.id,
+                    on=tuple(label for label in loaded.labels if label.name in on),
+                    off=tuple(label for label in loaded.labels if label.name in off),
+                )
             uow.record(*facts)
             seq = await uow.commit()
         return Answer(TaskView.of(task, assigned_to_name=name), seq)
@@ -248,24 +315,32 @@ class TaskUseCases:
 
     @answers(TaskNotFound, Forbidden, Stale, ProjectArchived)
     async def delete(self, actor: Actor, ref: TaskRef, *, expected: int | None = None) -> int:
-        """Deletes a task. Whoever may edit it may; it can be restored for 30 days."""
+        """Deletes a task. Whoever may edit it may; it can be restored for 30 days. Its sub-tasks stand by themselves."""
         async with self._unit_of_work(actor) as uow:
             loaded = await self._load(uow, actor, ref)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
             _ensure_open(loaded)
-            was = task.version
-            uow.record(task.delete(by=actor.user_id, at=self._clock.now()))
+            was, at = task.version, self._clock.now()
+            uow.record(task.delete(by=actor.user_id, at=at))
             uow.tasks.save(task, was=was)
+            await leave_parent(uow, task, at=at)
             return await uow.commit()
 
     # Private parts
 
     async def _load(
-        self, uow: TaskUnitOfWork, actor: Actor, ref: TaskRef, *, also: UUID | None = None, beside: UUID | None = None
+        self,
+        uow: TaskUnitOfWork,
+        actor: Actor,
+        ref: TaskRef,
+        *,
+        also: UUID | None = None,
+        beside: UUID | None = None,
+        labels: tuple[str, ...] | None = None,
     ) -> LoadedTask:
-        loaded = await uow.tasks.load(ref, for_user=actor.user_id, also=also, beside=beside)
+        loaded = await uow.tasks.load(ref, for_user=actor.user_id, also=also, beside=beside, labels=labels)
         if loaded is None or not policy.sees_task(uow.actor, is_member=loaded.is_member):
             raise TaskNotFound
         return loaded
@@ -315,6 +390,22 @@ class TaskUseCases:
 def _ensure_open(loaded: LoadedTask) -> None:
     if not loaded.project_is_active:
         raise ProjectArchived
+
+
+def _named(names: tuple[str, ...], found: tuple[LabelName, ...]) -> tuple[LabelName, ...]:
+    """The labels of those names. Raises ReferenceNotFound for a name that none has."""
+    by_name = {folded(label.name): label for label in found}
+    for place, name in enumerate(names):
+        if folded(name) not in by_name:
+            raise ReferenceNotFound(pointer=f"/labels/{place}")
+    return tuple(by_name[folded(name)] for name in names)
+
+
+def _with_labels(changes: TaskChanges, loaded: LoadedTask) -> TaskChanges:
+    """The changes, with the names of the labels as these have them."""
+    if "labels" not in changes.given:
+        return changes
+    return replace(changes, labels=in_order(label.name for label in _named(changes.labels, loaded.labels)))
 
 
 def _stands_in(task: Task, column: Column, changes: TaskChanges) -> bool:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from core.kernel.errors import Forbidden
 from core.kernel.paging import Answer
-from core.tasks.model import Priority, Status, TaskChanges
+from core.labels.model import NAME_LENGTH
+from core.tasks.model import EXTERNAL_ID_LENGTH, MOST_LABELS, Priority, Status, TaskChanges
 from core.tasks.ports import TaskFilter
 from core.tasks.read_models import DeletedTask, TaskView
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
@@ -27,6 +28,13 @@ from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Several
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 
 TaskId = Annotated[str, Path(description="The task's id, or its key such as `WEB-12` in any case.")]
+LabelName = Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)]
+LabelNames = Annotated[
+    list[LabelName], Field(max_length=MOST_LABELS, description="Names of the company's labels, in any case.")
+]
+ExternalId = Annotated[
+    Text, Field(min_length=1, max_length=EXTERNAL_ID_LENGTH, description="What the task is called in another system.")
+]
 SORTS = Literal[
     "created_at",
     "-created_at",
@@ -43,6 +51,11 @@ SORTS = Literal[
 ]
 
 
+class SubTasksShown(Shown):
+    total: int
+    done: int
+
+
 class TaskShown(Shown):
     id: UUID
     key: str
@@ -55,6 +68,9 @@ class TaskShown(Shown):
     deadline: date | None
     project_id: UUID
     cycle_id: UUID | None
+    parent_id: UUID | None
+    labels: list[str]
+    external_id: str | None
     assigned_to: UUID | None
     assigned_to_name: str | None
     created_by: UUID | None
@@ -62,7 +78,13 @@ class TaskShown(Shown):
     version: int
     created_at: datetime
     updated_at: datetime
+    sub_tasks: Annotated[SubTasksShown, Field(description="Those right below it.")]
     deleted_at: Annotated[datetime | None, Field(description="Only in a list of deleted tasks.")] = None
+
+
+class SubTasksGiven(Given):
+    total: int
+    done: int
 
 
 class TaskGiven(Given):
@@ -75,6 +97,9 @@ class TaskGiven(Given):
     deadline: Day | None = None
     assigned_to: UUID | None = None
     cycle_id: UUID | None = None
+    parent_id: UUID | None = None
+    labels: LabelNames = []
+    external_id: ExternalId | None = None
 
 
 class TaskPatch(Given):
@@ -88,6 +113,9 @@ class TaskPatch(Given):
     deadline: Day | None = None
     assigned_to: UUID | None = None
     cycle_id: UUID | None = None
+    parent_id: UUID | None = None
+    labels: LabelNames | None = None
+    external_id: ExternalId | None = None
     project_id: UUID = UUID(int=0)
     version: Version = 1
 
@@ -99,6 +127,7 @@ class TaskPatch(Given):
     completed_at: Instant | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
+    sub_tasks: SubTasksGiven | None = None
 
 
 class MoveGiven(Given):
@@ -130,6 +159,9 @@ TASK_EXAMPLE = {
     "deadline": "2026-12-24",
     "project_id": "01920000-0000-7000-8000-000000000001",
     "cycle_id": None,
+    "parent_id": None,
+    "labels": ["design"],
+    "external_id": None,
     "assigned_to": "01920000-0000-7000-8000-000000000002",
     "assigned_to_name": "Ann Miller",
     "created_by": "01920000-0000-7000-8000-000000000002",
@@ -137,9 +169,23 @@ TASK_EXAMPLE = {
     "version": 3,
     "created_at": "2026-11-20T09:30:00.123456Z",
     "updated_at": "2026-11-20T10:00:00.654321Z",
+    "sub_tasks": {"total": 2, "done": 1},
 }
 _WRITABLE = frozenset(
-    {"title", "description", "priority", "status", "column_id", "deadline", "assigned_to", "cycle_id", "project_id"}
+    {
+        "title",
+        "description",
+        "priority",
+        "status",
+        "column_id",
+        "deadline",
+        "assigned_to",
+        "cycle_id",
+        "parent_id",
+        "labels",
+        "external_id",
+        "project_id",
+    }
 )
 
 
@@ -172,6 +218,8 @@ async def list_tasks(
     priority: Annotated[list[Priority], Several, Query()] = [],  # noqa: B006
     assigned_to: Annotated[list[UUID | Literal["me", "none"]], Several, Query()] = [],  # noqa: B006
     created_by: Annotated[list[UUID | Literal["me"]], Several, Query()] = [],  # noqa: B006
+    parent_id: Annotated[list[UUID | Literal["none"]], Several, Query()] = [],  # noqa: B006
+    label: Annotated[list[LabelName], Several, Query(description="Names of labels, in any case.")] = [],  # noqa: B006
     deadline_before: Day | None = None,
     deadline_after: Day | None = None,
     updated_after: Instant | None = None,
@@ -197,6 +245,8 @@ async def list_tasks(
         priority=tuple(priority),
         assigned_to=tuple(each if isinstance(each, UUID) else people[each] for each in assigned_to),
         created_by=tuple(each if isinstance(each, UUID) else actor.user_id for each in created_by),
+        parent_id=tuple(each if isinstance(each, UUID) else None for each in parent_id),
+        label=tuple(label),
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
@@ -226,7 +276,8 @@ async def list_tasks(
 )
 async def create_task(request: Request, given: TaskGiven) -> Response:
     actor, tasks = caller(request), tasks_of(request)
-    new = NewTask(**{name: getattr(given, name) for name in TaskGiven.model_fields})
+    fields = {name: getattr(given, name) for name in TaskGiven.model_fields}
+    new = NewTask(**{**fields, "labels": tuple(given.labels)})
 
     def respond(answer: Answer[TaskView]) -> Response:
         return answers.one(answer, status=201, location=f"/api/v1/tasks/{answer.value.id}")
@@ -257,11 +308,14 @@ async def get_task(request: Request, task_id: TaskId) -> Response:
 
 async def change_task(request: Request, task_id: TaskId, given: TaskPatch) -> Response:
     sent = given.model_fields_set
-    changes = TaskChanges(
-        given=frozenset(sent & _WRITABLE),
-        unchanged={name: getattr(given, name) for name in sent - _WRITABLE - {"version"}},
-        **{name: getattr(given, name) for name in sent & _WRITABLE},
-    )
+    fields = {name: getattr(given, name) for name in sent & _WRITABLE}
+    if "labels" in fields:
+        # Null takes all of them off, as it clears any other field.
+        fields["labels"] = tuple(given.labels or ())
+    unchanged = {name: getattr(given, name) for name in sent - _WRITABLE - {"version"}}
+    if given.sub_tasks is not None:
+        unchanged["sub_tasks"] = given.sub_tasks.model_dump()
+    changes = TaskChanges(given=frozenset(sent & _WRITABLE), unchanged=unchanged, **fields)
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     return answers.one(await tasks_of(request).change(caller(request), task_ref(task_id), changes, expected=expected))
 
