@@ -44,7 +44,7 @@ async def answered_once(
     payload = await request.body() + b"\x00" + request.scope["query_string"]
     keys = container_of(request).idempotency_keys()
     digest, *earlier = (hmac.digest(each, payload, sha256) for each in keys)
-    once = Once(key=key, method=request.method, path=request.url.path, digest=digest, earlier=tuple(earlier))
+    once = Once(key=key, method=request.method, path=request.scope["path"], digest=digest, earlier=tuple(earlier))
     try:
         return respond(await do(once))
     except AlreadyAnswered as before:
