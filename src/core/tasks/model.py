@@ -94,6 +94,11 @@ class TaskChanges:
         if self.description is not None:
             text.description(self.description)
 
+    def narrowed(self, names: frozenset[str]) -> "TaskChanges":
+        """Of what is given only those fields."""
+        given = self.given & names
+        return TaskChanges(given=given, unchanged=self.unchanged, **{name: getattr(self, name) for name in given})
+
     @property
     def fields(self) -> frozenset[str]:
         """What is given, but for the project and the place on its board."""
