@@ -39,7 +39,7 @@ from adapters.prometheus.sharing import shared_folder
 from adapters.sql.archive import ArchiveRefused
 from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
-from adapters.sql.connection import Database
+from adapters.sql.connection import CONNECTIONS, Database
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
@@ -116,9 +116,9 @@ from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 
 __all__ = [
-    "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow", "DatabaseFacts",
-    "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics", "MigrationFailed",
-    "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
+    "CONNECTIONS", "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow",
+    "DatabaseFacts", "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics",
+    "MigrationFailed", "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
     "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
     "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
     "redis_version",

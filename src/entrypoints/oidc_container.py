@@ -1,10 +1,12 @@
 """The part of the composition root that signs people in at providers. Only the container takes it up."""
 
+from importlib import import_module
+from typing import Any
+
 from dependency_injector import containers, providers
 
 from adapters.crypto.login_secrets import RandomLoginSecrets
 from adapters.crypto.sealing import PurposeSealer, Sealer
-from adapters.dns.records import DnsDomainRecords
 from adapters.http.egress import Egress, EgressRules
 from adapters.oidc.discovery import Discovery
 from adapters.oidc.providers import AuthlibProviders
@@ -29,6 +31,11 @@ def _is_for_development(settings: Settings) -> bool:
 def _egress(settings: Settings) -> Egress:
     networks = settings.oidc_private_networks
     return Egress(EgressRules(networks=networks, loopback_over_http=_is_for_development(settings)))
+
+
+def _domain_records() -> Any:
+    # By name, and only where a domain is to be proved: what asks the DNS would stay in the memory of all, with 3 MB.
+    return import_module("adapters.dns.records").DnsDomainRecords()
 
 
 def _returning(settings: Settings) -> str:
@@ -56,7 +63,7 @@ class OidcContainer(containers.DeclarativeContainer):
     refresh_tokens: providers.Dependency[RefreshTokens] = providers.Dependency()
 
     login_secrets = providers.Singleton(RandomLoginSecrets)
-    domain_records = providers.Singleton(DnsDomainRecords)
+    domain_records = providers.Singleton(_domain_records)
     egress = providers.Singleton(_egress, settings)
     plain_http = providers.Callable(_is_for_development, settings)
     discovery = providers.Singleton(Discovery, egress=egress, clock=clock, plain_http=plain_http)

@@ -263,6 +263,11 @@ class InMemoryUserReader:
             return Answer(None, tables.last_seq)
         return Answer((user_view(person), shares_project(tables, user_id, actor.user_id)), tables.last_seq)
 
+    async def invitation(self, actor: Actor, invitation_id: UUID, *, at: datetime) -> Answer[InvitationView | None]:
+        tables = self._store.read(actor)
+        found = tables.invitations.get(invitation_id)
+        return Answer(InvitationView.of(found, at=at) if found is not None else None, tables.last_seq)
+
     async def invitations(
         self, actor: Actor, *, status: tuple[InvitationStatus, ...], at: datetime, sort: Sort, page: PageRequest
     ) -> Answer[Page[InvitationView]]:
@@ -276,7 +281,7 @@ class InMemoryUserReader:
 def shares_project(tables: CompanyTables, one: UUID, other: UUID) -> bool:
     """Whether two users have a project in common that stands."""
     projects = [{project for project, user in tables.members if user == each} for each in (one, other)]
-    return bool(projects[0] & projects[1])
+    return any(tables.project(project) is not None for project in projects[0] & projects[1])
 
 
 def _fits(user: User, where: UserFilter) -> bool:

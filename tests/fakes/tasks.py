@@ -24,6 +24,7 @@ from core.tasks.ports import (
 )
 from tests.fakes.columns import InMemoryColumns
 from tests.fakes.paging import Key, page_of
+from tests.fakes.people import shares_project
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
@@ -293,14 +294,13 @@ def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_use
     if person is None:
         return None
     user = person.user
-    mine = {project for project, member in tables.members if member == for_user}
     theirs = {project for project, member in tables.members if member == user_id}
     return Assignee(
         id=user.id,
         name=user.name,
         is_active=user.is_active,
         sees_project=user.role is not Role.MEMBER or project_id in theirs,
-        known_to_caller=bool(mine & theirs),
+        known_to_caller=shares_project(tables, for_user, user_id),
     )
 
 

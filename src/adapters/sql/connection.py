@@ -1,7 +1,7 @@
 """The one pool, and the two doors through which everything reaches PostgreSQL.
 
 `rows` sends the opening statement and one query in a pipeline: one round trip, one implicit transaction, one snapshot.
-`transaction` sends BEGIN and the opening statement in one round trip and holds the connection until it is committed.
+`begin` sends BEGIN and the opening statement in one round trip and holds the connection until it is committed.
 
 The opening statement finds the login session or the API token, the membership and the role, and only then sets the
 company that the tenant wall compares with. What it does not find is a session that has ended, or a token that works no
@@ -25,7 +25,7 @@ from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
 from core.auth.errors import SessionEnded, TokenInvalid
 from core.kernel.actor import Actor, ActorChanged, Role
-from core.kernel.errors import Contended, DatabaseAway, StorageFull, Unauthenticated, Unavailable
+from core.kernel.errors import Contended, DatabaseAway, StorageFull, TooSlow, Unauthenticated, Unavailable
 
 log = logging.getLogger("flowtrack.sql")
 
@@ -33,6 +33,8 @@ set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
 Connection = PipelineConnection
+CONNECTIONS = 20
+"""So many connections a process takes at most."""
 
 OPEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
@@ -79,7 +81,7 @@ class Database:
         *,
         url: str,
         prepared_statements: bool = True,
-        largest: int = 20,
+        largest: int = CONNECTIONS,
         observer: Observer | None = None,
         on_noted: Callable[[], None] | None = None,
     ) -> None:
@@ -285,8 +287,9 @@ def _ended(actor: Actor) -> Unauthenticated:
 
 _AWAY = {"57P01", "57P02", "57P03", "53300", "25006", "08006", "08003", "08001"}
 _FULL = "53100"
-# Deadlock, lock not available, serialisation, cancelled by a timeout.
-_CONTENDED = {"40P01", "55P03", "40001", "57014"}
+_SLOW = "57014"
+# Deadlock, lock not available, serialisation.
+_CONTENDED = {"40P01", "55P03", "40001"}
 
 
 def _shut(error: PipelineFailed | psycopg.Error, actor: Actor | None, *, door: int) -> Unauthenticated | None:
@@ -305,6 +308,9 @@ def _meaning(error: PipelineFailed | psycopg.Error) -> Exception:
         return refusal(cause)
     if cause.sqlstate in _CONTENDED:
         return Contended()
+    if cause.sqlstate == _SLOW:
+        log.warning("a statement was cancelled after the time that statements are given")
+        return TooSlow()
     if cause.sqlstate == _FULL:
         return StorageFull()
     if cause.sqlstate in _AWAY or (isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None):

@@ -17,6 +17,12 @@ select current_setting('default_transaction_isolation'), clock_timestamp(),
        d.oid::text || ' ' || pg_postmaster_start_time()::text
   from pg_database d where d.datname = current_database()
 """
+# A role's or a database's limit of -1 is none.
+_MOST_CONNECTIONS = """
+select least(current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer,
+             nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))
+  from pg_roles r, pg_database d where r.rolname = current_user and d.datname = current_database()
+"""
 _OWNER = """
 select r.rolname, r.rolsuper or r.rolcreaterole,
        coalesce((select bool_and(pg_has_role(r.oid, c.relowner, 'usage')) from pg_class c
@@ -41,6 +47,7 @@ class DatabaseFacts(NamedTuple):
     seconds_ahead: float
     place: str
     opening: Opening | None
+    most_connections: int
 
     @property
     def is_known_major(self) -> bool:
@@ -78,6 +85,7 @@ def examine(url: str, *, sealer: Sealer | None) -> DatabaseFacts:
                 seconds_ahead=ahead,
                 place=place,
                 opening=_opening(connection, sealer),
+                most_connections=_most_connections(connection),
             )
     except psycopg.Error as error:
         raise DatabaseAwayNow(told(error)) from error
@@ -111,6 +119,13 @@ def _place(connection: psycopg.Connection[Any]) -> tuple[str, float, str]:
     after = time.time()
     assert found is not None
     return found[0], found[1].timestamp() - (before + after) / 2, found[2]
+
+
+def _most_connections(connection: psycopg.Connection[Any]) -> int:
+    """How many connections this role may have at once."""
+    found = connection.execute(_MOST_CONNECTIONS).fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 def _bypasses(connection: psycopg.Connection[Any]) -> bool:

@@ -7,17 +7,21 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 import adapters.sql.tables.identity
 import adapters.sql.tables.around_tasks
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
-from adapters.sql.backing_up import BACKING_UP, WITHOUT_BACKUP
+from adapters.sql.backing_up import BACKING_UP, MIGRATING, WITHOUT_BACKUP
 from adapters.sql.preflight import newest_revision
 from adapters.sql.roles import UPKEEP, make_roles
 from adapters.sql.tenancy import metadata
+
+PATIENCE = 300
+_LOOKS = text("select has_table_privilege(:role, 'public.alembic_version', 'select')")
 
 
 def migrate(*, owner_url: str, application_url: str, revision: str = "head") -> None:
@@ -31,8 +35,10 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
     # Whatever the driver's own library reads, the runtime works with; nothing else takes the URL apart.
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool)
     with engine.connect() as connection:
-        connection.exec_driver_sql("select pg_advisory_lock(7163298415)")
-        connection.commit()
+        if revision == "head" and _is_current(connection, application_role):
+            engine.dispose()
+            return
+        _wait_for_others(connection)
         settings = config(connection, application_role=application_role)
         present = _present(connection)
         if revision in ("base", "-1") or (revision.isdigit() and present is not None and revision < present):
@@ -46,6 +52,32 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
         connection.exec_driver_sql(f"grant select on alembic_version to {role}")
         connection.commit()
     engine.dispose()
+
+
+def _is_current(connection: Connection, application_role: str) -> bool:
+    """Whether there is nothing to do: then nobody waits for a backup that goes on, which may take an hour."""
+    present = _present(connection)
+    if present is None or present < newest_revision():
+        return False
+    unread = connection.exec_driver_sql(WITHOUT_BACKUP).fetchall()
+    looks = connection.execute(_LOOKS, {"role": application_role}).scalar()
+    connection.commit()
+    return bool(looks) and not unread
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Takes the lock that migrations hold alone, and backups together."""
+    connection.exec_driver_sql(f"set lock_timeout = '{PATIENCE}s'")
+    try:
+        connection.exec_driver_sql(f"select pg_advisory_lock({MIGRATING})")
+    except OperationalError as error:
+        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise
+        raise RuntimeError(
+            f"a backup, or another migration, has held the database for {PATIENCE} seconds: run it again after that"
+        ) from error
+    connection.exec_driver_sql("reset lock_timeout")
+    connection.commit()
 
 
 def _present(connection: Connection) -> str | None:

@@ -141,7 +141,10 @@ class SqlRemains:
 
     async def _erase(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
         """Removes a company and all that was its, and the accounts that belong to no other."""
-        emptied = await self._in_batches(_emptying(), values, company=company)
+        emptied: Counter[str] = Counter()
+        # One table after the other: rows that are left of one hold on to those of the next.
+        for step in _emptying():
+            emptied.update(await self._in_batches((step,), values, company=company))
         is_more = True
         while is_more:
             async with self._upkeep.across() as connection:

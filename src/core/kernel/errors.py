@@ -119,6 +119,13 @@ class Contended(Unavailable):
     title = "Others were changing the same things; try again"
 
 
+class TooSlow(Unavailable):
+    """It was stopped before it was done, and nothing of it is kept; sent again, it may well take as long."""
+
+    code = "service.too_slow"
+    title = "This takes longer than the database is given for it; ask for less at once"
+
+
 class ChangedMeanwhile(Conflict):
     """Passing: the same request may well succeed when it is sent again."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -31,6 +32,11 @@ class Audience:
     everyone: bool = False
 
 
+@cache
+def _names(kind: "type[Fact]") -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """Something that happened. Subclasses add flat fields; `event` is its stable name in the log."""
@@ -52,7 +58,7 @@ class Fact:
 
     def body(self) -> dict[str, Any]:
         """The flat fields as they stand in the event."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in _names(type(self))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

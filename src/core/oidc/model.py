@@ -90,7 +90,9 @@ def checked(given: Mapping[str, object], *, plain_http: bool) -> dict[str, objec
             assert isinstance(value, Mapping)
             for said, role in value.items():
                 if role is Role.OWNER:
-                    raise Invalid(faults=(Fault("owners are made by owners alone", pointer=f"/role_map/{said}"),))
+                    # RFC 6901: these two signs mean something in a pointer.
+                    place = str(said).replace("~", "~0").replace("/", "~1")
+                    raise Invalid(faults=(Fault("owners are made by owners alone", pointer=f"/role_map/{place}"),))
     return found
 
 

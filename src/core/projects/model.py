@@ -216,4 +216,5 @@ def keys_from(name: str) -> Iterator[str]:
     found = [initials[:5], joined[:3], joined[:4], joined[:5]] if len(words) > 1 else [joined[:n] for n in (3, 4, 5)]
     fitting = [key for key in found if _KEY.match(key)] or ["PRJ"]
     stem = fitting[0][:6]
-    return chain(dict.fromkeys(fitting), (f"{stem}{number}" for number in range(2, 10_000)))
+    # Names without a letter that a key may hold all have the same stem, so that many projects share one.
+    return chain(dict.fromkeys(fitting), (f"{stem}{number}" for number in range(2, 10 ** (10 - len(stem)))))

@@ -147,6 +147,11 @@ class TaskChanges:
             object.__setattr__(self, "external_id", checked_external_id(self.external_id))
         object.__setattr__(self, "labels", checked_labels(self.labels))
 
+    def narrowed(self, names: frozenset[str]) -> "TaskChanges":
+        """Of what is given only those fields."""
+        given = self.given & names
+        return TaskChanges(given=given, unchanged=self.unchanged, **{name: getattr(self, name) for name in given})
+
     @property
     def fields(self) -> frozenset[str]:
         """What is given, but for the project and the place on its board."""

@@ -127,10 +127,12 @@ class User:
         return frozenset(name for name in changes.given if getattr(self, name) != getattr(changes, name))
 
     def change(self, changes: UserChanges, *, at: datetime) -> tuple[UserFact, ...]:
-        """Changes fields, and says what happened; nothing if nothing is different."""
+        """Changes fields, and says what happened; nothing if nothing is different. Raises Invalid."""
         differing = self.differing(changes)
         if not differing:
             return ()
+        if "email" in differing and changes.email is None:
+            raise Invalid(faults=(Fault("a person needs one", pointer="/email"),))
         self.version += 1
         self.updated_at = at
         changed: dict[str, Change] = {}

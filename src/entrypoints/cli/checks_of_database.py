@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.operations.read_models import Finding
 from entrypoints.cli.examination import Examination, failed, ok, warning
-from entrypoints.container import ISOLATION, newest_revision
+from entrypoints.container import CONNECTIONS, ISOLATION, newest_revision
 
 _CLOCKS_MAY_DIFFER = 2.0  # seconds
 _CLOCKS_MUST_NOT_DIFFER = 30.0  # seconds
@@ -53,6 +53,22 @@ def revision(given: Examination) -> Iterator[Finding]:
         )
     else:
         yield ok(f"the database is at revision {needed}")
+
+
+def connections(given: Examination) -> Iterator[Finding]:
+    if (facts := given.facts) is None:
+        return
+    count = given.settings.workers
+    needed = count * CONNECTIONS
+    if needed > facts.most_connections:
+        yield warning(
+            f"{count} server processes take up to {CONNECTIONS} connections each, {needed} in all, and {facts.role} "
+            f"may have {facts.most_connections}",
+            "raise max_connections of PostgreSQL (or the limit of the role or database), lower FLOWTRACK_WORKERS, or "
+            "put PgBouncer in front",
+        )
+    else:
+        yield ok(f"{needed} connections at most, of {facts.most_connections} that {facts.role} may have")
 
 
 def isolation(given: Examination) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("database", of_database.database),
     ("database role", of_database.role),
     ("revision", of_database.revision),
+    ("connections", of_database.connections),
     ("isolation", of_database.isolation),
     ("clocks", of_database.clock),
     ("migration role", of_database.migration_role),

@@ -46,9 +46,12 @@ class Workers:
             for ended in [each for each in self._running if not each.is_alive()]:
                 self._running.remove(ended)
                 could_not_start = ended.exitcode == STARTUP_FAILURE
-                if could_not_start and ended in self._first:
-                    self._end()
-                    return STARTUP_FAILURE
+                if could_not_start:
+                    self._first.discard(ended)
+                    # One that starts may be short of something, such as connections; if none does, all are.
+                    if not self._first:
+                        self._end()
+                        return STARTUP_FAILURE
                 if not self._is_stopping:
                     log.warning("server process %s ended with %s and is replaced", ended.pid, ended.exitcode)
                 missing += 1

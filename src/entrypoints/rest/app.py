@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.kernel.errors import Forbidden, Refusal
@@ -58,6 +58,8 @@ EXPOSED = (
     "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
+# What is streamed leaves as it comes: compressed, it would wait until there is enough of it.
+_STREAMED = ("application/x-ndjson", "text/csv")
 # Whoever accepts an invitation is signed in by the answer, and a new API token is shown in it.
 _SECRET_PATHS = re.compile(r"/auth/|/invitations/accept|/tokens")
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
@@ -68,7 +70,12 @@ class Compression:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._compressed = GZipMiddleware(app, minimum_size=COMPRESSED_FROM, compresslevel=5)
+        self._compressed = GZipMiddleware(
+            app,
+            minimum_size=COMPRESSED_FROM,
+            compresslevel=5,
+            exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *_STREAMED),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         plain = scope["type"] != "http" or _SECRET_PATHS.search(scope["path"]) or not _takes_gzip(scope)

@@ -9,7 +9,7 @@ its exit stacks cost more than a quarter of a list's time (docs/decisions/0003),
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -39,6 +39,7 @@ from entrypoints.rest.limits import LIMITED_BY, RequestLimits
 from entrypoints.rest.middleware.form import LARGEST_BODY
 from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _READS = frozenset({"GET", "HEAD"})
 _WEIGHT_OF_NOTHING = re.compile(r"q\s*=\s*0(\.0*)?\Z")
@@ -122,6 +123,8 @@ class PublicRoute(APIRoute):
         answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
         self._answers = ("application/json", *(kind for kind in answered if kind != "application/json"))
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
+        declared = {each["name"].lower() for each in (self.openapi_extra or {}).get("parameters", ())}
+        self._heeds = {name.encode() for name in _READ_FIRST if name in declared}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request whose path is this route's."""
@@ -161,6 +164,8 @@ class PublicRoute(APIRoute):
                 media_type = value.decode("latin-1").partition(";")[0].strip().lower()
             elif name == b"transfer-encoding":
                 length = length or 1
+            elif name in self._heeds:
+                _READ_FIRST[name.decode()](value.decode("latin-1"))
         if length:
             if length > LARGEST_BODY:
                 raise RequestRefused(413)
@@ -332,16 +337,11 @@ def _surrogates(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple
             yield from _surrogates(each, (*place, number))
 
 
-def expected_version(request: Request, *, in_body: int | None = None) -> int | None:
-    """The version that the caller believes to be current, by If-Match or by the body's `version`.
-
-    Raises HeaderMalformed for an If-Match that is not one of our tags, or says otherwise than the body. `*` matches
-    whatever there is.
-    """
-    header = request.headers.get("if-match")
-    if header is None or header.strip() == "*":
-        return in_body
+def _version_in(header: str) -> int | None:
+    """The version in an If-Match; None for `*`, which matches whatever there is. Raises HeaderMalformed."""
     given = header.strip()
+    if given == "*":
+        return None
     version = given.removeprefix("W/").strip('"').partition(".")[0]
     if not (
         given.startswith(('"', 'W/"'))
@@ -352,9 +352,30 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
         and len(version) < 19
     ):
         raise HeaderMalformed(faults=(Fault('must be one ETag such as "3"', parameter="If-Match"),))
-    if in_body is not None and in_body != int(version):
-        raise HeaderMalformed(faults=(Fault("names another version than the body", parameter="If-Match"),))
     return int(version)
+
+
+def _key_in(header: str) -> None:
+    if not _KEY.match(header):
+        raise HeaderMalformed(faults=(Fault("1 to 255 visible ASCII characters", parameter="Idempotency-Key"),))
+
+
+# What makes a request malformed whatever else is wrong with it: looked at before any value of a field.
+_READ_FIRST: dict[str, Callable[[str], object]] = {"if-match": _version_in, "idempotency-key": _key_in}
+
+
+def expected_version(request: Request, *, in_body: int | None = None) -> int | None:
+    """The version that the caller believes to be current, by If-Match or by the body's `version`.
+
+    Raises HeaderMalformed for an If-Match that is not one of our tags, or says otherwise than the body.
+    """
+    header = request.headers.get("if-match")
+    version = _version_in(header) if header is not None else None
+    if version is None:
+        return in_body
+    if in_body is not None and in_body != version:
+        raise HeaderMalformed(faults=(Fault("names another version than the body", parameter="If-Match"),))
+    return version
 
 
 @lru_cache(maxsize=128)

@@ -33,53 +33,39 @@ def task_ref(segment: str) -> TaskRef:
 
 def column_id(segment: str) -> UUID:
     """Raises ColumnNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise ColumnNotFound
+    return _id(segment, ColumnNotFound)
 
 
 def company_id(segment: str) -> UUID:
     """Raises CompanyNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise CompanyNotFound
+    return _id(segment, CompanyNotFound)
 
 
 def user_id(segment: str, actor: Actor) -> UUID:
     """`me` is the caller. Raises UserNotFound."""
     if segment == "me":
         return actor.user_id
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise UserNotFound
+    return _id(segment, UserNotFound)
 
 
 def invitation_id(segment: str) -> UUID:
     """Raises InvitationNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise InvitationNotFound
+    return _id(segment, InvitationNotFound)
 
 
 def login_session_id(segment: str) -> UUID:
     """Raises SessionNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise SessionNotFound
+    return _id(segment, SessionNotFound)
 
 
 def api_token_id(segment: str) -> UUID:
     """Raises ApiTokenNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise ApiTokenNotFound
+    return _id(segment, ApiTokenNotFound)
 
 
 def cycle_id(segment: str) -> UUID:
     """Raises CycleNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise CycleNotFound
+    return _id(segment, CycleNotFound)
 
 
 def project_member_id(segment: str) -> UUID:
@@ -89,16 +75,18 @@ def project_member_id(segment: str) -> UUID:
 
 def oidc_connection_id(segment: str) -> UUID:
     """Raises OidcConnectionNotFound."""
-    if _UUID.match(segment):
-        return UUID(segment)
-    raise OidcConnectionNotFound
+    return _id(segment, OidcConnectionNotFound)
 
 
 def email_domain_id(segment: str) -> UUID:
     """Raises EmailDomainNotFound."""
+    return _id(segment, EmailDomainNotFound)
+
+
+def _id(segment: str, missing: type[NotFound]) -> UUID:
     if _UUID.match(segment):
         return UUID(segment)
-    raise EmailDomainNotFound
+    raise missing
 
 
 def _ref(segment: str, key: re.Pattern[str], missing: type[NotFound]) -> UUID | str:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from adapters.sql import migrating
+from adapters.sql.backing_up import MIGRATING
 from adapters.sql.migrating import migrate, run, scripts
 from adapters.sql.roles import make_roles
 from adapters.sql.tenancy import metadata
@@ -183,6 +186,26 @@ def test_migrating_again_changes_nothing(fresh: TestDatabase) -> None:
     before = shape(fresh.superuser)
     migrate(owner_url=fresh.owner, application_url=fresh.application)
     assert shape(fresh.superuser) == before
+
+
+def test_where_there_is_nothing_to_do_nobody_waits_for_a_backup(fresh: TestDatabase) -> None:
+    migrate(owner_url=fresh.owner, application_url=fresh.application)
+    with psycopg.connect(fresh.owner, autocommit=True, options="-c lock_timeout=1000") as backup:
+        backup.execute("select pg_advisory_lock_shared(%s)", (MIGRATING,))
+        began = time.monotonic()
+        migrate(owner_url=fresh.owner, application_url=fresh.application)
+        assert time.monotonic() - began < 5
+
+
+def test_a_migration_waits_for_a_backup_for_a_bounded_time_and_says_so(
+    fresh: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "PATIENCE", 1)
+    with psycopg.connect(fresh.owner, autocommit=True) as backup:
+        backup.execute("select pg_advisory_lock_shared(%s)", (MIGRATING,))
+        with pytest.raises(RuntimeError, match="a backup, or another migration, has held the database for 1 seconds"):
+            migrate(owner_url=fresh.owner, application_url=fresh.application)
+    migrate(owner_url=fresh.owner, application_url=fresh.application)
 
 
 MIGRATE = "import sys; from adapters.sql.migrating import migrate; migrate(owner_url=sys.argv[1], application_url=sys.argv[2])"

@@ -12,7 +12,7 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import invitations, project_members, users
+from adapters.sql.tables.work import invitations, project_members, projects, users
 from core.kernel.actor import Actor, Role
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.model import Invitation, InvitationStatus, UserKind
@@ -106,7 +106,13 @@ def shares_project(user: str = "for_user") -> ColumnElement[bool]:
     """Whether a row of users has a project in common with the caller."""
     return (
         select(_mine.c.user_id)
-        .select_from(_mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id))
+        .select_from(
+            _mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id).join(
+                # One that was deleted brings nobody together.
+                projects,
+                projects.c.id == _mine.c.project_id,
+            )
+        )
         .where(_mine.c.user_id == bindparam(user, type_=Uuid), _theirs.c.user_id == users.c.id)
         .exists()
     )
@@ -178,6 +184,9 @@ def _with_status(query: Select[Any], status: frozenset[str]) -> Select[Any]:
     return query.where(or_(*(_WITH_STATUS[each] for each in sorted(status)))) if status else query
 
 
+_INVITATION = Statement(select(*INVITATION_COLUMNS).where(invitations.c.id == bindparam("invitation_id", type_=Uuid)))
+
+
 @lru_cache(maxsize=500)
 def _invitation_page(shape: Shape) -> Statement:
     return Statement(
@@ -230,6 +239,10 @@ class SqlUserReader:
         if not found.rows:
             return Answer(None, found.seq)
         return Answer((user_view(found.rows[0]), found.rows[0][-1]), found.seq)
+
+    async def invitation(self, actor: Actor, invitation_id: UUID, *, at: datetime) -> Answer[InvitationView | None]:
+        rows, seq, _ = await self._database.rows(actor, _INVITATION, {"invitation_id": invitation_id})
+        return Answer(InvitationView.of(invitation_of(rows[0]), at=at) if rows else None, seq)
 
     async def invitations(
         self, actor: Actor, *, status: tuple[InvitationStatus, ...], at: datetime, sort: Sort, page: PageRequest

@@ -15,7 +15,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     insert,
     null,
@@ -26,8 +25,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.projects import named_project, ref_value
+from adapters.sql.repositories.task_rows import belongs_to
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import board_columns, project_members, projects, tasks
+from adapters.sql.tables.work import board_columns, projects, tasks
 from adapters.sql.tenancy import including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.projects.ports import ProjectRef
@@ -42,12 +42,8 @@ _of_column = select(board_columns.c.project_id).where(board_columns.c.id == _the
 
 
 def _locking(named: ColumnElement[bool]) -> Statement:
-    member = exists().where(
-        project_members.c.project_id == projects.c.id,
-        project_members.c.user_id == bindparam("for_user", type_=Uuid),
-    )
     return Statement(
-        select(projects.c.id, projects.c.is_active, member).where(named).with_for_update(of=projects, key_share=True)
+        select(projects.c.id, projects.c.is_active).where(named).with_for_update(of=projects, key_share=True)
     )
 
 
@@ -65,6 +61,8 @@ def _columns(project: Any) -> Select[Any]:
             board_columns.c.updated_at,
             counted,
             board_columns.c.version,
+            # Asked once the project is locked: see `board_in`.
+            belongs_to(project, "for_user"),
         )
         .where(board_columns.c.project_id == project)
         .order_by(board_columns.c.position, board_columns.c.id)
@@ -158,14 +156,14 @@ class SqlColumns:
     async def of_project(self, ref: ProjectRef, *, for_user: UUID) -> LoadedBoard | None:
         by_key, named = not isinstance(ref, UUID), {"ref": ref_value(ref)}
         locked, columns = await self._unit.fetch(
-            (_lock_project(by_key), {**named, "for_user": for_user}), (_board(by_key), named)
+            (_lock_project(by_key), named), (_board(by_key), {**named, "for_user": for_user})
         )
         return _loaded(locked, columns)
 
     async def around(self, column_id: UUID, *, for_user: UUID) -> LoadedBoard | None:
         named = {"column": column_id}
         locked, columns = await self._unit.fetch(
-            (_LOCK_PROJECT_OF_COLUMN, {**named, "for_user": for_user}), (_BOARD_OF_COLUMN, named)
+            (_LOCK_PROJECT_OF_COLUMN, named), (_BOARD_OF_COLUMN, {**named, "for_user": for_user})
         )
         return _loaded(locked, columns)
 
@@ -225,9 +223,10 @@ class SqlColumns:
 
 
 def _loaded(locked: list[Row], columns: list[Row]) -> LoadedBoard | None:
-    if not locked:
+    if not locked or not columns:
         return None
-    project_id, is_active, is_member = locked[0]
+    project_id, is_active = locked[0]
+    is_member = columns[0][10]
     found = [
         BoardColumn(
             id=row[0],

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
-    ColumnElement,
     Date,
     DateTime,
     Integer,
@@ -25,9 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.sql.connection import Database
+from adapters.sql.repositories.task_rows import belongs_to
 from adapters.sql.repositories.tasks import CYCLE_STATUS, SqlTasks
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import cycles, project_members, projects
+from adapters.sql.tables.work import cycles, projects
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import Cycle, CycleStatus
 from core.cycles.ports import LoadedCycle, Opening
@@ -37,19 +37,18 @@ from core.kernel.ports import Clock
 
 _instant = DateTime(timezone=True)
 _cycle = bindparam("cycle", type_=Uuid)
-_member: ColumnElement[bool] = exists().where(
-    project_members.c.project_id == projects.c.id,
-    project_members.c.user_id == bindparam("for_user", type_=Uuid),
-)
+_project = bindparam("project", type_=Uuid)
 
 _TAKE_NUMBER = Statement(
     update(projects)
-    .where(projects.c.id == bindparam("project", type_=Uuid))
+    .where(projects.c.id == _project)
     .values(last_cycle_number=projects.c.last_cycle_number + 1)
-    .returning(projects.c.key, projects.c.is_active, _member, projects.c.last_cycle_number)
+    .returning(projects.c.key, projects.c.is_active, projects.c.last_cycle_number)
 )
+# Asked once the project is locked: see `board_in`.
+_MEMBER = Statement(select(belongs_to(_project, "for_user")))
 _LOCK_PROJECT = Statement(
-    select(projects.c.is_active, _member)
+    select(projects.c.is_active)
     .where(projects.c.id == select(cycles.c.project_id).where(cycles.c.id == _cycle).scalar_subquery())
     .with_for_update(of=projects, key_share=True)
 )
@@ -80,6 +79,7 @@ _others = cycles.alias("others")
 _LOAD = Statement(
     select(
         *(cycles.c[name] for name in _FIELDS),
+        belongs_to(cycles.c.project_id, "for_user"),
         exists().where(
             _others.c.project_id == cycles.c.project_id, _others.c.status == "active", _others.c.id != cycles.c.id
         ),
@@ -106,17 +106,21 @@ class SqlCycles:
         self._unit = unit
 
     async def begin(self, project_id: UUID, *, for_user: UUID) -> Opening | None:
-        (taken,) = await self._unit.fetch((_TAKE_NUMBER, {"project": project_id, "for_user": for_user}))
-        return Opening._make(taken[0]) if taken else None
+        named = {"project": project_id}
+        taken, member = await self._unit.fetch((_TAKE_NUMBER, named), (_MEMBER, {**named, "for_user": for_user}))
+        if not taken:
+            return None
+        key, is_active, number = taken[0]
+        return Opening(key, is_active, member[0][0], number)
 
     async def load(self, cycle_id: UUID, *, for_user: UUID) -> LoadedCycle | None:
         locked, loaded = await self._unit.fetch(
-            (_LOCK_PROJECT, {"cycle": cycle_id, "for_user": for_user}), (_LOAD, {"cycle": cycle_id})
+            (_LOCK_PROJECT, {"cycle": cycle_id}), (_LOAD, {"cycle": cycle_id, "for_user": for_user})
         )
         if not locked or not loaded:
             return None
-        is_active, is_member = locked[0]
-        *values, another_is_active = loaded[0]
+        (is_active,) = locked[0]
+        *values, is_member, another_is_active = loaded[0]
         fields = dict(zip(_FIELDS, values, strict=True))
         cycle = Cycle(**{**fields, "status": CycleStatus(fields["status"])})
         return LoadedCycle(cycle, is_active, is_member, another_is_active)

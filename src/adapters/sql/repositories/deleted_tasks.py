@@ -11,10 +11,10 @@ from adapters.sql.repositories.task_rows import (
     CHANGED,
     LOADED,
     assignee_in,
-    belongs_to,
     board_in,
     board_of,
     changed_values,
+    is_member_in,
     loading,
     lock_of,
     saving,
@@ -35,7 +35,7 @@ _others = tasks.alias("others")
 def _lock_project(by_key: bool) -> Statement:
     of_task = select(_all.c.project_id).where(named_task(by_key, _all)).scalar_subquery()
     return Statement(
-        select(projects.c.key, projects.c.is_active, belongs_to(projects.c.id, "for_user"), projects.c.id)
+        select(projects.c.key, projects.c.is_active, projects.c.id)
         .where(projects.c.id == of_task)
         .with_for_update(of=projects, key_share=True)
     )
@@ -84,16 +84,17 @@ class SqlDeletedTasks:
         by_key, values = not isinstance(ref, UUID), ref_values(ref)
         asking = {**values, "for_user": for_user}
         locked, loaded, columns, assignees, lineage = await self._unit.fetch(
-            (_lock_project(by_key), asking),
+            (_lock_project(by_key), values),
             (_load(by_key), values),
-            (_board(by_key), values),
+            (_board(by_key), asking),
             (_assignee(by_key), asking),
             (_lineage(by_key), values),
         )
         if not locked or not loaded:
             return None
         row = loaded[0]
-        key, is_active, is_member = lock_of(locked, row)
+        key, is_active = lock_of(locked, row)
+        is_member = is_member_in(columns)
         task = task_of(row, key)
         task.deleted_at, is_taken, is_over = row[len(LOADED) + 1 :]
         assignee = Assignee._make(assignees[0]) if assignees else None

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
+from adapters.sql.readers.users import shares_project
 from adapters.sql.tables.work import board_columns, project_members, tasks, users
 from adapters.sql.tenancy import TenantTable
 from core.kernel.errors import ChangedMeanwhile
@@ -48,16 +49,17 @@ _last = (
 
 
 def board_in(project: Any) -> Select[Any]:
-    """The columns of a project from left to right, each with its last card."""
+    """The columns of a project from left to right, each with its last card, and whether `:for_user` is a member.
+
+    That is asked here, once the project is locked, and not where it is locked: a statement that waits for a lock goes
+    on to see what else there was before it waited.
+    """
     return (
-        select(board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank)
+        select(board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank, belongs_to(project, "for_user"))
         .select_from(board_columns.outerjoin(_last, true()))
         .where(board_columns.c.project_id == project)
         .order_by(board_columns.c.position, board_columns.c.id)
     )
-
-
-_mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
 
 
 def assignee_in(project: Any) -> Select[Any]:
@@ -68,11 +70,7 @@ def assignee_in(project: Any) -> Select[Any]:
         users.c.name,
         users.c.is_active,
         or_(users.c.role != "member", belongs),
-        exists(
-            select(_mine.c.user_id)
-            .select_from(_mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id))
-            .where(_mine.c.user_id == bindparam("for_user", type_=Uuid), _theirs.c.user_id == users.c.id)
-        ),
+        shares_project(),
     )
 
 
@@ -141,14 +139,14 @@ def saving(rows: TenantTable) -> Update:
     )
 
 
-def lock_of(projects: list[Row], loaded: Row) -> tuple[str, bool, bool]:
-    """Key, whether it is active, and whether the caller is a member of the project that the task was found in.
+def lock_of(projects: list[Row], loaded: Row) -> tuple[str, bool]:
+    """Key of the project that the task was found in, and whether it is active.
 
     Raises ChangedMeanwhile if the task left the project while its lock was waited for.
     """
-    for key, is_active, is_member, project_id in projects:
+    for key, is_active, project_id in projects:
         if project_id == loaded[LOADED.index("project_id")]:
-            return key, is_active, is_member
+            return key, is_active
     raise ChangedMeanwhile
 
 
@@ -165,6 +163,11 @@ def board_of(rows: list[Row]) -> Board:
     return Board(
         columns=tuple(Column(id=row[0], category=Status(row[1]), last_id=row[2], last_rank=row[3]) for row in rows)
     )
+
+
+def is_member_in(rows: list[Row]) -> bool:
+    """Whether the user is a member, in the rows of `board_in`; every board has columns."""
+    return bool(rows) and bool(rows[0][4])
 
 
 def plain(value: object) -> object:

@@ -33,10 +33,10 @@ from adapters.sql.repositories.task_rows import (
     LOADED,
     WRITTEN,
     assignee_in,
-    belongs_to,
     board_in,
     board_of,
     changed_values,
+    is_member_in,
     loading,
     lock_of,
     plain,
@@ -55,13 +55,12 @@ from core.tasks.model import Lineage, Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
 
 _the_project = bindparam("project", type_=Uuid)
-# Takes the next number and with it the project's row, which serialises all changes of its board. Membership is asked of
-# the parameter: of the row's own column PostgreSQL would rather read all projects of the user, to look this one up.
+# Takes the next number and with it the project's row, which serialises all changes of its board.
 _take_number = (
     update(projects)
     .where(projects.c.id == _the_project)
     .values(last_number=projects.c.last_number + 1)
-    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, belongs_to(_the_project, "for_user"))
+    .returning(projects.c.key, projects.c.is_active, projects.c.last_number)
 )
 _TAKE_NUMBER = Statement(_take_number)
 
@@ -111,9 +110,7 @@ def _lock_project(by_key: bool, also: bool) -> Statement:
     """
     task = select(tasks.c.project_id).where(named_task(by_key)).cte("task")
     of_task = select(task.c.project_id).scalar_subquery()
-    # Of a single project membership is asked as for a new task.
-    member = belongs_to(projects.c.id if also else of_task, "for_user")
-    query = select(projects.c.key, projects.c.is_active, member, projects.c.id)
+    query = select(projects.c.key, projects.c.is_active, projects.c.id)
     if also:
         query = query.where(projects.c.id.in_([of_task, bindparam("also", type_=Uuid)])).order_by(projects.c.id)
     else:
@@ -218,8 +215,9 @@ class SqlTasks:
     ) -> Opening | None:
         values: dict[str, Any] = {"project": project_id, "for_user": for_user}
         lock = self._unit.key_lock
-        take = (_TAKE_NUMBER, values) if lock is None else (_TAKE_NUMBER_ONCE, {**values, "lock": lock})
-        asked = [take, (_BOARD, {"project": project_id})]
+        number = {"project": project_id}
+        take = (_TAKE_NUMBER, number) if lock is None else (_TAKE_NUMBER_ONCE, {**number, "lock": lock})
+        asked = [take, (_BOARD, values)]
         if assignee is not None:
             asked.append((_ASSIGNEE, {**values, "assignee": assignee}))
         if cycle is not None:
@@ -234,14 +232,14 @@ class SqlTasks:
         taken, columns, *more = fetched
         if not taken:
             return None
-        key, is_active, number, is_member = taken[0]
+        key, is_active, taken_number = taken[0]
         found = more[0] if assignee is not None else []
         named = more[-1] if cycle is not None else []
         return Opening(
             project_key=key,
             project_is_active=is_active,
-            is_member=is_member,
-            number=number,
+            is_member=is_member_in(columns),
+            number=taken_number,
             board=board_of(columns),
             assignee=Assignee._make(found[0]) if found else None,
             cycle=CycleStatus(named[0][0]) if named else None,
@@ -259,13 +257,13 @@ class SqlTasks:
         labels: tuple[str, ...] | None = None,
     ) -> LoadedTask | None:
         by_key, values = not isinstance(ref, UUID), ref_values(ref)
-        lock: dict[str, Any] = {**values, "for_user": for_user}
+        lock: dict[str, Any] = dict(values)
         if also is not None:
             lock["also"] = also
         asked = [
             (_lock_project(by_key, also is not None), lock),
             (_load(by_key), values),
-            (_board_of_task(by_key), values),
+            (_board_of_task(by_key), {**values, "for_user": for_user}),
         ]
         if beside is not None:
             asked.append((_neighbour(by_key), {**values, "beside": beside}))
@@ -278,12 +276,12 @@ class SqlTasks:
         if not locked or not loaded:
             return None
         row = loaded[0]
-        key, is_active, is_member = lock_of(locked, row)
+        key, is_active = lock_of(locked, row)
         also_is_locked = any(project_id == also for *_, project_id in locked)
         return LoadedTask(
             task=task_of(row, key),
             project_is_active=is_active,
-            is_member=is_member,
+            is_member=is_member_in(columns),
             assigned_to_name=row[len(LOADED)],
             board=board_of(columns),
             also_is_locked=also_is_locked,

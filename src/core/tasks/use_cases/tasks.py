@@ -219,12 +219,14 @@ class TaskUseCases:
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
             _ensure_open(loaded)
+            # What is sent back as it was read says nothing of where the card is to go.
             changes = _with_labels(changes, loaded)
+            changes = changes.narrowed(task.differing(changes))
             transferred = None
-            if changes.project_id not in (None, task.project_id):
+            if changes.project_id is not None:
                 transferred, board = await self._transfer(uow, loaded, changes)
                 await leave_parent(uow, task, at=self._clock.now())
-            if "assigned_to" in changes.given and changes.assigned_to != task.assigned_to:
+            if "assigned_to" in changes.given:
                 assignee = None
                 if changes.assigned_to is not None:
                     assignee = await uow.tasks.assignee(
@@ -232,10 +234,10 @@ class TaskUseCases:
                     )
                 self._check_assignee(uow.actor, changes.assigned_to, assignee)
                 name = assignee.name if assignee else None
-            if changes.cycle_id is not None and changes.cycle_id != task.cycle_id:
+            if changes.cycle_id is not None:
                 cycle = await uow.tasks.cycle(changes.cycle_id, project_id=task.project_id)
                 ensure_takes_tasks(cycle, pointer="/cycle_id")
-            if changes.parent_id is not None and changes.parent_id != task.parent_id:
+            if changes.parent_id is not None:
                 lineage = await uow.tasks.lineage(changes.parent_id, project_id=task.project_id, of=task.id)
                 if lineage is None:
                     raise ReferenceNotFound(pointer="/parent_id")

@@ -51,15 +51,14 @@ class InvitationUseCases:
         policy.authorise_administration(actor)
         return await self._reader.invitations(actor, status=status, at=self._clock.now(), sort=sort, page=page)
 
+    @reading
     @answers(InvitationNotFound)
     async def get(self, actor: Actor, invitation_id: UUID) -> Answer[NewInvitationView]:
         """One invitation, without the secret of its link. Owners and admins may."""
-        async with self._unit_of_work(actor) as uow:
-            invitation = await uow.invitations.load(invitation_id)
-            if invitation is None or not policy.sees_invitations(uow.actor):
-                raise InvitationNotFound
-            seq = await uow.commit()
-        return Answer(NewInvitationView(InvitationView.of(invitation, at=self._clock.now())), seq)
+        invitation, seq = await self._reader.invitation(actor, invitation_id, at=self._clock.now())
+        if invitation is None or not policy.sees_invitations(actor):
+            raise InvitationNotFound
+        return Answer(NewInvitationView(invitation), seq)
 
     @answers(Forbidden, NotByToken, EmailInvalid, AlreadyUser, KeyReused, InFlight)
     async def send(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from core.audit.ports import AuditFilter
@@ -16,7 +16,7 @@ from core.kernel.errors import Fault, Invalid
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, with_origin
 from entrypoints.rest.operations import operation
-from entrypoints.rest.v1.fields import Several, Shown, Text
+from entrypoints.rest.v1.fields import Instant, Several, Shown, Text
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Audit"])
 
@@ -83,8 +83,8 @@ async def list_audit_events(
     request: Request,
     type: Annotated[list[Annotated[Text, Field(max_length=100)]], Several, Query(max_length=50)] = [],  # noqa: B006
     actor: Annotated[UUID | None, Query(description="A user's id.")] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="From this instant on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Before this instant.")] = None,
+    since: Annotated[Instant | None, Query(alias="from", description="From this instant on.")] = None,
+    until: Annotated[Instant | None, Query(alias="to", description="Before this instant.")] = None,
     format: Literal["json", "ndjson"] = "json",
     sort: Literal["at", "-at"] = "-at",
     limit: paging.Limit = paging.USUAL_LIMIT,

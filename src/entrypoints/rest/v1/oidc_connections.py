@@ -35,7 +35,7 @@ Domains = Annotated[
 RoleClaim = Annotated[
     Text, Field(min_length=1, max_length=200, description="A claim, or the path to one: `realm_access.roles`.")
 ]
-RoleWord = Annotated[str, Field(min_length=1, max_length=200)]
+RoleWord = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
 class OidcConnectionShown(Shown):

@@ -82,7 +82,7 @@ class UserPatch(Given):
 
     name: Name = ""
     username: Username = ""
-    email: Email = ""
+    email: Annotated[Email | None, Field(description="Null of a service user alone, which has none.")] = None
     role: Role = Role.MEMBER
     is_active: bool = True
     password: Password = ""

@@ -20,6 +20,7 @@ NOT_BY_COMPANY = {
     "api_tokens_digest_unique": "whoever presents a token does not say of which company it is",
     "oidc_connections_id_unique": "whoever comes to sign in does not say of which company the connection is",
     "email_domains_proved": "whoever looks for a way in knows their address alone",
+    "idempotency_keys_old": "what is old stands together, of all companies, and costs a request nothing that way",
     "invitations_token_unique": "whoever holds a link does not say of which company it is",
 }
 # What the doors across companies may do to tenant tables, each verb with the door that needs it.

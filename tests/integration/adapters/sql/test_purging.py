@@ -267,3 +267,19 @@ async def test_a_company_that_somebody_holds_does_not_keep_the_others_waiting(
             assert await SqlRemains(database).purge(cutoffs()) == Purged(tasks=1)
     assert (held.count("tasks"), free.count("tasks")) == (1, 0)
     assert await remains.purge(cutoffs()) == Purged(tasks=1)
+
+
+async def test_a_company_of_more_than_a_batch_is_erased_all_the_same(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    project = firm.project()
+    firm.sql(
+        "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, version,"
+        " created_at, updated_at) select %s, gen_random_uuid(), %s, n, 't', 'low', 'todo', %s, n::text, 1, now(), now()"
+        " from generate_series(1, 1203) n",
+        (firm.id, project.id, project.columns[0]),
+    )
+    delete(firm, "companies", firm.id, ago=LONG_AGO)
+    purged = await remains.purge(cutoffs())
+    assert purged is not None
+    assert (purged.companies, purged.projects, purged.tasks) == (1, 1, 1203)
+    assert firm.sql("select id from companies where id = %s", (firm.id,)) == []

@@ -27,7 +27,7 @@ from core.auth.errors import SessionEnded
 from core.users.errors import EmailTaken
 from core.auth.model import Account
 from core.kernel.actor import Actor
-from core.kernel.errors import ChangedMeanwhile, Contended, DatabaseAway
+from core.kernel.errors import ChangedMeanwhile, Contended, DatabaseAway, TooSlow
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
 from core.projects.errors import ProjectKeyTaken
 from core.projects.model import Project, ProjectChanges, ProjectStatus
@@ -302,14 +302,14 @@ async def test_a_lock_that_is_not_given_in_time_is_contention_and_no_absence(
 
 
 @pytest.mark.parametrize("door", ["rows", "fetch"])
-async def test_a_statement_that_takes_too_long_is_contention_and_no_absence(
+async def test_a_statement_that_takes_too_long_is_told_so_and_is_no_absence(
     test_database: TestDatabase, firm: Firm, door: str
 ) -> None:
     slow = Statement(select(func.count(), text("pg_sleep(30)")).select_from(tasks))
     url = with_parameters(test_database.application, options="-c statement_timeout=100")
     async with narrow_database(url) as database:
         process = await process_of(database)
-        with pytest.raises(Contended):
+        with pytest.raises(TooSlow):
             if door == "rows":
                 await database.rows(firm.owner, slow, {})
             else:

@@ -618,3 +618,10 @@ def test_every_check_is_in_the_table() -> None:
         assert written <= rows
     assert len(rows) == len({name for name, _ in doctor.CHECKS})
     assert {each.value for each in Verdict} == {"ok", "warning", "failed"}
+
+
+def test_more_connections_than_the_role_may_have(ask: Doctor) -> None:
+    assert only(ask(WORKERS="2"), "connections")["verdict"] == "ok"
+    short = only(ask(WORKERS="32"), "connections")
+    assert short["verdict"] == "warning"
+    assert "640 in all" in short["said"] and "max_connections" in short["fix"]

@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -212,3 +214,46 @@ def test_over_the_embedded_database_there_is_one_demo_and_one_lock(tmp_path: Pat
         assert (server.data / "serve.lock").read_text() == str(server.process.pid)
         assert server.stop() == 0
         assert not database.is_running()
+
+
+# One of three cannot start the first time, as when PostgreSQL has no connection left for it.
+ONE_SHORT = """
+import os, pathlib, signal, socket, sys, time
+from dataclasses import dataclass
+from entrypoints.cli.workers import Workers
+
+@dataclass(frozen=True)
+class Work:
+    folder: pathlib.Path
+    always_short: bool
+
+    def __call__(self, sockets):
+        try:
+            (self.folder / "short").touch(exist_ok=self.always_short)
+        except FileExistsError:
+            (self.folder / f"up-{os.getpid()}").touch()
+            signal.pause()
+        sys.exit(3)
+
+if __name__ == "__main__":
+    work = Work(pathlib.Path(sys.argv[1]), sys.argv[2] == "always")
+    sys.exit(Workers(3, work, [socket.socket()], patience=5.0).run())
+"""
+
+
+@pytest.mark.parametrize("how", ["once", "always"])
+def test_one_that_cannot_start_is_tried_again_and_if_none_can_all_end(tmp_path: Path, how: str) -> None:
+    program = tmp_path / "short.py"
+    program.write_text(ONE_SHORT)
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen([sys.executable, str(program), str(tmp_path), how], env={**os.environ, **paths})
+    try:
+        if how == "always":
+            assert process.wait(timeout=30) == 3
+            return
+        wait_until(lambda: len(list(tmp_path.glob("up-*"))) == 3)
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()

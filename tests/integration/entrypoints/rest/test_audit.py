@@ -143,3 +143,21 @@ async def test_what_is_noted_later_than_the_span_is_left_out(api: Api) -> None:
     ann = await api.register()
     soon = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     assert await events(ann, f"?to={quote(soon)}") == []
+
+
+async def test_what_is_streamed_is_not_compressed(api: Api) -> None:
+    ann = await api.register()
+    for _ in range(10):
+        await ann.project()
+    gzip = {"Accept-Encoding": "gzip"}
+    assert (await ann.get("/audit-events", headers=gzip)).headers["content-encoding"] == "gzip"
+    streamed = await ann.get("/audit-events?format=ndjson", headers=gzip)
+    assert streamed.status_code == 200
+    assert "content-encoding" not in streamed.headers
+
+
+@pytest.mark.parametrize("given", ["1700000000", "2026-11-20 09:30:00Z", "2026-11-20T09:30Z", "2026-11-20"])
+async def test_an_instant_is_written_as_everywhere(api: Api, given: str) -> None:
+    ann = await api.register()
+    refused = await ann.get("/audit-events", params={"from": given})
+    assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (422, "from")

@@ -698,3 +698,18 @@ async def test_every_code_has_a_page(api: Api) -> None:
         assert code in page.text and str(status) in page.text
     injected = await api.client.get("/problems/%3Cscript%3E")
     assert_refused(injected, 404, "route.not_found")
+
+
+async def test_a_header_that_cannot_be_read_is_told_before_any_value_and_before_any_id(api: Api) -> None:
+    ann = await api.register()
+    task = await ann.task(await ann.project())
+    match, key = {"If-Match": "three"}, {"Idempotency-Key": "two words"}
+    for method, path, body, headers in (
+        ("PATCH", f"/tasks/{task['id']}", {"title": 5}, match),
+        ("DELETE", "/tasks/no-id", None, match),
+        ("POST", "/tasks/no-id/complete", {}, match),
+        ("POST", "/tasks/no-id/complete", {"completed": "no"}, key),
+        ("POST", "/tasks", {"title": 5}, key),
+    ):
+        answer = await ann.send(method, path, headers=headers, **({"json": body} if body is not None else {}))
+        assert (answer.status_code, answer.json()["code"]) == (400, "header.malformed"), (method, path)

@@ -571,3 +571,30 @@ class TestEvents:
         assert heard == ["invitation_created", "user_created", "user_updated", "user_deactivated", "invitation_revoked"]
         mine = (await mia.get(f"/events?after={start}")).json()
         assert [(each["event"], each["changes"]["name"]["new"]) for each in mine] == [("user_updated", "Mia Moon")]
+
+
+async def test_a_service_user_may_be_sent_back_as_it_was_read(api: Api) -> None:
+    ann = await api.register()
+    service = (await ann.post("/users", {"name": "Builds", "kind": "service"})).json()
+    read = (await ann.get(f"/users/{service['id']}")).json()
+    sent = await ann.send("PUT", f"/users/{service['id']}", json={**read, "name": "Builder"})
+    assert (sent.status_code, sent.json()["name"], sent.json()["email"]) == (200, "Builder", None)
+
+
+async def test_a_person_keeps_an_address(api: Api) -> None:
+    ann = await api.register()
+    bob = await api.colleague(ann)
+    refused = await ann.patch(f"/users/{bob.user_id}", {"email": None})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/email")
+
+
+async def test_a_deleted_project_brings_nobody_together(api: Api) -> None:
+    ann = await api.register()
+    shared, other = await ann.project(), await ann.project()
+    bob = await api.colleague(ann, projects=(shared, other))
+    cat = await api.colleague(ann, projects=(shared,))
+    assert (await bob.get(f"/users/{cat.user_id}")).status_code == 200
+    assert (await ann.delete(f"/projects/{shared['id']}")).status_code == 204
+    assert (await bob.get(f"/users/{cat.user_id}")).status_code == 404
+    refused = await bob.post("/tasks", {"project_id": other["id"], "title": "T", "assigned_to": cat.user_id})
+    assert (refused.status_code, refused.json()["code"]) == (422, "reference.not_found")

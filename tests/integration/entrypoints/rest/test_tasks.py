@@ -1126,3 +1126,24 @@ async def test_who_moved_a_task_out_of_sight_sees_no_more_of_it(api: Api) -> Non
     api.sql("delete from project_members where user_id = %s", (bob.user_id,))
     assert await writes(bob, task) == [404, 404, 404, 404]
     assert await ids(bob, "/tasks?created_by=me") == set()
+
+
+async def test_a_task_may_be_sent_back_with_only_its_status_or_its_column_changed(api: Api) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    task = await ann.task(project)
+    columns = {column["category"]: column["id"] for column in (await ann.board(project))["columns"]}
+    done = await ann.send("PUT", f"/tasks/{task['id']}", json={**task, "status": "done"})
+    assert (done.status_code, done.json()["column_id"]) == (200, columns["done"])
+    back = await ann.send("PUT", f"/tasks/{task['id']}", json={**done.json(), "column_id": columns["todo"]})
+    assert (back.status_code, back.json()["status"], back.json()["completed_at"]) == (200, "todo", None)
+
+
+async def test_a_task_may_be_sent_back_with_only_its_project_changed(api: Api) -> None:
+    ann = await api.register()
+    here, there = await ann.project(), await ann.project()
+    cycle = await ann.cycle(here)
+    task = await ann.task(here, cycle_id=cycle["id"])
+    moved = await ann.send("PUT", f"/tasks/{task['id']}", json={**task, "project_id": there["id"]})
+    assert moved.status_code == 200, moved.text
+    assert (moved.json()["project_id"], moved.json()["cycle_id"], moved.json()["status"]) == (there["id"], None, "todo")

@@ -1,5 +1,6 @@
 """A company's connections to providers and its domains, as admins set them up."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -52,6 +53,15 @@ class TestConnections:
             str(api.sql("select body from events where company_id = %s", (ann.company_id,))),
         ):
             assert "only for the provider" not in seen
+
+    @pytest.mark.parametrize("word", ["a\x00b", "a\x1bb", "\ud800"])
+    async def test_a_word_of_a_provider_that_no_text_can_hold_is_refused(self, ann: Person, word: str) -> None:
+        content = json.dumps({**GIVEN, "role_map": {word: "member"}})
+        refused = await ann.send(
+            "POST", place(ann), content=content.encode(), headers={"Content-Type": "application/json"}
+        )
+        assert refused.status_code == 422, refused.text
+        assert (await ann.get(place(ann))).json() == []
 
     async def test_what_changes_is_told_to_the_log_and_to_auditors(self, ann: Person, api: Api) -> None:
         connection = (await ann.post(place(ann), GIVEN)).json()
