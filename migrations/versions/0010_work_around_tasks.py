@@ -34,7 +34,7 @@ create table labels (
   company_id uuid not null default {OWN},
   id uuid not null,
   name text not null,
-  folded text not null,
+  folded text collate "C" not null,
   color text,
   created_by uuid,
   version integer not null,

@@ -65,6 +65,7 @@ class StoredEvent:
     via: str
     audience: Audience
     body: dict[str, Any]
+    task_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,8 @@ class CompanyTables:
     cycles: dict[UUID, Cycle] = field(default_factory=dict)
     last_cycle_numbers: dict[UUID, int] = field(default_factory=dict)
     task_keys: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
+    labels: dict[UUID, Label] = field(default_factory=dict)
+    task_labels: frozenset[tuple[UUID, UUID]] = frozenset()  # (task, label)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
@@ -165,6 +168,8 @@ class CompanyTables:
             cycles=dict(self.cycles),
             last_cycle_numbers=dict(self.last_cycle_numbers),
             task_keys=dict(self.task_keys),
+            labels=dict(self.labels),
+            task_labels=self.task_labels,
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),
@@ -174,6 +179,23 @@ class CompanyTables:
             email_domains=dict(self.email_domains),
             sso_enforced=self.sso_enforced,
             break_glass_user_id=self.break_glass_user_id,
+        )
+
+    def children(self, task_id: UUID) -> list[Task]:
+        """The sub-tasks right below a task."""
+        return [task for task in self.tasks.values() if task.parent_id == task_id and task.deleted_at is None]
+
+    def counted(self, task: Task) -> Task:
+        """A copy of the task that knows how many sub-tasks it has."""
+        below = self.children(task.id)
+        done = sum(child.status is Status.DONE for child in below)
+        return replace(task, sub_tasks_total=len(below), sub_tasks_done=done)
+
+    def labels_named(self, names: tuple[str, ...]) -> tuple[LabelName, ...]:
+        """Those of the labels that there are."""
+        wanted = {folded(name) for name in names}
+        return tuple(
+            LabelName(label.id, label.name) for label in self.labels.values() if folded(label.name) in wanted
         )
 
     def breaks_glass(self, person: Person) -> bool:
@@ -200,6 +222,7 @@ class CompanyTables:
                 actor_id=actor_id,
                 via=via,
                 audience=fact.audience(),
+                task_id=fact.about_task(),
                 body=msgspec.to_builtins(fact.body()),
             )
             for seq, fact in enumerate(facts, start=self.last_seq + 1)

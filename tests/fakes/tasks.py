@@ -9,19 +9,22 @@ from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
-from core.tasks.model import Priority, Status, Task
+from core.labels.model import LabelName, folded
+from core.tasks.errors import ExternalIdTaken
+from core.tasks.model import Lineage, Priority, Status, Task
 from core.tasks.policy import Visible
-from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, TaskFilter, TaskRef
-from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, TaskView
 from core.tasks.ports import (
     Assignee,
+    Left,
     LoadedDeletedTask,
     LoadedTask,
     Neighbour,
     Opening,
+    Orphan,
     TaskFilter,
     TaskRef,
 )
+from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, TaskView
 from tests.fakes.columns import InMemoryColumns
 from tests.fakes.paging import Key, page_of
 from tests.fakes.people import shares_project
@@ -46,7 +49,14 @@ class InMemoryTasks:
         self._unit = unit
 
     async def begin(
-        self, project_id: UUID, *, for_user: UUID, assignee: UUID | None, cycle: UUID | None = None
+        self,
+        project_id: UUID,
+        *,
+        for_user: UUID,
+        assignee: UUID | None,
+        cycle: UUID | None = None,
+        parent: UUID | None = None,
+        labels: tuple[str, ...] = (),
     ) -> Opening | None:
         if self._unit.now.project(project_id) is None:
             return None
@@ -65,10 +75,18 @@ class InMemoryTasks:
             board=tables.board(project_id),
             assignee=_assignee(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
             cycle=tables.cycle_status(cycle, project_id=project_id) if cycle else None,
+            parent=_lineage(tables, parent, project_id=project_id, of=None) if parent else None,
+            labels=tables.labels_named(labels),
         )
 
     async def load(
-        self, ref: TaskRef, *, for_user: UUID, also: UUID | None = None, beside: UUID | None = None
+        self,
+        ref: TaskRef,
+        *,
+        for_user: UUID,
+        also: UUID | None = None,
+        beside: UUID | None = None,
+        labels: tuple[str, ...] | None = None,
     ) -> LoadedTask | None:
         tables = self._unit.now
         task = tables.task(ref)
@@ -76,13 +94,14 @@ class InMemoryTasks:
             return None
         project = tables.projects[task.project_id]
         return LoadedTask(
-            task=replace(task),
+            task=tables.counted(task),
             project_is_active=project.is_active,
             is_member=(project.id, for_user) in tables.members,
             assigned_to_name=tables.name_of(task.assigned_to),
             board=tables.board(project.id),
             also_is_locked=also is not None and tables.project(also) is not None,
             neighbour=_neighbour(tables, beside, moved=task) if beside else None,
+            labels=tables.labels_named((*labels, *task.labels)) if labels is not None else (),
         )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
@@ -90,6 +109,22 @@ class InMemoryTasks:
 
     async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
         return self._unit.now.cycle_status(cycle_id, project_id=project_id)
+
+    async def lineage(self, parent_id: UUID, *, project_id: UUID, of: UUID) -> Lineage | None:
+        return _lineage(self._unit.now, parent_id, project_id=project_id, of=of)
+
+    async def leave_parent(self, parent_id: UUID, *, at: datetime) -> list[Orphan]:
+        leaving = [
+            replace(task, parent_id=None, version=task.version + 1, updated_at=at)
+            for task in self._unit.now.children(parent_id)
+        ]
+        leaving.sort(key=lambda task: task.number)
+
+        def put(tables: CompanyTables) -> None:
+            tables.tasks.update({task.id: task for task in leaving})
+
+        self._unit.transaction.do(self._unit.within(put))
+        return [Orphan(task.id, task.project_id, task.version) for task in leaving]
 
     async def leave_cycle(self, cycle_id: UUID, *, to: UUID | None, finished_too: bool, at: datetime) -> list[Left]:
         leaving = [
@@ -124,6 +159,7 @@ class InMemoryTasks:
             if new.id in tables.tasks or new.column_id not in tables.columns:
                 raise Conflict("there is such a task, or no such column")
             _ensure_cycle(tables, new)
+            _ensure_external_id(tables, new)
             tables.tasks[new.id] = new
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -136,7 +172,15 @@ class InMemoryTasks:
             if found is None or found.version != was:
                 raise Conflict("the task changed meanwhile")
             _ensure_cycle(tables, changed)
+            _ensure_external_id(tables, changed)
             tables.tasks[changed.id] = changed
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+    def label(self, task_id: UUID, *, on: tuple[LabelName, ...], off: tuple[LabelName, ...]) -> None:
+        def put(tables: CompanyTables) -> None:
+            tables.task_labels -= {(task_id, label.id) for label in off}
+            tables.task_labels |= {(task_id, label.id) for label in on}
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -168,7 +212,7 @@ class InMemoryDeletedTasks:
         if task.assigned_to is not None:
             found = _assignee(tables, task.assigned_to, project_id=project.id, for_user=for_user)
         return LoadedDeletedTask(
-            task=replace(task),
+            task=tables.counted(task),
             project_is_active=project.is_active,
             is_member=(project.id, for_user) in tables.members,
             board=tables.board(project.id),
@@ -176,6 +220,7 @@ class InMemoryDeletedTasks:
             cycle_is_over=task.cycle_id is not None
             and tables.cycle_status(task.cycle_id, project_id=project.id) is CycleStatus.COMPLETED,
             assignee=found,
+            parent=_lineage(tables, task.parent_id, project_id=project.id, of=None) if task.parent_id else None,
         )
 
     def restore(self, task: Task, *, was: int) -> None:
@@ -185,6 +230,7 @@ class InMemoryDeletedTasks:
             found = tables.any_task(changed.id)
             if found is None or found.version != was:
                 raise Conflict("the task changed meanwhile")
+            _ensure_external_id(tables, changed)
             tables.tasks[changed.id] = changed
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -245,7 +291,9 @@ class InMemoryTaskReader:
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         view, seq = await self.one(actor, ref, visible=visible)
-        return Answer(TaskTag(view.version, view.key, view.assigned_to_name) if view else None, seq)
+        if view is None:
+            return Answer(None, seq)
+        return Answer(TaskTag(view.version, view.key, view.assigned_to_name, view.labels, view.sub_tasks), seq)
 
     async def board(
         self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
@@ -309,8 +357,32 @@ def _ensure_cycle(tables: CompanyTables, task: Task) -> None:
         raise Conflict("the project has no such cycle")
 
 
+def _ensure_external_id(tables: CompanyTables, task: Task) -> None:
+    for other in tables.tasks.values():
+        if (
+            task.external_id is not None
+            and other.external_id == task.external_id
+            and (other.project_id, other.deleted_at) == (task.project_id, None)
+            and other.id != task.id
+        ):
+            raise ExternalIdTaken
+
+
+def _lineage(tables: CompanyTables, parent_id: UUID, *, project_id: UUID, of: UUID | None) -> Lineage | None:
+    parent = tables.task(parent_id)
+    if parent is None or parent.project_id != project_id:
+        return None
+    above = [parent]
+    while above[-1].parent_id is not None:
+        above.append(tables.tasks[above[-1].parent_id])
+    level, deepest = {of} - {None}, 0
+    while level := {child.id for each in level for child in tables.children(each)}:
+        deepest += 1
+    return Lineage(above=len(above) - 1, below=deepest, is_within=of in {task.id for task in above})
+
+
 def _view(tables: CompanyTables, task: Task) -> TaskView:
-    return TaskView.of(task, assigned_to_name=tables.name_of(task.assigned_to))
+    return TaskView.of(tables.counted(task), assigned_to_name=tables.name_of(task.assigned_to))
 
 
 def _is_visible(tables: CompanyTables, task: Task, visible: Visible) -> bool:
@@ -328,7 +400,10 @@ def _fits(task: Task, where: TaskFilter) -> bool:
         (where.priority, task.priority),
         (where.assigned_to, task.assigned_to),
         (where.created_by, task.created_by),
+        (where.parent_id, task.parent_id),
     )
+    if where.label and not {folded(name) for name in where.label} & {folded(name) for name in task.labels}:
+        return False
     if not all(not wanted or value in wanted for wanted, value in any_of):
         return False
     if where.deadline_before is not None and not (task.deadline and task.deadline < where.deadline_before):

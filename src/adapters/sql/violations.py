@@ -6,8 +6,8 @@ from core.companies.errors import CompanyCodeTaken
 from core.cycles.errors import AnotherCycleActive
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from core.kernel.once import InFlight
-from core.oidc.errors import EmailDomainNamed, LoginStateInvalid
 from core.labels.errors import LabelNameTaken
+from core.oidc.errors import EmailDomainNamed, LoginStateInvalid
 from core.projects.errors import ProjectKeyTaken
 from core.tasks.errors import ExternalIdTaken
 from core.users.errors import AlreadyUser, EmailTaken, UsernameTaken

@@ -103,8 +103,8 @@ class Orphan(NamedTuple):
 
 class LoadedDeletedTask(NamedTuple):
     """A task that may have been deleted, to restore; its project's board and itself are locked until the transaction
-    ends. `rank_is_taken`: another card has its place meanwhile. `cycle_is_over`: its cycle was completed. `parent` is where it would stand below
-    its parent, None if it has none or that is gone.
+    ends. `rank_is_taken`: another card has its place meanwhile. `cycle_is_over`: its cycle was completed. `parent` is
+    where it would stand below its parent, None if it has none or that is gone.
     """
 
     task: Task

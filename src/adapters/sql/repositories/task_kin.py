@@ -60,7 +60,6 @@ _each = select(labels.c.id, labels.c.name).order_by(labels.c.id)
 LABELS_TO_PUT_ON = Statement(_each.where(_named).with_for_update(read=True, of=labels))
 
 
-
 @cache
 def labels_borne(by_key: bool) -> Statement:
     """The labels of the task that is named."""

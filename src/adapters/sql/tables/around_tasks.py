@@ -1,4 +1,4 @@
-"""What people put on tasks: labels, comments and who is mentioned in them, and who watches. Every table is a company's."""
+"""What people put on tasks: labels, comments, mentions in these, and who watches. Every table is a company's."""
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint, Uuid
 
@@ -26,7 +26,7 @@ labels = TenantTable(
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False),
     # The name in no case at all: two labels never differ by case alone.
-    Column("folded", Text, nullable=False),
+    Column("folded", Text(collation="C"), nullable=False),
     Column("color", Text),
     Column("created_by", Uuid),
     Column("version", Integer, nullable=False),

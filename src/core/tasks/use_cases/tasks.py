@@ -317,7 +317,10 @@ class TaskUseCases:
 
     @answers(TaskNotFound, Forbidden, Stale, ProjectArchived)
     async def delete(self, actor: Actor, ref: TaskRef, *, expected: int | None = None) -> int:
-        """Deletes a task. Whoever may edit it may; it can be restored for 30 days. Its sub-tasks stand by themselves."""
+        """Deletes a task. Whoever may edit it may; it can be restored for 30 days.
+
+        Its sub-tasks stand by themselves from then on.
+        """
         async with self._unit_of_work(actor) as uow:
             loaded = await self._load(uow, actor, ref)
             task = loaded.task
