@@ -118,8 +118,8 @@ from entrypoints.tracing import NoTracing
 __all__ = [
     "CONNECTIONS", "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow",
     "DatabaseFacts", "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics",
-    "MigrationFailed", "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up", "check_database",
-    "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
+    "MigrationFailed", "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up",
+    "check_database", "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
     "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
     "redis_version",
     "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
