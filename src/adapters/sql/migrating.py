@@ -7,7 +7,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -21,7 +21,7 @@ from adapters.sql.roles import UPKEEP, make_roles
 from adapters.sql.tenancy import metadata
 
 PATIENCE = 300
-_LOOKS = text("select has_table_privilege(:role, 'public.alembic_version', 'select')")
+_LOOKS = "select has_table_privilege(%s, 'public.alembic_version', 'select')"
 
 
 def migrate(*, owner_url: str, application_url: str, revision: str = "head") -> None:
@@ -60,7 +60,7 @@ def _is_current(connection: Connection, application_role: str) -> bool:
     if present is None or present < newest_revision():
         return False
     unread = connection.exec_driver_sql(WITHOUT_BACKUP).fetchall()
-    looks = connection.execute(_LOOKS, {"role": application_role}).scalar()
+    looks = connection.exec_driver_sql(_LOOKS, (application_role,)).scalar()
     connection.commit()
     return bool(looks) and not unread
 

@@ -767,7 +767,7 @@ async def _(office: Office) -> Awaitable[object]:
 
 @refuses(TaskUseCases.change, MoveContradicts)
 async def _(office: Office) -> Awaitable[object]:
-    changes = task_changes(title="Paint", status=Status.DONE, column_id=office.column(Status.TODO))
+    changes = task_changes(title="Paint", status=Status.DONE, column_id=office.column(Status.IN_PROGRESS))
     return office.tasks.change(office.adam, (await office.task()).id, changes)
 
 

@@ -620,8 +620,8 @@ def test_every_check_is_in_the_table() -> None:
     assert {each.value for each in Verdict} == {"ok", "warning", "failed"}
 
 
-def test_more_connections_than_the_role_may_have(ask: Doctor) -> None:
-    assert only(ask(WORKERS="2"), "connections")["verdict"] == "ok"
-    short = only(ask(WORKERS="32"), "connections")
+def test_more_connections_than_the_role_may_have(ask: Doctor, healthy: TestDatabase) -> None:
+    assert only(ask(**both(healthy, WORKERS="2")), "connections")["verdict"] == "ok"
+    short = only(ask(**both(healthy, WORKERS="32")), "connections")
     assert short["verdict"] == "warning"
     assert "640 in all" in short["said"] and "max_connections" in short["fix"]
