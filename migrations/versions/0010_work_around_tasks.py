@@ -13,7 +13,7 @@ OWN = "current_setting('app.company_id')::uuid"
 # All of them with a constant default, or none: PostgreSQL writes no row for that.
 EXPAND = """
 alter table tasks
-  add column labels text[] not null default '{}',
+  add column label_names text[] not null default '{}',
   add column parent_id uuid,
   add column sub_tasks_total integer not null default 0,
   add column sub_tasks_done integer not null default 0,
@@ -133,6 +133,7 @@ create trigger tasks_sub_task_changed after update of parent_id, status, deleted
   execute function count_sub_tasks();
 create trigger tasks_sub_task_removed after delete on tasks for each row
   when (old.parent_id is not null) execute function count_sub_tasks();
+revoke all on function count_sub_tasks() from public;
 """
 
 PROTECTED = ("labels", "task_labels", "comments", "comment_mentions", "task_watchers")
@@ -153,8 +154,9 @@ def downgrade() -> None:
         op.execute(f"drop trigger tasks_sub_task_{trigger} on tasks")
     op.execute("drop function count_sub_tasks()")
     op.execute(f"drop table {', '.join(reversed(PROTECTED))}")
+    op.execute("drop index events_of_project")
     op.execute("alter table events drop column task_id, drop column for_everyone")
     op.execute(
-        "alter table tasks drop column labels, drop column parent_id, drop column sub_tasks_total,"
+        "alter table tasks drop column label_names, drop column parent_id, drop column sub_tasks_total,"
         " drop column sub_tasks_done, drop column external_id"
     )

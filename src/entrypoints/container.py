@@ -54,20 +54,11 @@ from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.audit import SqlAuditReader
-from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.companies import SqlCompanyReader
-from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
-from adapters.sql.readers.members import SqlMemberReader
-from adapters.sql.readers.projects import SqlProjectReader
-from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.refusals import SqlAuditLog
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
-from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
-from adapters.sql.repositories.members import SqlMemberUnitOfWork
-from adapters.sql.repositories.projects import SqlProjectUnitOfWork
-from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
@@ -92,19 +83,11 @@ from core.auth.use_cases.signing_in import AuthUseCases
 from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.auth.use_cases.verifying import EmailUseCases
 from core.companies.use_cases import CompanyUseCases
-from core.cycles.use_cases import CycleUseCases
 from core.kernel.limits import Limit
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
-from core.projects.use_cases.members import MemberUseCases
-from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
-from core.tasks.listeners import leave_cycle, release_tasks
-from core.tasks.use_cases.boards import BoardUseCases
-from core.tasks.use_cases.columns import ColumnUseCases
-from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
-from core.tasks.use_cases.tasks import TaskUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
@@ -114,12 +97,14 @@ from entrypoints.ending import end
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
+from entrypoints.work_container import WorkContainer
 
 __all__ = [
     "CONNECTIONS", "ISOLATION", "AlreadyHeld", "ArchiveRefused", "BackupFailed", "Container", "DatabaseAwayNow",
     "DatabaseFacts", "DatabaseUrls", "EmbeddedPostgres", "EmbeddedPostgresFailed", "MEDIA_TYPE", "Metrics",
     "MigrationFailed", "NotReady", "OwnerFacts", "RestoreRefused", "Unsealable", "WrongRole", "back_up",
-    "check_database", "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret", "load_signing_keys",
+    "check_database", "embedded_server", "embedded_urls", "examine", "examine_owner", "exclusive", "keep_secret",
+    "load_signing_keys",
     "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
     "redis_version",
     "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
@@ -216,13 +201,8 @@ class Container(containers.DeclarativeContainer):
     presented_tokens = providers.Singleton(SqlPresentedTokens, database)
     session_reader = providers.Singleton(SqlSessionReader, database)
     company_reader = providers.Singleton(SqlCompanyReader, database)
-    project_reader = providers.Singleton(SqlProjectReader, database)
-    cycle_reader = providers.Singleton(SqlCycleReader, database)
-    member_reader = providers.Singleton(SqlMemberReader, database)
-    task_reader = providers.Singleton(SqlTaskReader, database)
     user_reader = providers.Singleton(SqlUserReader, database)
     api_token_reader = providers.Singleton(SqlApiTokenReader, database)
-    column_reader = providers.Singleton(SqlColumnReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
     audit_reader = providers.Singleton(SqlAuditReader, database)
     audit_log = providers.Singleton(SqlAuditLog, database, clock)
@@ -234,10 +214,6 @@ class Container(containers.DeclarativeContainer):
     )
     people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock, on_letters=mail_bell.provided.ring)
     company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
-    project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
-    cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
-    member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
-    task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
 
     _signing_in = {
         "identity": identity_unit_of_work.provider,
@@ -365,34 +341,15 @@ class Container(containers.DeclarativeContainer):
         ids=ids,
         registration=settings.provided.registration.value,
     )
-    project_use_cases = providers.Singleton(
-        ProjectUseCases, unit_of_work=project_unit_of_work.provider, reader=project_reader, clock=clock, ids=ids
-    )
-    cycle_use_cases = providers.Singleton(
-        CycleUseCases,
-        unit_of_work=cycle_unit_of_work.provider,
-        reader=cycle_reader,
-        leave_cycle=leave_cycle,
-        clock=clock,
-        ids=ids,
-    )
-    member_use_cases = providers.Singleton(
-        MemberUseCases,
-        unit_of_work=member_unit_of_work.provider,
-        reader=member_reader,
-        clock=clock,
-        on_removed=release_tasks,
-    )
-    task_use_cases = providers.Singleton(
-        TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids
-    )
-    deleted_task_use_cases = providers.Singleton(
-        DeletedTaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock
-    )
-    column_use_cases = providers.Singleton(
-        ColumnUseCases, unit_of_work=task_unit_of_work.provider, reader=column_reader, clock=clock, ids=ids
-    )
-    board_use_cases = providers.Singleton(BoardUseCases, reader=task_reader)
+    work = providers.Container(WorkContainer, database=database, clock=clock, ids=ids)
+    project_use_cases = work.project_use_cases
+    cycle_use_cases = work.cycle_use_cases
+    member_use_cases = work.member_use_cases
+    task_use_cases = work.task_use_cases
+    deleted_task_use_cases = work.deleted_task_use_cases
+    column_use_cases = work.column_use_cases
+    board_use_cases = work.board_use_cases
+    label_use_cases = work.label_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)

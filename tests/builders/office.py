@@ -24,6 +24,8 @@ from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
+from core.labels.read_models import LabelView
+from core.labels.use_cases import LabelUseCases
 from core.oidc.ports import InstanceProvider, ProviderClient
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
@@ -98,6 +100,7 @@ class Office:
             unit_of_work=self.world.task_unit_of_work, reader=self.world.column_reader, **both
         )
         self.boards = BoardUseCases(reader=self.world.task_reader)
+        self.labels = LabelUseCases(unit_of_work=self.world.label_unit_of_work, reader=self.world.label_reader, **both)
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )
@@ -272,6 +275,18 @@ class Office:
         """A task in WEB, by Adam unless somebody else is named."""
         given: dict[str, Any] = {"project_id": self.web.id, "title": title, **fields}
         view, _ = await self.tasks.create(by or self.adam, NewTask(**given))
+        return view
+
+    async def lineage(self, count: int) -> list[TaskView]:
+        """Tasks of WEB, each below the one before."""
+        found: list[TaskView] = []
+        for number in range(count):
+            found.append(await self.task(f"level {number}", parent_id=found[-1].id if found else None))
+        return found
+
+    async def label(self, name: str = "design", *, by: Actor | None = None, **fields: Any) -> LabelView:
+        """A label, by Adam unless somebody else is named."""
+        view, _ = await self.labels.create(by or self.adam, name=name, **fields)
         return view
 
     async def cycle(self, name: str = "Autumn", *, by: Actor | None = None, **fields: Any) -> CycleView:

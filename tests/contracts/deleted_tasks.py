@@ -158,7 +158,12 @@ class DeletedTaskContract:
     async def _restore(self, world: ContractWorld, actor: Actor, task: Task) -> None:
         was = task.version
         task.restore(
-            place=None, assigned_to=task.assigned_to, cycle_is_over=False, by=actor.user_id, at=world.clock.now()
+            place=None,
+            assigned_to=task.assigned_to,
+            cycle_is_over=False,
+            below=None,
+            by=actor.user_id,
+            at=world.clock.now(),
         )
         async with world.task_unit_of_work(actor) as uow:
             uow.deleted_tasks.restore(task, was=was)

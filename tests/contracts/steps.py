@@ -136,9 +136,12 @@ async def add_task(
     deadline: date | None = None,
     assigned_to: UUID | None = None,
     cycle_id: UUID | None = None,
+    parent_id: UUID | None = None,
+    labels: tuple[str, ...] = (),
+    external_id: str | None = None,
 ) -> Task:
     async with world.task_unit_of_work(actor) as uow:
-        opening = await uow.tasks.begin(project.id, for_user=actor.user_id, assignee=assigned_to)
+        opening = await uow.tasks.begin(project.id, for_user=actor.user_id, assignee=assigned_to, labels=labels)
         assert opening is not None
         task, created = Task.create(
             id=world.ids.new(),
@@ -154,8 +157,13 @@ async def add_task(
             created_by=actor.user_id,
             at=world.clock.now(),
             cycle_id=cycle_id,
+            parent_id=parent_id,
+            labels=opening.labels,
+            external_id=external_id,
         )
         uow.tasks.add(task)
+        if opening.labels:
+            uow.tasks.label(task.id, on=opening.labels, off=())
         uow.record(created)
         await uow.commit()
     return task

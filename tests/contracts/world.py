@@ -19,6 +19,7 @@ from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
+from core.labels.ports import LabelReader, LabelUnitOfWork
 from core.mail.ports import AccountPosts, CompanyPosts
 from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
@@ -56,6 +57,9 @@ class ContractWorld(Protocol):
     def project_reader(self) -> ProjectReader: ...
 
     @property
+    def label_reader(self) -> LabelReader: ...
+
+    @property
     def cycle_reader(self) -> CycleReader: ...
 
     @property
@@ -91,6 +95,8 @@ class ContractWorld(Protocol):
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
+
+    def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
 

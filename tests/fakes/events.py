@@ -27,7 +27,7 @@ class InMemoryEventReader:
 
 def _is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> bool:
     audience = event.audience
-    if audible.user_id in audience.named:
+    if audience.everyone or audible.user_id in audience.named:
         return True
     if audible.everything:
         return audience.admins

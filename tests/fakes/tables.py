@@ -18,6 +18,7 @@ from core.kernel.audit import Note
 from core.kernel.errors import Conflict
 from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
+from core.labels.model import Label, LabelName, folded
 from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
 from core.projects.model import Project
 from core.projects.ports import ProjectRef
@@ -194,9 +195,7 @@ class CompanyTables:
     def labels_named(self, names: tuple[str, ...]) -> tuple[LabelName, ...]:
         """Those of the labels that there are."""
         wanted = {folded(name) for name in names}
-        return tuple(
-            LabelName(label.id, label.name) for label in self.labels.values() if folded(label.name) in wanted
-        )
+        return tuple(LabelName(label.id, label.name) for label in self.labels.values() if folded(label.name) in wanted)
 
     def breaks_glass(self, person: Person) -> bool:
         """Whether they are the owner who may do without the company's own providers."""

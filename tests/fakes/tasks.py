@@ -11,7 +11,8 @@ from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.labels.model import LabelName, folded
 from core.tasks.errors import ExternalIdTaken
-from core.tasks.model import Lineage, Priority, Status, Task
+from core.tasks.fields import Lineage
+from core.tasks.model import Priority, Status, Task
 from core.tasks.policy import Visible
 from core.tasks.ports import (
     Assignee,

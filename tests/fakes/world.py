@@ -18,6 +18,7 @@ from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.labels import InMemoryLabelReader, InMemoryLabelUnitOfWork
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
@@ -44,6 +45,7 @@ class World:
         self.store = Store(clock=self.clock)
         self.task_reader = InMemoryTaskReader(self.store)
         self.cycle_reader = InMemoryCycleReader(self.store)
+        self.label_reader = InMemoryLabelReader(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)
@@ -75,6 +77,9 @@ class World:
 
     def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryPeopleUnitOfWork:
         return InMemoryPeopleUnitOfWork(self.store, actor, once=once)
+
+    def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryLabelUnitOfWork:
+        return InMemoryLabelUnitOfWork(self.store, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
         return InMemoryCycleUnitOfWork(self.store, actor, once=once)

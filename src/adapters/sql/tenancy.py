@@ -37,7 +37,7 @@ def including_deleted(table: TenantTable) -> TenantTable:
     found = _with_deleted.tables.get(table.name)
     if isinstance(found, TenantTable):
         return found
-    columns = [Column(each.name, each.type, primary_key=each.primary_key) for each in table.columns]
+    columns = [Column(each.name, each.type, key=each.key, primary_key=each.primary_key) for each in table.columns]
     return TenantTable(table.name, _with_deleted, *columns, info={**table.info, "including_deleted": True})
 
 

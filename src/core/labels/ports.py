@@ -46,9 +46,7 @@ class OpenLabelUnitOfWork(Protocol):
 class LabelReader(Protocol):
     """What screens show of labels. Each call is one round trip, and one snapshot."""
 
-    async def page(
-        self, actor: Actor, *, search: str | None, sort: Sort, page: PageRequest
-    ) -> Answer[Page[LabelView]]:
+    async def page(self, actor: Actor, *, search: str | None, sort: Sort, page: PageRequest) -> Answer[Page[LabelView]]:
         """The company's labels; with `search` those whose name holds it, in any case."""
         ...
 

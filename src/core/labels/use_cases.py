@@ -24,9 +24,7 @@ class LabelUseCases:
 
     @reading
     @answers(CursorInvalid)
-    async def list(
-        self, actor: Actor, *, search: str | None, sort: Sort, page: PageRequest
-    ) -> Answer[Page[LabelView]]:
+    async def list(self, actor: Actor, *, search: str | None, sort: Sort, page: PageRequest) -> Answer[Page[LabelView]]:
         """The labels of the company. Every user sees them."""
         return await self._reader.page(actor, search=search, sort=sort, page=page)
 

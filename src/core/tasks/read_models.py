@@ -28,7 +28,7 @@ class TaskView(NamedTuple):
     project_id: UUID
     cycle_id: UUID | None
     parent_id: UUID | None
-    labels: tuple[str, ...] | list[str]
+    labels: list[str]
     external_id: str | None
     assigned_to: UUID | None
     assigned_to_name: str | None
@@ -54,7 +54,7 @@ class TaskView(NamedTuple):
             project_id=task.project_id,
             cycle_id=task.cycle_id,
             parent_id=task.parent_id,
-            labels=task.labels,
+            labels=list(task.labels),
             external_id=task.external_id,
             assigned_to=task.assigned_to,
             assigned_to_name=assigned_to_name,
@@ -79,7 +79,7 @@ class TaskTag(NamedTuple):
     version: int
     key: str
     assigned_to_name: str | None
-    labels: tuple[str, ...] | list[str]
+    labels: list[str]
     sub_tasks: SubTasks
 
     @property

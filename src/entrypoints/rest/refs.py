@@ -8,6 +8,7 @@ from core.companies.errors import CompanyNotFound
 from core.cycles.errors import CycleNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
+from core.labels.errors import LabelNotFound
 from core.oidc.errors import EmailDomainNotFound, OidcConnectionNotFound
 from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
@@ -66,6 +67,11 @@ def api_token_id(segment: str) -> UUID:
 def cycle_id(segment: str) -> UUID:
     """Raises CycleNotFound."""
     return _id(segment, CycleNotFound)
+
+
+def label_id(segment: str) -> UUID:
+    """Raises LabelNotFound."""
+    return _id(segment, LabelNotFound)
 
 
 def project_member_id(segment: str) -> UUID:

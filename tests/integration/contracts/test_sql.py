@@ -22,6 +22,7 @@ from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
+from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
@@ -31,6 +32,7 @@ from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
+from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
@@ -51,6 +53,8 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.kin import KinContract
+from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
@@ -69,6 +73,7 @@ class SqlWorld:
     def __init__(self, database: Database, superuser: psycopg.Connection[Any]) -> None:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
+        self.label_reader = SqlLabelReader(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -87,6 +92,9 @@ class SqlWorld:
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlTaskUnitOfWork:
         return SqlTaskUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
+        return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCycleUnitOfWork:
         return SqlCycleUnitOfWork(self._database, self.clock, actor, once=once)
@@ -266,6 +274,14 @@ class TestSqlColumns(Sql, ColumnContract):
 
 
 class TestSqlDeletedTasks(Sql, DeletedTaskContract):
+    pass
+
+
+class TestSqlKin(Sql, KinContract):
+    pass
+
+
+class TestSqlLabels(Sql, LabelContract):
     pass
 
 

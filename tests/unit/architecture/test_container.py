@@ -10,6 +10,7 @@ from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.settings import Settings
+from entrypoints.work_container import WorkContainer
 from tests.builders import an_actor
 from tests.unit.architecture.sources import SRC
 
@@ -18,7 +19,7 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"oidc"}
+PARTS = {"oidc": OidcContainer, "work": WorkContainer}
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,15 @@ class TestContainer:
     def test_everything_is_a_factory_or_a_singleton(self) -> None:
         kinds = (providers.Factory, providers.BaseSingleton, providers.Dependency, providers.Callable)
         parts = {name for name, provider in Container.providers.items() if isinstance(provider, providers.Container)}
-        assert parts == PARTS
-        both = {**Container.providers, **OidcContainer.providers}
-        assert {name for name, provider in both.items() if not isinstance(provider, kinds)} == parts
+        assert parts == set(PARTS)
+        whole = {**Container.providers}
+        for part in PARTS.values():
+            whole |= part.providers
+        assert {name for name, provider in whole.items() if not isinstance(provider, kinds)} == parts
 
     async def test_use_cases_open_a_unit_of_work_for_each_caller(self, container: Container) -> None:
         actor: Actor = an_actor()
-        first, second = container.task_unit_of_work(actor), container.task_unit_of_work(actor)
+        first, second = container.work.task_unit_of_work(actor), container.work.task_unit_of_work(actor)
         assert first is not second
 
     def test_our_entrypoints_are_the_ones_that_are_imported(self) -> None:

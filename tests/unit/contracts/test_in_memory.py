@@ -10,6 +10,8 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.kin import KinContract
+from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
@@ -62,6 +64,14 @@ class TestInMemoryColumns(InMemory, ColumnContract):
 
 
 class TestInMemoryDeletedTasks(InMemory, DeletedTaskContract):
+    pass
+
+
+class TestInMemoryKin(InMemory, KinContract):
+    pass
+
+
+class TestInMemoryLabels(InMemory, LabelContract):
     pass
 
 

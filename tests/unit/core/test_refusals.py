@@ -70,6 +70,9 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
+from core.labels.model import LabelChanges
+from core.labels.use_cases import LabelUseCases
 from core.oidc.errors import LoginRefused
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
@@ -88,7 +91,10 @@ from core.tasks.errors import (
     BoardIncomplete,
     ColumnNotEmpty,
     ColumnNotFound,
+    ExternalIdTaken,
     MoveContradicts,
+    ParentTooDeep,
+    ParentWithin,
     TaskNotDeleted,
     TaskNotFound,
     TooManyColumns,
@@ -119,6 +125,7 @@ USE_CASES = (
     ColumnUseCases,
     CompanyUseCases,
     CycleUseCases,
+    LabelUseCases,
     DeletedTaskUseCases,
     EmailUseCases,
     EmailDomainUseCases,
@@ -157,6 +164,7 @@ RAISED_OUTSIDE = {
     ("ApiTokenUseCases.list", CursorInvalid): "as above",
     ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
+    ("LabelUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
     ("CompanyUseCases.list", CursorInvalid): "as above",
@@ -177,6 +185,10 @@ def refuses(verb: Verb, kind: type[Refusal]) -> Callable[[Scenario], Scenario]:
 
 def task_changes(**fields: object) -> TaskChanges:
     return TaskChanges(given=frozenset(fields), **fields)
+
+
+def label_changes(**fields: object) -> LabelChanges:
+    return LabelChanges(given=frozenset(fields), **fields)
 
 
 def project_changes(**fields: object) -> ProjectChanges:
@@ -645,6 +657,125 @@ async def _(office: Office) -> Awaitable[object]:
 @refuses(TaskUseCases.create, AssigneeCannotSeeProject)
 async def _(office: Office) -> Awaitable[object]:
     return office.tasks.create(office.adam, in_web(office, assigned_to=office.nora.user_id))
+
+
+@refuses(TaskUseCases.create, ParentTooDeep)
+async def _(office: Office) -> Awaitable[object]:
+    return office.tasks.create(office.mia, in_web(office, parent_id=(await office.lineage(6))[-1].id))
+
+
+@refuses(TaskUseCases.create, ExternalIdTaken)
+async def _(office: Office) -> Awaitable[object]:
+    await office.task(external_id="JIRA-7")
+    return office.tasks.create(office.mia, in_web(office, external_id="JIRA-7"))
+
+
+@refuses(TaskUseCases.change, ParentTooDeep)
+async def _(office: Office) -> Awaitable[object]:
+    low, task = (await office.lineage(6))[-1], await office.task()
+    return office.tasks.change(office.adam, task.id, task_changes(parent_id=low.id))
+
+
+@refuses(TaskUseCases.change, ParentWithin)
+async def _(office: Office) -> Awaitable[object]:
+    top, *_, low = await office.lineage(3)
+    return office.tasks.change(office.adam, top.id, task_changes(parent_id=low.id))
+
+
+@refuses(TaskUseCases.change, ExternalIdTaken)
+async def _(office: Office) -> Awaitable[object]:
+    await office.task(external_id="JIRA-7")
+    return office.tasks.change(office.adam, (await office.task()).id, task_changes(external_id="JIRA-7"))
+
+
+@refuses(DeletedTaskUseCases.restore, ExternalIdTaken)
+async def _(office: Office) -> Awaitable[object]:
+    task = await office.task(external_id="JIRA-7")
+    await office.tasks.delete(office.adam, task.id)
+    await office.task(external_id="JIRA-7")
+    return office.deleted_tasks.restore(office.adam, task.id)
+
+
+@refuses(LabelUseCases.create, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.create(office.mia, name="one, two")
+
+
+@refuses(LabelUseCases.create, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    await office.labels.create(office.mia, name="design", once=a_key())
+    return office.labels.create(office.mia, name="art", once=a_key(digest=b"other"))
+
+
+@refuses(LabelUseCases.create, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.label_unit_of_work(office.mia, once=a_key()).__aenter__()
+    return office.labels.create(office.mia, name="design", once=a_key())
+
+
+@refuses(LabelUseCases.create, LabelNameTaken)
+async def _(office: Office) -> Awaitable[object]:
+    await office.label("Design")
+    return office.labels.create(office.mia, name="DESIGN")
+
+
+@refuses(LabelUseCases.create, TooManyLabels)
+async def _(office: Office) -> Awaitable[object]:
+    for number in range(1_000):
+        await office.label(f"label {number}")
+    return office.labels.create(office.mia, name="one more")
+
+
+@refuses(LabelUseCases.get, LabelNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.get(office.mia, an_id())
+
+
+@refuses(LabelUseCases.change, LabelNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.change(office.mia, an_id(), label_changes(name="art"))
+
+
+@refuses(LabelUseCases.change, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.change(office.mia, (await office.label()).id, label_changes(name="art"))
+
+
+@refuses(LabelUseCases.change, Stale)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.change(office.adam, (await office.label()).id, label_changes(name="art"), expected=2)
+
+
+@refuses(LabelUseCases.change, FieldReadOnly)
+async def _(office: Office) -> Awaitable[object]:
+    changes = LabelChanges(given=frozenset(), unchanged={"created_by": an_id()})
+    return office.labels.change(office.adam, (await office.label()).id, changes)
+
+
+@refuses(LabelUseCases.change, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.change(office.adam, (await office.label()).id, label_changes(color="red"))
+
+
+@refuses(LabelUseCases.change, LabelNameTaken)
+async def _(office: Office) -> Awaitable[object]:
+    await office.label("art")
+    return office.labels.change(office.adam, (await office.label()).id, label_changes(name="ART"))
+
+
+@refuses(LabelUseCases.delete, LabelNotFound)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.delete(office.adam, an_id())
+
+
+@refuses(LabelUseCases.delete, Forbidden)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.delete(office.mia, (await office.label(by=office.mia)).id)
+
+
+@refuses(LabelUseCases.delete, Stale)
+async def _(office: Office) -> Awaitable[object]:
+    return office.labels.delete(office.adam, (await office.label()).id, expected=2)
 
 
 @refuses(TaskUseCases.create, MoveContradicts)

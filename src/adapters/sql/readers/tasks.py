@@ -30,9 +30,10 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, in_order, ordered, page_of, position_values
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
+from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.statement import Statement
 from adapters.sql.tables.around_tasks import labels, task_labels
-from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, task_keys, tasks, users
+from adapters.sql.tables.work import board_columns, project_members, projects, tasks, users
 from adapters.sql.tenancy import including_deleted
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
@@ -201,30 +202,6 @@ def count_statement(filters: frozenset[str]) -> Statement:
     return Statement(_filtered(select(func.count()).select_from(_rows(filters)), filters))
 
 
-def named_task(by_key: bool, rows: FromClause = tasks) -> ColumnElement[bool]:
-    """The task that `:ref` names by id, or `:ref` and `:number` name by a key that its project has or had and the
-    number that it has or had there.
-    """
-    if not by_key:
-        return rows.c.id == bindparam("ref", type_=Uuid)
-    key = select(project_keys.c.project_id).where(project_keys.c.key == bindparam("ref", type_=Text))
-    project, number = key.scalar_subquery(), bindparam("number", type_=Integer)
-    numbered = rows.alias("numbered")
-    stands = select(numbered.c.id).where(numbered.c.project_id == project, numbered.c.number == number)
-    stood = select(task_keys.c.task_id).where(task_keys.c.project_id == project, task_keys.c.number == number)
-    # Asked for first and by itself: as part of a condition, COALESCE would keep row-level security from the index.
-    found = select(func.coalesce(stands.scalar_subquery(), stood.scalar_subquery())).scalar_subquery()
-    return rows.c.id == found
-
-
-def ref_values(ref: TaskRef) -> dict[str, Any]:
-    """The parameters of `named_task`."""
-    if isinstance(ref, UUID):
-        return {"ref": ref}
-    key, _, number = ref.rpartition("-")
-    return {"ref": key.upper(), "number": int(number)}
-
-
 @cache
 def _one(by_key: bool, member: bool) -> Statement:
     query = select(*task_columns()).select_from(_with_names()).where(named_task(by_key))
@@ -331,7 +308,7 @@ class SqlTaskReader:
         if not found.rows:
             return Answer(None, found.seq)
         *names, total, done = found.rows[0]
-        return Answer(TaskTag(*names, {"total": total, "done": done}), found.seq)
+        return Answer(TaskTag._make((*names, {"total": total, "done": done})), found.seq)
 
     async def board(
         self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import exists, select
 
-from adapters.sql.readers.tasks import named_task, ref_values
+from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.repositories.task_kin import NO_TASK, lineage, lineage_of
 from adapters.sql.repositories.task_rows import (
     CHANGED,

@@ -6,8 +6,8 @@ A label is locked before the tasks that bear it, by whoever renames it and by wh
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Select, Text, Uuid, bindparam, delete, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
 
 from adapters.sql.connection import Database
 from adapters.sql.statement import Statement
@@ -34,13 +34,9 @@ _label = bindparam("label", type_=Uuid)
 _folded = bindparam("folded", type_=Text)
 
 _COUNT = Statement(select(func.count()).select_from(labels))
-_LOAD = Statement(
-    select(*(labels.c[name] for name in _KINDS)).where(labels.c.id == _label).with_for_update(of=labels)
-)
+_LOAD = Statement(select(*(labels.c[name] for name in _KINDS)).where(labels.c.id == _label).with_for_update(of=labels))
 _ADD = Statement(
-    insert(labels).values(
-        {name: bindparam(name, type_=kind) for name, kind in _KINDS.items()} | {"folded": _folded}
-    )
+    insert(labels).values({name: bindparam(name, type_=kind) for name, kind in _KINDS.items()} | {"folded": _folded})
 )
 _SAVE = Statement(
     update(labels)
@@ -61,11 +57,63 @@ _borne = task_labels.alias("borne")
 _of_label = select(task_labels.c.task_id).where(task_labels.c.label_id == _label)
 
 
-def _names(but: Any = None) -> Select[Any]:
+def _names(but: Any = None) -> Any:
     """The names of a task's labels in the order in which it shows them."""
+    names = func.array_agg(aggregate_order_by(labels.c.name, labels.c.folded, labels.c.name))
     query = (
-        select(func.array_agg(func.aggregate_order_by(labels.c.name, labels.c.folded, labels.c.name)))
+        select(func.coalesce(names, cast(array([]), ARRAY(Text))))
         .select_from(_borne.join(labels, labels.c.id == _borne.c.label_id))
         .where(_borne.c.task_id == _all.c.id)
     )
-    return query if but is None else query.where(labels.c.id != but)
+    return (query if but is None else query.where(labels.c.id != but)).scalar_subquery()
+
+
+# Of all tasks that bear it, in the order of their ids: two that are renamed at once then never wait for each other.
+_bearing = select(_all.c.id).where(_all.c.id.in_(_of_label)).order_by(_all.c.id).with_for_update(key_share=True)
+_SHOW = Statement(update(_all).where(_all.c.id.in_(_bearing)).values(labels=_names()))
+_TAKE_OFF = Statement(update(_all).where(_all.c.id.in_(_bearing)).values(labels=_names(but=_label)))
+
+
+class SqlLabels:
+    """The labels of one unit of work's company."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def count(self) -> int:
+        (rows,) = await self._unit.fetch((_COUNT, {}), guarded=True)
+        return int(rows[0][0])
+
+    async def load(self, label_id: UUID) -> Label | None:
+        (rows,) = await self._unit.fetch((_LOAD, {"label": label_id}))
+        return Label(**dict(zip(_KINDS, rows[0], strict=True))) if rows else None
+
+    def add(self, label: Label) -> None:
+        self._unit.write(_ADD, {name: getattr(label, name) for name in _KINDS} | {"folded": folded(label.name)})
+
+    def save(self, label: Label) -> None:
+        values = {
+            "label": label.id,
+            "was": label.version - 1,
+            "new_name": label.name,
+            "folded": folded(label.name),
+            "new_color": label.color,
+            "new_updated_at": label.updated_at,
+            "new_version": label.version,
+        }
+        self._unit.write(_SAVE, values, rows=1)
+        self._unit.write(_SHOW, {"label": label.id})
+
+    def delete(self, label: Label) -> None:
+        self._unit.write(_TAKE_OFF, {"label": label.id})
+        self._unit.write(_DELETE, {"label": label.id}, rows=1)
+
+
+class SqlLabelUnitOfWork(SqlUnitOfWork):
+    """A unit of work with labels."""
+
+    def __init__(
+        self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None, lazy: bool = False
+    ) -> None:
+        super().__init__(database, clock, actor, once=once, lazy=lazy)
+        self.labels = SqlLabels(self)

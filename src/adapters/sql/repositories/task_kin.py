@@ -4,17 +4,17 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, Uuid, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Integer, Select, Text, Uuid, bindparam, delete, func, insert, literal, null, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
-from adapters.sql.readers.tasks import named_task
+from adapters.sql.readers.task_names import named_task
 from adapters.sql.repositories.task_rows import INSTANT
 from adapters.sql.statement import Statement
 from adapters.sql.tables.around_tasks import labels, task_labels
 from adapters.sql.tables.work import tasks
 from core.labels.model import LabelName, folded
-from core.tasks.model import DEEPEST, Lineage
+from core.tasks.fields import DEEPEST, Lineage
 
 NO_TASK = UUID(int=0)
 """In the place of a task that is not there yet, and so above and below nothing."""
@@ -50,7 +50,7 @@ LINEAGE = Statement(lineage(bindparam("parent", type_=Uuid), bindparam("project"
 LEAVE_PARENT = Statement(
     update(tasks)
     .where(tasks.c.parent_id == bindparam("parent", type_=Uuid))
-    .values(parent_id=None, version=tasks.c.version + 1, updated_at=bindparam("at", type_=INSTANT))
+    .values(parent_id=null(), version=tasks.c.version + 1, updated_at=bindparam("at", type_=INSTANT))
     .returning(tasks.c.number, tasks.c.id, tasks.c.project_id, tasks.c.version)
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Integer, Text, Uuid, bindparam, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
-from adapters.sql.readers.tasks import named_task, ref_values
+from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
 from adapters.sql.repositories.task_kin import (
@@ -51,7 +51,8 @@ from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.ports import Clock
 from core.labels.model import LabelName
-from core.tasks.model import Lineage, Task
+from core.tasks.fields import Lineage
+from core.tasks.model import Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
 
 _the_project = bindparam("project", type_=Uuid)

@@ -294,7 +294,7 @@ tasks = TenantTable(
     Column("assigned_to", Uuid),
     Column("created_by", Uuid),
     # The names of its labels in their order: what task_labels says, where every list reads it.
-    Column("labels", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("label_names", ARRAY(Text), key="labels", nullable=False, server_default=text("'{}'")),
     Column("parent_id", Uuid),
     # Kept by a trigger: of its sub-tasks those that are not deleted.
     Column("sub_tasks_total", Integer, nullable=False, server_default=text("0")),

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -11,7 +11,6 @@ from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
-from core.labels.model import LabelName, folded, in_order
 from core.projects.errors import ProjectArchived
 from core.projects.policy import sees_project
 from core.tasks import policy
@@ -25,16 +24,8 @@ from core.tasks.errors import (
     TaskNotFound,
 )
 from core.tasks.events import TaskUpdated
-from core.tasks.model import (
-    Board,
-    Column,
-    Priority,
-    Status,
-    Task,
-    TaskChanges,
-    checked_external_id,
-    checked_labels,
-)
+from core.tasks.fields import checked_external_id, checked_labels
+from core.tasks.model import Board, Column, Priority, Status, Task, TaskChanges
 from core.tasks.ports import (
     Assignee,
     LoadedTask,
@@ -45,6 +36,7 @@ from core.tasks.ports import (
     TaskUnitOfWork,
 )
 from core.tasks.read_models import TaskTag, TaskView
+from core.tasks.use_cases.labelling import named, with_labels
 from core.tasks.use_cases.placing import Destination, column_meant, place_at_end, place_for
 from core.tasks.use_cases.sub_tasks import leave_parent
 
@@ -124,7 +116,7 @@ class TaskUseCases:
                 if opening.parent is None:
                     raise ReferenceNotFound(pointer="/parent_id")
                 opening.parent.ensure_fits()
-            labels = _named(given.labels, opening.labels)
+            labels = named(given.labels, opening.labels)
             column = column_meant(opening.board, status=given.status, column_id=given.column_id)
             task, created = Task.create(
                 id=self._ids.new(),
@@ -220,7 +212,7 @@ class TaskUseCases:
             ensure_unchanged(changes.unchanged, present)
             _ensure_open(loaded)
             # What is sent back as it was read says nothing of where the card is to go.
-            changes = _with_labels(changes, loaded)
+            changes = with_labels(changes, loaded)
             changes = changes.narrowed(task.differing(changes))
             transferred = None
             if changes.project_id is not None:
@@ -395,22 +387,6 @@ class TaskUseCases:
 def _ensure_open(loaded: LoadedTask) -> None:
     if not loaded.project_is_active:
         raise ProjectArchived
-
-
-def _named(names: tuple[str, ...], found: tuple[LabelName, ...]) -> tuple[LabelName, ...]:
-    """The labels of those names. Raises ReferenceNotFound for a name that none has."""
-    by_name = {folded(label.name): label for label in found}
-    for place, name in enumerate(names):
-        if folded(name) not in by_name:
-            raise ReferenceNotFound(pointer=f"/labels/{place}")
-    return tuple(by_name[folded(name)] for name in names)
-
-
-def _with_labels(changes: TaskChanges, loaded: LoadedTask) -> TaskChanges:
-    """The changes, with the names of the labels as these have them."""
-    if "labels" not in changes.given:
-        return changes
-    return replace(changes, labels=in_order(label.name for label in _named(changes.labels, loaded.labels)))
 
 
 def _stands_in(task: Task, column: Column, changes: TaskChanges) -> bool:

@@ -14,7 +14,7 @@ from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import project_ref
 from entrypoints.rest.v1.fields import Shown
-from entrypoints.rest.v1.tasks import TASK_EXAMPLE, TaskShown
+from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, TaskShown
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 

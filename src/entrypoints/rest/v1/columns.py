@@ -95,7 +95,8 @@ _WRITABLE = frozenset({"name", "category", "wip_limit", "position"})
 
 
 def columns_of(request: Request) -> ColumnUseCases:
-    return container_of(request).column_use_cases()
+    found: ColumnUseCases = container_of(request).column_use_cases()
+    return found
 
 
 @router.post(

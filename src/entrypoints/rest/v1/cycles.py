@@ -134,7 +134,8 @@ _WRITABLE = frozenset({"name", "s3_prefix", "description", "metadata", "starts_o
 
 
 def cycles_of(request: Request) -> CycleUseCases[Any]:
-    return container_of(request).cycle_use_cases()
+    found: CycleUseCases[Any] = container_of(request).cycle_use_cases()
+    return found
 
 
 @router.get(

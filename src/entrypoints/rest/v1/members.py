@@ -52,7 +52,8 @@ MEMBER_EXAMPLE = {
 
 
 def members_of(request: Request) -> MemberUseCases[Any]:
-    return container_of(request).member_use_cases()
+    found: MemberUseCases[Any] = container_of(request).member_use_cases()
+    return found
 
 
 @router.get(

@@ -103,7 +103,8 @@ _WRITABLE = frozenset({"name", "key", "description", "deadline", "status", "is_a
 
 
 def projects_of(request: Request) -> ProjectUseCases:
-    return container_of(request).project_use_cases()
+    found: ProjectUseCases = container_of(request).project_use_cases()
+    return found
 
 
 @router.get(

@@ -1,18 +1,15 @@
 """Tasks and boards over HTTP."""
 
-from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from msgspec.structs import asdict
-from pydantic import Field
 from starlette.responses import Response
 
 from core.kernel.errors import Forbidden
 from core.kernel.paging import Answer
-from core.labels.model import NAME_LENGTH
-from core.tasks.model import EXTERNAL_ID_LENGTH, MOST_LABELS, Priority, Status, TaskChanges
+from core.tasks.model import Priority, Status, TaskChanges
 from core.tasks.ports import TaskFilter
 from core.tasks.read_models import DeletedTask, TaskView
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
@@ -23,18 +20,12 @@ from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import task_ref
-from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Several, Shown, Text, Title, Version
+from entrypoints.rest.v1.fields import Day, Given, Instant, Several, Text, Version
+from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, LabelName, TaskGiven, TaskPatch, TaskShown
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 
 TaskId = Annotated[str, Path(description="The task's id, or its key such as `WEB-12` in any case.")]
-LabelName = Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)]
-LabelNames = Annotated[
-    list[LabelName], Field(max_length=MOST_LABELS, description="Names of the company's labels, in any case.")
-]
-ExternalId = Annotated[
-    Text, Field(min_length=1, max_length=EXTERNAL_ID_LENGTH, description="What the task is called in another system.")
-]
 SORTS = Literal[
     "created_at",
     "-created_at",
@@ -49,85 +40,6 @@ SORTS = Literal[
     "position",
     "-position",
 ]
-
-
-class SubTasksShown(Shown):
-    total: int
-    done: int
-
-
-class TaskShown(Shown):
-    id: UUID
-    key: str
-    number: int
-    title: str
-    description: str | None
-    priority: Priority
-    status: Status
-    column_id: UUID
-    deadline: date | None
-    project_id: UUID
-    cycle_id: UUID | None
-    parent_id: UUID | None
-    labels: list[str]
-    external_id: str | None
-    assigned_to: UUID | None
-    assigned_to_name: str | None
-    created_by: UUID | None
-    completed_at: datetime | None
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    sub_tasks: Annotated[SubTasksShown, Field(description="Those right below it.")]
-    deleted_at: Annotated[datetime | None, Field(description="Only in a list of deleted tasks.")] = None
-
-
-class SubTasksGiven(Given):
-    total: int
-    done: int
-
-
-class TaskGiven(Given):
-    project_id: UUID
-    title: Title
-    description: Description | None = None
-    priority: Priority = Priority.MEDIUM
-    status: Status | None = None
-    column_id: UUID | None = None
-    deadline: Day | None = None
-    assigned_to: UUID | None = None
-    cycle_id: UUID | None = None
-    parent_id: UUID | None = None
-    labels: LabelNames = []
-    external_id: ExternalId | None = None
-
-
-class TaskPatch(Given):
-    """A merge patch. Read-only fields may be sent back as they were read."""
-
-    title: Title = ""
-    description: Description | None = None
-    priority: Priority = Priority.MEDIUM
-    status: Status = Status.TODO
-    column_id: UUID = UUID(int=0)
-    deadline: Day | None = None
-    assigned_to: UUID | None = None
-    cycle_id: UUID | None = None
-    parent_id: UUID | None = None
-    labels: LabelNames | None = None
-    external_id: ExternalId | None = None
-    project_id: UUID = UUID(int=0)
-    version: Version = 1
-
-    id: UUID | None = None
-    key: Text | None = None
-    number: int | None = None
-    assigned_to_name: Text | None = None
-    created_by: UUID | None = None
-    completed_at: Instant | None = None
-    created_at: Instant | None = None
-    updated_at: Instant | None = None
-    sub_tasks: SubTasksGiven | None = None
 
 
 class MoveGiven(Given):
@@ -147,30 +59,6 @@ class RestoreGiven(Given):
     version: Version | None = None
 
 
-TASK_EXAMPLE = {
-    "id": "01920000-0000-7000-8000-000000000012",
-    "key": "WEB-12",
-    "number": 12,
-    "title": "Draw the landing page",
-    "description": None,
-    "priority": "high",
-    "status": "in_progress",
-    "column_id": "01920000-0000-7000-8000-000000000003",
-    "deadline": "2026-12-24",
-    "project_id": "01920000-0000-7000-8000-000000000001",
-    "cycle_id": None,
-    "parent_id": None,
-    "labels": ["design"],
-    "external_id": None,
-    "assigned_to": "01920000-0000-7000-8000-000000000002",
-    "assigned_to_name": "Ann Miller",
-    "created_by": "01920000-0000-7000-8000-000000000002",
-    "completed_at": None,
-    "version": 3,
-    "created_at": "2026-11-20T09:30:00.123456Z",
-    "updated_at": "2026-11-20T10:00:00.654321Z",
-    "sub_tasks": {"total": 2, "done": 1},
-}
 _WRITABLE = frozenset(
     {
         "title",
@@ -190,11 +78,13 @@ _WRITABLE = frozenset(
 
 
 def tasks_of(request: Request) -> TaskUseCases:
-    return container_of(request).task_use_cases()
+    found: TaskUseCases = container_of(request).task_use_cases()
+    return found
 
 
 def deleted_tasks_of(request: Request) -> DeletedTaskUseCases:
-    return container_of(request).deleted_task_use_cases()
+    found: DeletedTaskUseCases = container_of(request).deleted_task_use_cases()
+    return found
 
 
 @router.get(

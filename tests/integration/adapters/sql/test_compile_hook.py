@@ -17,7 +17,7 @@ import adapters.sql
 from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
-from adapters.sql.readers import cycles as cycle_reader, members as member_reader
+from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
@@ -264,7 +264,7 @@ def modules() -> list[Any]:
 
 
 FILTERS = (
-    "project_id", "cycle_id", "column_id", "created_by", "assigned_to", "status", "priority",
+    "project_id", "cycle_id", "column_id", "created_by", "assigned_to", "parent_id", "status", "priority",
 )  # fmt: skip
 GIVEN: dict[str, tuple[Any, ...]] = {
     "by_key": (False, True),
@@ -279,6 +279,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "search": (False, True),
     "counted": (False, True),
     "finished_too": (False, True),
+    "searches": (False, True),
 }
 CYCLE_FILTERS = [
     frozenset(filters)
@@ -301,6 +302,14 @@ MADE_BY_HAND = {
         for skips in (False, True)
     ],
     "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
+    "adapters.sql.readers.labels._page": [
+        (label_reader.Shape(searches, Sort(field=field, descending=descending), after, 51, skips),)
+        for searches in (False, True)
+        for field in label_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
     "adapters.sql.readers.companies._page": [
         (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
         for field in company_reader.SORTS
@@ -407,6 +416,8 @@ MADE_BY_HAND = {
             *((f"{name} {how}",) for name in FILTERS for how in ("is", "among", "none")),
             ("deadline_before", "deadline_after", "updated_after", "project_id among", "member_id"),
             ("query", "member_id"),
+            ("label",),
+            ("label", "project_id is", "member_id"),
         )
     ]
     + [
@@ -515,6 +526,9 @@ SEE_DELETED: dict[str, str] = {
     "adapters.sql.repositories.deleted_tasks._load": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._board": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._assignee": "restoring a task",
+    "adapters.sql.repositories.deleted_tasks._lineage": "restoring a task",
+    "adapters.sql.repositories.labels._SHOW": "a task that is restored shows what its labels are called by then",
+    "adapters.sql.repositories.labels._TAKE_OFF": "nor does it bear what was deleted meanwhile",
     "adapters.sql.repositories.deleted_tasks._RESTORE": "restoring a task",
     "adapters.sql.readers.projects._count": "how many deleted projects an owner or admin could restore",
     "adapters.sql.readers.projects._page": "the list of those",

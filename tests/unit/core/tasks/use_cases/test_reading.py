@@ -77,7 +77,7 @@ class TestGettingATask:
         task = await office.task(assigned_to=office.mia.user_id)
         tag, seq = await office.tasks.tag(office.mia, task.id)
         assert (tag.version, tag.embedded, seq) == (task.version, task.embedded, office.head)
-        assert tag.embedded == ("WEB-1", "Mia")
+        assert tag.embedded == ("WEB-1", "Mia", "0/0")
 
 
 class TestGettingABoard:

@@ -37,6 +37,7 @@ class TestRestoring:
             "task_key": "WEB-2",
             "task_title": "b",
             "column_id": str(view.column_id),
+            "parent_id": None,
             "assigned_to": None,
             "restored_by": str(office.mia.user_id),
         }
