@@ -66,7 +66,6 @@ class StoredEvent:
     via: str
     audience: Audience
     body: dict[str, Any]
-    task_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +220,6 @@ class CompanyTables:
                 actor_id=actor_id,
                 via=via,
                 audience=fact.audience(),
-                task_id=fact.about_task(),
                 body=msgspec.to_builtins(fact.body()),
             )
             for seq, fact in enumerate(facts, start=self.last_seq + 1)

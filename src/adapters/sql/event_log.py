@@ -38,7 +38,6 @@ _WRITTEN = [
     "named",
     "for_admins",
     "for_everyone",
-    "task_id",
     "body",
 ]
 _count = bindparam("count", type_=BigInteger)
@@ -58,7 +57,6 @@ _facts = (
         bindparam("named", type_=ARRAY(Text)),
         bindparam("for_admins", type_=ARRAY(Boolean)),
         bindparam("for_everyone", type_=ARRAY(Boolean)),
-        bindparam("tasks", type_=ARRAY(Uuid)),
         bindparam("bodies", type_=ARRAY(JSONB)),
     )
     .table_valued(
@@ -69,7 +67,6 @@ _facts = (
         "named",
         "for_admins",
         "for_everyone",
-        "task_id",
         "body",
         name="fact",
     )
@@ -93,7 +90,6 @@ APPEND = Statement(
             cast(_facts.c.named, ARRAY(Uuid)),
             _facts.c.for_admins,
             _facts.c.for_everyone,
-            _facts.c.task_id,
             _facts.c.body,
         ).select_from(_counter.join(_facts, true())),
     )
@@ -116,7 +112,6 @@ _append_one = (
             cast(bindparam("named", type_=Text), ARRAY(Uuid)),
             bindparam("for_admins", type_=Boolean),
             bindparam("for_everyone", type_=Boolean),
-            bindparam("task", type_=Uuid),
             bindparam("body", type_=JSONB),
         ).select_from(_counter),
     )
@@ -165,7 +160,6 @@ def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) 
         "named": _array(audience.named),
         "for_admins": audience.admins,
         "for_everyone": audience.everyone,
-        "task": fact.about_task(),
         "body": Jsonb(fact.body()),
     }
     return Asked(APPEND_ONE, values)
@@ -186,7 +180,6 @@ def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: dat
         "named": [_array(audience.named) for audience in audiences],
         "for_admins": [audience.admins for audience in audiences],
         "for_everyone": [audience.everyone for audience in audiences],
-        "tasks": [fact.about_task() for fact in facts],
         "bodies": [Jsonb(fact.body()) for fact in facts],
     }
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-import adapters.sql.tables.around_tasks
 import adapters.sql.tables.identity
+import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.backing_up import BACKING_UP, MIGRATING, WITHOUT_BACKUP

@@ -54,10 +54,6 @@ class Fact:
         """What an auditor is told of it, written together with it; nothing of most facts."""
         return ()
 
-    def about_task(self) -> UUID | None:
-        """The task that it tells of, if it tells of one: so is its activity found."""
-        return None
-
     def body(self) -> dict[str, Any]:
         """The flat fields as they stand in the event."""
         kind: Any = type(self)

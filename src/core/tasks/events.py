@@ -18,9 +18,6 @@ class TaskFact(Fact):
     def audience(self) -> Audience:
         return Audience(project_id=self.project_id)
 
-    def about_task(self) -> UUID | None:
-        return self.task_id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCreated(TaskFact):

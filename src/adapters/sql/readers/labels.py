@@ -10,7 +10,7 @@ from adapters.sql.connection import Database
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.readers.projects import holds_query
 from adapters.sql.statement import Statement
-from adapters.sql.tables.around_tasks import labels
+from adapters.sql.tables.labels import labels
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.labels.read_models import LabelView

@@ -32,7 +32,7 @@ from adapters.sql.readers.paging import Key, in_order, ordered, page_of, positio
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
 from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.statement import Statement
-from adapters.sql.tables.around_tasks import labels, task_labels
+from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.work import board_columns, project_members, projects, tasks, users
 from adapters.sql.tenancy import including_deleted
 from core.kernel.actor import Actor

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
 
 from adapters.sql.connection import Database
 from adapters.sql.statement import Statement
-from adapters.sql.tables.around_tasks import labels, task_labels
+from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.work import tasks
 from adapters.sql.tenancy import including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork

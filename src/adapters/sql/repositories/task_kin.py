@@ -11,7 +11,7 @@ from adapters.sql.pipeline import Row
 from adapters.sql.readers.task_names import named_task
 from adapters.sql.repositories.task_rows import INSTANT
 from adapters.sql.statement import Statement
-from adapters.sql.tables.around_tasks import labels, task_labels
+from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.work import tasks
 from core.labels.model import LabelName, folded
 from core.tasks.fields import DEEPEST, Lineage

@@ -42,26 +42,9 @@ events = TenantTable(
     Column("named", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
     Column("for_admins", Boolean, nullable=False),
     Column("body", JSONB, nullable=False),
-    # Of which task it tells, if of one.
-    Column("task_id", Uuid),
     Column("for_everyone", Boolean, nullable=False, server_default=text("false")),
     # No foreign key: it would lock the company's row in every write, and the sequence's row has one.
     CheckConstraint("via IN ('session', 'token', 'system')", name="events_via_check"),
-)
-
-Index(
-    "events_of_task",
-    events.c.company_id,
-    events.c.task_id,
-    events.c.seq,
-    postgresql_where=events.c.task_id.is_not(None),
-)
-Index(
-    "events_of_project",
-    events.c.company_id,
-    events.c.project_id,
-    events.c.seq,
-    postgresql_where=events.c.project_id.is_not(None),
 )
 
 # Up to where a reader of the log has read it, and the places before that it has to come back to.

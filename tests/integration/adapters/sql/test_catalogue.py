@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-import adapters.sql.tables.around_tasks
+import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.roles import UPKEEP

@@ -63,6 +63,13 @@ def _fill(firm: Firm) -> Ground:
         (firm.id, cycle, project.id, firm.owner.user_id),
     )
     firm.sql("update tasks set cycle_id = %s where company_id = %s", (cycle, firm.id))
+    label = uuid.uuid4()
+    firm.sql(
+        "insert into labels (company_id, id, name, folded, created_by, version, created_at, updated_at)"
+        " values (%s, %s, 'Same', 'same', %s, 1, now(), now())",
+        (firm.id, label, firm.owner.user_id),
+    )
+    firm.sql("insert into task_labels select company_id, id, %s from tasks where company_id = %s", (label, firm.id))
     firm.sql(
         "insert into task_keys (company_id, project_id, number, task_id) values (%s, %s, 100, %s)",
         (firm.id, project.id, gone),

@@ -1,4 +1,4 @@
-"""Sub-tasks, labels, comments with mentions, watchers, and the log by task and by project."""
+"""Sub-tasks, labels, what tasks are called in other systems, and events that are for everyone."""
 
 from alembic import op
 from migrations.protection import protect
@@ -24,9 +24,7 @@ create index tasks_of_parent on tasks (company_id, parent_id, created_at, id)
   where parent_id is not null and deleted_at is null;
 create unique index tasks_external_id_unique on tasks (company_id, project_id, external_id)
   where external_id is not null and deleted_at is null;
-alter table events add column task_id uuid, add column for_everyone boolean not null default false;
-create index events_of_task on events (company_id, task_id, seq) where task_id is not null;
-create index events_of_project on events (company_id, project_id, seq) where project_id is not null;
+alter table events add column for_everyone boolean not null default false;
 """
 
 TABLES = f"""
@@ -58,53 +56,6 @@ create table task_labels (
     on delete cascade
 );
 create index task_labels_of_label on task_labels (company_id, label_id, task_id);
-
-create table comments (
-  company_id uuid not null default {OWN},
-  id uuid not null,
-  task_id uuid not null,
-  reply_to uuid,
-  author_id uuid,
-  body text not null,
-  version integer not null,
-  created_at timestamptz not null,
-  updated_at timestamptz not null,
-  removed_at timestamptz,
-  primary key (company_id, id),
-  constraint comments_task_fk foreign key (company_id, task_id) references tasks (company_id, id)
-    on delete cascade,
-  constraint comments_reply_to_fk foreign key (company_id, task_id, reply_to)
-    references comments (company_id, task_id, id) on delete set null (reply_to),
-  constraint comments_author_fk foreign key (company_id, author_id) references users (company_id, id)
-    on delete set null (author_id),
-  constraint comments_task_unique unique (company_id, task_id, id)
-);
-create index comments_of_task on comments (company_id, task_id, created_at, id);
-create index comments_answers on comments (company_id, reply_to) where reply_to is not null;
-
-create table comment_mentions (
-  company_id uuid not null default {OWN},
-  comment_id uuid not null,
-  user_id uuid not null,
-  primary key (company_id, comment_id, user_id),
-  constraint comment_mentions_comment_fk foreign key (company_id, comment_id) references comments (company_id, id)
-    on delete cascade,
-  constraint comment_mentions_user_fk foreign key (company_id, user_id) references users (company_id, id)
-    on delete cascade
-);
-
-create table task_watchers (
-  company_id uuid not null default {OWN},
-  task_id uuid not null,
-  user_id uuid not null,
-  since timestamptz not null,
-  primary key (company_id, task_id, user_id),
-  constraint task_watchers_task_fk foreign key (company_id, task_id) references tasks (company_id, id)
-    on delete cascade,
-  constraint task_watchers_user_fk foreign key (company_id, user_id) references users (company_id, id)
-    on delete cascade
-);
-create index task_watchers_of_user on task_watchers (company_id, user_id, task_id);
 """
 
 # How many sub-tasks stand below a task, and how many of them are done: kept in the row, since every list shows it. All
@@ -136,7 +87,7 @@ create trigger tasks_sub_task_removed after delete on tasks for each row
 revoke all on function count_sub_tasks() from public;
 """
 
-PROTECTED = ("labels", "task_labels", "comments", "comment_mentions", "task_watchers")
+PROTECTED = ("labels", "task_labels")
 
 
 def upgrade() -> None:
@@ -154,8 +105,7 @@ def downgrade() -> None:
         op.execute(f"drop trigger tasks_sub_task_{trigger} on tasks")
     op.execute("drop function count_sub_tasks()")
     op.execute(f"drop table {', '.join(reversed(PROTECTED))}")
-    op.execute("drop index events_of_project")
-    op.execute("alter table events drop column task_id, drop column for_everyone")
+    op.execute("alter table events drop column for_everyone")
     op.execute(
         "alter table tasks drop column label_names, drop column parent_id, drop column sub_tasks_total,"
         " drop column sub_tasks_done, drop column external_id"
