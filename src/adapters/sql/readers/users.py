@@ -104,15 +104,11 @@ _mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
 
 def shares_project(user: str = "for_user") -> ColumnElement[bool]:
     """Whether a row of users has a project in common with the caller."""
+    # One that was deleted brings nobody together.
+    both = _mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id)
     return (
         select(_mine.c.user_id)
-        .select_from(
-            _mine.join(_theirs, _mine.c.project_id == _theirs.c.project_id).join(
-                # One that was deleted brings nobody together.
-                projects,
-                projects.c.id == _mine.c.project_id,
-            )
-        )
+        .select_from(both.join(projects, projects.c.id == _mine.c.project_id))
         .where(_mine.c.user_id == bindparam(user, type_=Uuid), _theirs.c.user_id == users.c.id)
         .exists()
     )
