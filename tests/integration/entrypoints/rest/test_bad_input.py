@@ -88,6 +88,7 @@ class World:
             "domain_id": str(uuid4()),
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
+            "label_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [
@@ -157,6 +158,7 @@ class World:
             "openCompany": {"name": "x"},
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
+            "createLabel": {"name": uuid4().hex},
             "createCycle": {"project_id": self.project["id"], "name": "x"},
             "moveTask": {"new_status": "todo"},
             "createUser": {"name": "x", "email": f"{uuid4().hex}@example.com"},

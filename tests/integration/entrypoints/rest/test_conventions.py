@@ -38,6 +38,7 @@ class World:
         token: dict[str, Any],
         connection: dict[str, Any],
         domain: dict[str, Any],
+        label: dict[str, Any],
         conformance: Conformance,
     ) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
@@ -52,6 +53,7 @@ class World:
             "token_id": token["id"],
             "connection_id": connection["id"],
             "domain_id": domain["id"],
+            "label_id": label["id"],
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -80,7 +82,8 @@ async def world(api: Api, conformance: Conformance) -> World:
     connection = (await ann.post(f"{company}/oidc-connections", provider)).json()
     domain = (await ann.post(f"{company}/email-domains", {"domain": "example.com"})).json()
     task, cycle = await ann.task(project), await ann.cycle(project)
-    return World(ann, project, task, cycle, invitation, token, connection, domain, conformance)
+    label = (await ann.post("/labels", {"name": "design"})).json()
+    return World(ann, project, task, cycle, invitation, token, connection, domain, label, conformance)
 
 
 def is_signed_in(operation: dict[str, Any]) -> bool:
@@ -447,6 +450,7 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
         "/projects": {"name": "x"},
         "/tasks": {"title": "x", "project_id": world.project["id"]},
         "/cycles": {"name": "x", "project_id": world.project["id"]},
+        "/labels": {"name": "x"},
         "/companies": {"name": "x"},
         "/users": {"name": "x", "email": f"{uuid4().hex}@example.com"},
         "/invitations": {"email": f"{uuid4().hex}@example.com"},
@@ -488,6 +492,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
     )
     api.sql("update projects set created_at = %s, updated_at = %s where id = %s", (even, even, world.project["id"]))
     api.sql("update cycles set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
+    api.sql("update labels set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
     api.sql("update companies set created_at = %s, updated_at = %s where id = %s", (even, even, ann.company_id))
     api.sql(
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",

@@ -16,6 +16,7 @@ OPERATIONS = {
     "listProjects", "openProject", "getProject", "changeProject", "deleteProject", "getProjectProgress", "getBoard",
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
     "listLoginSessions", "revokeLoginSession", "stepUp", "changePassword",
+    "listLabels", "createLabel", "getLabel", "changeLabel", "deleteLabel",
     "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
     "restoreTask", "addColumn", "orderColumns", "getColumn", "changeColumn", "deleteColumn",
     "restoreProject", "listProjectMembers", "getProjectMember", "addProjectMember", "removeProjectMember",

@@ -131,6 +131,7 @@ class Ground:
         invitation = self._post("/invitations", {"email": f"{uuid4().hex}@example.com"}, **self.headers)
         sessions = self.client.get("/auth/sessions", headers=self.headers).json()
         cycle = self._post("/cycles", {"project_id": project["id"], "name": "One"}, **self.headers)
+        label = self._post("/labels", {"name": uuid4().hex}, **self.headers)
         company = f"/companies/{self.me['company']['id']}"
         provider = {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"}
         connection = self._post(f"{company}/oidc-connections", provider, **self.headers)
@@ -140,6 +141,7 @@ class Ground:
             "task_id": task["id"],
             "column_id": task["column_id"],
             "cycle_id": cycle["id"],
+            "label_id": label["id"],
             "user_id": user["id"],
             "invitation_id": invitation["id"],
             "connection_id": connection["id"],

@@ -39,6 +39,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "claimEmailDomain": lambda side: {"domain": f"{uuid4().hex}.example"},
     "addColumn": lambda side: {"name": "Review", "category": "in_progress"},
     "orderColumns": lambda side: {"column_ids": side.columns},
+    "createLabel": lambda side: {"name": uuid4().hex},
 }
 # They would end the caller's own access, or need a link that somebody else made, or codes: tried in tests of their own.
 NOT_CARRIED_OUT = {
@@ -95,6 +96,7 @@ class Side:
         self.refresh_token = ""
         self.columns: list[str] = []
         self.connection: dict[str, Any] = {}
+        self.label: dict[str, Any] = {}
         self.domain: dict[str, Any] = {}
 
     def path_ids(self) -> Ids:
@@ -103,6 +105,7 @@ class Side:
             "project_id": [self.project["id"], self.project["key"]],
             "task_id": [self.task["id"], self.task["key"]],
             "cycle_id": [self.cycle["id"]],
+            "label_id": [self.label["id"]],
             "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
@@ -121,6 +124,7 @@ class Side:
             "project_id": [self.project["id"]],
             "cycle_id": [self.cycle["id"]],
             "carry_over_to": [self.cycle["id"]],
+            "parent_id": [self.other["id"]],
             "column_id": [self.task["column_id"]],
             "assigned_to": [self.person.user_id],
             "created_by": [self.person.user_id],
@@ -152,6 +156,7 @@ async def settled(person: Person, key: str | None = None) -> Side:
     cycle = await person.cycle(project)
     tasks = [await person.task(project, assigned_to=person.user_id, cycle_id=cycle["id"]) for _ in range(2)]
     side = Side(person, project, cycle, *tasks, user=user.json(), invitation=invitation.json(), tokens=tokens)
+    side.label = (await person.post("/labels", {"name": uuid4().hex})).json()
     side.columns = [column["id"] for column in (await person.board(project))["columns"]]
     added = await person.post(f"/projects/{project['id']}/columns", {"name": "Ideas", "category": "todo"})
     side.columns.append(added.json()["id"])

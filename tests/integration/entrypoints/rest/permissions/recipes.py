@@ -74,6 +74,16 @@ async def _cycle(case: Case) -> str:
     return str((await case.host.post("/cycles", {"project_id": project, "name": "x"})).json()["id"])
 
 
+async def _label(case: Case) -> str:
+    # Their own was made by themselves, wherever they are.
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    made = await person.post("/labels", {"name": uuid4().hex})
+    if made.status_code != 201:
+        made = await case.host.post("/labels", {"name": uuid4().hex})
+    return str(made.json()["id"])
+
+
 async def _column(case: Case) -> str:
     given = {"name": "x", "category": "in_progress"}
     return str((await case.host.post(f"/projects/{await _project(case)}/columns", given)).json()["id"])
@@ -126,6 +136,8 @@ async def _domain(case: Case) -> str:
 THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "column_id": ThingMaker(_column, IN_PROJECTS),
+    # Of the company: "another project" stands for the whole of it.
+    "label_id": ThingMaker(_label, (Place.OWN, Place.HIDDEN, Place.FOREIGN)),
     "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
@@ -175,6 +187,8 @@ BODIES: dict[str, dict[str, Body]] = {
     "createCycle": {"": lambda case, _: {"project_id": case.project["id"], "name": "x"}},
     "changeCycle": {"": _given(name="x")},
     "completeCycle": {"": _given()},
+    "createLabel": {"": lambda _, __: {"name": uuid4().hex}},
+    "changeLabel": {"": _given(color="#1f77b4")},
     "addColumn": {"": _given(name="x", category="in_progress")},
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},
