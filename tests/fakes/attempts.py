@@ -19,6 +19,10 @@ class CountedAttempts:
         self._made[key] = [*made, now]
         return 0
 
+    async def take_back(self, whose: str, place: str, limit: Limit) -> None:
+        if made := self._made.get((whose, place, limit.name)):
+            made.pop()
+
     async def forget(self, whose: str, place: str, limit: Limit) -> None:
         self._made.pop((whose, place, limit.name), None)
 

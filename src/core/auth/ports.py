@@ -19,7 +19,9 @@ from core.users.read_models import UserView
 
 
 class Passwords(Protocol):
-    """Hashes and verifies passwords, off the event loop; each call takes about 0.1 s of a core."""
+    """Hashes and verifies passwords, off the event loop; each call takes about 0.1 s of a core. Raises Busy where too
+    many wait for theirs.
+    """
 
     async def hash(self, password: str) -> str: ...
 
@@ -98,6 +100,10 @@ class Attempts(Protocol):
 
     async def begin(self, whose: str, place: str, limit: Limit) -> int:
         """Counts an attempt, and answers 0; or how many seconds to wait, if the limit leaves no room for one more."""
+        ...
+
+    async def take_back(self, whose: str, place: str, limit: Limit) -> None:
+        """Forgets the last attempt from a place: it was none after all."""
         ...
 
     async def forget(self, whose: str, place: str, limit: Limit) -> None:

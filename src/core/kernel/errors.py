@@ -132,6 +132,14 @@ class ReferenceNotFound(Invalid):
     """
 
     code = "reference.not_found"
+class Busy(Unavailable):
+    """As many wait already as can be served within a few seconds."""
+
+    code = "service.busy"
+    title = "Too many people sign in at this moment; try again"
+    retry_after = 5
+
+
     title = "A referenced thing does not exist, or you may not see it"
 
     def __init__(self, *, pointer: str | None = None, parameter: str | None = None) -> None:

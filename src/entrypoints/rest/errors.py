@@ -15,6 +15,7 @@ from starlette.routing import Match
 from core.auth.errors import SsoRequired
 from core.kernel.actor import NotByToken
 from core.kernel.errors import (
+    Busy,
     Conflict,
     Contended,
     DatabaseAway,
@@ -242,7 +243,7 @@ def problem_responses(
     *verbs: Callable[..., object], signed_in: bool = True, also: Iterable[type[Refusal]] = (), body: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, from what its use cases raise: for OpenAPI and the tests."""
-    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, StorageFull, Contended]
+    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, StorageFull, Contended, Busy]
     for verb in verbs:
         kinds.extend(refusals_of(verb))
     codes: dict[int, list[str]] = {}

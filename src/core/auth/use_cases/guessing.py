@@ -19,7 +19,8 @@ from core.auth.model import (
 from core.auth.ports import Attempts, DeviceTokens, IdentityUnitOfWork
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.audit import AuditType, Note
-from core.kernel.limits import Limit, network
+from core.kernel.errors import Unavailable
+from core.kernel.limits import Limit, network, part_of_network
 from core.kernel.ports import Clock
 
 _ANYWHERE = "anywhere"
@@ -171,6 +172,11 @@ class Guessing:
 
     async def _tell(self, what: AuditType, attempt: Attempt) -> None:
         """In a transaction of its own: that of the request is taken back."""
+        except Unavailable:
+            # Nothing was found out: whoever makes us busy locks nobody else out.
+            for place, limit in attempt.counts:
+                await self._attempts.take_back(attempt.whose, place, limit)
+            raise
         note = Note(
             type=what,
             details={"tried": attempt.tried},
