@@ -50,10 +50,11 @@ _ACCOUNT = f"select {', '.join(f'a.{field}' for field in ACCOUNT_FIELDS)} from a
 _ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where a.email = %(email)s")
 _ACCOUNT_BY_ID = Statement.plain(f"{_ACCOUNT} where a.id = %(id)s for no key update")
 _BY_USERNAME = Statement.plain(f"""
-{_ACCOUNT}
-  join users u on u.account_id = a.id and u.is_active and u.accepted_at is not null
-  join companies c on c.id = u.company_id and c.is_active and c.deleted_at is null
- where lower(u.username) = lower(%(username)s)
+select c.id, {", ".join(f"a.{field}" for field in ACCOUNT_FIELDS)} from companies c
+  left join users u on u.company_id = c.id and u.is_active and u.accepted_at is not null
+                   and lower(u.username) = lower(%(username)s)
+  left join accounts a on a.id = u.account_id
+ where c.is_active and c.deleted_at is null
    and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
 """)
@@ -189,9 +190,10 @@ class SqlIdentityUnitOfWork:
 
     async def account_by_username(
         self, username: str, *, company_id: UUID | None, company_code: str | None
-    ) -> Account | None:
+    ) -> tuple[UUID | None, Account | None]:
         values = {"username": username, "company_id": company_id, "company_code": company_code}
-        return _account(await self._first(_BY_USERNAME, values))
+        row = await self._first(_BY_USERNAME, values) or (None, None)
+        return row[0], _account(row[1:] if row[1] is not None else None)
 
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         rows = (await self._run(_MEMBERSHIPS, {"account": account_id})).rows()

@@ -180,7 +180,7 @@ class AcceptanceUseCases(SignsDevicesIn):
     async def _join_known(self, visitor: Visitor, given: Acceptance, known: Account, *, password: str) -> SignedIn:
         """Signs in and accepts at once: who belongs to no company yet could not sign in before."""
         try:
-            async with self._guessing.password(visitor, name=known.email, account_id=known.id):
+            async with self._guessing.password(visitor, name=known.email, account=known):
                 await ensure_password(self._passwords, known, password)
         except InvalidCredentials as wrong:
             raise SignInFirst from wrong

@@ -64,7 +64,7 @@ class SecondStepUseCases(SignsDevicesIn):
             )
             await self._begin_session(uow, session, visitor.origin)
             await uow.commit()
-        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
 
     async def _promised(self, uow: IdentityUnitOfWork, ticket: Ticket) -> Account:
         """The account, locked, if it still is what the ticket was given for. Raises TicketInvalid."""

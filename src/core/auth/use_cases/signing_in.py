@@ -26,7 +26,7 @@ from core.auth.ports import (
 )
 from core.auth.read_models import Profile, SecondFactorAsked, SignedIn, Ticket
 from core.auth.use_cases.codes import FactorCodes
-from core.auth.use_cases.credentials import Credentials, account_of, name_of
+from core.auth.use_cases.credentials import Credentials, named_by
 from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.guessing import Guessing
 from core.auth.use_cases.proving import ensure_password, keep_password, replacement
@@ -163,7 +163,7 @@ class AuthUseCases(SignsDevicesIn):
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
-        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
 
     @answers(
         InvalidCredentials,
@@ -192,10 +192,9 @@ class AuthUseCases(SignsDevicesIn):
         the first of them is past; a browser that signed in before is counted by itself.
         """
         async with self._identity() as uow:
-            account = await account_of(given, uow=uow, addresses=self._addresses)
-        name, account_id = name_of(given, addresses=self._addresses), account.id if account else None
+            name, account = await named_by(given, uow=uow, addresses=self._addresses)
         username = given.username if given.email is None else None
-        async with self._guessing.password(visitor, name=name, account_id=account_id, username=username):
+        async with self._guessing.password(visitor, name=name, account=account, username=username):
             account = await ensure_password(self._passwords, account, given.password)
         password_hash = await replacement(self._passwords, account, given.password, given.new_password)
         is_new = given.new_password is not None
@@ -216,7 +215,7 @@ class AuthUseCases(SignsDevicesIn):
                 return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
             await self._begin_session(uow, session, origin)
             await uow.commit()
-        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
 
     @answers(RefreshInvalid, NoActiveMembership, SsoRequired, AccountProofRequired)
     async def refresh(
@@ -367,7 +366,7 @@ class AuthUseCases(SignsDevicesIn):
     async def _ensure_own(self, visitor: Visitor, account: Account, password: str) -> None:
         """Raises EmailTaken unless that is the password that the account's holder chose."""
         try:
-            async with self._guessing.password(visitor, name=account.email, account_id=account.id):
+            async with self._guessing.password(visitor, name=account.email, account=account):
                 await ensure_password(self._passwords, account, password)
         except InvalidCredentials as wrong:
             raise EmailTaken from wrong
