@@ -22,7 +22,13 @@ from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.following import Links
 from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
+from core.auth.use_cases.proving import (
+    ensure_password,
+    refuse_new_password,
+    replace_password,
+    replacement,
+    still_proved,
+)
 from core.kernel import text
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.audit import AuditType
@@ -192,9 +198,10 @@ class AcceptanceUseCases(SignsDevicesIn):
             if offer.invitation.email != known.email:
                 raise InvitationForAnother
             try:
-                account = await keep_password(uow, known, password_hash, is_new=is_new, origin=origin, at=at)
+                account = await still_proved(uow, known)
             except InvalidCredentials as changed:
                 raise SignInFirst from changed
+            await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
             if await self._codes.use(uow, account, given.code, session_id=session.id, origin=origin, at=at):
                 session.prove_second_factor(at=at)
             return await self._join(uow, offer, account, session, given, origin, begins=AuditType.LOGIN_SUCCEEDED)

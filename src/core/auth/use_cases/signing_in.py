@@ -29,7 +29,7 @@ from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.credentials import Credentials, named_by
 from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.proving import ensure_password, keep_password, replacement
+from core.auth.use_cases.proving import ensure_password, replace_password, replacement, still_proved
 from core.companies.model import Company
 from core.kernel import text
 from core.kernel.actor import NOWHERE, Actor, Origin, Role, Visitor, reading
@@ -204,15 +204,17 @@ class AuthUseCases(SignsDevicesIn):
         at = session.created_at
         async with self._identity() as uow:
             earlier = await self._join_earlier(uow, session, earlier_token)
-            # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
+            # The user is locked before the account, and that before its sessions, as whoever changes or deactivates
+            # them does.
             membership = await self._entered(
                 uow, session, company_id=given.company_id, company=given.company, login_at=at
             )
-            await self._end_earlier(uow, earlier)
-            account = await keep_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
+            account = await still_proved(uow, account)
             if account.has_second_factor:
                 # It was enabled while the password was verified.
                 return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
+            await self._end_earlier(uow, earlier, origin)
+            await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
             await self._begin_session(uow, session, origin)
             await uow.commit()
         return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
