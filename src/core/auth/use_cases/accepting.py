@@ -32,7 +32,7 @@ from core.auth.use_cases.proving import (
 from core.kernel import text
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.audit import AuditType
-from core.kernel.errors import Fault, Invalid, answers
+from core.kernel.errors import Fault, Invalid, answers, concerning
 from core.kernel.events import Fact
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import AccountProofRequired
@@ -284,7 +284,10 @@ class AcceptanceUseCases(SignsDevicesIn):
         begins: AuditType | None,
     ) -> SignedIn:
         """Joins the company, in a login session that is there, or one that begins by what an auditor is told."""
-        ensure_opens(session, offer)
+        with concerning(company_id=offer.company_id):
+            ensure_opens(session, offer)
+            if offer.user is not None and offer.user.account_id == account.id and not offer.user.is_active:
+                raise NoActiveMembership
         at, facts = self._clock.now(), list[Fact]()
         user, is_new = offer.user, offer.user is None
         if user is None:
@@ -300,8 +303,6 @@ class AcceptanceUseCases(SignsDevicesIn):
             facts.append(created)
         elif user.account_id != account.id:
             raise InvitationNotFound
-        elif not user.is_active:
-            raise NoActiveMembership
         else:
             facts.extend(user.accept(name=given.name, username=given.username, at=at))
         facts.append(offer.invitation.accept(user_id=user.id, at=at))

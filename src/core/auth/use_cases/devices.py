@@ -10,7 +10,7 @@ from core.auth.read_models import Claims, Membership, SignedIn
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Origin, Visitor
 from core.kernel.audit import AuditType, Note
-from core.kernel.errors import ChangedMeanwhile
+from core.kernel.errors import ChangedMeanwhile, concerning
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import AccountProofRequired
 from core.users.read_models import UserView
@@ -127,9 +127,11 @@ class SignsDevicesIn:
         ]
         candidates.sort(key=lambda each: each.company_id != session.current_company_id)
         candidates.sort(key=lambda each: not is_opened(session, each))
-        if not candidates:
-            raise NoActiveMembership
-        ensure_opens(session, candidates[0])
+        with concerning(account_id=session.account_id, company_id=company_id, company_code=company):
+            if not candidates:
+                raise NoActiveMembership
+        with concerning(account_id=session.account_id, company_id=candidates[0].company_id):
+            ensure_opens(session, candidates[0])
         if login_at is not None:
             await uow.note_login(candidates[0].user_id, candidates[0].company_id, at=login_at)
         found = await uow.membership(session.account_id, candidates[0].company_id)

@@ -286,6 +286,21 @@ class AuthUseCases(SignsDevicesIn):
             await self._note(uow, AuditType.LOGGED_OUT, session, origin, at=at, details={"everywhere": everywhere})
             await uow.commit()
 
+    @answers()
+    async def holder_of(self, _: Visitor, refresh_token: str | None) -> UUID | None:
+        """The account whose refresh token that is, good or not; nothing of any other text."""
+        try:
+            session_id, generation = self._refresh_tokens.read(refresh_token or "")
+        except RefreshInvalid:
+            return None
+        async with self._identity() as uow:
+            session = await uow.glance(session_id)
+        if session is None or not self._refresh_tokens.matches(
+            refresh_token or "", session_id=session.id, nonce=session.nonce, generation=generation
+        ):
+            return None
+        return session.account_id
+
     @reading
     @answers(SessionEnded)
     async def me(self, actor: Actor) -> Answer[Profile]:
