@@ -328,7 +328,6 @@ class Container(containers.DeclarativeContainer):
     unlocking_use_cases = providers.Singleton(
         UnlockingUseCases,
         unit_of_work=people_unit_of_work.provider,
-        companies=company_reader,
         attempts=attempts,
         guessing=guessing,
     )

@@ -4,6 +4,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.oidc.ports import InstanceProvider, ProviderClient
@@ -41,7 +42,18 @@ def instance_providers(written: str) -> tuple[InstanceProvider, ...]:
             id=uuid5(NAMESPACE_URL, f"{each.issuer} {each.client_id}"),
             name=each.name,
             client=ProviderClient(issuer=each.issuer, client_id=each.client_id, client_secret=each.client_secret),
-            email_domains=tuple(domain.lower() for domain in each.email_domains),
+            email_domains=tuple(_as_in_addresses(domain) for domain in each.email_domains),
         )
         for each in given
     )
+
+
+def _as_in_addresses(domain: str) -> str:
+    """A domain as it stands in addresses: in lower case and IDNA form. Raises ValueError."""
+    try:
+        found = validate_email(
+            f"postmaster@{domain.strip().removesuffix('.')}", check_deliverability=False, test_environment=True
+        )
+    except EmailNotValidError:
+        raise ValueError("each of email_domains is a domain, such as example.com") from None
+    return found.ascii_domain.lower()

@@ -205,7 +205,6 @@ class Office:
         )
         self.unlocking = UnlockingUseCases(
             unit_of_work=self.world.people_unit_of_work,
-            companies=self.world.company_reader,
             attempts=attempts,
             guessing=guessing,
         )

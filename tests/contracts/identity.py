@@ -61,14 +61,17 @@ class AccountContract:
             for username in (user.username, user.username.upper()):
                 by_id = await uow.account_by_username(username, company_id=here.company_id, company_code=None)
                 by_code = await uow.account_by_username(username, company_id=None, company_code=company.code)
-                assert by_id is not None and by_id.id == ann.account_id
+                assert by_id[1] is not None and by_id[1].id == ann.account_id
                 assert by_code == by_id
-            assert await uow.account_by_username(user.username, company_id=there.company_id, company_code=None) is None
-            assert await uow.account_by_username("nobody", company_id=here.company_id, company_code=None) is None
-            assert (
-                await uow.account_by_username(user.username, company_id=there.company_id, company_code=company.code)
-                is None
+            found = uow.account_by_username
+            assert await found(user.username, company_id=there.company_id, company_code=None) == (
+                there.company_id,
+                None,
             )
+            # Nobody is found, and still the company that was named.
+            assert await found("nobody", company_id=None, company_code=company.code) == (here.company_id, None)
+            assert await found("nobody", company_id=None, company_code="no such code") == (None, None)
+            assert await found(user.username, company_id=there.company_id, company_code=company.code) == (None, None)
 
     async def test_the_username_of_an_inactive_user_names_nobody(self, world: ContractWorld) -> None:
         owner = await world.company()
@@ -76,7 +79,8 @@ class AccountContract:
         user, _ = await self._membership(world, ann)
         await world.deactivate(ann)
         async with world.identity_unit_of_work() as uow:
-            assert await uow.account_by_username(user.username, company_id=owner.company_id, company_code=None) is None
+            found = await uow.account_by_username(user.username, company_id=owner.company_id, company_code=None)
+            assert found == (owner.company_id, None)
 
     async def test_memberships_begin_with_the_company_signed_in_to_last(self, world: ContractWorld) -> None:
         one, two, three = [await world.company(name) for name in ("One", "Two", "Three")]
@@ -112,7 +116,8 @@ class AccountContract:
         async with world.identity_unit_of_work() as uow:
             assert await uow.memberships(ann.account_id) == ()
             assert await uow.membership(ann.account_id, owner.company_id) is None
-            assert await uow.account_by_username(user.username, company_id=owner.company_id, company_code=None) is None
+            found = await uow.account_by_username(user.username, company_id=owner.company_id, company_code=None)
+            assert found == (owner.company_id, None)
             with pytest.raises(SessionEnded):
                 await uow.caller(ann)
 

@@ -146,6 +146,19 @@ class AttemptContract:
         assert await world.attempts.begin(whose, "here", limit) == 0
         assert await world.attempts.begin(whose, "here", limit) >= 1
 
+    async def test_the_last_may_be_taken_back(self, world: TimedAttempts, whose: str) -> None:
+        limit = Limit(name="attempts", most=2, seconds=900)
+        await world.attempts.take_back(whose, "here", limit)
+        for _ in range(5):
+            assert await world.attempts.begin(whose, "here", limit) == 0
+            await world.attempts.take_back(whose, "here", limit)
+        assert [await world.attempts.begin(whose, "here", limit) for _ in range(2)] == [0, 0]
+        await world.attempts.take_back(whose, "there", limit)
+        assert await world.attempts.begin(whose, "here", limit) > 0
+        await world.attempts.take_back(whose, "here", limit)
+        assert await world.attempts.begin(whose, "here", limit) == 0
+        assert await world.attempts.begin(whose, "here", limit) > 0
+
     async def test_forgotten_is_forgotten(self, world: TimedAttempts, whose: str) -> None:
         limit = Limit(name="attempts", most=2, seconds=900)
         for _ in range(3):

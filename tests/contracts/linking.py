@@ -398,9 +398,12 @@ class LinkingContract:
     async def test_what_happens_to_nobody_can_be_told(self, world: ContractWorld) -> None:
         olga = await world.company()
         note = Note(type=AuditType.OIDC_REFUSED, details={"reason": "token"})
+        once = f"once {world.ids.new()}"
         async with world.linking_unit_of_work() as uow:
-            for company_id in (olga.company_id, None):
-                await uow.note_of_nobody(note, company_id=company_id, origin=HERE, at=world.clock.now())
+            for company_id in (olga.company_id, olga.company_id, None, None):
+                await uow.note_of_nobody(
+                    note, company_id=company_id, origin=HERE, at=world.clock.now(), coalesced_by=once
+                )
             await uow.commit()
 
 

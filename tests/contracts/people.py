@@ -489,6 +489,26 @@ class AccountsContract:
             found = await session_of(world, ann)
             assert (found.revoked_at, found.current_company_id) == (None, left)
 
+    async def test_what_the_companys_own_provider_began_opens_it_no_more(self, world: ContractWorld) -> None:
+        owner, other = await world.company("Here"), await world.company("There")
+        ann = await world.person(owner.company_id)
+        await world.joins(ann, other.company_id)
+        here, there, at = owner.company_id, other.company_id, world.clock.now()
+        for general_at, before, after, ended in (
+            (None, (here,), (), at),
+            (None, tuple(sorted((here, there))), (there,), None),
+            (None, (there,), (there,), None),
+            (at, (here,), (), None),
+        ):
+            session = await session_of(world, ann)
+            session.general_at, session.sso_company_ids, session.revoked_at = general_at, before, None
+            async with world.identity_unit_of_work() as uow:
+                await uow.save_session(session)
+                await uow.commit()
+            await self._end(world, owner, ann, at=at)
+            found = await session_of(world, ann)
+            assert (found.sso_company_ids, found.revoked_at) == (after, ended)
+
     @pytest.mark.parametrize("state", ["inactive", "waiting", "deleted"])
     async def test_a_membership_elsewhere_that_lets_nobody_in_is_nothing_to_go_on_to(
         self, world: ContractWorld, state: str

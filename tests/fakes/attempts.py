@@ -19,6 +19,10 @@ class CountedAttempts:
         self._made[key] = [*made, now]
         return 0
 
+    async def take_back(self, whose: str, place: str, limit: Limit) -> None:
+        if made := self._made.get((whose, place, limit.name)):
+            made.pop()
+
     async def forget(self, whose: str, place: str, limit: Limit) -> None:
         self._made.pop((whose, place, limit.name), None)
 
@@ -27,18 +31,17 @@ class CountedAttempts:
 
 
 class ReadableDeviceTokens:
-    """`device.<account>.<number>`: anybody could write one, so nobody but tests may."""
+    """`device.<account>.<number>.<bound>`: anybody could write one, so nobody but tests may."""
 
     def __init__(self) -> None:
         self._given = 0
 
-    def issue(self, account_id: UUID) -> str:
+    def issue(self, account_id: UUID, *, bound: bytes) -> str:
         self._given += 1
-        return f"device.{account_id}.{self._given}"
+        return f"device.{account_id}.{self._given}.{bound.hex()}"
 
-    def read(self, token: str) -> tuple[UUID, UUID] | None:
-        kind, _, rest = token.partition(".")
-        account, _, number = rest.partition(".")
-        if kind != "device" or not number:
+    def read(self, token: str, *, bound: bytes) -> tuple[UUID, UUID] | None:
+        kind, account, number, given = (*token.split("."), "", "", "")[:4]
+        if kind != "device" or not number or given != bound.hex():
             return None
         return UUID(account), uuid5(UUID(account), number)

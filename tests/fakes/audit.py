@@ -3,8 +3,9 @@ from uuid import UUID, uuid5
 
 from core.audit.ports import AuditFilter
 from core.audit.read_models import AuditEventView
-from core.kernel.actor import Actor
+from core.kernel.actor import Actor, Origin
 from core.kernel.audit import Note
+from core.kernel.errors import Concern
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
@@ -80,6 +81,38 @@ class InMemoryAuditLog:
             token_id=now.token_id,
             at=self._store.clock.now(),
         )
+        self._store.tables = tables
+
+    async def tell(self, concern: Concern, note: Note, *, origin: Origin, coalesced_by: str) -> None:
+        self.written += 1
+        tables: Tables = self._store.tables.copy()
+        mine = [
+            (each.company, person.user)
+            for each in tables.companies.values()
+            for person in each.people.values()
+            if concern.account_id is not None
+            and (person.user.account_id, each.company.is_active) == (concern.account_id, True)
+            and person.user.accepted_at is not None
+        ]
+        named = [each for each in mine if each[0].id == concern.company_id or each[0].code == concern.company_code]
+        found = named or [each for each in mine if each[1].is_active] or mine
+        told: list[tuple[UUID | None, UUID | None]] = [(company.id, user.id) for company, user in found]
+        if concern.account_id is None:
+            told = [
+                (each.company.id, None)
+                for each in tables.companies.values()
+                if each.company.id == concern.company_id or concern.connection_id in each.oidc_connections
+            ]
+        for company_id, user_id in told or [(None, None)]:
+            tables.note(
+                [note],
+                company_id=company_id,
+                actor_id=user_id,
+                via="visitor",
+                origin=origin,
+                at=self._store.clock.now(),
+                coalesced_by=coalesced_by,
+            )
         self._store.tables = tables
 
 

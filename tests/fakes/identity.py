@@ -46,16 +46,19 @@ class InMemoryIdentityUnitOfWork:
 
     async def account_by_username(
         self, username: str, *, company_id: UUID | None, company_code: str | None
-    ) -> Account | None:
+    ) -> tuple[UUID | None, Account | None]:
         tables = self._transaction.seen()
         for each in tables.companies.values():
             company = each.company
             if company_id not in (None, company.id) or company_code not in (None, company.code):
                 continue
+            if not company.is_active:
+                continue
             for person in _active(each):
                 if person.user.username.lower() == username.lower() and person.user.account_id is not None:
-                    return replace(tables.accounts[person.user.account_id])
-        return None
+                    return company.id, replace(tables.accounts[person.user.account_id])
+            return company.id, None
+        return None, None
 
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         found = _of_account(self._transaction.seen(), account_id)

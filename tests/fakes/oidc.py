@@ -227,9 +227,19 @@ class InMemoryLinkingUnitOfWork(InMemoryIdentityUnitOfWork):
         self._transaction.do(put)
         return True
 
-    async def note_of_nobody(self, note: Note, *, company_id: UUID | None, origin: Origin, at: datetime) -> None:
+    async def note_of_nobody(
+        self, note: Note, *, company_id: UUID | None, origin: Origin, at: datetime, coalesced_by: str
+    ) -> None:
         def tell(tables: Tables) -> None:
-            tables.note([note], company_id=company_id, actor_id=None, via="visitor", origin=origin, at=at)
+            tables.note(
+                [note],
+                company_id=company_id,
+                actor_id=None,
+                via="visitor",
+                origin=origin,
+                at=at,
+                coalesced_by=coalesced_by,
+            )
 
         self._transaction.do(tell)
 

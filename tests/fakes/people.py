@@ -216,8 +216,16 @@ class InMemoryAccounts:
             if not elsewhere:
                 _sign_out(tables, account_id, at=at)
             for session in list(tables.sessions.values()):
-                if session.account_id == account_id and session.current_company_id == here:
-                    tables.sessions[session.id] = replace(session, current_company_id=None)
+                if session.account_id != account_id or session.revoked_at is not None:
+                    continue
+                left = tuple(each for each in session.sso_company_ids if each != here)
+                opens_nothing = session.general_at is None and not left
+                tables.sessions[session.id] = replace(
+                    session,
+                    sso_company_ids=left,
+                    revoked_at=at if opens_nothing else None,
+                    current_company_id=None if session.current_company_id == here else session.current_company_id,
+                )
 
         self._unit.transaction.do(put)
 

@@ -80,6 +80,7 @@ class StoredNote:
     session_id: UUID | None
     at: datetime
     token_id: UUID | None = None
+    coalesced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,8 +330,13 @@ class Tables:
         origin: Origin = NOWHERE,
         session_id: UUID | None = None,
         token_id: UUID | None = None,
+        coalesced_by: str | None = None,
     ) -> None:
-        """Adds audit events to a company's, or to those of no company."""
+        """Adds audit events to a company's, or to those of no company; once what has the same `coalesced_by`."""
+        if coalesced_by is not None and any(
+            (each.company_id, each.coalesced_by) == (company_id, coalesced_by) for each in self.notes
+        ):
+            return
         self.notes += tuple(
             StoredNote(
                 note=note,
@@ -341,6 +347,7 @@ class Tables:
                 session_id=session_id,
                 token_id=token_id,
                 at=at,
+                coalesced_by=coalesced_by,
             )
             for note in notes
         )

@@ -1,4 +1,6 @@
-"""Device tokens: `ftd_<account><device><mac>`. They are derived, nowhere stored, and open nothing."""
+"""Device tokens: `ftd_<account><device><mac>`. They are derived, nowhere stored, and open nothing. What they are
+bound to counts in the code at their end alone.
+"""
 
 import base64
 import binascii
@@ -16,11 +18,11 @@ class DerivedDeviceTokens:
     def __init__(self, sealer: Sealer) -> None:
         self._key = sealer.key_for("flowtrack device tokens")
 
-    def issue(self, account_id: UUID) -> str:
+    def issue(self, account_id: UUID, *, bound: bytes) -> str:
         named = account_id.bytes + secrets.token_bytes(16)
-        return _PREFIX + base64.urlsafe_b64encode(named + mac(self._key, named)).decode().rstrip("=")
+        return _PREFIX + base64.urlsafe_b64encode(named + mac(self._key, named, bound)).decode().rstrip("=")
 
-    def read(self, token: str) -> tuple[UUID, UUID] | None:
+    def read(self, token: str, *, bound: bytes) -> tuple[UUID, UUID] | None:
         if not token.startswith(_PREFIX) or len(token) > 200 or not token.isascii():
             return None
         encoded = token.removeprefix(_PREFIX)
@@ -29,6 +31,6 @@ class DerivedDeviceTokens:
         except (binascii.Error, ValueError):
             return None
         named, given = raw[:32], raw[32:]
-        if len(raw) != _LENGTH or not hmac.compare_digest(given, mac(self._key, named)):
+        if len(raw) != _LENGTH or not hmac.compare_digest(given, mac(self._key, named, bound)):
             return None
         return UUID(bytes=named[:16]), UUID(bytes=named[16:])

@@ -4,16 +4,25 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
 import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from core.kernel.errors import Busy
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
 _BCRYPT = ("$2a$", "$2b$", "$2x$", "$2y$")
 # Older systems cut longer passwords off without a word; the library leaves that to its callers.
 _BCRYPT_LENGTH = 72
 _NICENESS = 5
+# What waits for one core: about five seconds of its work. Whoever stuffs names and passwords makes nobody wait longer.
+_WAITING = 50
 
 
 class Argon2Passwords:
@@ -21,10 +30,11 @@ class Argon2Passwords:
     each of its four would be a thread more that takes the cores from whoever waits for a request.
     """
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+    def __init__(self, hasher: PasswordHasher | None = None, *, most_waiting: int | None = None) -> None:
         self._hasher = hasher or PasswordHasher(parallelism=1)
         # More at once would only share the same cores, and take 64 MiB each.
         self._workers = ThreadPoolExecutor(_cores(), thread_name_prefix="argon2", initializer=_give_way)
+        self._room = _cores() * (1 + _WAITING) if most_waiting is None else _cores() + most_waiting
         # What an unknown address is compared with, so that it costs the same as a known one.
         self._nobody: str | None = None
         # The same for bcrypt, once such a hash was refused: where there are some, they must not be told by the time
@@ -32,14 +42,12 @@ class Argon2Passwords:
         self._nobody_of_old: str | None = None
 
     async def hash(self, password: str) -> str:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, self._hasher.hash, password)
+        return await self._worked(self._hasher.hash, password)
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         if self._nobody is None:
             self._nobody = await self.hash(os.urandom(16).hex())
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._workers, self._verify, password_hash or self._nobody, password
-        )
+        found = await self._worked(self._verify, password_hash or self._nobody, password)
         return found and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -49,6 +57,16 @@ class Argon2Passwords:
             return self._hasher.check_needs_rehash(password_hash)
         except InvalidHashError:
             return False
+
+    async def _worked(self, work: Callable[Given, Found], *given: Given.args, **_: Given.kwargs) -> Found:
+        """What a worker found. What nobody waits for any more when one gets free is not done. Raises Busy."""
+        if self._room <= 0:
+            raise Busy
+        self._room -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._workers, work, *given)
+        finally:
+            self._room += 1
 
     def _verify(self, password_hash: str, password: str) -> bool:
         """Whether they belong together. A refusal has cost one hash of each kind that is in use."""

@@ -31,6 +31,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 _NAT64 = ip_network("64:ff9b::/96")
 _LARGEST = 512 * 1024
 _SECONDS = 10.0
+_LAST_PORT = 65_535
 
 
 class EgressRefused(Exception):
@@ -134,6 +135,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         """Raises EgressRefused, AnswerTooLarge, and what httpx2 raises."""
         host, scheme = request.url.raw_host.decode(), request.url.scheme
         port = request.url.port or (443 if scheme == "https" else 80)
+        if port > _LAST_PORT:
+            raise httpx2.ConnectError(f"{host} has no such port")
         response = await self._asked(request, host, await self._pinned(host, port, scheme=scheme))
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()

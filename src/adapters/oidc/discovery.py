@@ -117,7 +117,7 @@ class Discovery:
             raise ProviderUnusable(f"{address} answers {answer.status_code}")
         try:
             found = answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProviderUnusable(f"{address} does not answer JSON") from error
         if not isinstance(found, dict):
             raise ProviderUnusable(f"{address} does not answer an object")
@@ -157,7 +157,7 @@ def _key_set(found: Mapping[str, Any]) -> KeySet:
     public = [each for each in keys if isinstance(each, dict) and each.get("kty") in ("RSA", "EC", "OKP")]
     try:
         return KeySet.import_key_set({"keys": public})
-    except (JoseError, ValueError, KeyError, TypeError) as error:
+    except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProviderUnusable("the provider's keys cannot be read") from error
 
 

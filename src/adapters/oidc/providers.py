@@ -30,6 +30,10 @@ _SCOPE = "openid email profile"
 _ANEW = {"prompt": "login", "max_age": "0"}
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST = 255
+# What comes of an answer that no honest provider gives: nested too deep to be read, an address that is none.
+_NOT_VALID = (
+    AuthlibBaseError, JoseError, AnswerTooLarge, httpx2.InvalidURL, ValueError, KeyError, TypeError, RecursionError,
+)  # fmt: skip
 
 
 class AuthlibProviders:
@@ -74,7 +78,7 @@ class AuthlibProviders:
             raise not_allowed(error) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderAway("the provider does not answer") from error
-        except (AuthlibBaseError, JoseError, AnswerTooLarge, ValueError, KeyError, TypeError) as error:
+        except _NOT_VALID as error:
             # What it is exactly helps whoever set the connection up, and holds nothing of a token.
             raise LoginRefused("token", f"the provider's answer is not valid ({type(error).__name__})") from error
         return _claimed(claims, role_claim)
@@ -173,7 +177,7 @@ def found_claim(claims: Mapping[str, Any], name: str) -> object:
 
 def _claimed(claims: Mapping[str, Any], role_claim: str | None) -> Claimed:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST:
+    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST or not subject.isprintable():
         raise LoginRefused("token", "the provider's answer names nobody")
     email, name = claims.get("email"), claims.get("name")
     roles = found_claim(claims, role_claim) if role_claim is not None else None
@@ -181,7 +185,8 @@ def _claimed(claims: Mapping[str, Any], role_claim: str | None) -> Claimed:
     return Claimed(
         issuer=str(claims["iss"]),
         subject=subject,
-        email=email if isinstance(email, str) else None,
+        # No address holds what cannot be printed, and no database takes some of that.
+        email=email if isinstance(email, str) and email.isprintable() else None,
         # Nothing but `true`: some providers send words.
         email_verified=claims.get("email_verified") is True,
         name=name if isinstance(name, str) else None,

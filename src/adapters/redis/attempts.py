@@ -31,6 +31,7 @@ class SharedAttempts:
             key_prefix=_PREFIX,
             connection_pool=store.client.connection_pool,  # type: ignore[arg-type]  # as its documentation has it
         )
+        self._listed = storage.bridge.prefixed_key
         self._shared = MovingWindowRateLimiter(storage)
         self._local = LocalAttempts()
         self._redis = store.client
@@ -50,6 +51,14 @@ class SharedAttempts:
             return wait_here
         self._presence.here()
         return wait
+
+    async def take_back(self, whose: str, place: str, limit: Limit) -> None:
+        await self._local.take_back(whose, place, limit)
+        try:
+            # The library has no word for it: it keeps the instants in a list, the newest first.
+            await self._redis.lpop(self._listed(_item(limit).key_for(await self._code(whose, place))))
+        except AWAY as error:
+            self._presence.gone(error)
 
     async def forget(self, whose: str, place: str, limit: Limit) -> None:
         await self._local.forget(whose, place, limit)

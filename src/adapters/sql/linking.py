@@ -32,6 +32,7 @@ from adapters.sql.roles import UPKEEP
 from adapters.sql.sessions import SESSION_FIELDS, session_of, session_values
 from adapters.sql.statement import Statement
 from adapters.sql.system import USER_FIELDS, SqlIdentityUnitOfWork
+from adapters.sql.telling import telling
 from core.auth.model import LoginSession
 from core.auth.ports import OfferedMembership
 from core.kernel.actor import NOWHERE, Origin, Via
@@ -95,6 +96,8 @@ select {", ".join(column.name for column in DOMAIN_COLUMNS)} from email_domains
  where company_id = %(company)s and domain = %(domain)s
 """)
 
+_NOTE_OF_NOBODY = telling("told as (select %(company)s::uuid as company_id, null::uuid as actor_id)")
+
 
 class SqlLinkingUnitOfWork(SqlIdentityUnitOfWork):
     """A transaction over accounts, and over who they are at providers."""
@@ -156,12 +159,13 @@ class SqlLinkingUnitOfWork(SqlIdentityUnitOfWork):
     async def redeem(self, session: LoginSession, *, code_digest: bytes) -> bool:
         return (await self._run(_REDEEM, {**session_values(session), "code": code_digest})).count == 1
 
-    async def note_of_nobody(self, note: Note, *, company_id: UUID | None, origin: Origin, at: datetime) -> None:
-        if company_id is None:
-            await self.note(note, account_id=None, origin=origin, at=at)
-            return
-        told = audit_log.appending([note], actor_id=None, via=audit_log.VISITOR, origin=origin, at=at)
-        await self._within(company_id, *told)
+    async def note_of_nobody(
+        self, note: Note, *, company_id: UUID | None, origin: Origin, at: datetime, coalesced_by: str
+    ) -> None:
+        told = audit_log.values(
+            note, actor_id=None, via=audit_log.VISITOR, origin=origin, at=at, coalesced_by=coalesced_by
+        )
+        await self._run(_NOTE_OF_NOBODY, {**told, "company": company_id or audit_log.NOBODYS, "kept": True})
 
     async def company_of_code(self, code: str) -> UUID | None:
         row = await self._first(_COMPANY_OF_CODE, {"code": code})

@@ -64,9 +64,18 @@ update login_sessions set revoked_at = %(at)s
                     where u.account_id = %(account)s and u.company_id <> %(company)s and u.is_active
                       and u.accepted_at is not null and c.is_active and c.deleted_at is null)
 """)
+# What the company's own provider began opens it no more, not even if the user comes back; what opens nothing else ends.
 _GO_ON_ELSEWHERE = Statement.plain("""
-update login_sessions set current_company_id = null
- where account_id = %(account)s and current_company_id = %(company)s
+update login_sessions s
+   set current_company_id = nullif(s.current_company_id, %(company)s),
+       sso_company_ids = array_remove(s.sso_company_ids, %(company)s),
+       revoked_at = case when s.general_at is null and s.sso_company_ids <@ array[%(company)s]
+                         then %(at)s::timestamptz end
+  from (select id from login_sessions
+         where account_id = %(account)s and revoked_at is null
+           and (current_company_id = %(company)s or %(company)s = any (sso_company_ids))
+         order by id for update) still_open
+ where s.id = still_open.id
 """)
 
 

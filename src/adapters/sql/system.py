@@ -31,6 +31,7 @@ from adapters.sql.repositories.users import (
 from adapters.sql.roles import UPKEEP
 from adapters.sql.sessions import SESSION_FIELDS, session_of, session_values
 from adapters.sql.statement import Statement
+from adapters.sql.telling import telling
 from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.auth.ports import OfferedMembership
@@ -50,10 +51,11 @@ _ACCOUNT = f"select {', '.join(f'a.{field}' for field in ACCOUNT_FIELDS)} from a
 _ACCOUNT_BY_EMAIL = Statement.plain(f"{_ACCOUNT} where a.email = %(email)s")
 _ACCOUNT_BY_ID = Statement.plain(f"{_ACCOUNT} where a.id = %(id)s for no key update")
 _BY_USERNAME = Statement.plain(f"""
-{_ACCOUNT}
-  join users u on u.account_id = a.id and u.is_active and u.accepted_at is not null
-  join companies c on c.id = u.company_id and c.is_active and c.deleted_at is null
- where lower(u.username) = lower(%(username)s)
+select c.id, {", ".join(f"a.{field}" for field in ACCOUNT_FIELDS)} from companies c
+  left join users u on u.company_id = c.id and u.is_active and u.accepted_at is not null
+                   and lower(u.username) = lower(%(username)s)
+  left join accounts a on a.id = u.account_id
+ where c.is_active and c.deleted_at is null
    and (%(company_id)s::uuid is null or c.id = %(company_id)s::uuid)
    and (%(company_code)s::text is null or c.code = %(company_code)s::text)
 """)
@@ -114,16 +116,10 @@ update login_sessions s set revoked_at = %(at)s
 _NOTE_LOGIN = Statement.plain(
     "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
 )
-_NOTED = {
-    "type": "text", "at": "timestamptz", "via": "text", "session_id": "uuid", "token_id": "uuid", "request_id": "text",
-    "details": "jsonb", "address": "text", "agent": "text", "personal": "jsonb", "salt": "bytea", "digest": "bytea",
-    "coalesced_by": "text",
-}  # fmt: skip
 # Of an account, to each company that it belongs to, or to one of them; of nobody known, and of whoever belongs to none,
-# to the chain of no company. The same statement, whether there is such an account or not; what is not kept is as long a
-# way to the disk, in the log that PostgreSQL writes ahead.
-_NOTE = Statement.plain(f"""
-with joined as (
+# to the chain of no company. The same statement, whether there is such an account or not.
+_NOTE = telling("""
+joined as (
   select u.company_id, u.id
     from users u join companies c on c.id = u.company_id and c.is_active and c.deleted_at is null
    where u.account_id = %(account)s::uuid and u.is_active and u.accepted_at is not null
@@ -131,13 +127,7 @@ with joined as (
 ), told as (
   select company_id, id as actor_id from joined
   union all select %(nobody)s::uuid, null where not exists (select from joined)
-), written as (
-  insert into audit_events (company_id, actor_id, {", ".join(name for name in _NOTED)})
-  select told.company_id, told.actor_id, {", ".join(f"%({name})s::{kind}" for name, kind in _NOTED.items())} from told
-   where %(kept)s::boolean
-  returning id
 )
-select pg_logical_emit_message(true, 'flowtrack', repeat('.', 600)) where not exists (select from written)
 """)
 
 _INVITATION_FIELDS = (
@@ -189,9 +179,10 @@ class SqlIdentityUnitOfWork:
 
     async def account_by_username(
         self, username: str, *, company_id: UUID | None, company_code: str | None
-    ) -> Account | None:
+    ) -> tuple[UUID | None, Account | None]:
         values = {"username": username, "company_id": company_id, "company_code": company_code}
-        return _account(await self._first(_BY_USERNAME, values))
+        row = await self._first(_BY_USERNAME, values) or (None, None)
+        return row[0], _account(row[1:] if row[1] is not None else None)
 
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         rows = (await self._run(_MEMBERSHIPS, {"account": account_id})).rows()

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from core.audit.model import Head
 from core.audit.read_models import AuditEventView, Verified
-from core.kernel.actor import Actor
+from core.kernel.actor import Actor, Origin
 from core.kernel.audit import Note
+from core.kernel.errors import Concern
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 
 
@@ -34,6 +35,13 @@ class AuditLog(Protocol):
 
     async def note(self, actor: Actor, note: Note, *, coalesced_by: str | None = None) -> None:
         """Notes it in a transaction of its own; once for all that have the same `coalesced_by`. Raises SessionEnded."""
+        ...
+
+    async def tell(self, concern: Concern, note: Note, *, origin: Origin, coalesced_by: str) -> None:
+        """Notes what nobody signed in was refused, in a transaction of its own; in each company once for all that have
+        the same `coalesced_by`. An account's goes to the company that it was to enter, if it is or was a user there,
+        else to those that it belongs to; what concerns nobody who is known, to the chain of no company.
+        """
         ...
 
 

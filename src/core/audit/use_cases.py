@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -8,9 +7,10 @@ from core.audit.model import Head
 from core.audit.policy import authorise_audit
 from core.audit.ports import AuditChain, AuditFilter, AuditLog, AuditReader
 from core.audit.read_models import AuditEventView, Verified
-from core.kernel.actor import Actor, System, reading
+from core.kernel.actor import Actor, System, Visitor, reading
 from core.kernel.audit import AuditType, Note
-from core.kernel.errors import Forbidden, answers
+from core.kernel.errors import Concern, Forbidden, answers
+from core.kernel.limits import part_of_network
 from core.kernel.paging import MOST, Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock
 
@@ -26,7 +26,7 @@ class AuditUseCases:
         self._reader = reader
         self._log = log
         self._clock = clock
-        self._noted: dict[str, datetime] = {}
+        self._noted: set[str] = set()
 
     @reading
     @answers(Forbidden, SpanInvalid, CursorInvalid)
@@ -72,15 +72,32 @@ class AuditUseCases:
 
         The transaction of what was refused was rolled back, so this one is its own.
         """
-        minute = self._clock.now().replace(second=0, microsecond=0)
-        once = f"{actor.user_id} {actor.token_id or actor.via} {rule} {minute:%Y-%m-%dT%H:%M}"
+        once = f"{actor.user_id} {actor.token_id or actor.via} {rule} {self._minute()}"
         if once in self._noted:
             return
-        note = Note(type=AuditType.PERMISSION_DENIED, details={"rule": rule, "verb": verb})
-        await self._log.note(actor, note, coalesced_by=once)
+        await self._log.note(actor, _denied(rule, verb), coalesced_by=once)
+        self._remember(once)
+
+    @answers()
+    async def turned_away(self, visitor: Visitor, concern: Concern, *, rule: str, verb: str) -> None:
+        """The same of somebody who is not signed in: once a minute for each rule, of an account in each company that is
+        told; of anybody else, for each part of the network.
+        """
+        whose = concern.account_id or f"part {part_of_network(visitor.address)}"
+        coalesced_by = f"{whose} {rule} {self._minute()}"
+        once = f"{coalesced_by} {concern}"
+        if once in self._noted:
+            return
+        await self._log.tell(concern, _denied(rule, verb), origin=visitor.origin, coalesced_by=coalesced_by)
+        self._remember(once)
+
+    def _minute(self) -> str:
+        return f"{self._clock.now():%Y-%m-%dT%H:%M}"
+
+    def _remember(self, once: str) -> None:
         if len(self._noted) >= _MOST_REMEMBERED:
             self._noted.clear()
-        self._noted[once] = minute
+        self._noted.add(once)
 
     @reading
     async def _export_page(
@@ -99,6 +116,10 @@ class AuditUseCases:
                 actor, where=AuditFilter(types=("",)), sort=_OLDEST_FIRST, page=PageRequest(limit=1)
             )
         authorise_audit(actor)
+
+
+def _denied(rule: str, verb: str) -> Note:
+    return Note(type=AuditType.PERMISSION_DENIED, details={"rule": rule, "verb": verb})
 
 
 class AuditChainUseCases:

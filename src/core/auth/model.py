@@ -21,10 +21,8 @@ LASTING_FAILURES = Limit(name="lasting failures", most=100, seconds=60 * 60)
 # Three of a million codes are good at any time: of 6,600 people who guess for a whole day, one will have guessed right.
 CODE_FAILURES = Limit(name="code failures", most=50, seconds=24 * 60 * 60)
 LOCKS = Limit(name="locks", most=1, seconds=15 * 60)
-# Of what happens to nobody who is known, for each kind and each of so many parts of the network. Whoever stuffs made-up
-# names fills no disk with it, and hides little of what comes from elsewhere.
+# Of what happens to nobody who is known, for each kind and each part of the network.
 KEPT_OF_NOBODY = Limit(name="kept of nobody", most=1, seconds=60)
-PARTS_OF_NETWORK = 8
 UNLOCKS = Limit(name="unlocks", most=5, seconds=60 * 60)
 TICKET_LIFE = timedelta(minutes=5)
 

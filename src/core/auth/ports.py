@@ -19,7 +19,9 @@ from core.users.read_models import UserView
 
 
 class Passwords(Protocol):
-    """Hashes and verifies passwords, off the event loop; each call takes about 0.1 s of a core."""
+    """Hashes and verifies passwords, off the event loop; each call takes about 0.1 s of a core. Raises Busy where too
+    many wait for theirs.
+    """
 
     async def hash(self, password: str) -> str: ...
 
@@ -100,6 +102,10 @@ class Attempts(Protocol):
         """Counts an attempt, and answers 0; or how many seconds to wait, if the limit leaves no room for one more."""
         ...
 
+    async def take_back(self, whose: str, place: str, limit: Limit) -> None:
+        """Forgets the last attempt from a place: it was none after all."""
+        ...
+
     async def forget(self, whose: str, place: str, limit: Limit) -> None:
         """Forgets the attempts from a place."""
         ...
@@ -112,10 +118,12 @@ class Attempts(Protocol):
 class DeviceTokens(Protocol):
     """Tokens by which a browser is known again after somebody signed in with it. They open nothing."""
 
-    def issue(self, account_id: UUID) -> str: ...
+    def issue(self, account_id: UUID, *, bound: bytes) -> str: ...
 
-    def read(self, token: str) -> tuple[UUID, UUID] | None:
-        """The account that a token of ours was given to, and the device; nothing for any other text."""
+    def read(self, token: str, *, bound: bytes) -> tuple[UUID, UUID] | None:
+        """The account that a token of ours was given to, and the device; nothing for any other text, nor for one that
+        is bound to something else.
+        """
         ...
 
 
@@ -172,7 +180,9 @@ class IdentityUnitOfWork(Protocol):
 
     async def account_by_username(
         self, username: str, *, company_id: UUID | None, company_code: str | None
-    ) -> Account | None: ...
+    ) -> tuple[UUID | None, Account | None]:
+        """The active company that is named, by its id, its code or both, and whose username that is in it."""
+        ...
 
     async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
         """The active memberships in active companies, the one signed in to last first."""

@@ -14,8 +14,10 @@
 A transport maps kinds, not classes, to its own codes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple, TypeVar
+from uuid import UUID
 
 
 class Fault(NamedTuple):
@@ -29,11 +31,27 @@ class Fault(NamedTuple):
     parameter: str | None = None
 
 
+class Concern(NamedTuple):
+    """Whom a refusal concerns that nobody signed in was told, as far as that is known: an account, and the company that
+    was to be entered, by its id or code; or the company whose connection to a provider was used.
+    """
+
+    account_id: UUID | None = None
+    company_id: UUID | None = None
+    company_code: str | None = None
+    connection_id: UUID | None = None
+
+
 class Refusal(Exception):
-    """A request that the product understands and refuses. Never a defect."""
+    """A request that the product understands and refuses. Never a defect.
+
+    `concern` is for auditors, and not shown to who is refused. What `is_noted` has been told to them already.
+    """
 
     code: ClassVar[str] = "refused"
     title: ClassVar[str] = "The request was refused"
+    concern: Concern = Concern()
+    is_noted: bool = False
 
     def __init__(self, detail: str | None = None, *, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(detail or self.title)
@@ -114,6 +132,14 @@ class StorageFull(Unavailable):
     retry_after = 60
 
 
+class Busy(Unavailable):
+    """As many wait already as can be served within a few seconds."""
+
+    code = "service.busy"
+    title = "Too many people sign in at this moment; try again"
+    retry_after = 5
+
+
 class Contended(Unavailable):
     code = "service.contended"
     title = "Others were changing the same things; try again"
@@ -151,6 +177,23 @@ class FieldReadOnly(Invalid):
 
     def __init__(self, *, pointer: str) -> None:
         super().__init__(faults=(Fault("cannot be changed here", pointer=pointer),))
+
+
+@contextmanager
+def concerning(
+    *,
+    account_id: UUID | None = None,
+    company_id: UUID | None = None,
+    company_code: str | None = None,
+    connection_id: UUID | None = None,
+) -> Iterator[None]:
+    """Has what is refused within say whom it concerns, unless it says so already."""
+    try:
+        yield
+    except Refusal as refused:
+        if refused.concern == Concern():
+            refused.concern = Concern(account_id, company_id, company_code, connection_id)
+        raise
 
 
 Verb = TypeVar("Verb", bound=Callable[..., object])

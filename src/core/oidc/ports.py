@@ -229,7 +229,9 @@ class LinkingUnitOfWork(IdentityUnitOfWork, Protocol):
         """Opens the login session as it is given, and uses its code up. No if somebody else just has."""
         ...
 
-    async def note_of_nobody(self, note: Note, *, company_id: UUID | None, origin: Origin, at: datetime) -> None:
+    async def note_of_nobody(
+        self, note: Note, *, company_id: UUID | None, origin: Origin, at: datetime, coalesced_by: str
+    ) -> None:
         """Tells the auditors of a company what happened there to nobody who is known; or of the installation."""
         ...
 

@@ -30,6 +30,22 @@ def cookies(given: Examination) -> Iterator[Finding]:
         )
 
 
+def redirects(given: Examination) -> Iterator[Finding]:
+    """Whether the codes that sign people in travel where nobody reads them."""
+    pages = given.settings.oidc_redirects()
+    for page in pages:
+        parts = urlsplit(page)
+        if parts.scheme == "https" or is_of_this_machine(parts.hostname or ""):
+            continue
+        found = failed if given.is_production else warning
+        yield found(
+            f"browsers come back from a provider to {page} with a code that signs in: whoever is on the way reads it",
+            "FLOWTRACK_OIDC_REDIRECT_ALLOW=https://..., or, where it is not set, FLOWTRACK_PUBLIC_URL=https://...",
+        )
+        return
+    yield ok(f"{len(pages)} addresses that browsers come back to from providers")
+
+
 def proxies(given: Examination) -> Iterator[Finding]:
     """Whether visitors have addresses of their own, which only they can choose."""
     trusted = given.settings.trusted_proxies

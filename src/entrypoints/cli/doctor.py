@@ -25,6 +25,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("public URL", of_machine.public_url),
     ("CORS origins", of_machine.cors_origins),
     ("cookies", of_browsers.cookies),
+    ("OIDC redirects", of_browsers.redirects),
     ("proxies", of_browsers.proxies),
     ("port", of_machine.port),
     ("workers", of_machine.workers),

@@ -16,14 +16,15 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.kernel.errors import Forbidden, Refusal
+from core.auth.errors import OriginRefused, PasswordChangeRequired, SecondFactorRequired
+from core.kernel.errors import Concern, Refusal
 from core.kernel.step_up import StepUpRequired
 from entrypoints.background import finish, jobs, working
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.ending import end
-from entrypoints.rest import documentation, health, metrics
+from entrypoints.rest import documentation, health, metrics, refresh_cookie
 from entrypoints.rest.authentication import forgetting_what_ended
-from entrypoints.rest.caller import with_origin
+from entrypoints.rest.caller import visitor, with_origin
 from entrypoints.rest.errors import add_handlers
 from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
@@ -61,6 +62,8 @@ EXPOSED = (
 COMPRESSED_FROM = 1024
 # What is streamed leaves as it comes: compressed, it would wait until there is enough of it.
 _STREAMED = ("application/x-ndjson", "text/csv")
+# A step on the way in, and no way that is closed.
+_ASKS_FOR_MORE = (StepUpRequired, SecondFactorRequired, PasswordChangeRequired)
 # Whoever accepts an invitation is signed in by the answer, and a new API token is shown in it.
 _SECRET_PATHS = re.compile(r"/auth/|/invitations/accept|/tokens")
 _REFUSES_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
@@ -186,17 +189,25 @@ def make_app(container: Container) -> ASGIApp:
             with forgetting_what_ended(request):
                 await container.auth_use_cases().me(actor)
 
-    async def noted(request: Request, refusal: Forbidden) -> None:
-        if "flowtrack.actor" not in request.scope or isinstance(refusal, StepUpRequired):
+    async def noted(request: Request, refusal: Refusal) -> None:
+        if refusal.is_noted or isinstance(refusal, _ASKS_FOR_MORE):
             return
         route = request.scope.get("route")
         verb = f"{request.method} {route.path if isinstance(route, APIRoute) else ''}"
+        audit, told = container.audit_use_cases(), {"rule": refusal.code, "verb": verb}
         try:
-            await container.audit_use_cases().refused(with_origin(request), rule=refusal.code, verb=verb)
+            if "flowtrack.actor" in request.scope:
+                await audit.refused(with_origin(request), **told)
+                return
+            who, concern = visitor(request), refusal.concern
+            if isinstance(refusal, OriginRefused):
+                holder = await container.auth_use_cases().holder_of(who, refresh_cookie.sent_token(request))
+                concern = Concern(account_id=holder)
+            await audit.turned_away(who, concern, **told)
         except Refusal as away:
             log.warning("a refusal could not be noted: %s", away.code, extra={"code": refusal.code})
 
-    add_handlers(app, before_refusing=session_still_open, on_forbidden=noted)
+    add_handlers(app, before_refusing=session_still_open, on_denied=noted)
 
     framed: ASGIApp = Compression(Form(app))
     if settings.cors_origins:

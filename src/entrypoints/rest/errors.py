@@ -15,6 +15,7 @@ from starlette.routing import Match
 from core.auth.errors import SsoRequired
 from core.kernel.actor import NotByToken
 from core.kernel.errors import (
+    Busy,
     Conflict,
     Contended,
     DatabaseAway,
@@ -32,6 +33,7 @@ from core.kernel.errors import (
     Unavailable,
     refusals_of,
 )
+from core.oidc.errors import LoginCodeInvalid, RedirectRefused
 from core.tokens.errors import ScopeMissing
 
 log = logging.getLogger("flowtrack.rest")
@@ -60,6 +62,8 @@ RATE_LIMIT_HEADERS = {
         "schema": {"type": "string", "examples": ['"session";r=599;t=60, "company";r=5999;t=60']},
     },
 }
+# What auditors hear of: of the other kinds, codes that were used and addresses to be sent on to, too.
+_DENIALS = (Forbidden, LoginCodeInvalid, RedirectRefused)
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -160,13 +164,13 @@ def problem(request: Request, refusal: Refusal) -> Response:
 
 
 def add_handlers(
-    app: FastAPI, *, before_refusing: Callable[[Request], Any], on_forbidden: Callable[[Request, Forbidden], Any]
+    app: FastAPI, *, before_refusing: Callable[[Request], Any], on_denied: Callable[[Request, Refusal], Any]
 ) -> None:
     """Answers refusals, and what the framework itself refuses, by problem documents.
 
     `before_refusing` is awaited before a signed-in caller's request is refused for its form, or for the scopes of their
-    token: a login session that has ended, or a token that works no more, comes first. `on_forbidden` is awaited before
-    anybody is told that they may not.
+    token: a login session that has ended, or a token that works no more, comes first. `on_denied` is awaited before
+    anybody is told that they may not, or that what they tried is of a kind that nobody tries by mistake.
     """
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -176,8 +180,8 @@ def add_handlers(
                 await before_refusing(request)
             except Refusal as first:
                 return problem(request, first)
-        if isinstance(error, Forbidden):
-            await on_forbidden(request, error)
+        if isinstance(error, _DENIALS):
+            await on_denied(request, error)
         return problem(request, error)
 
     async def not_valid(request: Request, error: Exception) -> Response:
@@ -243,7 +247,7 @@ def problem_responses(
     *verbs: Callable[..., object], signed_in: bool = True, also: Iterable[type[Refusal]] = (), body: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, from what its use cases raise: for OpenAPI and the tests."""
-    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, StorageFull, Contended, TooSlow]
+    kinds: list[type[Refusal]] = [*also, ParameterUnknown, DatabaseAway, StorageFull, Contended, TooSlow, Busy]
     for verb in verbs:
         kinds.extend(refusals_of(verb))
     codes: dict[int, list[str]] = {}

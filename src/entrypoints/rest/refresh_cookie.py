@@ -16,15 +16,20 @@ _AGE = 7 * 24 * 3600
 
 def kept_token(request: Request) -> str | None:
     """The refresh token that the cookie holds. Raises OriginRefused unless an allowed page sent it."""
-    token = request.cookies.get(_name(request))
+    token = sent_token(request)
     if token is not None and not comes_from_allowed_page(request):
         raise OriginRefused
     return token
 
 
+def sent_token(request: Request) -> str | None:
+    """The refresh token that the cookie holds, whoever made the page: nothing may be done by it."""
+    return request.cookies.get(_name(request))
+
+
 def earlier_token(request: Request) -> str | None:
     """The refresh token of whoever is signed in with the browser, for a sign-in that does without; else nothing."""
-    return request.cookies.get(_name(request)) if comes_from_allowed_page(request) else None
+    return sent_token(request) if comes_from_allowed_page(request) else None
 
 
 def comes_from_allowed_page(request: Request) -> bool:

@@ -58,6 +58,14 @@ class TestLocalAttempts(AttemptContract):
         assert await attempts.begin("one of many 99", "here", limit) > 0
         assert await attempts.begin("oldest", "here", limit) == 0
 
+    async def test_a_flood_of_one_kind_makes_nothing_of_another_forgotten(self) -> None:
+        attempts = LocalAttempts(now=SettableSeconds(), most_keys=100)
+        failures, letters = (Limit(name=name, most=1, seconds=900) for name in ("failures", "letters"))
+        await attempts.begin("ann", "here", failures)
+        for number in range(1000):
+            await attempts.begin(f"one of many {number}", "here", letters)
+        assert await attempts.begin("ann", "here", failures) > 0
+
 
 class TestCountedAttempts(AttemptContract):
     @pytest.fixture

@@ -334,7 +334,12 @@ def test_providers_of_the_installation_and_where_to_come_back_to(given: Given) -
     settings = load_settings()
     assert (settings.instance_providers(), settings.oidc_redirects()) == ((), ("https://flow.example.com/",))
     one = {"name": "One", "issuer": "https://one.example/", "client_id": "x", "client_secret": SECRET}
-    two = {"name": "Two", "issuer": "https://two.example", "client_id": "x", "email_domains": ["Two.example"]}
+    two = {
+        "name": "Two",
+        "issuer": "https://two.example",
+        "client_id": "x",
+        "email_domains": ["Two.example", "M\u00dcNCHEN.example."],
+    }
     given(
         FLOWTRACK_OIDC_PROVIDERS=json.dumps([one, two]),
         FLOWTRACK_OIDC_REDIRECT_ALLOW="https://app.example.com/, https://desk.example.com/in",
@@ -347,8 +352,15 @@ def test_providers_of_the_installation_and_where_to_come_back_to(given: Given) -
         SECRET,
         (),
     )
-    assert (second.client.client_secret, second.email_domains) == (None, ("two.example",))
+    assert (second.client.client_secret, second.email_domains) == (None, ("two.example", "xn--mnchen-3ya.example"))
     assert first.id != second.id and first.id == load_settings().instance_providers()[0].id
     assert settings.oidc_redirects() == ("https://app.example.com/", "https://desk.example.com/in")
     assert settings.oidc_private_networks == (ip_network("10.20.0.0/16"),)
     assert SECRET not in repr(settings) and SECRET not in repr(first)
+
+
+@pytest.mark.parametrize("domain", ["", "@two.example", "*.example", "two example", "x" * 64 + ".example"])
+def test_a_domain_that_is_none_is_refused_at_the_start(given: Given, domain: str) -> None:
+    provider = {"name": "Two", "issuer": "https://two.example", "client_id": "x", "email_domains": [domain]}
+    given(FLOWTRACK_OIDC_PROVIDERS=json.dumps([provider]))
+    assert refusal().startswith("FLOWTRACK_OIDC_PROVIDERS")

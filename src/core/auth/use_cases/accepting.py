@@ -22,11 +22,17 @@ from core.auth.use_cases.codes import FactorCodes
 from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.following import Links
 from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.proving import ensure_password, keep_password, refuse_new_password, replacement
+from core.auth.use_cases.proving import (
+    ensure_password,
+    refuse_new_password,
+    replace_password,
+    replacement,
+    still_proved,
+)
 from core.kernel import text
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.audit import AuditType
-from core.kernel.errors import Fault, Invalid, answers
+from core.kernel.errors import Fault, Invalid, answers, concerning
 from core.kernel.events import Fact
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import AccountProofRequired
@@ -180,7 +186,7 @@ class AcceptanceUseCases(SignsDevicesIn):
     async def _join_known(self, visitor: Visitor, given: Acceptance, known: Account, *, password: str) -> SignedIn:
         """Signs in and accepts at once: who belongs to no company yet could not sign in before."""
         try:
-            async with self._guessing.password(visitor, name=known.email, account_id=known.id):
+            async with self._guessing.password(visitor, name=known.email, account=known):
                 await ensure_password(self._passwords, known, password)
         except InvalidCredentials as wrong:
             raise SignInFirst from wrong
@@ -192,9 +198,10 @@ class AcceptanceUseCases(SignsDevicesIn):
             if offer.invitation.email != known.email:
                 raise InvitationForAnother
             try:
-                account = await keep_password(uow, known, password_hash, is_new=is_new, origin=origin, at=at)
+                account = await still_proved(uow, known)
             except InvalidCredentials as changed:
                 raise SignInFirst from changed
+            await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
             if await self._codes.use(uow, account, given.code, session_id=session.id, origin=origin, at=at):
                 session.prove_second_factor(at=at)
             return await self._join(uow, offer, account, session, given, origin, begins=AuditType.LOGIN_SUCCEEDED)
@@ -277,7 +284,10 @@ class AcceptanceUseCases(SignsDevicesIn):
         begins: AuditType | None,
     ) -> SignedIn:
         """Joins the company, in a login session that is there, or one that begins by what an auditor is told."""
-        ensure_opens(session, offer)
+        with concerning(company_id=offer.company_id):
+            ensure_opens(session, offer)
+            if offer.user is not None and offer.user.account_id == account.id and not offer.user.is_active:
+                raise NoActiveMembership
         at, facts = self._clock.now(), list[Fact]()
         user, is_new = offer.user, offer.user is None
         if user is None:
@@ -293,8 +303,6 @@ class AcceptanceUseCases(SignsDevicesIn):
             facts.append(created)
         elif user.account_id != account.id:
             raise InvitationNotFound
-        elif not user.is_active:
-            raise NoActiveMembership
         else:
             facts.extend(user.accept(name=given.name, username=given.username, at=at))
         facts.append(offer.invitation.accept(user_id=user.id, at=at))

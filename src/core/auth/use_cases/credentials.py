@@ -8,6 +8,7 @@ from core.auth.ports import IdentityUnitOfWork
 from core.auth.use_cases.guessing import name_in
 from core.kernel.errors import Fault, Invalid
 from core.users.errors import EmailInvalid
+from core.users.model import checked_username
 from core.users.ports import EmailAddresses
 
 
@@ -25,24 +26,27 @@ class Credentials:
     new_password: str | None = None
 
 
-async def account_of(given: Credentials, *, uow: IdentityUnitOfWork, addresses: EmailAddresses) -> Account | None:
-    """The account that is named, if there is one. Raises Invalid if none is named."""
+async def named_by(
+    given: Credentials, *, uow: IdentityUnitOfWork, addresses: EmailAddresses
+) -> tuple[str, Account | None]:
+    """What is tried to sign in with, in the one form by which failures are counted, whether it exists or not; and the
+    account that it names, if there is one. Raises Invalid if nothing is named.
+    """
     if given.email is not None:
         try:
             email = addresses.canonical(given.email)
         except EmailInvalid:
-            return None
-        return await uow.account_by_email(email)
-    if given.username is not None and (given.company is not None or given.company_id is not None):
-        return await uow.account_by_username(given.username, company_id=given.company_id, company_code=given.company)
-    raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
-
-
-def name_of(given: Credentials, *, addresses: EmailAddresses) -> str:
-    """What is tried to sign in with, in the one form by which failures are counted, whether it exists or not."""
-    if given.email is None:
-        return name_in(given.company_id or given.company, given.username or "")
+            return given.email.strip().lower(), None
+        return email, await uow.account_by_email(email)
+    if given.username is None or (given.company is None and given.company_id is None):
+        raise Invalid(faults=(Fault("an e-mail, or a username with its company, is needed", pointer="/email"),))
     try:
-        return addresses.canonical(given.email)
-    except EmailInvalid:
-        return given.email.strip().lower()
+        username = checked_username(given.username)
+    except Invalid:
+        # Nobody can have it: what folds to somebody's in the database, `\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}` to
+        # `i`, would be looked at under a count of its own.
+        return name_in(given.company_id or given.company, given.username), None
+    company_id, account = await uow.account_by_username(
+        username, company_id=given.company_id, company_code=given.company
+    )
+    return name_in(company_id or given.company_id or given.company, username), account

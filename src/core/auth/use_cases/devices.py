@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from core.auth.errors import NoActiveMembership, RefreshInvalid, SsoRequired
@@ -9,7 +10,7 @@ from core.auth.read_models import Claims, Membership, SignedIn
 from core.companies.read_models import CompanyView
 from core.kernel.actor import Origin, Visitor
 from core.kernel.audit import AuditType, Note
-from core.kernel.errors import ChangedMeanwhile
+from core.kernel.errors import ChangedMeanwhile, concerning
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import AccountProofRequired
 from core.users.read_models import UserView
@@ -31,6 +32,15 @@ def ensure_opens(session: LoginSession, membership: Membership | OfferedMembersh
     if membership.sso_enforced:
         raise SsoRequired(membership.sso_connection_id)
     raise AccountProofRequired
+
+
+class Earlier(NamedTuple):
+    """The login session of whoever signs in with a browser that was signed in. `is_reused`: by a refresh token that was
+    replaced long ago, so that somebody else has what replaced it.
+    """
+
+    session_id: UUID
+    is_reused: bool
 
 
 class SignsDevicesIn:
@@ -55,9 +65,9 @@ class SignsDevicesIn:
 
     async def _join_earlier(
         self, uow: IdentityUnitOfWork, session: LoginSession, refresh_token: str | None
-    ) -> LoginSession | None:
+    ) -> Earlier | None:
         """Has a new login session take over what the same browser proved before for the same account. Returns the
-        earlier one, to be ended by `_end_earlier` once the user is locked.
+        earlier one, to be ended by `_end_earlier` once the user and the account are locked.
         """
         try:
             session_id, generation = self._refresh_tokens.read(refresh_token or "")
@@ -67,24 +77,31 @@ class SignsDevicesIn:
         earlier = await uow.glance(session_id)
         if earlier is None or not earlier.is_open(at=at) or earlier.account_id != session.account_id:
             return None
-        is_newest = generation == earlier.generation or earlier.is_repeat(generation, at=at)
         genuine = self._refresh_tokens.matches(
             refresh_token or "", session_id=earlier.id, nonce=earlier.nonce, generation=generation
         )
-        if not (is_newest and genuine):
+        if not genuine:
             return None
-        session.join(earlier)
-        return earlier
+        is_newest = generation == earlier.generation or earlier.is_repeat(generation, at=at)
+        if is_newest:
+            session.join(earlier)
+        return Earlier(earlier.id, is_reused=not is_newest)
 
-    async def _end_earlier(self, uow: IdentityUnitOfWork, earlier: LoginSession | None) -> None:
-        """Ends the login session that was taken over. Raises ChangedMeanwhile if it was signed out at this moment."""
+    async def _end_earlier(self, uow: IdentityUnitOfWork, earlier: Earlier | None, origin: Origin) -> None:
+        """Ends the login session that was taken over, or whose replaced token was used once more. Raises
+        ChangedMeanwhile if what was taken over was signed out at this moment.
+        """
         if earlier is None:
             return
-        at, locked = self._clock.now(), await uow.session(earlier.id)
+        at, locked = self._clock.now(), await uow.session(earlier.session_id)
         if locked is None or not locked.is_open(at=at):
+            if earlier.is_reused:
+                return
             raise ChangedMeanwhile
         locked.revoke(at=at)
         await uow.save_session(locked)
+        if earlier.is_reused:
+            await self._note(uow, AuditType.REFRESH_REUSED, locked, origin, at=at)
 
     async def _entered(
         self,
@@ -110,9 +127,11 @@ class SignsDevicesIn:
         ]
         candidates.sort(key=lambda each: each.company_id != session.current_company_id)
         candidates.sort(key=lambda each: not is_opened(session, each))
-        if not candidates:
-            raise NoActiveMembership
-        ensure_opens(session, candidates[0])
+        with concerning(account_id=session.account_id, company_id=company_id, company_code=company):
+            if not candidates:
+                raise NoActiveMembership
+        with concerning(account_id=session.account_id, company_id=candidates[0].company_id):
+            ensure_opens(session, candidates[0])
         if login_at is not None:
             await uow.note_login(candidates[0].user_id, candidates[0].company_id, at=login_at)
         found = await uow.membership(session.account_id, candidates[0].company_id)

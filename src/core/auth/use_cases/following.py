@@ -23,11 +23,15 @@ class LetterLimits:
         self._attempts = attempts
 
     async def begin(self, asker: Actor | Visitor, *, to: str) -> None:
-        """Counts a letter. Raises TooManyLetters."""
+        """Counts a letter. Raises TooManyLetters.
+
+        What strangers ask for counts apart from what is asked for by who is signed in: it uses up nothing of theirs.
+        """
+        kind = "letters" if isinstance(asker, Actor) else "strangers' letters"
         by = f"account {asker.account_id}" if isinstance(asker, Actor) else network(asker.address)
         for whose, place, limit in (
             ("letters asked for", by, BY_ONE_ASKER),
-            (f"letters to {to}", _ANYWHERE, TO_ONE_ADDRESS),
+            (f"{kind} to {to}", _ANYWHERE, TO_ONE_ADDRESS),
         ):
             wait = await self._attempts.begin(whose, place, limit)
             if wait:

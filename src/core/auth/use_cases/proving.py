@@ -75,18 +75,13 @@ def refuse_new_password() -> None:
     raise Invalid(faults=(Fault(detail, pointer=_POINTER),))
 
 
-async def keep_password(
-    uow: IdentityUnitOfWork, proved: Account, password_hash: str | None, *, is_new: bool, origin: Origin, at: datetime
-) -> Account:
-    """Puts the hash in its place, and returns the account, locked; a new password signs all devices out.
-
-    Raises InvalidCredentials if the password was changed while it was verified: whoever changed it has ended the
-    sessions that there were, and another must not be left over.
+async def still_proved(uow: IdentityUnitOfWork, proved: Account) -> Account:
+    """The account as it is now, locked. Raises InvalidCredentials if the password was changed while it was verified:
+    whoever changed it has ended the sessions that there were, and another must not be left over.
     """
     account = await uow.account(proved.id)
     if account is None or account.has_another_password_than(proved):
         raise InvalidCredentials
-    await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
     return account
 
 

@@ -51,12 +51,13 @@ class SecondStepUseCases(SignsDevicesIn):
         at = session.created_at
         async with self._guessing.code(visitor, account, code), self._identity() as uow:
             earlier = await self._join_earlier(uow, session, earlier_token)
-            # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
+            # The user is locked before the account, and that before its sessions, as whoever changes or deactivates
+            # them does.
             membership = await self._entered(
                 uow, session, company_id=promised.company_id, company=promised.company, login_at=at
             )
-            await self._end_earlier(uow, earlier)
             account = await self._promised(uow, promised)
+            await self._end_earlier(uow, earlier, visitor.origin)
             await self._codes.use(uow, account, code, session_id=session.id, origin=visitor.origin, at=at)
             session.prove_second_factor(at=at)
             await replace_password(
@@ -64,7 +65,7 @@ class SecondStepUseCases(SignsDevicesIn):
             )
             await self._begin_session(uow, session, visitor.origin)
             await uow.commit()
-        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
 
     async def _promised(self, uow: IdentityUnitOfWork, ticket: Ticket) -> Account:
         """The account, locked, if it still is what the ticket was given for. Raises TicketInvalid."""

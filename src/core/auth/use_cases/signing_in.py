@@ -26,10 +26,10 @@ from core.auth.ports import (
 )
 from core.auth.read_models import Profile, SecondFactorAsked, SignedIn, Ticket
 from core.auth.use_cases.codes import FactorCodes
-from core.auth.use_cases.credentials import Credentials, account_of, name_of
+from core.auth.use_cases.credentials import Credentials, named_by
 from core.auth.use_cases.devices import SignsDevicesIn, ensure_opens
 from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.proving import ensure_password, keep_password, replacement
+from core.auth.use_cases.proving import ensure_password, replace_password, replacement, still_proved
 from core.companies.model import Company
 from core.kernel import text
 from core.kernel.actor import NOWHERE, Actor, Origin, Role, Visitor, reading
@@ -163,7 +163,7 @@ class AuthUseCases(SignsDevicesIn):
             await uow.note_login(owner.id, company.id, at=at)
             membership = await uow.membership(account.id, company.id)
             await uow.commit()
-        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
 
     @answers(
         InvalidCredentials,
@@ -192,10 +192,9 @@ class AuthUseCases(SignsDevicesIn):
         the first of them is past; a browser that signed in before is counted by itself.
         """
         async with self._identity() as uow:
-            account = await account_of(given, uow=uow, addresses=self._addresses)
-        name, account_id = name_of(given, addresses=self._addresses), account.id if account else None
+            name, account = await named_by(given, uow=uow, addresses=self._addresses)
         username = given.username if given.email is None else None
-        async with self._guessing.password(visitor, name=name, account_id=account_id, username=username):
+        async with self._guessing.password(visitor, name=name, account=account, username=username):
             account = await ensure_password(self._passwords, account, given.password)
         password_hash = await replacement(self._passwords, account, given.password, given.new_password)
         is_new = given.new_password is not None
@@ -205,18 +204,20 @@ class AuthUseCases(SignsDevicesIn):
         at = session.created_at
         async with self._identity() as uow:
             earlier = await self._join_earlier(uow, session, earlier_token)
-            # The user is locked before the account and its sessions, as whoever changes or deactivates them does.
+            # The user is locked before the account, and that before its sessions, as whoever changes or deactivates
+            # them does.
             membership = await self._entered(
                 uow, session, company_id=given.company_id, company=given.company, login_at=at
             )
-            await self._end_earlier(uow, earlier)
-            account = await keep_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
+            account = await still_proved(uow, account)
             if account.has_second_factor:
                 # It was enabled while the password was verified.
                 return self._asked_for_second_factor(account, given, password_hash, is_new=is_new)
+            await self._end_earlier(uow, earlier, origin)
+            await replace_password(uow, account, password_hash, is_new=is_new, origin=origin, at=at)
             await self._begin_session(uow, session, origin)
             await uow.commit()
-        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account.id))
+        return self._signed_in(session, membership, device_token=self._guessing.device_token(visitor, account))
 
     @answers(RefreshInvalid, NoActiveMembership, SsoRequired, AccountProofRequired)
     async def refresh(
@@ -284,6 +285,21 @@ class AuthUseCases(SignsDevicesIn):
                 await uow.revoke_sessions(session.account_id, at=at, reach=session.reach)
             await self._note(uow, AuditType.LOGGED_OUT, session, origin, at=at, details={"everywhere": everywhere})
             await uow.commit()
+
+    @answers()
+    async def holder_of(self, _: Visitor, refresh_token: str | None) -> UUID | None:
+        """The account whose refresh token that is, good or not; nothing of any other text."""
+        try:
+            session_id, generation = self._refresh_tokens.read(refresh_token or "")
+        except RefreshInvalid:
+            return None
+        async with self._identity() as uow:
+            session = await uow.glance(session_id)
+        if session is None or not self._refresh_tokens.matches(
+            refresh_token or "", session_id=session.id, nonce=session.nonce, generation=generation
+        ):
+            return None
+        return session.account_id
 
     @reading
     @answers(SessionEnded)
@@ -367,7 +383,7 @@ class AuthUseCases(SignsDevicesIn):
     async def _ensure_own(self, visitor: Visitor, account: Account, password: str) -> None:
         """Raises EmailTaken unless that is the password that the account's holder chose."""
         try:
-            async with self._guessing.password(visitor, name=account.email, account_id=account.id):
+            async with self._guessing.password(visitor, name=account.email, account=account):
                 await ensure_password(self._passwords, account, password)
         except InvalidCredentials as wrong:
             raise EmailTaken from wrong

@@ -4,7 +4,6 @@ from core.auth.errors import TooManyUnlocks
 from core.auth.model import UNLOCKS
 from core.auth.ports import Attempts
 from core.auth.use_cases.guessing import Guessing, name_in
-from core.companies.ports import CompanyReader
 from core.kernel.actor import Actor
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Forbidden, answers
@@ -22,12 +21,10 @@ class UnlockingUseCases:
         self,
         *,
         unit_of_work: OpenPeopleUnitOfWork[PeopleUnitOfWork],
-        companies: CompanyReader,
         attempts: Attempts,
         guessing: Guessing,
     ) -> None:
         self._unit_of_work = unit_of_work
-        self._companies = companies
         self._attempts = attempts
         self._guessing = guessing
 
@@ -44,13 +41,11 @@ class UnlockingUseCases:
         wait = await self._attempts.begin(f"unlocks of {user.account_id or user.id}", "anywhere", UNLOCKS)
         if wait:
             raise TooManyUnlocks(retry_after=wait)
-        company, _ = await self._companies.one(caller, caller.company_id)
-        codes = [company.code] if company is not None else []
         async with self._unit_of_work(actor, once=once) as uow:
             user = await self._load(uow, user_id)
             uow.note(Note(type=AuditType.UNLOCKED, details={"user_id": user.id}))
             seq = await uow.commit(made=Made(kind="user", id=user.id, version=user.version))
-        names = [name_in(caller.company_id, user.username), *(name_in(code, user.username) for code in codes)]
+        names = [name_in(caller.company_id, user.username)]
         if user.email is not None:
             names.append(user.email)
         await self._guessing.unlock(names, user.account_id)

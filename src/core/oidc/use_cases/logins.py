@@ -4,13 +4,14 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from core.auth.errors import NoActiveMembership, SsoRequired
-from core.auth.model import IDLE
+from core.auth.model import IDLE, LoginSession
 from core.auth.ports import AccessTokens, RefreshTokens
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.devices import SignsDevicesIn
 from core.kernel.actor import Visitor
 from core.kernel.audit import AuditType, Note
-from core.kernel.errors import ChangedMeanwhile, answers
+from core.kernel.errors import ChangedMeanwhile, answers, concerning
+from core.kernel.limits import part_of_network
 from core.kernel.ports import Clock, Ids
 from core.oidc import policy
 from core.oidc.errors import (
@@ -106,8 +107,9 @@ class OidcLoginUseCases(SignsDevicesIn):
         from when the provider says that it took one.
         """
         redirect_to = redirect_to if redirect_to is not None else self._redirects[0]
-        if not policy.may_return_to(redirect_to, self._redirects):
-            raise RedirectRefused
+        with concerning(connection_id=connection_id):
+            if not policy.may_return_to(redirect_to, self._redirects):
+                raise RedirectRefused
         async with self._linking() as uow:
             way = await self._way(uow, connection_id)
         new = self._secrets.new
@@ -141,20 +143,16 @@ class OidcLoginUseCases(SignsDevicesIn):
         company must have proved it. A company's own provider opens that company and no other.
         """
         kept = self._kept(given.sealed_state)
-        # Whoever sends a browser here with another's answer does not know what it keeps. One that a provider handed on
-        # to another (mix-up, RFC 9700 4.4) comes back to that one's address.
-        is_state = hmac.compare_digest(kept.state.encode(), (given.state or "").encode())
-        expected = None if kept.connection_id in self._instance else kept.connection_id
-        if not (is_state & hmac.compare_digest(str(expected), str(given.connection_id))):
-            raise LoginStateInvalid
-        async with self._linking() as uow:
-            way = await self._way(uow, kept.connection_id)
-        try:
-            claimed = await self._claimed(way, kept, given)
-            code = await self._settled(visitor, kept, claimed)
-        except LoginRefused as refused:
-            await self._note_refusal(visitor, way, kept, refused)
-            raise
+        with concerning(connection_id=kept.connection_id):
+            self._ensure_came_back(kept, given)
+            async with self._linking() as uow:
+                way = await self._way(uow, kept.connection_id)
+            try:
+                claimed = await self._claimed(way, kept, given)
+                code = await self._settled(visitor, kept, claimed)
+            except LoginRefused as refused:
+                await self._note_refusal(visitor, way, kept, refused)
+                raise
         joint = "&" if "?" in kept.redirect_to else "?"
         return Returned(redirect_to=f"{kept.redirect_to}{joint}{urlencode({'code': code})}")
 
@@ -168,27 +166,59 @@ class OidcLoginUseCases(SignsDevicesIn):
         kept = self._kept(sealed_state)
         at = self._clock.now()
         code_digest, state_digest = self._secrets.digest(code), self._secrets.digest(kept.state)
-        async with self._linking() as uow:
-            session = await uow.unredeemed(code_digest, state_digest=state_digest, at=at)
-            if session is None:
-                raise LoginCodeInvalid
-            session.last_used_at, session.expires_at = at, at + IDLE
-            earlier = await self._join_earlier(uow, session, earlier_token)
-            membership = await self._entered(uow, session, login_at=at)
-            await self._end_earlier(uow, earlier)
-            if not await uow.redeem(session, code_digest=code_digest):
-                raise LoginCodeInvalid
+        with concerning(connection_id=kept.connection_id):
+            async with self._linking() as uow:
+                session = await uow.unredeemed(code_digest, state_digest=state_digest, at=at)
+                if session is None:
+                    raise LoginCodeInvalid
+                session.last_used_at, session.expires_at = at, at + IDLE
+                # As it was made: the companies whose own provider it came by.
+                by_provider_of = session.sso_company_ids
+                earlier = await self._join_earlier(uow, session, earlier_token)
+                membership = await self._entered(uow, session, login_at=at)
+                await self._end_earlier(uow, earlier, visitor.origin)
+                if not await uow.redeem(session, code_digest=code_digest):
+                    raise LoginCodeInvalid
+                await self._tell(uow, session, visitor, kept, by_provider_of=by_provider_of)
+                await uow.commit()
+        return self._signed_in(session, membership)
+
+    async def _tell(
+        self,
+        uow: LinkingUnitOfWork,
+        session: LoginSession,
+        visitor: Visitor,
+        kept: LoginState,
+        *,
+        by_provider_of: tuple[UUID, ...],
+    ) -> None:
+        """What one company's provider does is that company's affair. If the session opens all of the account, the other
+        companies are told that somebody signed in, and not where.
+        """
+        told: list[UUID | None] = [*by_provider_of] or [None]
+        if by_provider_of and session.general_at is not None:
+            told = [each.company_id for each in await uow.memberships(session.account_id)]
+        for company_id in told:
+            is_theirs = not by_provider_of or company_id in by_provider_of
             await uow.note(
-                Note(type=AuditType.OIDC_LOGIN, details={"connection_id": kept.connection_id}),
+                Note(type=AuditType.OIDC_LOGIN, details={"connection_id": kept.connection_id} if is_theirs else {}),
                 account_id=session.account_id,
                 origin=visitor.origin,
-                at=at,
+                at=session.last_used_at,
                 session_id=session.id,
-                # What one company's provider does is that company's affair.
-                company_id=None if session.general_at is not None else membership[1].id,
+                company_id=company_id,
             )
-            await uow.commit()
-        return self._signed_in(session, membership)
+
+    def _ensure_came_back(self, kept: LoginState, given: ComingBack) -> None:
+        """Raises LoginStateInvalid for what another browser, or another connection, was to come back with.
+
+        Whoever sends a browser here with another's answer does not know what it keeps. One that a provider handed on to
+        another (mix-up, RFC 9700 4.4) comes back to that one's address.
+        """
+        is_state = hmac.compare_digest(kept.state.encode(), (given.state or "").encode())
+        expected = None if kept.connection_id in self._instance else kept.connection_id
+        if not (is_state & hmac.compare_digest(str(expected), str(given.connection_id))):
+            raise LoginStateInvalid
 
     def _kept(self, sealed_state: str | None) -> LoginState:
         """What the browser keeps. Raises LoginStateInvalid."""
@@ -255,10 +285,15 @@ class OidcLoginUseCases(SignsDevicesIn):
         return code
 
     async def _note_refusal(self, visitor: Visitor, way: Way, kept: LoginState, refused: LoginRefused) -> None:
-        """In a transaction of its own: whatever the refused one wrote was taken back."""
+        """In a transaction of its own: whatever the refused one wrote was taken back. Once a minute for each reason and
+        part of the network, since whoever began to sign in may come back as often as they like.
+        """
+        at = self._clock.now()
+        once = f"{kept.connection_id} {refused.reason} part {part_of_network(visitor.address)} {at:%Y-%m-%dT%H:%M}"
         note = Note(
             type=AuditType.OIDC_REFUSED, details={"connection_id": kept.connection_id, "reason": refused.reason}
         )
         async with self._linking() as uow:
-            await uow.note_of_nobody(note, company_id=way.company_id, origin=visitor.origin, at=self._clock.now())
+            await uow.note_of_nobody(note, company_id=way.company_id, origin=visitor.origin, at=at, coalesced_by=once)
             await uow.commit()
+        refused.is_noted = True

@@ -121,8 +121,23 @@ class TestSealedLoginTickets(TicketContract):
             DerivedLinkTokens(SEALER).derive(link),
             RandomInvitationTokens().new(),
             ChecksummedApiTokenTexts().new().text,
-            DerivedDeviceTokens(SEALER).issue(uuid4()),
+            DerivedDeviceTokens(SEALER).issue(uuid4(), bound=b""),
             DerivedRefreshTokens(SEALER).derive(session_id=uuid4(), nonce=b"n", generation=1),
             tickets.issue(Ticket(account_id=uuid4(), version=1, expires_at=AT)),
         )
         assert len({each[:4] for each in others}) == len(others)
+
+
+class TestDeviceTokens:
+    def test_each_names_its_account_and_a_device_of_its_own(self) -> None:
+        tokens, account = DerivedDeviceTokens(SEALER), uuid4()
+        made = [tokens.issue(account, bound=b"a hash") for _ in range(2)]
+        found = [tokens.read(each, bound=b"a hash") for each in made]
+        assert [each[0] for each in found if each] == [account] * 2 and found[0] != found[1]
+
+    def test_it_is_none_where_it_was_bound_to_something_else_or_is_another_installations(self) -> None:
+        token = DerivedDeviceTokens(SEALER).issue(uuid4(), bound=b"a hash")
+        for bound in (b"", b"another", b"a hash "):
+            assert DerivedDeviceTokens(SEALER).read(token, bound=bound) is None
+        assert DerivedDeviceTokens(Sealer(secrets=("t" * 40,))).read(token, bound=b"a hash") is None
+        assert b"a hash" not in base64.urlsafe_b64decode(token.removeprefix("ftd_") + "==")

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 import bcrypt
 import pytest
@@ -12,6 +13,7 @@ from argon2 import PasswordHasher
 
 from adapters.crypto import passwords as module
 from adapters.crypto.passwords import Argon2Passwords
+from core.kernel.errors import Busy
 
 PASSWORD = "Tr0ub4dor and three"
 
@@ -164,3 +166,39 @@ async def test_a_hash_is_the_work_of_one_thread_and_older_ones_are_replaced() ->
     assert await passwords.verify(PASSWORD, kept) and not passwords.is_outdated(kept)
     earlier = PasswordHasher(parallelism=4).hash(PASSWORD)
     assert await passwords.verify(PASSWORD, earlier) and passwords.is_outdated(earlier)
+
+
+class Gated(PasswordHasher):
+    """Hashes once it is let, and counts how often it did."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.gate = threading.Event()
+        self.done = 0
+
+    def hash(self, *given: Any, **more: Any) -> str:
+        self.gate.wait(10)
+        self.done += 1
+        return super().hash(*given, **more)
+
+
+async def test_no_more_wait_than_a_few_seconds_are_enough_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_cores", lambda: 1)
+    hasher = Gated()
+    passwords = Argon2Passwords(hasher, most_waiting=3)
+    waiting = [asyncio.create_task(passwords.hash(f"{number}")) for number in range(4)]
+    await asyncio.sleep(0.05)
+    for ask in (passwords.hash, lambda password: passwords.verify(password, "x")):
+        with pytest.raises(Busy) as refused:
+            await ask("one too many")
+        assert refused.value.retry_after >= 1
+    # What nobody waits for any more is not done, and makes room.
+    waiting[-1].cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting[-1] = asyncio.create_task(passwords.hash("instead"))
+    await asyncio.sleep(0.05)
+    hasher.gate.set()
+    assert all((await asyncio.gather(*waiting)))
+    assert hasher.done == 4
+    assert await passwords.hash("again")

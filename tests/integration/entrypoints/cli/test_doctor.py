@@ -250,6 +250,22 @@ def test_proxies_that_are_not_trusted_and_those_that_everybody_is(
     assert verdicts(ask(ENVIRONMENT=environment, **given))["proxies"] == {verdict}
 
 
+@pytest.mark.parametrize(
+    ("environment", "pages", "verdict"),
+    [
+        ("production", "https://app.example.com/", "ok"),
+        ("production", "https://app.example.com/, http://127.0.0.1:8765/", "ok"),
+        ("production", "https://app.example.com/, http://desk.example.com/", "failed"),
+        ("development", "http://desk.example.com/", "warning"),
+        ("development", "", "ok"),
+    ],
+)
+def test_pages_that_codes_are_sent_to_in_the_clear(ask: Doctor, environment: str, pages: str, verdict: str) -> None:
+    given = {"PUBLIC_URL": "https://flowtrack.example.com", "OIDC_REDIRECT_ALLOW": pages}
+    found = only(ask(ENVIRONMENT=environment, **given), "OIDC redirects")
+    assert (found["verdict"], "OIDC_REDIRECT_ALLOW" in (found["fix"] or "")) == (verdict, verdict != "ok")
+
+
 def test_a_secret_key_that_is_short_or_kept_twice(ask: Doctor) -> None:
     assert only(ask(SECRET_KEY="short"), "secret key")["verdict"] == "warning"
     found = ask(SECRET_KEY=SECRET, SECRET_KEY_PREVIOUS=SECRET)

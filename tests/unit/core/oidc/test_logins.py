@@ -12,9 +12,16 @@ from core.auth.model import IDLE, LONGEST, LoginSession
 from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Role
 from core.kernel.audit import AuditType, Note
-from core.kernel.errors import ChangedMeanwhile
+from core.kernel.errors import ChangedMeanwhile, Concern
 from core.kernel.step_up import AccountProofRequired, StepUpRequired
-from core.oidc.errors import LoginCodeInvalid, LoginRefused, LoginStateInvalid, OidcConnectionNotFound, ProviderUnusable
+from core.oidc.errors import (
+    LoginCodeInvalid,
+    LoginRefused,
+    LoginStateInvalid,
+    OidcConnectionNotFound,
+    ProviderUnusable,
+    RedirectRefused,
+)
 from core.oidc.model import CODE_LIFE, STATE_LIFE, ConnectionChanges
 from core.oidc.read_models import Claimed
 from tests.builders import an_id
@@ -37,6 +44,8 @@ def session_of(office: Office, token: str | None) -> LoginSession:
 async def refused(office: Office, connection_id: UUID, claimed: Claimed) -> str:
     """Why somebody is not let in, as the auditors are told."""
     office.providers.says = claimed
+    # Of one reason, one a minute is kept.
+    office.clock.advance(timedelta(minutes=1))
     before = office.world.snapshot()
     with pytest.raises(LoginRefused):
         await office.oidc_logins.come_back(BROWSER, coming_back(await begun(office, connection_id)))
@@ -159,6 +168,23 @@ class TestComingBack:
             await office.oidc_logins.come_back(BROWSER, coming_back(await begun(office, connection.id), code=None))
         (note,) = notes(office, AuditType.OIDC_REFUSED)
         assert note.details["reason"] == "provider"
+
+    @pytest.mark.parametrize("of_everyone", [False, True])
+    async def test_coming_back_over_and_over_is_told_once_a_minute_for_each_part_of_the_network(
+        self, office: Office, of_everyone: bool
+    ) -> None:
+        connection_id = EVERYONES.id if of_everyone else (await connected(office)).id
+        sent = await begun(office, connection_id)
+        for minute in range(2):
+            for number in range(100):
+                with pytest.raises(LoginRefused) as refused:
+                    visitor = replace(BROWSER, address=f"10.{number}.0.1")
+                    await office.oidc_logins.come_back(visitor, coming_back(sent, code=None))
+                assert refused.value.is_noted
+            assert len(notes(office, AuditType.OIDC_REFUSED)) == 8 * (minute + 1)
+            office.clock.advance(timedelta(minutes=1))
+        told = {each.company_id for each in office.world.tables.notes if each.note.type is AuditType.OIDC_REFUSED}
+        assert told == {None if of_everyone else office.olga.company_id}
 
 
 class TestRecognising:
@@ -459,6 +485,38 @@ class TestWhatASessionOpens:
         assert session.sso_company_ids == (office.olga.company_id,)
         assert session.created_at == earlier.created_at
 
+    async def test_a_company_hears_of_its_own_connection_alone(self, office: Office) -> None:
+        first = await office.register(ANN.email or "")
+        office.change_account(ANN.email or "", email_verified_at=office.clock.now())
+        connection = await connected(office)
+        for earlier, told in (
+            (None, {office.olga.company_id: {"connection_id": connection.id}}),
+            (
+                first.refresh_token,
+                {office.olga.company_id: {"connection_id": connection.id}, first.company.id: {}},
+            ),
+        ):
+            before = len(office.world.tables.notes)
+            await signed_in(office, connection.id, earlier_token=earlier)
+            found = [each for each in office.world.tables.notes[before:] if each.note.type is AuditType.OIDC_LOGIN]
+            assert {each.company_id: dict(each.note.details) for each in found} == told
+
+    async def test_whoever_refuses_says_whose_connection_it_was(self, office: Office) -> None:
+        connection = await connected(office)
+        sent, returned = await came_back(office, connection.id)
+        concern, code = Concern(connection_id=connection.id), code_of(returned)
+        with pytest.raises(RedirectRefused) as elsewhere:
+            await office.oidc_logins.begin(BROWSER, connection.id, redirect_to="https://evil.example/")
+        with pytest.raises(LoginStateInvalid) as another:
+            await office.oidc_logins.come_back(BROWSER, coming_back(sent, state="another"))
+        await office.oidc_logins.redeem(BROWSER, code=code, sealed_state=sent.sealed_state)
+        with pytest.raises(LoginCodeInvalid) as used:
+            await office.oidc_logins.redeem(BROWSER, code=code, sealed_state=sent.sealed_state)
+        assert {each.value.concern for each in (elsewhere, another, used)} == {concern}
+        with pytest.raises(LoginStateInvalid) as nobodys:
+            await office.oidc_logins.redeem(BROWSER, code=code, sealed_state=None)
+        assert nobodys.value.concern == Concern()
+
     async def _afresh(self, office: Office) -> Actor:
         session = office.world.tables.sessions[office.olga.session_id]
         office.world.tables.sessions[session.id] = replace(session, authenticated_at=office.clock.now())
@@ -477,10 +535,16 @@ class TestWhatASessionOpens:
         refreshed = await office.auth.refresh(token, company_id=None, from_cookie=True)
         await office.auth.refresh(refreshed.refresh_token, company_id=None, from_cookie=True)
         bob = await office.register("bob@example.com")
-        for wrong in (token, f"{token}x", bob.refresh_token):
+        for wrong in (f"{token}x", bob.refresh_token):
             done = await signed_in(office, connection.id, earlier_token=wrong)
             assert session_of(office, done.refresh_token).general_at is None
-        assert session_of(office, token).revoked_at is None
+            assert session_of(office, token).revoked_at is None
+        assert session_of(office, bob.refresh_token).revoked_at is None
+        done = await signed_in(office, connection.id, earlier_token=token)
+        assert session_of(office, done.refresh_token).general_at is None
+        # Its successor is somebody's: as at any other second use, the login session ends.
+        assert session_of(office, token).revoked_at is not None
+        assert notes(office, AuditType.REFRESH_REUSED)
 
     async def test_a_browser_that_is_signed_out_at_that_moment_takes_nothing_over(
         self, office: Office, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import OctKey, RSAKey
 
 CLIENT_ID = "flowtrack"
@@ -36,6 +36,8 @@ class Hostile:
     delay: float = 0.0
     padding: int = 0
     location: str | None = None
+    # What it answers at a path instead, as it is written.
+    written: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def issuer(self) -> str:
@@ -71,7 +73,8 @@ class Hostile:
 def signed(provider: Hostile, claims: dict[str, Any], *, key: RSAKey | None = None, kid: str | None = None) -> str:
     """As an honest provider signs."""
     key = key or provider.key
-    return jwt.encode({"alg": "RS256", "kid": kid or str(key.kid)}, claims, key)
+    # Escaped, so that it can say what no encoding carries.
+    return jws.serialize_compact({"alg": "RS256", "kid": kid or str(key.kid)}, json.dumps(claims).encode(), key)
 
 
 def unsigned(_: Hostile, claims: dict[str, Any]) -> str:
@@ -145,7 +148,7 @@ class HostileServer:
                     body = {"access_token": "an access token", "token_type": "Bearer", "id_token": provider.token()}
                 elif path == "/userinfo":
                     body = provider.userinfo
-                written = json.dumps(body).encode() + b" " * provider.padding
+                written = provider.written.get(path) or json.dumps(body).encode() + b" " * provider.padding
                 self.send_response(302 if provider.location else provider.status)
                 if provider.location:
                     self.send_header("Location", provider.location)

@@ -7,12 +7,24 @@ from uuid import UUID
 
 import pytest
 
-from core.auth.errors import CodeInvalid, InvalidCredentials, RefreshInvalid, SignInFirst, TooManyFailures
+from core.auth.errors import (
+    CodeInvalid,
+    InvalidCredentials,
+    NoActiveMembership,
+    RefreshInvalid,
+    SignInFirst,
+    SsoRequired,
+    TooManyFailures,
+)
+from core.auth.model import LoginSession
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import NOWHERE, Actor, Origin, System, Visitor
 from core.kernel.audit import AuditType
+from core.kernel.errors import Concern
+from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
+from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.tables import StoredNote
 
 ANN = "ann@example.com"
@@ -170,6 +182,37 @@ class TestSessions:
             assert {each.company_id for each in ann.told()} == (ann.companies if types else set())
             ann.forget()
 
+    async def test_so_is_one_that_a_browser_brings_along_to_sign_in(self, ann: Ann) -> None:
+        old = newest = ann.signed_in.refresh_token
+        for _ in range(2):
+            newest = (await ann.office.auth.refresh(newest, company_id=None, from_cookie=False)).refresh_token
+        ann.forget()
+        given = Credentials(email=ANN, password=PASSWORD)
+        done = await ann.office.auth.login(HERE, given, earlier_token=old)
+        assert ann.types() == [AuditType.REFRESH_REUSED, AuditType.LOGIN_SUCCEEDED]
+        assert {each.company_id for each in ann.told(AuditType.REFRESH_REUSED)} == ann.companies
+        with pytest.raises(RefreshInvalid):
+            await ann.office.auth.refresh(newest, company_id=None, from_cookie=False)
+        await ann.office.auth.refresh(done.refresh_token, company_id=None, from_cookie=False)
+
+    async def test_of_one_that_is_signed_out_at_that_moment_nothing_is_left_to_do(
+        self, ann: Ann, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old = newest = ann.signed_in.refresh_token
+        for _ in range(2):
+            newest = (await ann.office.auth.refresh(newest, company_id=None, from_cookie=False)).refresh_token
+        looked = InMemoryIdentityUnitOfWork.glance
+
+        async def then_signed_out(uow: InMemoryIdentityUnitOfWork, session_id: UUID) -> LoginSession | None:
+            found = await looked(uow, session_id)
+            await ann.office.auth.logout(ann.actor, refresh_token=None, everywhere=False)
+            return found
+
+        monkeypatch.setattr(InMemoryIdentityUnitOfWork, "glance", then_signed_out)
+        ann.forget()
+        await ann.office.auth.login(HERE, Credentials(email=ANN, password=PASSWORD), earlier_token=old)
+        assert ann.types() == [AuditType.LOGGED_OUT, AuditType.LOGIN_SUCCEEDED]
+
     async def test_what_is_no_token_of_ours_is_not_told(self, ann: Ann) -> None:
         session = ann.actor.session_id
         for forged in (f"{session}.1.guessed", f"{session}.2.guessed", "nonsense"):
@@ -253,3 +296,47 @@ class TestOnesOwnAccount:
         await ann.office.acceptance.accept(HERE, bea, actor=None)
         assert ann.types() == [AuditType.USER_CREATED, AuditType.INVITATION_ACCEPTED, AuditType.REGISTERED]
         assert {each.origin for each in ann.told()} == {HERE.origin}
+
+
+class TestWhomARefusalConcerns:
+    """It says so itself, since nobody is signed in yet."""
+
+    async def test_a_company_that_is_entered_by_its_own_provider_alone(self, ann: Ann) -> None:
+        office, company_id = ann.office, ann.office.olga.company_id
+        office.stored.sso_enforced = True
+        expected = Concern(account_id=ann.actor.account_id, company_id=company_id)
+        for given in ({"email": ANN, "company_id": company_id}, {"email": ANN, "company": "acme"}):
+            with pytest.raises(SsoRequired) as refused:
+                await ann.login(**given)
+            assert refused.value.concern == expected
+        with pytest.raises(SsoRequired) as refused:
+            await office.auth.refresh(ann.signed_in.refresh_token, company_id=company_id, from_cookie=True)
+        assert refused.value.concern == expected
+
+    async def test_a_company_that_somebody_is_in_no_more(self, ann: Ann) -> None:
+        office, company_id = ann.office, ann.office.olga.company_id
+        user_id = next(each.actor_id for each in await self._joined(ann) if each.company_id == company_id)
+        assert user_id is not None
+        await office.users.deactivate(office.olga, user_id)
+        with pytest.raises(NoActiveMembership) as refused:
+            await ann.login(email=ANN, company="acme")
+        assert refused.value.concern == Concern(account_id=ann.actor.account_id, company_code="acme")
+
+    async def _joined(self, ann: Ann) -> list[StoredNote]:
+        await ann.login()
+        return ann.told(AuditType.LOGIN_SUCCEEDED)
+
+    async def test_a_company_that_one_is_invited_to(self, office: Office) -> None:
+        given = await office.invited("new@example.com")
+        office.stored.sso_enforced = True
+        with pytest.raises(SsoRequired) as refused:
+            await office.acceptance.accept(HERE, given, actor=None)
+        assert refused.value.concern == Concern(company_id=office.olga.company_id)
+
+    async def test_whose_cookie_a_foreign_page_sent_along(self, ann: Ann) -> None:
+        old = ann.signed_in.refresh_token or ""
+        newest = (await ann.office.auth.refresh(old, company_id=None, from_cookie=False)).refresh_token
+        for token in (old, newest):
+            assert await ann.office.auth.holder_of(HERE, token) == ann.actor.account_id
+        for token in (None, "nonsense", f"{ann.actor.session_id}.1.guessed", f"{an_id()}.1.nonce1"):
+            assert await ann.office.auth.holder_of(HERE, token) is None

@@ -1,26 +1,30 @@
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from core.auth.errors import InvalidCredentials, TooManyFailures
+from core.auth.errors import CodeInvalid, InvalidCredentials, TooManyFailures
 from core.auth.model import LoginSession
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import Actor, Visitor
 from core.kernel.audit import AuditType
+from core.kernel.errors import Busy
 from core.kernel.limits import network
 from tests.builders.office import PASSWORD, Office
+from tests.fakes.identity import InMemoryIdentityUnitOfWork
 
 HERE, NEARBY, ELSEWHERE = (Visitor(address=address) for address in ("192.0.2.1", "192.0.2.77", "198.51.100.1"))
 
 
-async def login(office: Office, visitor: Visitor = HERE, **given: str) -> SignedIn:
+async def login(office: Office, visitor: Visitor = HERE, **given: Any) -> SignedIn:
     fields = given or {"email": "ann@example.com"}
     return await office.auth.login(visitor, Credentials(**{"password": PASSWORD, **fields}))
 
 
-async def fail(office: Office, visitor: Visitor = HERE, *, times: int = 5, **given: str) -> None:
+async def fail(office: Office, visitor: Visitor = HERE, *, times: int = 5, **given: Any) -> None:
     fields = {"email": "ann@example.com", "password": "a wrong guess", **given}
     if "username" in given:
         del fields["email"]
@@ -29,7 +33,7 @@ async def fail(office: Office, visitor: Visitor = HERE, *, times: int = 5, **giv
             await login(office, visitor, **fields)
 
 
-async def refused(office: Office, visitor: Visitor = HERE, **given: str) -> TooManyFailures:
+async def refused(office: Office, visitor: Visitor = HERE, **given: Any) -> TooManyFailures:
     with pytest.raises(TooManyFailures) as refused:
         await login(office, visitor, **given)
     return refused.value
@@ -78,9 +82,39 @@ class TestTooManyFailures:
     async def test_a_username_is_one_in_any_spelling_and_counted_within_its_company(self, office: Office) -> None:
         await office.register(company_name="First")
         await fail(office, username="ann", company="first", times=3)
-        await fail(office, username="ANN", company="First", times=2)
+        await fail(office, username="ANN", company="first", times=2)
         await refused(office, username="Ann", company="first")
         await fail(office, username="ann", company="acme", times=1)
+
+    async def test_a_company_is_one_by_its_code_and_by_its_id(self, office: Office) -> None:
+        company_id = (await office.register(company_name="First")).company.id
+        await fail(office, username="ann", company="first", times=3)
+        await fail(office, username="ann", company_id=company_id, times=2)
+        for company in ({"company": "first"}, {"company_id": company_id}):
+            await refused(office, username="ann", **company)
+
+    async def test_what_only_the_database_would_take_for_a_username_names_nobody(self, office: Office) -> None:
+        """There, the capital I with a dot is an i in small letters; here, it is an i and the dot."""
+        await office.register(username="ian", company_name="First")
+        for username in ("\u0130an", "ian\x00", "\u212aian", "ian ian", "x" * 51):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.delattr(InMemoryIdentityUnitOfWork, "account_by_username")
+                await fail(office, username=username, company="first")
+                await refused(office, username=username, company="first")
+
+    async def test_what_was_never_looked_at_is_no_failure(self, office: Office) -> None:
+        """Whoever keeps the hashing busy locks nobody out."""
+        await office.register()
+        await fail(office, times=4)
+
+        async def too_many() -> None:
+            raise Busy
+
+        for _ in range(10):
+            office.passwords.meanwhile = too_many
+            with pytest.raises(Busy):
+                await login(office)
+        await login(office)
 
     async def test_another_address_is_another_count(self, office: Office) -> None:
         await office.register()
@@ -137,6 +171,39 @@ class TestABrowserThatIsKnown:
         stranger = Visitor(address=HERE.address, device=other.device_token)
         await refused(office, stranger)
         assert (await login(office, Visitor(device=other.device_token))).device_token != other.device_token
+
+    async def test_it_is_known_no_longer_than_the_password_stays(self, office: Office) -> None:
+        signed_in = await office.register()
+        known = Visitor(address=HERE.address, device=signed_in.device_token)
+        own = office.auth.actor_of(signed_in.access_token)
+        await office.sessions.change_password(own, current_password=PASSWORD, new_password="another long secret")
+        await fail(office)
+        await refused(office, known)
+
+    async def test_it_is_known_still_once_the_same_password_was_hashed_anew(self, office: Office) -> None:
+        await office.register()
+        office.change_account(password_hash=f"older:{PASSWORD}")
+        known = Visitor(address=HERE.address, device=(await login(office)).device_token)
+        await fail(office)
+        await login(office, known)
+
+    async def test_however_many_there_are_they_have_no_more_than_all_networks(self, office: Office) -> None:
+        await office.register()
+        devices = [(await login(office)).device_token for _ in range(30)]
+        tried = 0
+        with pytest.raises(TooManyFailures):
+            for device in devices:
+                for _ in range(5):
+                    with pytest.raises(InvalidCredentials):
+                        await login(
+                            office, Visitor(address=HERE.address, device=device), email="ann@example.com", password="x"
+                        )
+                    tried += 1
+        assert tried == 100
+        # Whoever comes without one is counted apart, and so is what goes on elsewhere.
+        await login(office)
+        office.clock.advance(timedelta(hours=1))
+        await login(office, Visitor(address=HERE.address, device=devices[0]))
 
 
 class TestStuffing:
@@ -284,3 +351,64 @@ class TestWhatACompanysOwnProviderBegan:
             await office.sessions.step_up(own, password=PASSWORD)
         another = office.auth.actor_of((await login(office)).access_token)
         await office.sessions.step_up(another, password=PASSWORD)
+
+
+class TestWhoeverHasManySessions:
+    """A provider of the installation begins sessions of the account itself, and as many as one likes."""
+
+    @staticmethod
+    async def begun(office: Office, own: Actor) -> Actor:
+        """One more session of the account, without a code."""
+        assert own.account_id is not None
+        session = LoginSession.begin(
+            id=office.world.ids.new(), account_id=own.account_id, nonce=b"n", agent=None, address=None,
+            at=office.clock.now(),
+        )  # fmt: skip
+        office.world.tables.sessions[session.id] = session
+        return replace(own, session_id=session.id)
+
+    async def test_a_hundred_codes_an_hour_are_looked_at_and_no_more(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        secret, _ = await office.enable_factor(own)
+        for _ in range(20):
+            session = await self.begun(office, own)
+            for _ in range(5):
+                with pytest.raises(CodeInvalid):
+                    await office.factors.disable(session, code="000000")
+        for how in (office.factors.disable, office.sessions.step_up):
+            with pytest.raises(TooManyFailures):
+                await how(await self.begun(office, own), code=office.code(secret, later=1))
+        # Whatever else is open goes on, and signing in does too.
+        await office.auth.me(own)
+        await office.auth.login(HERE, Credentials(email="ann@example.com", password=PASSWORD))
+        office.clock.advance(timedelta(hours=1))
+        await office.sessions.step_up(own, code=office.code(secret))
+
+    async def test_nor_are_more_passwords(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        for _ in range(20):
+            session = await self.begun(office, own)
+            for _ in range(5):
+                with pytest.raises(InvalidCredentials):
+                    await office.sessions.step_up(session, password="a wrong guess")
+        with pytest.raises(TooManyFailures):
+            await office.sessions.step_up(await self.begun(office, own), password=PASSWORD)
+
+    async def test_a_few_failures_elsewhere_lock_no_session(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        for _ in range(15):
+            session = await self.begun(office, own)
+            for _ in range(6):
+                with pytest.raises((InvalidCredentials, TooManyFailures)):
+                    await office.sessions.step_up(session, password="a wrong guess")
+        await office.sessions.step_up(own, password=PASSWORD)
+
+    async def test_whoever_knows_the_password_gets_no_more_codes_by_showing_it(self, office: Office) -> None:
+        own = office.auth.actor_of((await office.register()).access_token)
+        await office.enable_factor(own)
+        for _ in range(5):
+            with pytest.raises(CodeInvalid):
+                await office.sessions.step_up(own, code="000000")
+        await office.sessions.change_password(own, current_password=PASSWORD, new_password="another long secret")
+        with pytest.raises(TooManyFailures):
+            await office.sessions.step_up(own, code="000000")

@@ -97,6 +97,16 @@ class TestForgot:
         office.clock.advance(timedelta(hours=1))
         await office.recovery.forgot(Visitor(address="192.0.2.8"), email=ANN)
 
+    async def test_strangers_use_up_nothing_of_whoever_is_signed_in(self) -> None:
+        office = await Office.open()
+        own = office.auth.actor_of((await office.register(ANN)).access_token)
+        for number in range(5):
+            await office.recovery.forgot(Visitor(address=f"10.0.{number}.1"), email=ANN)
+        for _ in range(5):
+            await office.email.resend(own)
+        with pytest.raises(TooManyLetters):
+            await office.email.resend(own)
+
 
 class TestReset:
     async def test_the_password_is_another_one_and_all_devices_are_signed_out(self) -> None:

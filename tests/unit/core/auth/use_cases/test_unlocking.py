@@ -54,8 +54,10 @@ class TestUnlocking:
             {"username": username, "company": "acme"},
             {"username": username.upper(), "company_id": office.olga.company_id},
         )
+        await locked_out(office, **names[0])
         for name in names:
-            await locked_out(office, **name)
+            with pytest.raises(TooManyFailures):
+                await signs_in(office, **name)
         await office.unlocking.unlock(office.adam, ann.user_id)
         for name in names:
             await signs_in(office, **name)
