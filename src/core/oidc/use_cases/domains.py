@@ -63,7 +63,7 @@ class EmailDomainUseCases:
     @answers(CompanyNotFound, Forbidden)
     async def list(self, actor: Actor, company_id: UUID) -> Answer[list[EmailDomainView]]:
         """The domains that the company has named, and the TXT record that proves each. Owners and admins may."""
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         answer = await self._reader.domains(actor)
         policy.authorise_administration(actor)
         return answer
@@ -86,7 +86,7 @@ class EmailDomainUseCases:
 
         Publish the TXT record that the answer names, then verify it. Nothing is believed of the domain before.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         domain = canonical_domain(self._addresses, domain, pointer="/domain")
         at, token = self._clock.now(), self._secrets.new()
         async with self._unit_of_work(actor, once=once) as uow:
@@ -114,7 +114,7 @@ class EmailDomainUseCases:
         """Looks for the domain's TXT record, and takes the domain for proved if it is there. Owners and admins may,
         within ten minutes of proving who they are.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             self._authorise(uow)
             domain = await _load(uow, domain_id)
@@ -138,7 +138,7 @@ class EmailDomainUseCases:
         """Takes a domain back: nobody is linked or made by its addresses any more. Owners and admins may, within ten
         minutes of proving who they are. Whoever was linked before stays so.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             self._authorise(uow)
             domain = await _load(uow, domain_id)
@@ -171,8 +171,3 @@ async def _load(uow: OidcUnitOfWork, domain_id: UUID) -> EmailDomain:
     if domain is None:
         raise EmailDomainNotFound
     return domain
-
-
-def _ensure_here(actor: Actor, company_id: UUID) -> None:
-    if company_id != actor.company_id:
-        raise CompanyNotFound
