@@ -1,6 +1,6 @@
 """What is read before a message is written, and what became of the messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -46,7 +46,8 @@ class AccountPost:
 @dataclass(slots=True, kw_only=True)
 class Posted:
     """How many messages were taken, have to wait, were refused for good, or were of no use any more. `is_away`: the
-    server takes none at the moment, so that the rest was left.
+    server takes none at the moment, so that the rest was left. `unwritable` are the ids of what no message can be made
+    of; it counts as refused.
     """
 
     sent: int = 0
@@ -54,6 +55,7 @@ class Posted:
     refused: int = 0
     outdated: int = 0
     is_away: bool = False
+    unwritable: list[str] = field(default_factory=list)
 
     def count(self, delivery: Delivery) -> None:
         """Counts what became of a message."""

@@ -1,5 +1,6 @@
 """Mailing what waits: in which order things happen when servers refuse, are away, or are slow."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -88,6 +89,25 @@ class TestDelivering:
         assert [each.to for each in office.mailbox.messages] == [BEA]
         office.mailbox.answers.clear()
         assert [each.to for each in await office.mailed()] == [BEA, CAI, "dan@example.com"]
+
+    async def test_what_cannot_be_written_holds_nobody_up(self) -> None:
+        office = await Office.open()
+        await invite(office, BEA)
+        office.stored.company.name = "Acme\u2028Bcc: eve"
+        other = await office.world.company("Other")
+        await office.invitations.send(other, email=CAI, role=Role.MEMBER)
+        await office.register("ann@example.com")
+        letters = office.world.tables.letters
+        for account_id, waiting in letters.items():
+            odd = tuple(replace(each, to="ann\u2028@example.com") for each in waiting.letters)
+            letters[account_id] = replace(waiting, letters=odd)
+        await office.register("dan@example.com")
+        posted = await office.mail.deliver(System())
+        assert (posted.sent, posted.refused, len(posted.unwritable)) == (2, 2, 2)
+        assert {each.to for each in office.mailbox.messages} == {CAI, "dan@example.com"}
+        office.clock.advance(timedelta(hours=2))
+        posted = await office.mail.deliver(System())
+        assert (posted.refused, posted.later) == (0, 0)
 
     async def test_who_dies_in_between_leaves_a_repeat_that_can_be_told(self) -> None:
         office = await Office.open()
