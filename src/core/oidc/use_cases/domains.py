@@ -9,7 +9,7 @@ from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from core.oidc import policy
-from core.oidc.errors import DomainUnproved, EmailDomainNamed, EmailDomainNotFound, TooManyDomains
+from core.oidc.errors import DomainUnproved, EmailDomainNamed, EmailDomainNotFound, OwnersAlone, TooManyDomains
 from core.oidc.model import MOST_DOMAINS, EmailDomain
 from core.oidc.ports import (
     DomainRecords,
@@ -133,15 +133,20 @@ class EmailDomainUseCases:
             seq = await uow.commit(made=Made(kind="email_domain", id=domain.id, version=domain.version))
         return Answer(EmailDomainView.of(domain), seq)
 
-    @answers(CompanyNotFound, Forbidden, StepUpRequired, EmailDomainNotFound, Stale)
+    @answers(CompanyNotFound, Forbidden, StepUpRequired, EmailDomainNotFound, OwnersAlone, Stale)
     async def release(self, actor: Actor, company_id: UUID, domain_id: UUID, *, expected: int | None = None) -> int:
         """Takes a domain back: nobody is linked or made by its addresses any more. Owners and admins may, within ten
-        minutes of proving who they are. Whoever was linked before stays so.
+        minutes of proving who they are; one that a connection names which enforces, owners alone. Whoever was linked
+        before stays so.
         """
         policy.ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             self._authorise(uow)
+            # Before the domain, with the company: nobody enforces a connection meanwhile.
+            connections = await uow.connections.all()
             domain = await _load(uow, domain_id)
+            if any(each.is_only_way_of(domain.domain) for each in connections):
+                policy.authorise_entrance(uow.actor)
             ensure_current(expected, EmailDomainView.of(domain))
             uow.domains.remove(domain)
             uow.record(domain.delete())
