@@ -114,11 +114,6 @@ update login_sessions s set revoked_at = %(at)s
 _NOTE_LOGIN = Statement.plain(
     "update users set last_login_at = %(at)s where company_id = %(company)s and id = %(user)s"
 )
-_NOTED = {
-    "type": "text", "at": "timestamptz", "via": "text", "session_id": "uuid", "token_id": "uuid", "request_id": "text",
-    "details": "jsonb", "address": "text", "agent": "text", "personal": "jsonb", "salt": "bytea", "digest": "bytea",
-    "coalesced_by": "text",
-}  # fmt: skip
 # Of an account, to each company that it belongs to, or to one of them; of nobody known, and of whoever belongs to none,
 # to the chain of no company. The same statement, whether there is such an account or not; what is not kept is as long a
 # way to the disk, in the log that PostgreSQL writes ahead.
@@ -132,8 +127,8 @@ with joined as (
   select company_id, id as actor_id from joined
   union all select %(nobody)s::uuid, null where not exists (select from joined)
 ), written as (
-  insert into audit_events (company_id, actor_id, {", ".join(name for name in _NOTED)})
-  select told.company_id, told.actor_id, {", ".join(f"%({name})s::{kind}" for name, kind in _NOTED.items())} from told
+  insert into audit_events (company_id, actor_id, {", ".join(audit_log.NOTED)})
+  select told.company_id, told.actor_id, {", ".join(audit_log.NOTED.values())} from told
    where %(kept)s::boolean
   returning id
 )
@@ -323,9 +318,9 @@ class SqlIdentityUnitOfWork:
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})
 
-    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+    async def strip(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
         await self.revoke_sessions(account_id, at=at)
-        await stripping.strip(self._open_connection, account_id, at=at)
+        await stripping.strip(self._open_connection, account_id, at=at, origin=origin, stranger=self.stranger)
 
     async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
         await stripping.end_tokens(self._open_connection, account_id, at=at, origin=origin, stranger=self.stranger)

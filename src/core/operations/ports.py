@@ -46,8 +46,10 @@ class OperatorUnitOfWork(Protocol):
         self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
     ) -> None: ...
 
-    async def strip(self, account_id: UUID, *, at: datetime) -> None:
-        """Takes everything away by which somebody could act as the account, but for its password."""
+    async def strip(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Takes everything away by which somebody could act as the account, but for its password, and tells the
+        auditors of its companies.
+        """
         ...
 
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:

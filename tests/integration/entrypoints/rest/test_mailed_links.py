@@ -174,6 +174,10 @@ class TestInvitations:
         self, api: Api, client: httpx.AsyncClient, mail: Post
     ) -> None:
         olga, eve = await api.register(), await api.register(email=address())
+        robot = (await eve.post("/users", {"kind": "service", "name": "Robot"})).json()["id"]
+        for path in ("/auth/tokens", f"/users/{robot}/tokens"):
+            assert (await eve.post(path, {"name": "x", "scopes": ["tasks:read"]})).status_code == 201
+        of_eve = f" and company_id = '{eve.company_id}'"
         shown = (await olga.post("/invitations", {"email": eve.email})).json()["token"]
         token = await mail.token(eve.email, "Invitation to")
         assert token != shown
@@ -183,6 +187,10 @@ class TestInvitations:
         assert done.status_code == 200, done.text
         assert done.json()["company"]["id"] == olga.company_id
         assert (await eve.get("/auth/me")).status_code == 401
+        assert api.sql("select via, details from audit_events where type = 'account.stripped'" + of_eve) == [
+            ("visitor", {"tokens": 2})
+        ]
+        assert api.sql("select count(*) from audit_events where type = 'token.revoked'" + of_eve) == [(0,)]
         assert (await ask(client, "/auth/login", email=eve.email, password=PASSWORD)).status_code == 401
         assert account(api, eve.email, "email_verified_at") is not None
 

@@ -11,6 +11,7 @@ from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import Acceptance
 from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.audit import AuditType
 from core.kernel.errors import Invalid
 from core.users.errors import EmailTaken, InvitationForAnother, InvitationNotFound
 from core.users.use_cases.users import NewUser
@@ -121,6 +122,16 @@ class TestAddressesThatSomebodyElseRegistered:
         with pytest.raises(SessionEnded):
             await office.auth.me(other)
         assert done.refresh_token is not None
+
+    async def test_each_company_of_the_account_is_told_what_it_lost(self) -> None:
+        office = await Office.open()
+        eve = await hijacker(office)
+        await office.api_token(of=eve)
+        token = await mailed(office)
+        await accept(office, token, password=NEW)
+        (told,) = [each for each in office.world.tables.notes if each.note.type is AuditType.ACCOUNT_STRIPPED]
+        assert (told.company_id, told.actor_id, told.via) == (eve.company_id, eve.user_id, "visitor")
+        assert told.note.details == {"tokens": 1}
 
     async def test_a_factor_of_the_hijacker_locks_nobody_out(self) -> None:
         office = await Office.open()

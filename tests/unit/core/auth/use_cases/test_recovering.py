@@ -273,8 +273,8 @@ class TestApiTokens:
         device = office.auth.actor_of((await login(office, PASSWORD)).access_token)
         await office.api_token(of=device)
         await reset(office, token)
-        assert [each.note.type for each in office.world.tables.notes][-2:] == [
-            AuditType.TOKEN_REVOKED, AuditType.PASSWORD_RESET,
+        assert [each.note.type for each in office.world.tables.notes][-3:] == [
+            AuditType.TOKEN_REVOKED, AuditType.ACCOUNT_STRIPPED, AuditType.PASSWORD_RESET,
         ]  # fmt: skip
 
     async def test_so_does_one_that_the_operator_gives(self) -> None:
