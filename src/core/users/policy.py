@@ -1,9 +1,11 @@
 """Who may do what with the users of a company: pure functions over what was loaded."""
 
+from datetime import datetime
 from uuid import UUID
 
 from core.kernel.actor import Actor, NotByToken, Role
 from core.kernel.errors import Forbidden
+from core.kernel.step_up import ensure_stepped_up
 from core.users.model import User, UserChanges
 
 
@@ -61,6 +63,14 @@ def authorise_change(actor: Actor, user: User, changes: UserChanges, *, with_pas
     touches_owner = user.role is Role.OWNER or ("role" in differing and changes.role is Role.OWNER)
     if touches_owner and actor.role is not Role.OWNER:
         raise Forbidden
+
+
+def ensure_proved(actor: Actor, user: User, changes: UserChanges, *, with_password: bool, at: datetime) -> None:
+    """Whoever gives somebody another way into their account proves first who they are, since a stolen session would
+    come back by it. Raises StepUpRequired.
+    """
+    if with_password or "email" in user.differing(changes):
+        ensure_stepped_up(actor, at=at)
 
 
 def authorise_deactivation(actor: Actor, user: User) -> None:

@@ -125,6 +125,11 @@ def _users(refuses: Any) -> None:
     async def _(office: Office) -> Awaitable[object]:
         return office.users.change(office.adam, office.olga.user_id, user_changes(role=Role.MEMBER))
 
+    @refuses(UserUseCases.change, StepUpRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        office.clock.advance(timedelta(minutes=11))
+        return office.users.change(office.adam, office.mia.user_id, user_changes(), password="a temporary secret")
+
     @refuses(UserUseCases.change, Stale)
     async def _(office: Office) -> Awaitable[object]:
         return office.users.change(office.adam, office.mia.user_id, user_changes(name="New"), expected=2)

@@ -7,10 +7,12 @@ import pytest
 from core.auth.model import Account
 from core.auth.use_cases.accepting import Acceptance
 from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered
 from core.kernel.paging import PageRequest, Sort
+from core.kernel.step_up import StepUpRequired
 from core.users.errors import (
     AccountShared,
     AlreadyUser,
@@ -30,6 +32,7 @@ from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 
 BEA = "bea@example.com"
+RESET, ADDRESS = AuditType.PASSWORD_RESET, AuditType.EMAIL_CHANGED
 TEMPORARY = "a temporary secret"
 
 
@@ -293,6 +296,36 @@ class TestChanging:
         assert (found.password_hash, found.password_is_temporary) == (f"turned:{TEMPORARY[::-1]}", True)
         assert [signed_out(office, each) for each in (office.mia, office.max)] == [True, False]
         assert (view.version, events(office, after=head)) == (1, [])
+
+    async def test_what_an_admin_changes_of_an_account_is_told_to_auditors_and_to_its_holder(
+        self, office: Office
+    ) -> None:
+        email = stored(office, office.mia.user_id).email or ""
+        await office.users.change(office.adam, office.mia.user_id, changing(email=BEA), password=TEMPORARY)
+        told = [each for each in office.world.tables.notes if each.note.type in (RESET, ADDRESS)]
+        assert [(each.actor_id, each.note) for each in told] == [
+            (office.adam.user_id, Note(type=RESET, details={"user_id": office.mia.user_id})),
+            (
+                office.adam.user_id,
+                Note(type=ADDRESS, details={"user_id": office.mia.user_id}, personal={"old": email, "new": BEA}),
+            ),
+        ]
+        subjects = [each.subject.removesuffix(" (FlowTrack)") for each in await office.mailed(email)]
+        assert subjects == ["Your password was changed", "Your e-mail address was changed"]
+        assert await office.mailed(BEA) == []
+
+    @pytest.mark.parametrize("way_in", [{"password": TEMPORARY}, {"email": BEA}])
+    async def test_a_stolen_session_gives_itself_no_way_in(self, office: Office, way_in: dict[str, str]) -> None:
+        office.clock.advance(timedelta(minutes=10))
+        before, effort = office.world.snapshot(), office.passwords.effort
+        fields = {name: value for name, value in way_in.items() if name != "password"}
+        with pytest.raises(StepUpRequired):
+            await office.users.change(
+                office.adam, office.mia.user_id, changing(**fields), password=way_in.get("password")
+            )
+        assert (office.world.tables, office.passwords.effort) == (before, effort)
+        # What opens nothing needs no proof.
+        await office.users.change(office.adam, office.mia.user_id, changing(name="New"))
 
     async def test_the_way_into_an_account_of_several_companies_is_its_holders(self, office: Office) -> None:
         other = await office.world.company("Other")

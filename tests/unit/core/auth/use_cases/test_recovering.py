@@ -233,7 +233,9 @@ class TestReset:
         await office.recovery.forgot(Visitor(), email=mia.email)
         token = await office.link_to(mia.email)
         async with office.world.people_unit_of_work(office.olga) as uow:
-            await uow.accounts.change_password(mia.id, "turned:", at=office.clock.now())
+            await uow.accounts.change_password(
+                mia.id, "turned:", letter_id=office.world.ids.new(), at=office.clock.now()
+            )
             await uow.commit()
         with pytest.raises(LinkInvalid):
             await reset(office, token)
