@@ -114,14 +114,16 @@ class UserUseCases(Generic[PeopleWork]):
         return Answer(view if policy.sees_whole_user(actor, user_id) else view.for_colleagues(), seq)
 
     @answers(
-        Forbidden, NotByToken, Invalid, EmailInvalid, PasswordTooWeak, AlreadyUser, UsernameTaken, KeyReused, InFlight
-    )
+        Forbidden, NotByToken, StepUpRequired, Invalid, EmailInvalid, PasswordTooWeak, AlreadyUser, UsernameTaken,
+        KeyReused, InFlight,
+    )  # fmt: skip
     async def create(self, actor: Actor, given: NewUser, *, once: Once | None = None) -> Answer[NewUserView]:
         """Makes somebody a user of the company, or makes a service user.
 
-        Owners and admins may; only owners make owners. An unknown address gets an account: with the given password,
-        which is temporary, or with the one that its holder chooses by the link. A known one has to accept by the link
-        first, and a password given is ignored; the answer looks the same. The link is shown this once.
+        Owners and admins may, for any role but member within ten minutes of proving who they are; only owners make
+        owners. An unknown address gets an account: with the given password, which is temporary, or with the one that
+        its holder chooses by the link. A known one has to accept by the link first, and a password given is ignored;
+        the answer looks the same. The link is shown this once.
         """
         if given.password is not None:
             await self._ensure_administers(actor)
@@ -129,6 +131,7 @@ class UserUseCases(Generic[PeopleWork]):
         at, token = self._clock.now(), self._tokens.new()
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_role(uow.actor, given.role)
+            policy.ensure_proved_for(uow.actor, given.role, at=at)
             if email is None:
                 username = given.username or await self._free_username(uow, name=given.name, email="")
                 user, created = User.join(
@@ -198,10 +201,10 @@ class UserUseCases(Generic[PeopleWork]):
 
         Everybody changes their own name and username. Owners and admins change everybody, but only owners make, unmake
         and change owners, and nobody becomes one who has not signed in with a password of their own choice. The
-        account's address and password only while it belongs to no other company, within ten minutes of proving who
-        they are; such a password is temporary, and signs all the person's devices out. Their holder is told by mail. Of
-        whoever has not signed in here the address stays as it is, and a password for an account that was known before
-        is ignored, as it is where users are made.
+        account's address and password only while it belongs to no other company; such a password is temporary, signs
+        all the person's devices out, and they are told by mail of both. Both, and making somebody an admin or owner,
+        need a proof of the last ten minutes of who asks. Of whoever has not signed in here the address stays as it is,
+        and a password for an account that was known before is ignored, as it is where users are made.
         """
         if changes.email is not None:
             changes = replace(changes, email=self._addresses.canonical(changes.email))

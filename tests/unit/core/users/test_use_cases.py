@@ -6,13 +6,14 @@ import pytest
 
 from core.auth.model import Account
 from core.auth.use_cases.accepting import Acceptance
-from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.actor import Actor, NotByToken, Role, Visitor
 from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered
 from core.kernel.paging import PageRequest, Sort
 from core.kernel.step_up import StepUpRequired
+from core.tokens.model import Scope
 from core.users.errors import (
     AccountShared,
     AlreadyUser,
@@ -355,6 +356,49 @@ class TestChanging:
             await office.users.change(office.mia, office.nora.user_id, changing(name="New"))
         with pytest.raises(Forbidden):
             await office.users.change(office.mia, office.max.user_id, changing(name="New"))
+
+
+class TestMakingAdmins:
+    """What keeps a thief in who has somebody's open session needs a proof that a session is none of."""
+
+    async def test_it_needs_a_fresh_proof_however_it_is_done(self, office: Office) -> None:
+        gone = await office.world.person(office.olga.company_id, name="Gus", role=Role.ADMIN)
+        await office.users.deactivate(office.adam, gone.user_id)
+        office.clock.advance(timedelta(minutes=10))
+        before = office.world.snapshot()
+        for by, role in ((office.adam, Role.ADMIN), (office.olga, Role.OWNER)):
+            with pytest.raises(StepUpRequired):
+                await made(office, by=by, role=role)
+            with pytest.raises(StepUpRequired):
+                await made(office, by=by, role=role, kind=UserKind.SERVICE, email=None)
+            with pytest.raises(StepUpRequired):
+                await office.invitations.send(by, email=BEA, role=role)
+            with pytest.raises(StepUpRequired):
+                await office.users.change(by, office.mia.user_id, changing(role=role))
+        with pytest.raises(StepUpRequired):
+            await office.users.change(office.adam, gone.user_id, changing(is_active=True))
+        assert office.world.tables == before
+
+    async def test_members_come_and_admins_go_without_one(self, office: Office) -> None:
+        gone = await office.world.person(office.olga.company_id, name="Gus", role=Role.ADMIN)
+        office.clock.advance(timedelta(minutes=10))
+        await made(office)
+        await office.invitations.send(office.adam, email="cleo@example.com", role=Role.MEMBER)
+        await office.users.change(office.adam, gone.user_id, changing(role=Role.MEMBER))
+        await office.users.change(office.adam, gone.user_id, changing(is_active=False))
+        await office.users.change(office.adam, gone.user_id, changing(is_active=True))
+
+    async def test_no_api_token_does_it(self, office: Office) -> None:
+        gone = await office.world.person(office.olga.company_id, name="Gus", role=Role.ADMIN)
+        await office.users.deactivate(office.adam, gone.user_id)
+        token = await office.by_token(scopes=(Scope.USERS_WRITE,))
+        with pytest.raises(NotByToken):
+            await made(office, by=token, role=Role.ADMIN)
+        with pytest.raises(NotByToken):
+            await office.invitations.send(token, email=BEA, role=Role.ADMIN)
+        for user_id, fields in ((office.mia.user_id, {"role": Role.ADMIN}), (gone.user_id, {"is_active": True})):
+            with pytest.raises(NotByToken):
+                await office.users.change(token, user_id, changing(**fields))
 
 
 class TestDeactivating:
