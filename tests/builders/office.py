@@ -190,6 +190,7 @@ class Office:
             companies=self.world.company_posts,
             accounts=self.world.account_posts,
             links=self.link_tokens,
+            letters=self.letters,
             wording=Wording(public_url="https://flowtrack.example.com"),
             clock=self.clock,
         )

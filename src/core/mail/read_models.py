@@ -12,11 +12,15 @@ from core.users.model import Invitation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invited:
-    """An `invitation_created` of a company's log, and the invitation as it is now; None if that is gone."""
+    """An `invitation_created` of a company's log, and the invitation as it is now; None if that is gone.
+
+    `inviter_id` is the account of who sent it, or the service user.
+    """
 
     seq: int
     invitation: Invitation | None
     inviter_name: str | None
+    inviter_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

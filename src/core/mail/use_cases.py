@@ -5,6 +5,7 @@ from functools import partial
 from core.auth.letters import Letter, Link
 from core.auth.model import Account
 from core.auth.ports import LinkTokens
+from core.auth.use_cases.following import LetterLimits
 from core.kernel.actor import System
 from core.kernel.errors import answers
 from core.kernel.ports import Clock
@@ -26,6 +27,7 @@ class MailUseCases:
         companies: CompanyPosts,
         accounts: AccountPosts,
         links: LinkTokens,
+        letters: LetterLimits,
         wording: Wording,
         clock: Clock,
     ) -> None:
@@ -33,6 +35,7 @@ class MailUseCases:
         self._companies = companies
         self._accounts = accounts
         self._links = links
+        self._letters = letters
         self._wording = wording
         self._clock = clock
 
@@ -69,7 +72,9 @@ class MailUseCases:
         left = [
             each
             for each in post.invited
-            if not await self._is_done(partial(self._invitation, post, each), posted, of=f"{post.company_id}:{each.seq}")
+            if not await self._is_done(
+                partial(self._invitation, post, each), posted, of=f"{post.company_id}:{each.seq}", may_wait=each
+            )
         ]
         waiting = [each.invitation.created_at for each in left if each.invitation is not None]
         again_at = self._again_at(waiting, posted)
@@ -104,15 +109,27 @@ class MailUseCases:
             inviter_name=invited.inviter_name,
         )
 
-    async def _is_done(self, written: Callable[[], Message | None], posted: Posted, *, of: object) -> bool:
+    async def _may_go(self, invited: Invited, *, to: str) -> bool:
+        """Whether an address gets no more of them than of other letters, and an account sends no more."""
+        invitation = invited.invitation
+        return invitation is None or await self._letters.may_go(invitation.id, invited.inviter_id, to=to)
+
+    async def _is_done(
+        self, written: Callable[[], Message | None], posted: Posted, *, of: object, may_wait: Invited | None = None
+    ) -> bool:
         """Sends it; whether there is nothing more to do about it. What cannot be written holds nobody else's up."""
         try:
             message = written()
             if message is None:
                 posted.outdated += 1
                 return True
-            # Who takes nothing need not be asked for each.
-            delivery = Delivery.AWAY if posted.is_away else await self._mail.send(message)
+            if posted.is_away:
+                # Who takes nothing need not be asked for each.
+                delivery = Delivery.AWAY
+            elif may_wait is not None and not await self._may_go(may_wait, to=message.to):
+                delivery = Delivery.LATER
+            else:
+                delivery = await self._mail.send(message)
         except ValueError:
             posted.unwritable.append(str(of))
             delivery = Delivery.REFUSED
