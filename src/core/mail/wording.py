@@ -25,7 +25,7 @@ _TEXTS: dict[LetterKind, tuple[str, str]] = {
     LetterKind.EMAIL_VERIFICATION: (
         "Confirm your e-mail address",
         """
-Somebody opened a FlowTrack account with this address. If it was you, confirm the address within 24 hours:
+Somebody opened a FlowTrack account with this address. If it was you, sign in and confirm the address within 24 hours:
 
 {link}
 
@@ -36,7 +36,7 @@ yours as soon as you ask for a new password.
     LetterKind.EMAIL_CHANGE: (
         "Confirm your new e-mail address",
         """
-A FlowTrack account is to have this address from now on. Confirm it within 24 hours:
+A FlowTrack account is to have this address from now on. If it is yours, sign in and confirm it within 24 hours:
 
 {link}
 

@@ -57,7 +57,7 @@ class TestProving:
         view, _ = await office.invitations.send(office.olga, email=BEA, role=Role.MEMBER)
         await accept(office, view.token or "", password=PASSWORD)
         assert account(office).email_verified_at is None
-        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        await office.follow(await office.link_to(BEA))
         assert account(office).email_verified_at is not None
 
     async def test_the_mailed_link_is_another_than_the_one_that_was_shown(self) -> None:
@@ -152,7 +152,7 @@ class TestAddressesThatSomebodyElseRegistered:
     async def test_a_factor_of_who_proved_the_address_stays_when_the_password_is_lost(self) -> None:
         office = await Office.open()
         await hijacker(office)
-        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        await office.follow(await office.link_to(BEA))
         office.change_account(BEA, totp_secret=b"sealed", totp_enabled_at=office.clock.now())
         await office.recovery.forgot(Visitor(), email=BEA)
         await office.recovery.reset(Visitor(), token=await office.link_to(BEA), new_password=NEW)
@@ -165,7 +165,7 @@ class TestAddressesThatSomebodyElseRegistered:
         token = await office.link_to("eve@example.com")
         await accept(office, await mailed(office), password=NEW)
         with pytest.raises(Invalid):
-            await office.email.verify(Visitor(), token=token)
+            await office.email.verify(Visitor(), token=token, actor=other)
 
     async def test_a_session_of_the_hijacker_that_the_holder_was_led_into_is_not_kept(self) -> None:
         office = await Office.open()
@@ -222,7 +222,7 @@ class TestAddressesThatSomebodyElseRegistered:
 class TestAddressesThatWereProved:
     async def _proved(self, office: Office) -> Actor:
         actor = await hijacker(office)
-        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        await office.follow(await office.link_to(BEA))
         return actor
 
     async def test_they_keep_their_password_and_have_to_sign_in(self) -> None:
