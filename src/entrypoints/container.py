@@ -314,6 +314,7 @@ class Container(containers.DeclarativeContainer):
         companies=providers.Factory(SqlCompanyPosts, database),
         accounts=providers.Factory(SqlAccountPosts, database),
         links=link_tokens,
+        letters=letter_limits,
         wording=providers.Singleton(Wording, public_url=settings.provided.public_url),
         clock=clock,
     )

@@ -193,6 +193,7 @@ class Office:
             companies=self.world.company_posts,
             accounts=self.world.account_posts,
             links=self.link_tokens,
+            letters=self.letters,
             wording=Wording(public_url="https://flowtrack.example.com"),
             clock=self.clock,
         )
@@ -355,6 +356,18 @@ class Office:
         """The secret of the newest link that was mailed to an address."""
         texts = [each.text for each in await self.mailed(to) if "#" in each.text]
         return texts[-1].partition("#")[2].split()[0]
+
+    def signed_in_to(self, token: str) -> Actor:
+        """Somebody in an open login session of the account that a mailed link is for."""
+        link = self.link_tokens.read(token)
+        sessions = self.world.tables.sessions.values()
+        session = next(each for each in sessions if link and each.account_id == link.owner_id and not each.revoked_at)
+        here = {"company_id": self.olga.company_id, "user_id": self.olga.user_id, "role": Role.MEMBER}
+        return Actor(account_id=session.account_id, session_id=session.id, **here)
+
+    async def follow(self, token: str) -> None:
+        """Proves an address by a link that was mailed to it, as whoever is signed in to its account does."""
+        await self.email.verify(Visitor(), token=token, actor=self.signed_in_to(token))
 
     @property
     def stored(self) -> CompanyTables:

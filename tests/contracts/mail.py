@@ -52,6 +52,11 @@ class MailContract:
         with pytest.raises(ValueError, match="control character"):
             a_message(**{header: line})
 
+    async def test_one_that_cannot_be_written_is_refused_and_does_no_harm(self, carrier: Carrier) -> None:
+        assert await carrier.mail.send(a_message(text="half a sign: \ud83d")) is Delivery.REFUSED
+        assert await carrier.mail.send(a_message(id="<2.x@example.com>")) is Delivery.SENT
+        assert [each["Message-ID"] for each in carrier.received()] == ["<2.x@example.com>"]
+
     async def test_what_looks_like_the_end_of_a_message_is_text(self, carrier: Carrier) -> None:
         text = "One\n.\nMAIL FROM:<eve@example.com>\nFrom here on\n..\n"
         assert await carrier.mail.send(a_message(text=text)) is Delivery.SENT

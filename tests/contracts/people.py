@@ -427,7 +427,9 @@ class AccountsContract:
         async with world.people_unit_of_work(owner) as uow:
             assert (await uow.accounts.holding(ann.account_id)).is_proved
             assert not (await uow.accounts.holding(opened.id)).is_proved
-            await uow.accounts.change_password(ann.account_id, "a hash", at=world.clock.now())
+            await uow.accounts.change_password(
+                ann.account_id, "a hash", letter_id=world.ids.new(), at=world.clock.now()
+            )
             assert not (await uow.accounts.holding(ann.account_id)).is_proved
 
     async def test_another_address_is_one_that_nobody_proved(self, world: ContractWorld) -> None:
@@ -438,13 +440,13 @@ class AccountsContract:
             await uow.commit()
         email, at = an_address(world), account.created_at + timedelta(hours=1)
         async with world.people_unit_of_work(owner) as uow:
-            await uow.accounts.change_address(account.id, email, at=at)
+            await uow.accounts.change_address(account.id, email, letter_id=world.ids.new(), at=at)
             await uow.commit()
         expected = replace(account, email=email, version=2, updated_at=at)
         assert await account_of(world, email) == expected
         with pytest.raises(EmailTaken):
             async with world.people_unit_of_work(owner) as uow:
-                await uow.accounts.change_address(account.id, other.email, at=at)
+                await uow.accounts.change_address(account.id, other.email, letter_id=world.ids.new(), at=at)
                 await uow.commit()
         assert await account_of(world, email) == expected
         assert await account_of(world, other.email) == other
@@ -460,7 +462,7 @@ class AccountsContract:
         at = account.created_at + timedelta(hours=1)
         ended = await ended_device(world, ann)
         async with world.people_unit_of_work(owner) as uow:
-            await uow.accounts.change_password(ann.account_id, "a hash", at=at)
+            await uow.accounts.change_password(ann.account_id, "a hash", letter_id=world.ids.new(), at=at)
             await uow.commit()
         expected = replace(account, password_hash="a hash", password_is_temporary=True, version=2, updated_at=at)
         assert await account_of(world, account.email) == expected

@@ -192,6 +192,24 @@ class AccountPostContract:
         post = await self._theirs(world, account, at=at + MINUTE)
         assert post.letters == (first, second)
 
+    async def test_what_an_admin_changes_of_an_account_is_told_at_the_address_from_before(
+        self, world: ContractWorld
+    ) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        async with world.identity_unit_of_work() as uow:
+            account = await uow.account(ann.account_id)
+        assert account is not None
+        at, ids = world.clock.now(), [world.ids.new() for _ in range(2)]
+        async with world.people_unit_of_work(owner) as uow:
+            await uow.accounts.change_password(account.id, "a hash", letter_id=ids[0], at=at)
+            await uow.accounts.change_address(account.id, f"{ids[0]}@example.com", letter_id=ids[1], at=at)
+            await uow.commit()
+        assert (await self._theirs(world, account)).letters == (
+            account.letter(LetterKind.PASSWORD_CHANGED, id=ids[0], at=at),
+            account.letter(LetterKind.EMAIL_CHANGED, id=ids[1], at=at),
+        )
+
     async def _theirs(self, world: ContractWorld, account: Account, *, at: datetime | None = None) -> AccountPost:
         post = await self._next_of(world, account, at=at)
         assert post is not None

@@ -13,7 +13,7 @@ from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.companies.read_models import CompanyView
 from core.kernel.actor import NOWHERE, Actor, Origin
-from core.kernel.audit import Note
+from core.kernel.audit import AuditType, Note
 from core.kernel.events import Fact
 from core.tokens.model import ApiTokenStatus
 from core.users.model import Invitation, User
@@ -208,15 +208,23 @@ class InMemoryIdentityUnitOfWork:
 
         self._transaction.do(note)
 
-    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+    async def strip(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
         await self.revoke_sessions(account_id, at=at)
 
         def revoke(tables: Tables) -> None:
-            for here in tables.companies.values():
+            for company_id, here in tables.companies.items():
                 own = {person.user.id for person in here.people.values() if person.user.account_id == account_id}
+                ended = 0
                 for token in list(here.api_tokens.values()):
                     if token.revoked_at is None and own & {token.user_id, token.created_by}:
                         here.api_tokens[token.id] = replace(token, revoked_at=at)
+                        ended += 1
+                note = Note(type=AuditType.ACCOUNT_STRIPPED, details={"tokens": ended})
+                for user_id in own if here.company.is_active else ():
+                    if ended or here.people[user_id].may_act:
+                        tables.note(
+                            [note], company_id=company_id, actor_id=user_id, via=self.stranger, origin=origin, at=at
+                        )
             for key, identity in list(tables.identities.items()):
                 if identity.account_id == account_id:
                     del tables.identities[key]

@@ -83,8 +83,15 @@ class InMemoryCompanyPosts:
 
     def _invited(self, tables: CompanyTables, seq: int, invitation_id: UUID) -> Invited:
         invitation = tables.invitations.get(invitation_id)
-        inviter = tables.name_of(invitation.invited_by) if invitation is not None else None
-        return Invited(seq=seq, invitation=replace(invitation) if invitation else None, inviter_name=inviter)
+        if invitation is None:
+            return Invited(seq=seq, invitation=None, inviter_name=None)
+        sender = tables.people.get(invitation.invited_by)
+        return Invited(
+            seq=seq,
+            invitation=replace(invitation),
+            inviter_name=tables.name_of(invitation.invited_by),
+            inviter_id=(sender.user.account_id or sender.user.id) if sender else None,
+        )
 
 
 class InMemoryAccountPosts:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from core.auth.letters import LetterKind
 from core.auth.model import Account
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Conflict
@@ -15,7 +16,7 @@ from tests.fakes.api_tokens import InMemoryApiTokens
 from tests.fakes.companies import user_view
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
-from tests.fakes.tables import CompanyTables, Person, Tables
+from tests.fakes.tables import CompanyTables, Letters, Person, Tables
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
 
 _INSTANT = {"write": datetime.isoformat, "read": datetime.fromisoformat}
@@ -172,7 +173,9 @@ class InMemoryAccounts:
         session = self._tables.sessions[session_id]
         return SecondFactor(self._tables.accounts[session.account_id].has_second_factor, session.second_factor_at)
 
-    async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
+    async def change_address(self, account_id: UUID, email: str, *, letter_id: UUID, at: datetime) -> None:
+        self._tell(LetterKind.EMAIL_CHANGED, account_id, letter_id, at)
+
         def put(tables: Tables) -> None:
             if any(each.email == email and each.id != account_id for each in tables.accounts.values()):
                 raise EmailTaken
@@ -188,7 +191,11 @@ class InMemoryAccounts:
 
         self._unit.transaction.do(put)
 
-    async def change_password(self, account_id: UUID, temporary_password_hash: str, *, at: datetime) -> None:
+    async def change_password(
+        self, account_id: UUID, temporary_password_hash: str, *, letter_id: UUID, at: datetime
+    ) -> None:
+        self._tell(LetterKind.PASSWORD_CHANGED, account_id, letter_id, at)
+
         def put(tables: Tables) -> None:
             account = tables.accounts[account_id]
             tables.accounts[account_id] = replace(
@@ -202,6 +209,14 @@ class InMemoryAccounts:
             _sign_out(tables, account_id, at=at)
 
         self._unit.transaction.do(put)
+
+    def _tell(self, kind: LetterKind, account_id: UUID, letter_id: UUID, at: datetime) -> None:
+        def write(tables: Tables) -> None:
+            letter = tables.accounts[account_id].letter(kind, id=letter_id, at=at)
+            waiting = tables.letters.get(account_id, Letters())
+            tables.letters[account_id] = replace(waiting, letters=(*waiting.letters, letter), due_at=at)
+
+        self._unit.transaction.do(write)
 
     async def end_access(self, account_id: UUID, *, at: datetime) -> None:
         here = self._unit.actor.company_id

@@ -25,11 +25,15 @@ class ValidatedEmailAddresses:
             raise Invalid(faults=(Fault("must be an e-mail address", pointer="/contact_email"),)) from error
 
     def canonical(self, address: str) -> str:
+        # Before it is looked at: a full-width `@` or comma is one, and so must be seen as one.
+        address = normalize("NFKC", address).strip()
         try:
-            found = validate_email(address.strip(), check_deliverability=False, test_environment=True)
+            found = validate_email(address, check_deliverability=False, test_environment=True)
         except EmailNotValidError as error:
             raise EmailInvalid from error
-        local = normalize("NFKC", found.local_part).lower()
+        local = found.local_part.lower()
+        if local != normalize("NFKC", local):
+            raise EmailInvalid
         if any(_mixes_scripts(part) for part in (local, *found.domain.split("."))):
             raise EmailInvalid
         return f"{local}@{found.ascii_domain.lower()}"

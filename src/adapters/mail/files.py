@@ -27,6 +27,9 @@ class FileMail:
         except OSError as error:
             log.warning("a message could not be written into the data folder", extra={"reason": error.strerror})
             return Delivery.AWAY
+        except ValueError as error:
+            log.warning("a message cannot be written", extra={"message_id": message.id, "reason": type(error).__name__})
+            return Delivery.REFUSED
         return Delivery.SENT
 
     def _keep(self, message: Message) -> None:

@@ -52,26 +52,34 @@ class SmtpMail:
         self._tls = tls
 
     async def send(self, message: Message) -> Delivery:
-        is_taken = False
+        done = Delivery.AWAY
         try:
             # For the whole of it: a server that says a word now and then does not hold the others up.
             async with asyncio.timeout(self._timeout), self._connection() as connection:
-                await connection.send_message(written(message, sender=self._sender))
-                is_taken = True
+                done = await self._handed_over(message, connection)
         except errors.SMTPRecipientsRefused as refused:
             return self._said(message, refused.recipients[0].code)
         except errors.SMTPDataError as refused:
             return self._said(message, refused.code)
-        except (errors.SMTPException, OSError, TimeoutError) as error:
-            if is_taken:
+        except (errors.SMTPException, OSError, TimeoutError, ValueError) as error:
+            if done is not Delivery.AWAY:
                 # It only did not say goodbye.
-                return Delivery.SENT
+                return done
             if _is_about_the_address(error):
                 return self._said(message, 553)
             # Its words may hold what we said, so only its kind is told.
             code = getattr(error, "code", None)
             log.warning("the mail server takes nothing", extra={"reason": type(error).__name__, "reply": code})
             return Delivery.AWAY
+        return done
+
+    async def _handed_over(self, message: Message, connection: aiosmtplib.SMTP) -> Delivery:
+        try:
+            await connection.send_message(written(message, sender=self._sender))
+        except ValueError as error:
+            # A header or a recipient of which no mail can be made (UnicodeError, too): nor can it the next time.
+            log.warning("a message cannot be written", extra={"message_id": message.id, "reason": type(error).__name__})
+            return Delivery.REFUSED
         return Delivery.SENT
 
     async def refusal(self) -> str | None:

@@ -7,7 +7,17 @@ from core.mail.model import Message
 
 
 def written(message: Message, *, sender: str) -> EmailMessage:
-    """The message with its headers, from that sender. Readable as it stands: neither Base64 nor broken lines."""
+    """The message with its headers, from that sender. Readable as it stands: neither Base64 nor broken lines.
+
+    Raises ValueError for what no mail can be made of; the library raises many things there.
+    """
+    try:
+        return _written(message, sender)
+    except Exception as error:
+        raise ValueError("no mail can be made of the message") from error
+
+
+def _written(message: Message, sender: str) -> EmailMessage:
     found = EmailMessage()
     found["From"] = sender
     found["To"] = message.to

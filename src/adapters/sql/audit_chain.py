@@ -49,13 +49,20 @@ _COMPANIES = Statement.plain("""
 select id, code from companies where %(code)s::text is null or code = %(code)s::text order by code
 """)
 _PERSON = Statement.plain("""
-select u.company_id, u.id from users u join companies c on c.id = u.company_id
- where c.code = %(code)s and (lower(u.username) = lower(%(person)s) or lower(u.email) = lower(%(person)s))
+select c.id, u.id, u.email
+  from companies c
+  left join users u on u.company_id = c.id
+                   and (lower(u.username) = lower(%(person)s) or lower(u.email) = lower(%(person)s))
+ where c.code = %(code)s
 """)
+# What somebody did, what was done to them, and what became of invitations: to them, or to their address.
 _ERASE = Statement.plain("""
 update audit_events set address = null, agent = null, personal = null, salt = null, erased_at = %(at)s
  where company_id = %(company)s and erased_at is null
-   and (actor_id = %(user)s or details ->> 'user_id' = %(user)s::text)
+   and (actor_id = %(user)s::uuid or details ->> 'user_id' = %(user)s::text
+        or lower(personal ->> 'email') = any(%(addresses)s::text[])
+        or details ->> 'invitation_id' in (select i.id::text from invitations i
+                                            where i.company_id = %(company)s and i.user_id = %(user)s::uuid))
 """)
 _KEY = Statement.plain("select sealed_private_jwk from signing_keys where purpose = 'audit' and retired_at is null")
 # Of a key that was lost, where each chain stood is kept in the place of its public half.
@@ -167,12 +174,17 @@ class SqlAuditChain:
     async def erase(self, *, company_code: str, person: str, at: datetime) -> int:
         async with self._upkeep.across() as connection:
             (found,) = await execute(connection, Asked(_PERSON, {"code": company_code, "person": person}))
-            people = found.rows()
-            if not people:
-                raise NobodyFound
-            asked = [Asked(_ERASE, {"company": row[0], "user": row[1], "at": at}) for row in people]
+            asked = []
+            for company_id, user_id, email in found.rows():
+                addresses = [each.lower() for each in (email, person) if each and "@" in each]
+                given = {"company": company_id, "user": user_id, "addresses": addresses, "at": at}
+                asked.append(Asked(_ERASE, given))
             *erased, _ = await execute(connection, *asked, Asked(COMMIT, {}))
-            return sum(each.count for each in erased)
+            count = sum(each.count for each in erased)
+            # Whoever was invited and never came is told of, and is no user.
+            if not count and all(row[1] is None for row in found.rows()):
+                raise NobodyFound
+            return count
 
     async def _unproved(self, connection: Connection) -> dict[str, int]:
         """How many events of each chain were proved with keys that are lost."""

@@ -47,6 +47,16 @@ _TYPES: dict[str, Any] = {
 }
 COLUMNS: Final = tuple(_TYPES)
 
+# For statements that find out themselves whose it is: all but company and actor, as parameters of their kinds.
+NOTED: Final = {
+    name: f"%({name})s::{kind}"
+    for name, kind in {
+        "type": "text", "at": "timestamptz", "via": "text", "session_id": "uuid", "token_id": "uuid",
+        "request_id": "text", "details": "jsonb", "address": "text", "agent": "text", "personal": "jsonb",
+        "salt": "bytea", "digest": "bytea", "coalesced_by": "text",
+    }.items()
+}  # fmt: skip
+
 _append = insert(audit_events).values({name: bindparam(name, type_=kind) for name, kind in _TYPES.items()})
 APPEND = Statement(_append)
 # A refusal that was noted within the same minute is not noted again.

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.repositories.api_tokens import SqlApiTokens
@@ -17,6 +19,7 @@ from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.auth.letters import LetterKind
 from core.kernel.actor import Actor
 from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
@@ -43,13 +46,16 @@ select a.totp_enabled_at is not null, s.second_factor_at
   from login_sessions s join accounts a on a.id = s.account_id
  where s.id = %(session)s
 """)
+# Letters go to the address from before.
 _CHANGE_ADDRESS = Statement.plain("""
-update accounts set email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s,
+update accounts set letters = letters || jsonb_build_array(%(letter)s::jsonb || jsonb_build_object('to', email)),
+       letters_due_at = %(at)s, email = %(email)s, email_verified_at = null, version = version + 1, updated_at = %(at)s,
        reset_id = null, reset_at = null, verification_id = null, verification_at = null, pending_email = null
  where id = %(account)s
 """)
 _CHANGE_PASSWORD = Statement.plain("""
-update accounts set password_hash = %(password_hash)s, password_is_temporary = true, version = version + 1,
+update accounts set letters = letters || jsonb_build_array(%(letter)s::jsonb || jsonb_build_object('to', email)),
+       letters_due_at = %(at)s, password_hash = %(password_hash)s, password_is_temporary = true, version = version + 1,
        updated_at = %(at)s, reset_id = null, reset_at = null, verification_id = null, verification_at = null,
        pending_email = null
  where id = %(account)s
@@ -109,14 +115,16 @@ class SqlAccounts:
         (rows,) = await self._across((_SECOND_FACTOR, {"session": session_id}))
         return SecondFactor(*rows[0])
 
-    async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
-        await self._across((_CHANGE_ADDRESS, {"account": account_id, "email": email, "at": at}))
+    async def change_address(self, account_id: UUID, email: str, *, letter_id: UUID, at: datetime) -> None:
+        told = _letter(LetterKind.EMAIL_CHANGED, letter_id, at)
+        await self._across((_CHANGE_ADDRESS, {"account": account_id, "email": email, "at": at, "letter": told}))
 
-    async def change_password(self, account_id: UUID, temporary_password_hash: str, *, at: datetime) -> None:
-        account = {"account": account_id, "at": at}
-        await self._across(
-            (_CHANGE_PASSWORD, {**account, "password_hash": temporary_password_hash}), (_SIGN_OUT, account)
-        )
+    async def change_password(
+        self, account_id: UUID, temporary_password_hash: str, *, letter_id: UUID, at: datetime
+    ) -> None:
+        account, told = {"account": account_id, "at": at}, _letter(LetterKind.PASSWORD_CHANGED, letter_id, at)
+        values = {**account, "password_hash": temporary_password_hash, "letter": told}
+        await self._across((_CHANGE_PASSWORD, values), (_SIGN_OUT, account))
 
     async def end_access(self, account_id: UUID, *, at: datetime) -> None:
         values = self._here({"account": account_id, "at": at})
@@ -128,6 +136,11 @@ class SqlAccounts:
     async def _across(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
         _, *found, _ = await self._unit.fetch((_AS_UPKEEP, {}), *asked, (_AS_APPLICATION, {}))
         return found
+
+
+def _letter(kind: LetterKind, id: UUID, at: datetime) -> Jsonb:
+    """A letter as `letters` keeps it, but for whom it goes to."""
+    return Jsonb({"id": str(id), "kind": str(kind), "at": at.isoformat()})
 
 
 class SqlPeopleUnitOfWork(SqlUnitOfWork):

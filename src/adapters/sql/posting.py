@@ -39,8 +39,8 @@ returning seq, case when again_at <= %(at)s then behind else '{{}}' end,
           (select last_seq from event_sequences where company_id = {OWN}), (select name from companies where id = {OWN})
 """)
 _READ = Statement.plain(f"""
-select e.seq, u.name, i.id, i.email, i.role, i.user_id, i.token_digest, i.invited_by, i.created_at, i.expires_at,
-       i.accepted_at, i.revoked_at
+select e.seq, u.name, coalesce(u.account_id, u.id), i.id, i.email, i.role, i.user_id, i.token_digest, i.invited_by,
+       i.created_at, i.expires_at, i.accepted_at, i.revoked_at
   from events e
   left join invitations i on i.company_id = e.company_id and i.id = (e.body ->> 'invitation_id')::uuid
   left join users u on u.company_id = i.company_id and u.id = i.invited_by
@@ -164,6 +164,6 @@ def _settling(post: CompanyPost, behind: Sequence[int], again_at: datetime | Non
 
 
 def _invited(row: Row) -> Invited:
-    seq, inviter, *fields = row
+    seq, inviter_name, inviter_id, *fields = row
     invitation = invitation_of(tuple(fields)) if fields[0] is not None else None
-    return Invited(seq=seq, invitation=invitation, inviter_name=inviter)
+    return Invited(seq=seq, invitation=invitation, inviter_name=inviter_name, inviter_id=inviter_id)

@@ -13,19 +13,31 @@ from adapters.sql.repositories.api_tokens import REVOKE_API_TOKEN, revoked_value
 from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from core.kernel.actor import Origin, Via
+from core.kernel.audit import AuditType, Note
 from core.kernel.events import Fact
 
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _AS_APPLICATION = Statement.plain("set local role none")
-# Those of its users, and those that it made for service users: whoever set them up may not be who has the address.
-_REVOKE_TOKENS = Statement.plain("""
-update api_tokens t set revoked_at = %(at)s
-  from (select a.company_id, a.id
-          from api_tokens a join users u on u.company_id = a.company_id and u.id in (a.user_id, a.created_by)
-         where u.account_id = %(account)s and a.revoked_at is null
-         order by a.company_id, a.id for no key update of a) still_working
- where t.company_id = still_working.company_id and t.id = still_working.id
-""")
+_NOTED = {**audit_log.NOTED, "details": "jsonb_build_object('tokens', lost.tokens)"}
+# Those of its users, and those that it made for service users: whoever set them up may not be who has the address. Each
+# company is told in one event that the account was stripped, and how many tokens ended with it.
+_REVOKE_TOKENS = Statement.plain(f"""
+with ended as (
+  update api_tokens t set revoked_at = %(at)s
+    from (select a.company_id, a.id
+            from api_tokens a join users u on u.company_id = a.company_id and u.id in (a.user_id, a.created_by)
+           where u.account_id = %(account)s and a.revoked_at is null
+           order by a.company_id, a.id for no key update of a) still_working
+   where t.company_id = still_working.company_id and t.id = still_working.id
+  returning t.company_id
+)
+insert into audit_events (company_id, actor_id, {", ".join(_NOTED)})
+select u.company_id, u.id, {", ".join(_NOTED.values())}
+  from users u
+  join companies c on c.id = u.company_id and c.is_active and c.deleted_at is null
+  cross join lateral (select count(*) as tokens from ended e where e.company_id = u.company_id) lost
+ where u.account_id = %(account)s and (lost.tokens > 0 or (u.is_active and u.accepted_at is not null))
+""")  # noqa: S608  (columns of our own)
 _UNLINK = Statement.plain("delete from external_identities where account_id = %(account)s")
 _OWN_TOKENS = Statement.plain(f"""
 select t.company_id, {", ".join(f"t.{column.name}" for column in API_TOKEN_COLUMNS)}
@@ -35,13 +47,15 @@ select t.company_id, {", ".join(f"t.{column.name}" for column in API_TOKEN_COLUM
 """)  # noqa: S608  (columns of our own)
 
 
-async def strip(connection: Connection, account_id: UUID, *, at: datetime) -> None:
+async def strip(connection: Connection, account_id: UUID, *, at: datetime, origin: Origin, stranger: str) -> None:
     """Ends the API tokens of all users that an account is, and those that they made for others; at no provider is
-    anybody recognised as the account any more.
+    anybody recognised as the account any more. The auditors of its companies are told, as `end_tokens` has it.
     """
+    note = Note(type=AuditType.ACCOUNT_STRIPPED)
+    said = audit_log.values(note, actor_id=None, via=stranger, origin=origin, at=at)
     await execute(
         connection,
-        Asked(_REVOKE_TOKENS, {"account": account_id, "at": at}),
+        Asked(_REVOKE_TOKENS, {**said, "account": account_id}),
         Asked(_UNLINK, {"account": account_id}),
     )
 

@@ -314,9 +314,9 @@ class SqlIdentityUnitOfWork:
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})
 
-    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+    async def strip(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
         await self.revoke_sessions(account_id, at=at)
-        await stripping.strip(self._open_connection, account_id, at=at)
+        await stripping.strip(self._open_connection, account_id, at=at, origin=origin, stranger=self.stranger)
 
     async def end_tokens(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
         await stripping.end_tokens(self._open_connection, account_id, at=at, origin=origin, stranger=self.stranger)

@@ -50,7 +50,7 @@ class OriginRefused(Forbidden):
 
 class SignInFirst(Unauthenticated):
     code = "auth.sign_in_first"
-    title = "The address has an account; sign in to it, then accept the invitation"
+    title = "The address has an account; sign in to it, then follow the link"
 
 
 class SsoRequired(Forbidden):

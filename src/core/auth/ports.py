@@ -283,10 +283,11 @@ class IdentityUnitOfWork(Protocol):
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None: ...
 
-    async def strip(self, account_id: UUID, *, at: datetime) -> None:
+    async def strip(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
         """Takes everything away by which somebody could act as the account, but for its password: the login sessions
         end, and so do API tokens, its own in every company and those that it made for service users; at no provider is
-        anybody recognised as the account any more.
+        anybody recognised as the account any more. Tells the auditors of each company of the account, with how many
+        tokens ended there.
         """
         ...
 

@@ -27,6 +27,7 @@ class AuditType(StrEnum):
     TOTP_DISABLED = "totp.disabled"
     RECOVERY_USED = "recovery.used"
     RECOVERY_RENEWED = "recovery.renewed"
+    ACCOUNT_STRIPPED = "account.stripped"
     OIDC_LINKED = "oidc.linked"
     OIDC_LOGIN = "oidc.login"
     OIDC_REFUSED = "oidc.refused"

@@ -6,6 +6,8 @@ from core.kernel.errors import Fault, Invalid
 
 # C0 and C1 controls but tab and newline, and the lone surrogates that no encoding can carry.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# What ends a line: U+2028 and U+2029 do as well, to JavaScript and to whoever writes the headers of a mail.
+_BREAKS = re.compile("[\n\t\u2028\u2029]")
 
 NAME_LENGTH = 200
 TITLE_LENGTH = 500
@@ -33,7 +35,7 @@ def cleaned(text: str, *, pointer: str, most: int, least: int = 0) -> str:
 def name(text: str, *, pointer: str = "/name") -> str:
     """A name of 1 to 200 characters on one line."""
     text = cleaned(text, pointer=pointer, most=NAME_LENGTH, least=1)
-    if "\n" in text or "\t" in text:
+    if _BREAKS.search(text):
         raise Invalid(faults=(Fault("must be on one line", pointer=pointer),))
     return text
 
@@ -41,7 +43,7 @@ def name(text: str, *, pointer: str = "/name") -> str:
 def title(text: str, *, pointer: str = "/title") -> str:
     """A title of 1 to 500 characters on one line."""
     text = cleaned(text, pointer=pointer, most=TITLE_LENGTH, least=1)
-    if "\n" in text or "\t" in text:
+    if _BREAKS.search(text):
         raise Invalid(faults=(Fault("must be on one line", pointer=pointer),))
     return text
 

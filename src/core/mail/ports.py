@@ -11,7 +11,9 @@ class Mail(Protocol):
     """Hands messages over to whoever carries them."""
 
     async def send(self, message: Message) -> Delivery:
-        """Sends one, within half a minute. Raises nothing for what a server or a network can do."""
+        """Sends one, within half a minute. Raises nothing for what a server or a network can do, nor for a message that
+        cannot be written: that is refused.
+        """
         ...
 
 

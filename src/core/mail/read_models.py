@@ -1,6 +1,6 @@
 """What is read before a message is written, and what became of the messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -12,11 +12,15 @@ from core.users.model import Invitation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invited:
-    """An `invitation_created` of a company's log, and the invitation as it is now; None if that is gone."""
+    """An `invitation_created` of a company's log, and the invitation as it is now; None if that is gone.
+
+    `inviter_id` is the account of who sent it, or the service user.
+    """
 
     seq: int
     invitation: Invitation | None
     inviter_name: str | None
+    inviter_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,8 @@ class AccountPost:
 @dataclass(slots=True, kw_only=True)
 class Posted:
     """How many messages were taken, have to wait, were refused for good, or were of no use any more. `is_away`: the
-    server takes none at the moment, so that the rest was left.
+    server takes none at the moment, so that the rest was left. `unwritable` are the ids of what no message can be made
+    of; it counts as refused.
     """
 
     sent: int = 0
@@ -54,6 +59,7 @@ class Posted:
     refused: int = 0
     outdated: int = 0
     is_away: bool = False
+    unwritable: list[str] = field(default_factory=list)
 
     def count(self, delivery: Delivery) -> None:
         """Counts what became of a message."""

@@ -1,8 +1,11 @@
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from core.auth.letters import Letter, Link
 from core.auth.model import Account
 from core.auth.ports import LinkTokens
+from core.auth.use_cases.following import LetterLimits
 from core.kernel.actor import System
 from core.kernel.errors import answers
 from core.kernel.ports import Clock
@@ -24,6 +27,7 @@ class MailUseCases:
         companies: CompanyPosts,
         accounts: AccountPosts,
         links: LinkTokens,
+        letters: LetterLimits,
         wording: Wording,
         clock: Clock,
     ) -> None:
@@ -31,6 +35,7 @@ class MailUseCases:
         self._companies = companies
         self._accounts = accounts
         self._links = links
+        self._letters = letters
         self._wording = wording
         self._clock = clock
 
@@ -55,12 +60,22 @@ class MailUseCases:
     async def _to_holder(self, post: AccountPost, posted: Posted) -> None:
         # What was asked for again while it waited is mailed once.
         letters = list({each.id: each for each in post.letters}.values())
-        left = [each for each in letters if not await self._is_done(self._letter(post.account, each), posted)]
+        left = [
+            each
+            for each in letters
+            if not await self._is_done(partial(self._letter, post.account, each), posted, of=each.id)
+        ]
         done = [each.id for each in letters if each not in left]
         await self._accounts.settle(post, done=done, again_at=self._again_at([each.at for each in left], posted))
 
     async def _of_company(self, post: CompanyPost, posted: Posted) -> None:
-        left = [each for each in post.invited if not await self._is_done(self._invitation(post, each), posted)]
+        left = [
+            each
+            for each in post.invited
+            if not await self._is_done(
+                partial(self._invitation, post, each), posted, of=f"{post.company_id}:{each.seq}", may_wait=each
+            )
+        ]
         waiting = [each.invitation.created_at for each in left if each.invitation is not None]
         again_at = self._again_at(waiting, posted)
         await self._companies.settle(post, behind=[each.seq for each in left], again_at=again_at)
@@ -94,12 +109,29 @@ class MailUseCases:
             inviter_name=invited.inviter_name,
         )
 
-    async def _is_done(self, message: Message | None, posted: Posted) -> bool:
-        """Sends it; whether there is nothing more to do about it."""
-        if message is None:
-            posted.outdated += 1
-            return True
-        # Who takes nothing need not be asked for each.
-        delivery = Delivery.AWAY if posted.is_away else await self._mail.send(message)
+    async def _may_go(self, invited: Invited, *, to: str) -> bool:
+        """Whether an address gets no more of them than of other letters, and an account sends no more."""
+        invitation = invited.invitation
+        return invitation is None or await self._letters.may_go(invitation.id, invited.inviter_id, to=to)
+
+    async def _is_done(
+        self, written: Callable[[], Message | None], posted: Posted, *, of: object, may_wait: Invited | None = None
+    ) -> bool:
+        """Sends it; whether there is nothing more to do about it. What cannot be written holds nobody else's up."""
+        try:
+            message = written()
+            if message is None:
+                posted.outdated += 1
+                return True
+            if posted.is_away:
+                # Who takes nothing need not be asked for each.
+                delivery = Delivery.AWAY
+            elif may_wait is not None and not await self._may_go(may_wait, to=message.to):
+                delivery = Delivery.LATER
+            else:
+                delivery = await self._mail.send(message)
+        except ValueError:
+            posted.unwritable.append(str(of))
+            delivery = Delivery.REFUSED
         posted.count(delivery)
         return delivery in (Delivery.SENT, Delivery.REFUSED)

@@ -25,7 +25,7 @@ _TEXTS: dict[LetterKind, tuple[str, str]] = {
     LetterKind.EMAIL_VERIFICATION: (
         "Confirm your e-mail address",
         """
-Somebody opened a FlowTrack account with this address. If it was you, confirm the address within 24 hours:
+Somebody opened a FlowTrack account with this address. If it was you, sign in and confirm the address within 24 hours:
 
 {link}
 
@@ -36,7 +36,7 @@ yours as soon as you ask for a new password.
     LetterKind.EMAIL_CHANGE: (
         "Confirm your new e-mail address",
         """
-A FlowTrack account is to have this address from now on. Confirm it within 24 hours:
+A FlowTrack account is to have this address from now on. If it is yours, sign in and confirm it within 24 hours:
 
 {link}
 
@@ -71,7 +71,7 @@ look through the devices that are signed in.
         """
 Your FlowTrack account has another e-mail address now, and letters go there.
 
-If it was not you, tell whoever runs this installation.
+If it was neither you nor who administers your company, tell whoever runs this installation.
 """,
     ),
     LetterKind.PASSWORD_CHANGED: (
@@ -79,8 +79,8 @@ If it was not you, tell whoever runs this installation.
         """
 The password of your FlowTrack account was changed, and other devices were signed out.
 
-If it was not you, somebody else may read your mail or know your password: ask for a new one at once, as for a lost one,
-which ends your API tokens, too.
+If it was neither you nor who administers your company, somebody else may read your mail or know your password: ask for
+a new one at once, as for a lost one, which ends your API tokens, too.
 """,
     ),
 }

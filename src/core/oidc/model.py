@@ -170,6 +170,10 @@ class OidcConnection:
         differing = {name for name, value in wanted.items() if getattr(self.chosen, name) != value}
         return bool(differing & (_ENTRANCE | (_ONLY_WAY if self.chosen.enforce_sso else frozenset())))
 
+    def is_only_way_of(self, domain: str) -> bool:
+        """Whether people with addresses of that domain get in through it, and by no other way."""
+        return self.chosen.enforce_sso and domain in self.chosen.email_domains
+
     def _merged(self, given: Any) -> dict[str, Role]:
         """The words that are meant after a merge patch; those without a role are forgotten."""
         merged = {said: role for said, role in {**self.chosen.role_map, **given}.items() if role is not None}

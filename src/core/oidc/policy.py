@@ -1,13 +1,21 @@
 """Who may do what with a company's connections to providers and its domains, and where a sign-in may lead."""
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
+from core.companies.errors import CompanyNotFound
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Forbidden
 from core.oidc.errors import OwnersAlone
 
 # What browsers and libraries read in different ways.
 _AMBIGUOUS = frozenset(" \\\"'<>^`{|}#")
+
+
+def ensure_here(actor: Actor, company_id: UUID) -> None:
+    """Of no company but the one that the caller acts in anything is told. Raises CompanyNotFound."""
+    if company_id != actor.company_id:
+        raise CompanyNotFound
 
 
 def authorise_administration(actor: Actor) -> None:

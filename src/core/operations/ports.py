@@ -5,7 +5,6 @@ from typing import Protocol, Self
 from uuid import UUID
 
 from core.auth.model import Account
-from core.auth.read_models import Membership
 from core.companies.model import Company
 from core.kernel.actor import NOWHERE, Origin
 from core.kernel.audit import Note
@@ -35,10 +34,6 @@ class OperatorUnitOfWork(Protocol):
 
     async def save_account(self, account: Account) -> None: ...
 
-    async def memberships(self, account_id: UUID) -> tuple[Membership, ...]:
-        """The active memberships in active companies."""
-        ...
-
     async def add_account(self, account: Account) -> None:
         """Raises EmailTaken."""
         ...
@@ -50,6 +45,12 @@ class OperatorUnitOfWork(Protocol):
     async def revoke_sessions(
         self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
     ) -> None: ...
+
+    async def strip(self, account_id: UUID, *, at: datetime, origin: Origin = NOWHERE) -> None:
+        """Takes everything away by which somebody could act as the account, but for its password, and tells the
+        auditors of its companies.
+        """
+        ...
 
     async def users_of(self, account_id: UUID) -> list[tuple[UUID, User]]:
         """The users that the account is, locked. Comes before the account is locked."""

@@ -65,15 +65,17 @@ class OperatorUseCases:
         """Opens a company for somebody, whoever may register here.
 
         The owner's address gets an account with the temporary password, unless it has one. An account whose address
-        nobody has proved gets the password too, and its devices are signed out: it may be anybody's. But whoever works
-        in another company already is somebody, and keeps theirs.
+        nobody has proved may be anybody's, also if it works in another company, since whoever registers opens one: it
+        is stripped of password, devices, tokens and factors, and gets the temporary password. One whose address was
+        proved keeps what it has.
         """
         email = self._addresses.canonical(owner)
         person = text.name(owner_name or username_from(name="", email=email))
         password_hash = await self._passwords.hash(temporary_password)
         at = self._clock.now()
         async with self._unit_of_work() as uow:
-            account = await uow.account_by_email(email)
+            known = await uow.account_by_email(email)
+            account = await self._locked(uow, known.id) if known is not None else None
             if account is None:
                 account = Account(
                     id=self._ids.new(),
@@ -87,10 +89,13 @@ class OperatorUseCases:
                 await uow.add_account(account)
                 is_new = True
             else:
-                is_new = account.email_verified_at is None and not await uow.memberships(account.id)
+                is_new = account.email_verified_at is None
                 if is_new:
+                    account.strip(at=at)
+                    await uow.save_account(account)
+                    await uow.strip(account.id, at=at)
                     await uow.set_temporary_password(account.id, password_hash=password_hash, at=at)
-                    await uow.revoke_sessions(account.id, at=at)
+                    await uow.note(Note(type=AuditType.PASSWORD_RESET), account_id=account.id, origin=NOWHERE, at=at)
             company = Company.found(id=self._ids.new(), name=name, contact_email=email, at=at)
             user, user_created = User.join(
                 id=self._ids.new(),
@@ -104,6 +109,11 @@ class OperatorUseCases:
             await uow.open_company(company, user, lambda: (company.founded(by=user.id), user_created), at=at)
             await uow.commit()
         return CompanyOpened(id=company.id, code=company.code, email=email, password_is_new=is_new)
+
+    async def _locked(self, uow: OperatorUnitOfWork, account_id: UUID) -> Account | None:
+        """The account, with its users locked before it, as whoever changes both does."""
+        await uow.users_of(account_id)
+        return await uow.account(account_id)
 
     @answers()
     async def companies(self, _: System) -> tuple[CompanyLine, ...]:

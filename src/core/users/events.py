@@ -78,7 +78,7 @@ class UserLeft(UserFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationFact(Fact):
-    """The admins hear of it."""
+    """The admins hear of it. `user_id` is known of who was made a user already, or has accepted."""
 
     channel: ClassVar[Channel] = Channel.NOTIFICATIONS
 
@@ -87,9 +87,12 @@ class InvitationFact(Fact):
     invitation_id: UUID
     email: str
     role: str
+    user_id: UUID | None = None
 
     def notes(self) -> tuple[Note, ...]:
         details = {"invitation_id": self.invitation_id, "role": self.role}
+        if self.user_id is not None:
+            details["user_id"] = self.user_id
         return (Note(type=self.audited, details=details, personal={"email": self.email}),)
 
 

@@ -213,7 +213,7 @@ class Invitation:
             created_at=at,
             expires_at=at + INVITATION_LIFE,
         )
-        return invitation, InvitationCreated(invitation_id=id, email=email, role=role)
+        return invitation, InvitationCreated(invitation_id=id, email=email, role=role, user_id=user_id)
 
     def is_open(self, *, at: datetime) -> bool:
         """Whether it can still be accepted."""
@@ -228,7 +228,7 @@ class Invitation:
     def revoke(self, *, at: datetime) -> InvitationRevoked:
         """Takes it back."""
         self.revoked_at = at
-        return InvitationRevoked(invitation_id=self.id, email=self.email, role=self.role)
+        return InvitationRevoked(invitation_id=self.id, email=self.email, role=self.role, user_id=self.user_id)
 
 
 def checked_username(username: str) -> str:

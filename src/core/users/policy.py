@@ -1,9 +1,11 @@
 """Who may do what with the users of a company: pure functions over what was loaded."""
 
+from datetime import datetime
 from uuid import UUID
 
 from core.kernel.actor import Actor, NotByToken, Role
 from core.kernel.errors import Forbidden
+from core.kernel.step_up import ensure_stepped_up
 from core.users.model import User, UserChanges
 
 
@@ -46,11 +48,11 @@ def may_still_bring_in(inviter: Role | None, role: Role) -> bool:
 def authorise_change(actor: Actor, user: User, changes: UserChanges, *, with_password: bool) -> None:
     """Everybody changes their own name and username. Admins change everybody but owners; owners change everybody, and
     only they make and unmake owners. Nobody changes their own address or password here, and no API token anybody's, nor
-    their role. Raises Forbidden, NotByToken.
+    their role, nor makes an admin active again. Raises Forbidden, NotByToken.
     """
     differing = user.differing(changes)
     own = user.id == actor.user_id
-    if actor.token_id is not None and (with_password or differing & {"email", "role"}):
+    if actor.token_id is not None and (with_password or differing & {"email", "role"} or _empowers(user, changes)):
         raise NotByToken
     if own and (with_password or "email" in differing):
         raise Forbidden("Your own address and password are changed below /auth.")
@@ -61,6 +63,27 @@ def authorise_change(actor: Actor, user: User, changes: UserChanges, *, with_pas
     touches_owner = user.role is Role.OWNER or ("role" in differing and changes.role is Role.OWNER)
     if touches_owner and actor.role is not Role.OWNER:
         raise Forbidden
+
+
+def ensure_proved(actor: Actor, user: User, changes: UserChanges, *, with_password: bool, at: datetime) -> None:
+    """Whoever gives somebody another way into their account, or has them administer the company, proves first who they
+    are, since a stolen session would come back by it. Raises StepUpRequired.
+    """
+    if with_password or "email" in user.differing(changes) or _empowers(user, changes):
+        ensure_stepped_up(actor, at=at)
+
+
+def ensure_proved_for(actor: Actor, role: Role, *, at: datetime) -> None:
+    """The same, of whoever brings somebody new in. Raises StepUpRequired."""
+    if role is not Role.MEMBER:
+        ensure_stepped_up(actor, at=at)
+
+
+def _empowers(user: User, changes: UserChanges) -> bool:
+    """Whether somebody administers the company afterwards who did not before, or by another role."""
+    differing = user.differing(changes)
+    role = changes.role if "role" in differing else user.role
+    return role is not Role.MEMBER and ("role" in differing or ("is_active" in differing and changes.is_active))
 
 
 def authorise_deactivation(actor: Actor, user: User) -> None:

@@ -132,12 +132,14 @@ class Accounts(Protocol):
         """That of the account that an open login session is of."""
         ...
 
-    async def change_address(self, account_id: UUID, email: str, *, at: datetime) -> None:
-        """Gives it another, unproved address. Raises EmailTaken."""
+    async def change_address(self, account_id: UUID, email: str, *, letter_id: UUID, at: datetime) -> None:
+        """Gives it another, unproved address, and has the one before told by mail. Raises EmailTaken."""
         ...
 
-    async def change_password(self, account_id: UUID, temporary_password_hash: str, *, at: datetime) -> None:
-        """Gives it a password that its holder must replace, and signs all its devices out."""
+    async def change_password(
+        self, account_id: UUID, temporary_password_hash: str, *, letter_id: UUID, at: datetime
+    ) -> None:
+        """Gives it a password that its holder must replace, signs all its devices out, and has them told by mail."""
         ...
 
     async def end_access(self, account_id: UUID, *, at: datetime) -> None:

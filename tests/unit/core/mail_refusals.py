@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from core.auth.errors import EmailVerifiedAlready, LinkInvalid, SessionEnded, TooManyLetters
+from core.auth.errors import EmailVerifiedAlready, LinkInvalid, SessionEnded, SignInFirst, TooManyLetters
 from core.auth.use_cases.recovering import RecoveryUseCases
 from core.auth.use_cases.verifying import EmailUseCases
 from core.kernel.actor import Actor, Visitor
@@ -92,7 +92,7 @@ def _verifying(refuses: Any) -> None:
     @refuses(EmailUseCases.resend, EmailVerifiedAlready)
     async def _(office: Office) -> Awaitable[object]:
         actor = await ann(office)
-        await office.email.verify(Visitor(), token=await office.link_to(ANN))
+        await office.follow(await office.link_to(ANN))
         return office.email.resend(actor)
 
     @refuses(EmailUseCases.resend, TooManyLetters)
@@ -103,7 +103,7 @@ def _verifying(refuses: Any) -> None:
 
     @refuses(EmailUseCases.verify, LinkInvalid)
     async def _(office: Office) -> Awaitable[object]:
-        return office.email.verify(Visitor(), token="none")
+        return office.email.verify(Visitor(), token="none", actor=None)
 
     @refuses(EmailUseCases.verify, EmailTaken)
     async def _(office: Office) -> Awaitable[object]:
@@ -112,4 +112,9 @@ def _verifying(refuses: Any) -> None:
         await office.register(BEA)
         # The newest link to that address is for the account that was just opened.
         links = [each.text.partition("#")[2].split()[0] for each in await office.mailed(BEA)]
-        return office.email.verify(Visitor(), token=next(each for each in links if each.startswith("email_change")))
+        return office.follow(next(each for each in links if each.startswith("email_change")))
+
+    @refuses(EmailUseCases.verify, SignInFirst)
+    async def _(office: Office) -> Awaitable[object]:
+        await ann(office)
+        return office.email.verify(Visitor(), token=await office.link_to(ANN), actor=None)

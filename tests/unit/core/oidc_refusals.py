@@ -253,6 +253,13 @@ def _domains(refuses: Any) -> None:
         await office.world.oidc_unit_of_work(office.olga, once=a_key()).__aenter__()
         return verify(office, domain, once=a_key())
 
+    @refuses(EmailDomainUseCases.release, OwnersAlone)
+    async def _(office: Office) -> Awaitable[object]:
+        await connected(office, enforce_sso=True)
+        (domain,) = office.stored.email_domains.values()
+        adam = vouched_for(office, office.adam)
+        return office.email_domains.release(adam, adam.company_id, domain.id)
+
     @refuses(EmailDomainUseCases.release, Stale)
     async def _(office: Office) -> Awaitable[object]:
         claimed = (await claim(office)).value

@@ -85,6 +85,11 @@ def _users(refuses: Any) -> None:
     async def _(office: Office) -> Awaitable[object]:
         return office.users.create(office.adam, NewUser(name="Bea", email=BEA, role=Role.OWNER))
 
+    @refuses(UserUseCases.create, StepUpRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        office.clock.advance(timedelta(minutes=11))
+        return office.users.create(office.adam, NewUser(name="Bea", email=BEA, role=Role.ADMIN))
+
     @refuses(UserUseCases.create, Invalid)
     async def _(office: Office) -> Awaitable[object]:
         return office.users.create(office.adam, NewUser(name="Bea"))
@@ -124,6 +129,11 @@ def _users(refuses: Any) -> None:
     @refuses(UserUseCases.change, Forbidden)
     async def _(office: Office) -> Awaitable[object]:
         return office.users.change(office.adam, office.olga.user_id, user_changes(role=Role.MEMBER))
+
+    @refuses(UserUseCases.change, StepUpRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        office.clock.advance(timedelta(minutes=11))
+        return office.users.change(office.adam, office.mia.user_id, user_changes(), password="a temporary secret")
 
     @refuses(UserUseCases.change, Stale)
     async def _(office: Office) -> Awaitable[object]:
@@ -238,6 +248,11 @@ def _invitations(refuses: Any) -> None:
     @refuses(InvitationUseCases.send, Forbidden)
     async def _(office: Office) -> Awaitable[object]:
         return office.invitations.send(office.adam, email=BEA, role=Role.OWNER)
+
+    @refuses(InvitationUseCases.send, StepUpRequired)
+    async def _(office: Office) -> Awaitable[object]:
+        office.clock.advance(timedelta(minutes=11))
+        return office.invitations.send(office.adam, email=BEA, role=Role.ADMIN)
 
     @refuses(InvitationUseCases.send, EmailInvalid)
     async def _(office: Office) -> Awaitable[object]:

@@ -222,7 +222,7 @@ class AcceptanceUseCases(SignsDevicesIn):
             account = await uow.account(known.id) if known is not None else None
             if account is not None and _must_be_stripped(offer, account):
                 account.strip(at=at)
-                await uow.strip(account.id, at=at)
+                await uow.strip(account.id, at=at, origin=visitor.origin)
             is_new = account is None
             if account is None:
                 if self._registration == "closed":

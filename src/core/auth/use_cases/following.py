@@ -1,5 +1,7 @@
 """Links that were mailed: asking for them, and finding out what they stand for."""
 
+from uuid import UUID
+
 from core.auth.errors import LinkInvalid, TooManyLetters
 from core.auth.letters import Link, LinkPurpose
 from core.auth.model import Account
@@ -9,6 +11,8 @@ from core.kernel.limits import Limit, network
 from core.kernel.ports import Clock
 from core.users.ports import InvitationTokens
 
+# An invitation is mailed once, however often that is tried within the hour.
+_ONCE = Limit(name="letters_counted", most=1, seconds=3600)
 TO_ONE_ADDRESS = Limit(name="letters", most=5, seconds=3600)
 _ANYWHERE = "anywhere"
 BY_ONE_ASKER = Limit(name="letters_asked", most=30, seconds=3600)
@@ -17,6 +21,8 @@ BY_ONE_ASKER = Limit(name="letters_asked", most=30, seconds=3600)
 class LetterLimits:
     """Counts the letters that are asked for: by the address that gets them, whether anybody has it or not, and by the
     network of who asks, or by their account. Nobody's mailbox is filled, and nobody tries out a list of addresses.
+
+    Invitations count as they are mailed, not as they are made: their links were answered, and mail can wait.
     """
 
     def __init__(self, *, attempts: Attempts) -> None:
@@ -29,13 +35,31 @@ class LetterLimits:
         """
         kind = "letters" if isinstance(asker, Actor) else "strangers' letters"
         by = f"account {asker.account_id}" if isinstance(asker, Actor) else network(asker.address)
+        wait = await self._wait(by, to=to)
+        if wait:
+            raise TooManyLetters(f"Too many letters were asked for. Try again in {wait} s.", retry_after=wait)
+
+    async def may_go(self, letter_id: UUID, asked_by: UUID | None, *, to: str) -> bool:
+        """Whether an invitation may be mailed now, which is then counted: once, although servers are asked again."""
+        whose = f"letter {letter_id}"
+        if await self._attempts.begin(whose, _ANYWHERE, _ONCE):
+            return True
+        # Counted apart: whoever invites an office in a morning still changes their own address.
+        if not await self._wait(f"invitations of {asked_by}", to=to):
+            return True
+        await self._attempts.forget(whose, _ANYWHERE, _ONCE)
+        return False
+
+    async def _wait(self, by: str, *, to: str) -> int:
+        """Counts a letter, and answers 0; or how many seconds to wait."""
         for whose, place, limit in (
             ("letters asked for", by, BY_ONE_ASKER),
             (f"{kind} to {to}", _ANYWHERE, TO_ONE_ADDRESS),
         ):
             wait = await self._attempts.begin(whose, place, limit)
             if wait:
-                raise TooManyLetters(f"Too many letters were asked for. Try again in {wait} s.", retry_after=wait)
+                return wait
+        return 0
 
 
 class Links:

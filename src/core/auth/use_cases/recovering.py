@@ -88,7 +88,7 @@ class RecoveryUseCases:
             await uow.end_tokens(account.id, at=at, origin=visitor.origin)
             if account.email_verified_at is None:
                 account.strip(at=at)
-                await uow.strip(account.id, at=at)
+                await uow.strip(account.id, at=at, origin=visitor.origin)
             account.choose_password(password_hash, at=at)
             account.email_verified_at = account.email_verified_at or at
             await uow.save_account(account)

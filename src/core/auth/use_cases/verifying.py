@@ -1,6 +1,7 @@
 from collections.abc import Callable
+from datetime import datetime
 
-from core.auth.errors import EmailVerifiedAlready, LinkInvalid, SessionEnded, TooManyLetters
+from core.auth.errors import EmailVerifiedAlready, LinkInvalid, SessionEnded, SignInFirst, TooManyLetters
 from core.auth.letters import LetterKind, LinkPurpose
 from core.auth.model import Account
 from core.auth.ports import IdentityUnitOfWork
@@ -15,6 +16,9 @@ from core.users.errors import EmailInvalid, EmailTaken
 from core.users.model import UserChanges
 from core.users.ports import EmailAddresses
 
+_SIGN_IN = (
+    "Sign in to the account of this address, if need be by a new password as for a lost one, then follow the link."
+)
 _PURPOSES = (LinkPurpose.EMAIL_VERIFICATION, LinkPurpose.EMAIL_CHANGE)
 
 
@@ -81,9 +85,10 @@ class EmailUseCases:
             await uow.save_account(account)
             await uow.commit()
 
-    @answers(LinkInvalid, EmailTaken)
-    async def verify(self, visitor: Visitor, *, token: str) -> None:
-        """Takes the address for proved that the link was mailed to. Whoever has the link may, signed in or not.
+    @answers(LinkInvalid, SignInFirst, EmailTaken)
+    async def verify(self, visitor: Visitor, *, token: str, actor: Actor | None) -> None:
+        """Takes the address for proved that the link was mailed to. Whoever has the link may, signed in to the account
+        itself: whoever has the address alone may not be who opened the account, and gets it by choosing a password.
 
         If it was to take the place of another, it does now: in the account, and in each active company whose own copy
         of the address was still the old one. The old address is told.
@@ -95,6 +100,7 @@ class EmailUseCases:
             # Locked before the account is, as whoever changes a user and their account does.
             users = await uow.users_of(account.id)
             account, purpose = await self._links.holder(uow, token, *_PURPOSES)
+            await _ensure_signed_in(uow, actor, account, at=at)
             before = account.email
             told = account.letter(LetterKind.EMAIL_CHANGED, id=self._ids.new(), at=at)
             account.verify_email(at=at)
@@ -117,6 +123,15 @@ async def _own(uow: IdentityUnitOfWork, caller: Actor) -> Account:
     if account is None:
         raise SessionEnded
     return account
+
+
+async def _ensure_signed_in(uow: IdentityUnitOfWork, actor: Actor | None, account: Account, *, at: datetime) -> None:
+    """By a link alone somebody who is led to follow it would vouch for a password, devices and factors that a stranger
+    has set up. Raises SignInFirst.
+    """
+    session = await uow.glance(actor.signed_in.session_id) if actor is not None else None
+    if session is None or session.account_id != account.id or session.general_at is None or not session.is_open(at=at):
+        raise SignInFirst(_SIGN_IN)
 
 
 def _unproved(account: Account) -> str:

@@ -55,7 +55,7 @@ class OidcConnectionUseCases:
     @answers(CompanyNotFound, Forbidden)
     async def list(self, actor: Actor, company_id: UUID) -> Answer[list[ConnectionView]]:
         """The company's connections to providers, by name; secrets are never shown. Owners and admins may."""
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         answer = await self._reader.connections(actor)
         policy.authorise_administration(actor)
         return answer
@@ -90,7 +90,7 @@ class OidcConnectionUseCases:
         company has proved. `enforce_sso`, which owners alone may set, closes every other way into the company at once,
         but to the owner that `break_glass_user_id` names: whoever asks, if they name nobody.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         ready = self._ready(given)
         at = self._clock.now()
         async with self._unit_of_work(actor, once=once) as uow:
@@ -135,7 +135,7 @@ class OidcConnectionUseCases:
         Owners alone change `enforce_sso` and `break_glass_user_id`, and of a connection that enforces the provider, the
         client, its secret and the domains as well: nobody gets in by any other way then.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         ready = self._ready(changes.given)
         async with self._unit_of_work(actor) as uow:
             present = await _authorised(uow, at=self._clock.now())
@@ -161,7 +161,7 @@ class OidcConnectionUseCases:
         """Removes a connection: nobody signs in by it any more. Owners and admins may, within ten minutes of proving
         who they are; one that enforces, or names who does without, owners alone. Whoever is signed in by it stays so.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             present = await _authorised(uow, at=self._clock.now())
             connection = _found(present, connection_id)
@@ -211,8 +211,3 @@ def _found(connections: list[OidcConnection], connection_id: UUID) -> OidcConnec
         if connection.id == connection_id:
             return connection
     raise OidcConnectionNotFound
-
-
-def _ensure_here(actor: Actor, company_id: UUID) -> None:
-    if company_id != actor.company_id:
-        raise CompanyNotFound

@@ -9,7 +9,7 @@ from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
 from core.kernel.step_up import StepUpRequired, ensure_stepped_up
 from core.oidc import policy
-from core.oidc.errors import DomainUnproved, EmailDomainNamed, EmailDomainNotFound, TooManyDomains
+from core.oidc.errors import DomainUnproved, EmailDomainNamed, EmailDomainNotFound, OwnersAlone, TooManyDomains
 from core.oidc.model import MOST_DOMAINS, EmailDomain
 from core.oidc.ports import (
     DomainRecords,
@@ -63,7 +63,7 @@ class EmailDomainUseCases:
     @answers(CompanyNotFound, Forbidden)
     async def list(self, actor: Actor, company_id: UUID) -> Answer[list[EmailDomainView]]:
         """The domains that the company has named, and the TXT record that proves each. Owners and admins may."""
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         answer = await self._reader.domains(actor)
         policy.authorise_administration(actor)
         return answer
@@ -86,7 +86,7 @@ class EmailDomainUseCases:
 
         Publish the TXT record that the answer names, then verify it. Nothing is believed of the domain before.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         domain = canonical_domain(self._addresses, domain, pointer="/domain")
         at, token = self._clock.now(), self._secrets.new()
         async with self._unit_of_work(actor, once=once) as uow:
@@ -114,7 +114,7 @@ class EmailDomainUseCases:
         """Looks for the domain's TXT record, and takes the domain for proved if it is there. Owners and admins may,
         within ten minutes of proving who they are.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             self._authorise(uow)
             domain = await _load(uow, domain_id)
@@ -133,15 +133,20 @@ class EmailDomainUseCases:
             seq = await uow.commit(made=Made(kind="email_domain", id=domain.id, version=domain.version))
         return Answer(EmailDomainView.of(domain), seq)
 
-    @answers(CompanyNotFound, Forbidden, StepUpRequired, EmailDomainNotFound, Stale)
+    @answers(CompanyNotFound, Forbidden, StepUpRequired, EmailDomainNotFound, OwnersAlone, Stale)
     async def release(self, actor: Actor, company_id: UUID, domain_id: UUID, *, expected: int | None = None) -> int:
         """Takes a domain back: nobody is linked or made by its addresses any more. Owners and admins may, within ten
-        minutes of proving who they are. Whoever was linked before stays so.
+        minutes of proving who they are; one that a connection names which enforces, owners alone. Whoever was linked
+        before stays so.
         """
-        _ensure_here(actor, company_id)
+        policy.ensure_here(actor, company_id)
         async with self._unit_of_work(actor) as uow:
             self._authorise(uow)
+            # Before the domain, with the company: nobody enforces a connection meanwhile.
+            connections = await uow.connections.all()
             domain = await _load(uow, domain_id)
+            if any(each.is_only_way_of(domain.domain) for each in connections):
+                policy.authorise_entrance(uow.actor)
             ensure_current(expected, EmailDomainView.of(domain))
             uow.domains.remove(domain)
             uow.record(domain.delete())
@@ -171,8 +176,3 @@ async def _load(uow: OidcUnitOfWork, domain_id: UUID) -> EmailDomain:
     if domain is None:
         raise EmailDomainNotFound
     return domain
-
-
-def _ensure_here(actor: Actor, company_id: UUID) -> None:
-    if company_id != actor.company_id:
-        raise CompanyNotFound

@@ -102,7 +102,7 @@ class Recognition:
         if account.email_verified_at is not None:
             return False
         account.strip(at=self._at)
-        await self._uow.strip(account.id, at=self._at)
+        await self._uow.strip(account.id, at=self._at, origin=self._origin)
         account.recognise(at=self._at)
         await self._uow.save_account(account)
         return True

@@ -5,6 +5,7 @@ from core.kernel.errors import Forbidden, answers
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import StepUpRequired
 from core.users import policy
 from core.users.errors import AlreadyUser, EmailInvalid, InvitationNotFound
 from core.users.model import Invitation, InvitationStatus, UserChanges
@@ -60,11 +61,12 @@ class InvitationUseCases:
             raise InvitationNotFound
         return Answer(NewInvitationView(invitation), seq)
 
-    @answers(Forbidden, NotByToken, EmailInvalid, AlreadyUser, KeyReused, InFlight)
+    @answers(Forbidden, NotByToken, StepUpRequired, EmailInvalid, AlreadyUser, KeyReused, InFlight)
     async def send(
         self, actor: Actor, *, email: str, role: Role, once: Once | None = None
     ) -> Answer[NewInvitationView]:
-        """Invites an address, for 7 days and one use. Owners and admins may; only owners invite owners.
+        """Invites an address, for 7 days and one use. Owners and admins may, for any role but member within ten
+        minutes of proving who they are; only owners invite owners.
 
         The link's secret is shown this once. An earlier invitation of the same address is taken back; a user who has
         not accepted yet is asked again, in the given role.
@@ -73,6 +75,7 @@ class InvitationUseCases:
         at, token = self._clock.now(), self._tokens.new()
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_role(uow.actor, role)
+            policy.ensure_proved_for(uow.actor, role, at=at)
             known = await uow.users.by_address(email)
             user = known.user if known is not None else None
             if known is not None:

@@ -4,11 +4,13 @@ from uuid import UUID
 
 from core.kernel import text
 from core.kernel.actor import Actor, NotByToken, Role, reading
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Fault, FieldReadOnly, Forbidden, Invalid, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
+from core.kernel.step_up import StepUpRequired
 from core.users import policy
 from core.users.errors import (
     AccountShared,
@@ -112,14 +114,16 @@ class UserUseCases(Generic[PeopleWork]):
         return Answer(view if policy.sees_whole_user(actor, user_id) else view.for_colleagues(), seq)
 
     @answers(
-        Forbidden, NotByToken, Invalid, EmailInvalid, PasswordTooWeak, AlreadyUser, UsernameTaken, KeyReused, InFlight
-    )
+        Forbidden, NotByToken, StepUpRequired, Invalid, EmailInvalid, PasswordTooWeak, AlreadyUser, UsernameTaken,
+        KeyReused, InFlight,
+    )  # fmt: skip
     async def create(self, actor: Actor, given: NewUser, *, once: Once | None = None) -> Answer[NewUserView]:
         """Makes somebody a user of the company, or makes a service user.
 
-        Owners and admins may; only owners make owners. An unknown address gets an account: with the given password,
-        which is temporary, or with the one that its holder chooses by the link. A known one has to accept by the link
-        first, and a password given is ignored; the answer looks the same. The link is shown this once.
+        Owners and admins may, for any role but member within ten minutes of proving who they are; only owners make
+        owners. An unknown address gets an account: with the given password, which is temporary, or with the one that
+        its holder chooses by the link. A known one has to accept by the link first, and a password given is ignored;
+        the answer looks the same. The link is shown this once.
         """
         if given.password is not None:
             await self._ensure_administers(actor)
@@ -127,6 +131,7 @@ class UserUseCases(Generic[PeopleWork]):
         at, token = self._clock.now(), self._tokens.new()
         async with self._unit_of_work(actor, once=once) as uow:
             policy.authorise_role(uow.actor, given.role)
+            policy.ensure_proved_for(uow.actor, given.role, at=at)
             if email is None:
                 username = given.username or await self._free_username(uow, name=given.name, email="")
                 user, created = User.join(
@@ -171,6 +176,7 @@ class UserUseCases(Generic[PeopleWork]):
         UserNotFound,
         Forbidden,
         NotByToken,
+        StepUpRequired,
         Stale,
         FieldReadOnly,
         Invalid,
@@ -195,9 +201,10 @@ class UserUseCases(Generic[PeopleWork]):
 
         Everybody changes their own name and username. Owners and admins change everybody, but only owners make, unmake
         and change owners, and nobody becomes one who has not signed in with a password of their own choice. The
-        account's address and password only while it belongs to no other company; such a password is temporary, and
-        signs all the person's devices out. Of whoever has not signed in here the address stays as it is, and a password
-        for an account that was known before is ignored, as it is where users are made.
+        account's address and password only while it belongs to no other company; such a password is temporary, signs
+        all the person's devices out, and they are told by mail of both. Both, and making somebody an admin or owner,
+        need a proof of the last ten minutes of who asks. Of whoever has not signed in here the address stays as it is,
+        and a password for an account that was known before is ignored, as it is where users are made.
         """
         if changes.email is not None:
             changes = replace(changes, email=self._addresses.canonical(changes.email))
@@ -207,6 +214,7 @@ class UserUseCases(Generic[PeopleWork]):
             caller = await self._deciding(uow) if changes.given & {"role", "is_active"} else uow.actor
             user, last_login_at, _ = await self._load(uow, user_id)
             policy.authorise_change(caller, user, changes, with_password=password is not None)
+            policy.ensure_proved(caller, user, changes, with_password=password is not None, at=at)
             present = UserView.of(user, last_login_at=last_login_at)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
@@ -282,6 +290,7 @@ class UserUseCases(Generic[PeopleWork]):
         async with self._unit_of_work(actor) as uow:
             user, _, _ = await self._load(uow, user_id)
             policy.authorise_change(uow.actor, user, changes, with_password=True)
+            policy.ensure_proved(uow.actor, user, changes, with_password=True, at=self._clock.now())
         name = changes.name if "name" in changes.given else user.name
         email = changes.email if "email" in changes.given else user.email
         return await self._passwords(password, name=name, email=email or "")
@@ -365,11 +374,15 @@ class UserUseCases(Generic[PeopleWork]):
             return
         if held.is_shared:
             raise AccountShared
-        at = self._clock.now()
-        if user.email != old_email:
-            await uow.accounts.change_address(user.account_id, user.email, at=at)
+        at, letter = self._clock.now(), self._ids.new
+        # While letters still go to the old address.
         if password_hash is not None:
-            await uow.accounts.change_password(user.account_id, password_hash, at=at)
+            await uow.accounts.change_password(user.account_id, password_hash, letter_id=letter(), at=at)
+            uow.note(Note(type=AuditType.PASSWORD_RESET, details={"user_id": user.id}))
+        if user.email != old_email:
+            await uow.accounts.change_address(user.account_id, user.email, letter_id=letter(), at=at)
+            personal = {"old": old_email, "new": user.email}
+            uow.note(Note(type=AuditType.EMAIL_CHANGED, details={"user_id": user.id}, personal=personal))
 
     async def _settle(self, uow: PeopleWork, user: User, *, owned: bool) -> None:
         """What a change of role or activity brings with it. Raises LastOwner."""

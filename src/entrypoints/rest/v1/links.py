@@ -6,8 +6,11 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from core.auth.errors import TokenInvalid
 from core.auth.use_cases.recovering import RecoveryUseCases
 from core.auth.use_cases.verifying import EmailUseCases
+from core.kernel.actor import NotByToken
+from entrypoints.rest.authentication import signed_in_caller
 from entrypoints.rest.caller import PublicRoute, SignedInRoute, caller, container_of, visitor
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.auth import Email, Password
@@ -89,10 +92,12 @@ async def reset_password(request: Request, given: ResetGiven) -> Response:
         body=True,
         signed_in=False,
         limited_by="login",
+        also=(TokenInvalid, NotByToken),
     ),
 )
 async def verify_email(request: Request, given: VerifyGiven) -> Response:
-    await email_of(request).verify(visitor(request), token=given.token)
+    actor = await signed_in_caller(request) if "authorization" in request.headers else None
+    await email_of(request).verify(visitor(request), token=given.token, actor=actor)
     return _nothing(204)
 
 

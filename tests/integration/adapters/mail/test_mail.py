@@ -130,6 +130,15 @@ class TestSmtp(MailContract):
         server.handler.says["MAIL"] = answer
         assert await server.mail.send(a_message()) is Delivery.AWAY
 
+    @pytest.mark.parametrize("to", ["bea@[192.0.2.7", "\ud800@example.com", ""])
+    async def test_who_has_no_address_to_write_to_is_refused(self, server: Twin, to: str) -> None:
+        assert await server.mail.send(a_message(to=to)) is Delivery.REFUSED
+        assert server.received() == []
+
+    async def test_a_server_by_no_name_at_all_is_away(self) -> None:
+        async with Twin(mail={"host": "a" * 64 + ".example.com"}) as twin:
+            assert await twin.mail.send(a_message()) is Delivery.AWAY
+
     async def test_who_does_not_answer_is_away(self, server: Twin) -> None:
         await server.__aexit__()
         assert await server.mail.send(a_message()) is Delivery.AWAY

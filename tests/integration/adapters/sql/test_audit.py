@@ -184,6 +184,36 @@ async def test_what_tells_of_a_person_can_be_erased_and_the_chain_still_proves_i
         _ = [each async for each in chain.verify(company_code="no-such-company", expected=None)]
 
 
+async def test_so_can_what_became_of_invitations(database: Database, chain: SqlAuditChain, firm: Firm) -> None:
+    member = firm.user()
+    (code,) = firm.sql("select code from companies where id = %s", (firm.id,))[0]
+    (email,) = firm.sql("select email from users where id = %s", (member.user_id,))[0]
+    invitation_id = uuid.uuid4()
+    firm.sql(
+        "insert into invitations (company_id, id, email, role, user_id, token_digest, created_at, expires_at)"
+        " values (%s, %s, 'before@example.com', 'member', %s, %s, now(), now())",
+        (firm.id, invitation_id, member.user_id, invitation_id.bytes),
+    )
+    told: list[tuple[dict[str, object], str]] = [
+        ({}, email.upper()),
+        ({"user_id": member.user_id}, "once@example.com"),
+        ({"invitation_id": invitation_id}, "before@example.com"),
+        ({"invitation_id": uuid.uuid4()}, "never.came@example.com"),
+        ({"invitation_id": uuid.uuid4()}, "another@example.com"),
+    ]
+    for details, address in told:
+        await noted(database, firm, Note(type=AuditType.INVITATION_SENT, details=details, personal={"email": address}))
+    await chain.extend()
+    head = (await verified(chain, firm)).head
+    assert await chain.erase(company_code=code, person=email, at=AT) == 3
+    assert await chain.erase(company_code=code, person="Never.Came@example.com", at=AT) == 1
+    with pytest.raises(NobodyFound):
+        await chain.erase(company_code=code, person="never.came@example.com", at=AT)
+    left = firm.sql("select personal ->> 'email' from audit_events where company_id = %s", (firm.id,))
+    assert sorted(left, key=str) == sorted([("another@example.com",), *[(None,)] * 4], key=str)
+    assert (await verified(chain, firm, expected=head)).flaw is None
+
+
 async def test_what_happens_to_an_account_is_told_in_each_of_its_companies_alone(
     database: Database, firms: Firms
 ) -> None:

@@ -57,11 +57,13 @@ STEPS = {
     "finding an account": Step(do=_found, changes=frozenset()),
     "asking how it is held": Step(do=lambda accounts, ann: accounts.holding(ann.account_id), changes=frozenset()),
     "changing its address": Step(
-        do=lambda accounts, ann: accounts.change_address(ann.account_id, f"{uuid.uuid4()}@example.com", at=AT),
+        do=lambda accounts, ann: accounts.change_address(
+            ann.account_id, f"{uuid.uuid4()}@example.com", letter_id=uuid.uuid4(), at=AT
+        ),
         changes=frozenset({"accounts"}),
     ),
     "changing its password": Step(
-        do=lambda accounts, ann: accounts.change_password(ann.account_id, "a hash", at=AT),
+        do=lambda accounts, ann: accounts.change_password(ann.account_id, "a hash", letter_id=uuid.uuid4(), at=AT),
         changes=frozenset({"accounts", "login_sessions"}),
     ),
     "ending its access": Step(
@@ -134,7 +136,9 @@ async def test_an_error_within_the_door_leaves_nobody_in_the_upkeep_role(
     before = rows(firm)
     async with SqlPeopleUnitOfWork(narrow, clock, firm.owner) as uow:
         with pytest.raises(EmailTaken):
-            await uow.accounts.change_address(ann.account_id, f"{bea.account_id}@example.com", at=AT)
+            await uow.accounts.change_address(
+                ann.account_id, f"{bea.account_id}@example.com", letter_id=uuid.uuid4(), at=AT
+            )
         # It is broken off: nothing can be asked in it, in whatever role.
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             await uow.fetch((WHO, {}))

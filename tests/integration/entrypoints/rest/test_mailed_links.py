@@ -129,7 +129,14 @@ class TestAddresses:
         ann = await api.register(email=address())
         assert account(api, ann.email, "email_verified_at") is None
         token = await mail.token(ann.email, "Confirm your e-mail address")
-        assert (await ask(client, "/auth/email/verify", token=token)).status_code == 204
+        other = await api.register(email=address())
+        for refused in (
+            await ask(client, "/auth/email/verify", token=token),
+            await other.post("/auth/email/verify", {"token": token}),
+        ):
+            assert (refused.status_code, refused.json()["code"]) == (401, "auth.sign_in_first")
+        assert account(api, ann.email, "email_verified_at") is None
+        assert (await ann.post("/auth/email/verify", {"token": token})).status_code == 204
         assert account(api, ann.email, "email_verified_at") is not None
         refused = await ann.post("/auth/email/resend")
         assert (refused.status_code, refused.json()["code"]) == (409, "account.email_verified")
@@ -139,7 +146,7 @@ class TestAddresses:
         first = await mail.message(ann.email, "Confirm your e-mail address")
         assert (await ann.post("/auth/email/resend")).status_code == 202
         token = await mail.token(ann.email, "Confirm your e-mail address", but=(first["Message-ID"],))
-        assert (await ask(client, "/auth/email/verify", token=token)).status_code == 204
+        assert (await ann.post("/auth/email/verify", {"token": token})).status_code == 204
 
     async def test_an_address_changes_once_the_new_one_is_proved(
         self, api: Api, client: httpx.AsyncClient, mail: Post
@@ -149,7 +156,7 @@ class TestAddresses:
         assert (await ann.get("/auth/me")).json()["email"] == ann.email
         await mail.message(ann.email, "about to change")
         token = await mail.token(new, "Confirm your new e-mail address")
-        assert (await ask(client, "/auth/email/verify", token=token)).status_code == 204
+        assert (await ann.post("/auth/email/verify", {"token": token})).status_code == 204
         assert (await ann.get("/auth/me")).json()["email"] == new
         await mail.message(ann.email, "Your e-mail address was changed")
         events = (await ann.get("/events?after=0")).json()
@@ -165,7 +172,7 @@ class TestAddresses:
         ann, bea = await api.register(email=address()), await api.register(email=address())
         assert (await ann.post("/auth/email/change", {"email": bea.email})).status_code == 202
         token = await mail.token(bea.email, "Confirm your new e-mail address")
-        refused = await ask(client, "/auth/email/verify", token=token)
+        refused = await ann.post("/auth/email/verify", {"token": token})
         assert (refused.status_code, refused.json()["code"]) == (409, "account.email_taken")
 
 
@@ -174,6 +181,10 @@ class TestInvitations:
         self, api: Api, client: httpx.AsyncClient, mail: Post
     ) -> None:
         olga, eve = await api.register(), await api.register(email=address())
+        robot = (await eve.post("/users", {"kind": "service", "name": "Robot"})).json()["id"]
+        for path in ("/auth/tokens", f"/users/{robot}/tokens"):
+            assert (await eve.post(path, {"name": "x", "scopes": ["tasks:read"]})).status_code == 201
+        of_eve = f" and company_id = '{eve.company_id}'"
         shown = (await olga.post("/invitations", {"email": eve.email})).json()["token"]
         token = await mail.token(eve.email, "Invitation to")
         assert token != shown
@@ -183,6 +194,10 @@ class TestInvitations:
         assert done.status_code == 200, done.text
         assert done.json()["company"]["id"] == olga.company_id
         assert (await eve.get("/auth/me")).status_code == 401
+        assert api.sql("select via, details from audit_events where type = 'account.stripped'" + of_eve) == [
+            ("visitor", {"tokens": 2})
+        ]
+        assert api.sql("select count(*) from audit_events where type = 'token.revoked'" + of_eve) == [(0,)]
         assert (await ask(client, "/auth/login", email=eve.email, password=PASSWORD)).status_code == 401
         assert account(api, eve.email, "email_verified_at") is not None
 

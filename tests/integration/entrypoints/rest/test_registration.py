@@ -7,6 +7,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from core.kernel.actor import System
+from entrypoints.container import Container
 from entrypoints.settings import Registration, Settings
 from tests.integration.api import PASSWORD, Api, Person
 from tests.integration.conftest import TestDatabase, quick_container, running
@@ -78,3 +80,24 @@ async def test_whoever_has_an_account_accepts_while_signed_in(
     link = (await olga.post("/invitations", {"email": bea.email})).json()
     joined = await bea.post("/invitations/accept", {"token": link["token"]})
     assert (joined.status_code, joined.json()["company"]["id"]) == (200, olga.company_id)
+
+
+async def test_whoever_registered_beforehand_does_not_own_what_the_operator_opens(
+    api: Api, client: httpx.AsyncClient, container: Container
+) -> None:
+    eve, given = await api.register(email=f"{uuid.uuid4().hex}@example.com"), "given by the operator"
+    opened = await container.operator_use_cases().create_company(
+        System(), name="Acme", owner=eve.email, owner_name=None, temporary_password=given
+    )
+    assert opened.password_is_new
+    assert (await eve.get("/auth/me")).status_code == 401
+    login = {"email": eve.email, "company_id": str(opened.id)}
+    for password, more, status in (
+        (PASSWORD, {}, 401),
+        (given, {}, 403),
+        (given, {"new_password": f"my {given}"}, 200),
+    ):
+        found = await client.post("/api/v1/auth/login", json={**login, "password": password, **more})
+        assert found.status_code == status, found.text
+    told = "select type, via from audit_events where company_id = %s and via = 'system' order by type"
+    assert api.sql(told, (eve.company_id,)) == [("account.stripped", "system"), ("password.reset", "system")]

@@ -1,6 +1,8 @@
 """What an e-mail address is, and which are one."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.mail.addresses import ValidatedEmailAddresses
 from core.users.errors import EmailInvalid
@@ -61,3 +63,20 @@ class TestWhatIsNone:
     def test_it_is_refused(self, address: str) -> None:
         with pytest.raises(EmailInvalid):
             canonical(address)
+
+    @pytest.mark.parametrize("sign", ["＠", "，", "＜", "＞", "＂", "；", "：", "（", "\u3000", "\u00a0", "﹫"])
+    def test_what_stands_for_a_sign_is_that_sign(self, sign: str) -> None:
+        with pytest.raises(EmailInvalid):
+            canonical(f"eve{sign}x.example,ann@example.com")
+        with pytest.raises(EmailInvalid):
+            canonical(f"eve{sign}ann@example.com")
+
+    @given(st.text(max_size=12))
+    def test_what_comes_out_is_one_address_and_stays_the_same(self, local: str) -> None:
+        try:
+            found = canonical(f"{local}@example.com")
+        except EmailInvalid:
+            return
+        assert canonical(found) == found
+        assert found.count("@") == 1
+        assert not set(found) & set(' ,;:<>()"')

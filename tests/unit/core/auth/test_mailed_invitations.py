@@ -11,6 +11,7 @@ from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import Acceptance
 from core.auth.use_cases.signing_in import Credentials
 from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.audit import AuditType
 from core.kernel.errors import Invalid
 from core.users.errors import EmailTaken, InvitationForAnother, InvitationNotFound
 from core.users.use_cases.users import NewUser
@@ -56,7 +57,7 @@ class TestProving:
         view, _ = await office.invitations.send(office.olga, email=BEA, role=Role.MEMBER)
         await accept(office, view.token or "", password=PASSWORD)
         assert account(office).email_verified_at is None
-        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        await office.follow(await office.link_to(BEA))
         assert account(office).email_verified_at is not None
 
     async def test_the_mailed_link_is_another_than_the_one_that_was_shown(self) -> None:
@@ -122,6 +123,16 @@ class TestAddressesThatSomebodyElseRegistered:
             await office.auth.me(other)
         assert done.refresh_token is not None
 
+    async def test_each_company_of_the_account_is_told_what_it_lost(self) -> None:
+        office = await Office.open()
+        eve = await hijacker(office)
+        await office.api_token(of=eve)
+        token = await mailed(office)
+        await accept(office, token, password=NEW)
+        (told,) = [each for each in office.world.tables.notes if each.note.type is AuditType.ACCOUNT_STRIPPED]
+        assert (told.company_id, told.actor_id, told.via) == (eve.company_id, eve.user_id, "visitor")
+        assert told.note.details == {"tokens": 1}
+
     async def test_a_factor_of_the_hijacker_locks_nobody_out(self) -> None:
         office = await Office.open()
         await hijacker(office)
@@ -141,7 +152,7 @@ class TestAddressesThatSomebodyElseRegistered:
     async def test_a_factor_of_who_proved_the_address_stays_when_the_password_is_lost(self) -> None:
         office = await Office.open()
         await hijacker(office)
-        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        await office.follow(await office.link_to(BEA))
         office.change_account(BEA, totp_secret=b"sealed", totp_enabled_at=office.clock.now())
         await office.recovery.forgot(Visitor(), email=BEA)
         await office.recovery.reset(Visitor(), token=await office.link_to(BEA), new_password=NEW)
@@ -154,7 +165,7 @@ class TestAddressesThatSomebodyElseRegistered:
         token = await office.link_to("eve@example.com")
         await accept(office, await mailed(office), password=NEW)
         with pytest.raises(Invalid):
-            await office.email.verify(Visitor(), token=token)
+            await office.email.verify(Visitor(), token=token, actor=other)
 
     async def test_a_session_of_the_hijacker_that_the_holder_was_led_into_is_not_kept(self) -> None:
         office = await Office.open()
@@ -211,7 +222,7 @@ class TestAddressesThatSomebodyElseRegistered:
 class TestAddressesThatWereProved:
     async def _proved(self, office: Office) -> Actor:
         actor = await hijacker(office)
-        await office.email.verify(Visitor(), token=await office.link_to(BEA))
+        await office.follow(await office.link_to(BEA))
         return actor
 
     async def test_they_keep_their_password_and_have_to_sign_in(self) -> None:

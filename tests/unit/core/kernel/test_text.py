@@ -73,7 +73,7 @@ class TestFields:
     def test_names_and_titles_are_one_line_of_bounded_length(self, check: object, most: int, pointer: str) -> None:
         assert check("x" * most) == "x" * most
         assert check(" x ") == "x"
-        for wrong in ("", "   ", "x" * (most + 1), "a\nb", "a\tb", "a\r\nb"):
+        for wrong in ("", "   ", "x" * (most + 1), "a\nb", "a\tb", "a\r\nb", "a\u2028b", "a\u2029b"):
             with pytest.raises(Invalid) as refused:
                 check(wrong)
             assert pointers(refused) == [pointer]

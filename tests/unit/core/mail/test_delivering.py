@@ -1,9 +1,11 @@
 """Mailing what waits: in which order things happen when servers refuse, are away, or are slow."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from core.auth.errors import TooManyLetters
 from core.auth.letters import LetterKind
 from core.kernel.actor import Role, System, Visitor
 from core.mail.model import Delivery, Message, is_old_news, try_again_at
@@ -89,6 +91,25 @@ class TestDelivering:
         office.mailbox.answers.clear()
         assert [each.to for each in await office.mailed()] == [BEA, CAI, "dan@example.com"]
 
+    async def test_what_cannot_be_written_holds_nobody_up(self) -> None:
+        office = await Office.open()
+        await invite(office, BEA)
+        office.stored.company.name = "Acme\u2028Bcc: eve"
+        other = await office.world.company("Other")
+        await office.invitations.send(other, email=CAI, role=Role.MEMBER)
+        await office.register("ann@example.com")
+        letters = office.world.tables.letters
+        for account_id, waiting in letters.items():
+            odd = tuple(replace(each, to="ann\u2028@example.com") for each in waiting.letters)
+            letters[account_id] = replace(waiting, letters=odd)
+        await office.register("dan@example.com")
+        posted = await office.mail.deliver(System())
+        assert (posted.sent, posted.refused, len(posted.unwritable)) == (2, 2, 2)
+        assert {each.to for each in office.mailbox.messages} == {CAI, "dan@example.com"}
+        office.clock.advance(timedelta(hours=2))
+        posted = await office.mail.deliver(System())
+        assert (posted.refused, posted.later) == (0, 0)
+
     async def test_who_dies_in_between_leaves_a_repeat_that_can_be_told(self) -> None:
         office = await Office.open()
         await invite(office, BEA)
@@ -109,6 +130,59 @@ class TestDelivering:
         assert (await office.mail.deliver(System())).sent == 2
         assert len(office.mailbox.messages) == 4
         assert len({each.id for each in office.mailbox.messages}) == 2
+
+
+class TestNotTooMuch:
+    """Links of invitations are answered at once; it is their mail that waits."""
+
+    async def test_an_address_gets_five_an_hour_whoever_sends_them(self) -> None:
+        office = await Office.open()
+        for number in range(6):
+            other = await office.world.company(f"Other {number}")
+            await office.invitations.send(other, email=BEA, role=Role.MEMBER)
+        await invite(office, CAI)
+        posted = await office.mail.deliver(System())
+        assert (posted.sent, posted.later) == (6, 1)
+        assert [each.to for each in office.mailbox.messages].count(BEA) == 5
+        # Other letters to them are of the same five.
+        with pytest.raises(TooManyLetters):
+            await office.recovery.forgot(Visitor(), email=BEA)
+        office.clock.advance(timedelta(hours=1))
+        assert (await office.mail.deliver(System())).sent == 1
+
+    async def test_an_account_has_thirty_sent_an_hour_from_all_its_companies(self) -> None:
+        office = await Office.open()
+        here = await office.world.joins(office.olga, (await office.world.company("Other")).company_id, role=Role.ADMIN)
+        for number in range(16):
+            for sender in (office.olga, here):
+                email = f"person{number}@{sender.company_id}.example.com"
+                await office.invitations.send(sender, email=email, role=Role.MEMBER)
+        posted = await office.mail.deliver(System())
+        assert posted.sent == 30
+        # Their other letters are counted apart.
+        await office.email.resend(office.olga)
+        assert len(await office.mailed(office.world.tables.accounts[office.olga.account_id].email)) == 1
+        await office.invitations.send(office.adam, email=BEA, role=Role.MEMBER)
+        assert [each.to for each in await office.mailed(BEA)] == [BEA]
+        office.clock.advance(timedelta(hours=1))
+        assert (await office.mail.deliver(System())).sent == 2
+
+    async def test_one_that_is_tried_again_counts_once(self) -> None:
+        office = await Office.open()
+        await invite(office, BEA)
+        office.mailbox.is_away = True
+        for _ in range(10):
+            await office.mail.deliver(System())
+        office.mailbox.is_away = False
+        office.mailbox.answers[BEA] = Delivery.LATER
+        for _ in range(10):
+            await office.mail.deliver(System())
+            office.clock.advance(timedelta(minutes=2))
+        office.mailbox.answers.clear()
+        office.clock.advance(timedelta(minutes=20))
+        assert len(await office.mailed(BEA)) == 1
+        for _ in range(4):
+            await office.recovery.forgot(Visitor(), email=BEA)
 
 
 class TestWhatIsOfNoUseAnyMore:

@@ -187,6 +187,25 @@ class TestDomains:
         await office.email_domains.release(*here, claimed.id)
         assert (await office.email_domains.list(*here)).value == []
 
+    async def test_one_that_is_the_only_way_in_is_taken_back_by_owners_alone(self, office: Office) -> None:
+        adam, here = vouched_for(office, office.adam), office.adam.company_id
+        connection = await connected(office, email_domains=["acme.example"])
+        kept = await office.email_domains.vouch(System(), company_code="acme", domain="acme.example")
+        other = await office.email_domains.vouch(System(), company_code="acme", domain="other.example")
+        await changed(office, connection.id, enforce_sso=True)
+        with pytest.raises(OwnersAlone):
+            await office.email_domains.release(adam, here, kept.id)
+        assert {each.domain for each in office.stored.email_domains.values()} == {"acme.example", "other.example"}
+        await office.email_domains.release(adam, here, other.id)
+        await office.email_domains.release(office.olga, here, kept.id)
+        assert not office.stored.email_domains
+
+    async def test_one_that_no_connection_needs_is_an_admins_to_take_back(self, office: Office) -> None:
+        await connected(office, email_domains=["acme.example"])
+        domain = await office.email_domains.vouch(System(), company_code="acme", domain="acme.example")
+        await office.email_domains.release(office.adam, office.adam.company_id, domain.id)
+        assert not office.stored.email_domains
+
     async def test_of_several_each_is_found(self, office: Office) -> None:
         here = (office.adam, office.adam.company_id)
         claimed = [(await office.email_domains.claim(*here, domain=f"d{n}.example")).value for n in range(3)]

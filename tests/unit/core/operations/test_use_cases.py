@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.auth.errors import InvalidCredentials
+from core.auth.errors import InvalidCredentials, SessionEnded, TokenInvalid
 from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import System, Visitor
 from core.operations.read_models import Purged
@@ -42,7 +42,9 @@ class TestOpeningACompany:
         assert (await _login(office, PASSWORD)).user
         assert all(session.revoked_at is None for session in office.world.tables.sessions.values())
 
-    @pytest.mark.parametrize("left", [{"is_active": False}, {"accepted_at": None}], ids=["left", "invited"])
+    @pytest.mark.parametrize(
+        "left", [{}, {"is_active": False}, {"accepted_at": None}], ids=["there", "left", "invited"]
+    )
     async def test_an_account_whose_address_nobody_proved_may_be_anybodys(self, left: dict[str, object]) -> None:
         office = Office()
         await office.register()
@@ -56,9 +58,29 @@ class TestOpeningACompany:
             await _login(office, PASSWORD)
         assert (await _login(office, TEMPORARY)).user
 
-    async def test_whoever_works_in_another_company_keeps_their_password_and_their_devices(self) -> None:
+    async def test_whoever_registered_with_the_address_beforehand_keeps_nothing_to_come_in_by(self) -> None:
+        office = await Office.open()
+        eve = office.auth.actor_of((await office.register()).access_token)
+        await office.enable_factor(eve)
+        token = await office.api_token(of=eve)
+        opened = await _opened(office)
+        assert opened.password_is_new
+        with pytest.raises(SessionEnded):
+            await office.auth.me(eve)
+        with pytest.raises(TokenInvalid):
+            await office.presented_tokens.recognise(token.secret or "")
+        with pytest.raises(InvalidCredentials):
+            await _login(office, PASSWORD)
+        # Without her second factor, too.
+        signed_in = await _login(office, TEMPORARY)
+        owner = office.world.tables.companies[opened.id].people
+        assert [(each.user.account_id, each.user.role) for each in owner.values()] == [(eve.account_id, "owner")]
+        assert signed_in.user
+
+    async def test_whoever_works_in_another_company_and_proved_the_address_keeps_it_all(self) -> None:
         office = Office()
         await office.register()
+        office.change_account(email_verified_at=office.clock.now())
         before = dict(office.world.tables.accounts)
         opened = await _opened(office)
         assert not opened.password_is_new

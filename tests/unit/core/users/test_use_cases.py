@@ -6,11 +6,14 @@ import pytest
 
 from core.auth.model import Account
 from core.auth.use_cases.accepting import Acceptance
-from core.kernel.actor import Actor, Role, Visitor
+from core.kernel.actor import Actor, NotByToken, Role, Visitor
+from core.kernel.audit import AuditType, Note
 from core.kernel.errors import Forbidden, Invalid
 from core.kernel.events import Audience
 from core.kernel.once import AlreadyAnswered
 from core.kernel.paging import PageRequest, Sort
+from core.kernel.step_up import StepUpRequired
+from core.tokens.model import Scope
 from core.users.errors import (
     AccountShared,
     AlreadyUser,
@@ -30,6 +33,7 @@ from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 
 BEA = "bea@example.com"
+RESET, ADDRESS = AuditType.PASSWORD_RESET, AuditType.EMAIL_CHANGED
 TEMPORARY = "a temporary secret"
 
 
@@ -294,6 +298,36 @@ class TestChanging:
         assert [signed_out(office, each) for each in (office.mia, office.max)] == [True, False]
         assert (view.version, events(office, after=head)) == (1, [])
 
+    async def test_what_an_admin_changes_of_an_account_is_told_to_auditors_and_to_its_holder(
+        self, office: Office
+    ) -> None:
+        email = stored(office, office.mia.user_id).email or ""
+        await office.users.change(office.adam, office.mia.user_id, changing(email=BEA), password=TEMPORARY)
+        told = [each for each in office.world.tables.notes if each.note.type in (RESET, ADDRESS)]
+        assert [(each.actor_id, each.note) for each in told] == [
+            (office.adam.user_id, Note(type=RESET, details={"user_id": office.mia.user_id})),
+            (
+                office.adam.user_id,
+                Note(type=ADDRESS, details={"user_id": office.mia.user_id}, personal={"old": email, "new": BEA}),
+            ),
+        ]
+        subjects = [each.subject.removesuffix(" (FlowTrack)") for each in await office.mailed(email)]
+        assert subjects == ["Your password was changed", "Your e-mail address was changed"]
+        assert await office.mailed(BEA) == []
+
+    @pytest.mark.parametrize("way_in", [{"password": TEMPORARY}, {"email": BEA}])
+    async def test_a_stolen_session_gives_itself_no_way_in(self, office: Office, way_in: dict[str, str]) -> None:
+        office.clock.advance(timedelta(minutes=10))
+        before, effort = office.world.snapshot(), office.passwords.effort
+        fields = {name: value for name, value in way_in.items() if name != "password"}
+        with pytest.raises(StepUpRequired):
+            await office.users.change(
+                office.adam, office.mia.user_id, changing(**fields), password=way_in.get("password")
+            )
+        assert (office.world.tables, office.passwords.effort) == (before, effort)
+        # What opens nothing needs no proof.
+        await office.users.change(office.adam, office.mia.user_id, changing(name="New"))
+
     async def test_the_way_into_an_account_of_several_companies_is_its_holders(self, office: Office) -> None:
         other = await office.world.company("Other")
         there = await office.world.joins(office.mia, other.company_id)
@@ -322,6 +356,49 @@ class TestChanging:
             await office.users.change(office.mia, office.nora.user_id, changing(name="New"))
         with pytest.raises(Forbidden):
             await office.users.change(office.mia, office.max.user_id, changing(name="New"))
+
+
+class TestMakingAdmins:
+    """What keeps a thief in who has somebody's open session needs a proof that a session is none of."""
+
+    async def test_it_needs_a_fresh_proof_however_it_is_done(self, office: Office) -> None:
+        gone = await office.world.person(office.olga.company_id, name="Gus", role=Role.ADMIN)
+        await office.users.deactivate(office.adam, gone.user_id)
+        office.clock.advance(timedelta(minutes=10))
+        before = office.world.snapshot()
+        for by, role in ((office.adam, Role.ADMIN), (office.olga, Role.OWNER)):
+            with pytest.raises(StepUpRequired):
+                await made(office, by=by, role=role)
+            with pytest.raises(StepUpRequired):
+                await made(office, by=by, role=role, kind=UserKind.SERVICE, email=None)
+            with pytest.raises(StepUpRequired):
+                await office.invitations.send(by, email=BEA, role=role)
+            with pytest.raises(StepUpRequired):
+                await office.users.change(by, office.mia.user_id, changing(role=role))
+        with pytest.raises(StepUpRequired):
+            await office.users.change(office.adam, gone.user_id, changing(is_active=True))
+        assert office.world.tables == before
+
+    async def test_members_come_and_admins_go_without_one(self, office: Office) -> None:
+        gone = await office.world.person(office.olga.company_id, name="Gus", role=Role.ADMIN)
+        office.clock.advance(timedelta(minutes=10))
+        await made(office)
+        await office.invitations.send(office.adam, email="cleo@example.com", role=Role.MEMBER)
+        await office.users.change(office.adam, gone.user_id, changing(role=Role.MEMBER))
+        await office.users.change(office.adam, gone.user_id, changing(is_active=False))
+        await office.users.change(office.adam, gone.user_id, changing(is_active=True))
+
+    async def test_no_api_token_does_it(self, office: Office) -> None:
+        gone = await office.world.person(office.olga.company_id, name="Gus", role=Role.ADMIN)
+        await office.users.deactivate(office.adam, gone.user_id)
+        token = await office.by_token(scopes=(Scope.USERS_WRITE,))
+        with pytest.raises(NotByToken):
+            await made(office, by=token, role=Role.ADMIN)
+        with pytest.raises(NotByToken):
+            await office.invitations.send(token, email=BEA, role=Role.ADMIN)
+        for user_id, fields in ((office.mia.user_id, {"role": Role.ADMIN}), (gone.user_id, {"is_active": True})):
+            with pytest.raises(NotByToken):
+                await office.users.change(token, user_id, changing(**fields))
 
 
 class TestDeactivating:

@@ -243,7 +243,9 @@ class TestReset:
         await office.recovery.forgot(Visitor(), email=mia.email)
         token = await office.link_to(mia.email)
         async with office.world.people_unit_of_work(office.olga) as uow:
-            await uow.accounts.change_password(mia.id, "turned:", at=office.clock.now())
+            await uow.accounts.change_password(
+                mia.id, "turned:", letter_id=office.world.ids.new(), at=office.clock.now()
+            )
             await uow.commit()
         with pytest.raises(LinkInvalid):
             await reset(office, token)
@@ -283,8 +285,8 @@ class TestApiTokens:
         device = office.auth.actor_of((await login(office, PASSWORD)).access_token)
         await office.api_token(of=device)
         await reset(office, token)
-        assert [each.note.type for each in office.world.tables.notes][-2:] == [
-            AuditType.TOKEN_REVOKED, AuditType.PASSWORD_RESET,
+        assert [each.note.type for each in office.world.tables.notes][-3:] == [
+            AuditType.TOKEN_REVOKED, AuditType.ACCOUNT_STRIPPED, AuditType.PASSWORD_RESET,
         ]  # fmt: skip
 
     async def test_so_does_one_that_the_operator_gives(self) -> None:

@@ -1,11 +1,12 @@
 """Proving one's address, and changing it for another."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from core.auth.errors import EmailVerifiedAlready, LinkInvalid, TooManyLetters
-from core.auth.model import Account
+from core.auth.errors import EmailVerifiedAlready, LinkInvalid, SessionEnded, SignInFirst, TooManyLetters
+from core.auth.model import Account, LoginSession
 from core.kernel.actor import Actor, Visitor
 from core.kernel.audit import AuditType, Note
 from core.kernel.step_up import StepUpRequired
@@ -24,7 +25,22 @@ async def ann(office: Office) -> Actor:
 
 
 async def verify(office: Office, token: str) -> None:
-    await office.email.verify(Visitor(), token=token)
+    await office.follow(token)
+
+
+def ann_at_a_provider_of_one_company(office: Office, actor: Actor) -> Actor:
+    """The same account in a login session that the provider of one company began."""
+    session = LoginSession.begin(
+        id=office.world.ids.new(),
+        account_id=actor.account_id,
+        nonce=b"n",
+        agent=None,
+        address=None,
+        at=office.clock.now(),
+        by_provider_of=actor.company_id,
+    )
+    office.world.tables.sessions[session.id] = session
+    return replace(actor, session_id=session.id)
 
 
 class TestProving:
@@ -200,6 +216,37 @@ class TestAudit:
 class TestTakingOver:
     """What somebody who had the account before must not be left with."""
 
+    @pytest.mark.parametrize("which", ["its own", "another"])
+    async def test_whoever_is_led_to_follow_the_link_vouches_for_nobody_elses_account(self, which: str) -> None:
+        office = await Office.open()
+        eve = await ann(office)
+        if which == "another":
+            await verify(office, await office.link_to(ANN))
+            await office.email.change(eve, email=NEW)
+        token = await office.link_to(ANN if which == "its own" else NEW)
+        by_provider = ann_at_a_provider_of_one_company(office, eve)
+        before = office.world.snapshot()
+        for actor in (None, office.mia, by_provider):
+            with pytest.raises(SignInFirst):
+                await office.email.verify(Visitor(), token=token, actor=actor)
+        assert office.world.tables == before
+        await office.world.sign_out(eve)
+        with pytest.raises(SignInFirst):
+            await office.email.verify(Visitor(), token=token, actor=eve)
+
+    async def test_the_holder_gets_what_somebody_opened_with_their_address_all_the_same(self) -> None:
+        office = await Office.open()
+        eve = await ann(office)
+        await office.enable_factor(eve)
+        with pytest.raises(SignInFirst):
+            await office.email.verify(Visitor(), token=await office.link_to(ANN), actor=None)
+        await office.recovery.forgot(Visitor(), email=ANN)
+        await office.recovery.reset(Visitor(), token=await office.link_to(ANN), new_password="another long secret")
+        found = account(office, eve)
+        assert (found.email_verified_at, found.has_second_factor) == (office.clock.now(), False)
+        with pytest.raises(SessionEnded):
+            await office.auth.me(eve)
+
     async def test_whoever_recovers_the_account_ends_a_change_that_was_asked_for(self) -> None:
         office = await Office.open()
         actor = await ann(office)
@@ -208,7 +255,7 @@ class TestTakingOver:
         await office.recovery.forgot(Visitor(), email=ANN)
         await office.recovery.reset(Visitor(), token=await office.link_to(ANN), new_password="another long secret")
         with pytest.raises(LinkInvalid):
-            await verify(office, token)
+            await office.email.verify(Visitor(), token=token, actor=actor)
         assert account(office, actor).email == ANN
 
     async def test_so_does_whoever_changes_the_password(self) -> None:
