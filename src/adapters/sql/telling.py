@@ -1,12 +1,7 @@
 """Writing audit events across companies: for the doors beside that in `system`, and by them alone."""
 
+from adapters.sql.audit_log import NOTED
 from adapters.sql.statement import Statement
-
-_NOTED = {
-    "type": "text", "at": "timestamptz", "via": "text", "session_id": "uuid", "token_id": "uuid", "request_id": "text",
-    "details": "jsonb", "address": "text", "agent": "text", "personal": "jsonb", "salt": "bytea", "digest": "bytea",
-    "coalesced_by": "text",
-}  # fmt: skip
 
 
 def telling(told: str) -> Statement:
@@ -15,8 +10,8 @@ def telling(told: str) -> Statement:
     """
     return Statement.plain(f"""
 with {told.strip()}, written as (
-  insert into audit_events (company_id, actor_id, {", ".join(name for name in _NOTED)})
-  select told.company_id, told.actor_id, {", ".join(f"%({name})s::{kind}" for name, kind in _NOTED.items())} from told
+  insert into audit_events (company_id, actor_id, {", ".join(NOTED)})
+  select told.company_id, told.actor_id, {", ".join(NOTED.values())} from told
    where %(kept)s::boolean
   on conflict (company_id, coalesced_by) where coalesced_by is not null do nothing
   returning id

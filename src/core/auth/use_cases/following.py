@@ -35,7 +35,7 @@ class LetterLimits:
         """
         kind = "letters" if isinstance(asker, Actor) else "strangers' letters"
         by = f"account {asker.account_id}" if isinstance(asker, Actor) else network(asker.address)
-        wait = await self._wait(by, to=to)
+        wait = await self._wait(by, kind, to=to)
         if wait:
             raise TooManyLetters(f"Too many letters were asked for. Try again in {wait} s.", retry_after=wait)
 
@@ -45,12 +45,12 @@ class LetterLimits:
         if await self._attempts.begin(whose, _ANYWHERE, _ONCE):
             return True
         # Counted apart: whoever invites an office in a morning still changes their own address.
-        if not await self._wait(f"invitations of {asked_by}", to=to):
+        if not await self._wait(f"invitations of {asked_by}", "letters", to=to):
             return True
         await self._attempts.forget(whose, _ANYWHERE, _ONCE)
         return False
 
-    async def _wait(self, by: str, *, to: str) -> int:
+    async def _wait(self, by: str, kind: str, *, to: str) -> int:
         """Counts a letter, and answers 0; or how many seconds to wait."""
         for whose, place, limit in (
             ("letters asked for", by, BY_ONE_ASKER),
