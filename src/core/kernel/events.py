@@ -1,5 +1,6 @@
 """Facts: what happened, in the past tense, and who may hear of it."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -31,7 +32,8 @@ class Audience:
 
 
 @cache
-def _names(kind: "type[Fact]") -> tuple[str, ...]:
+def _names(of: Hashable) -> tuple[str, ...]:
+    kind: Any = of
     return tuple(field.name for field in fields(kind))
 
 
@@ -52,7 +54,8 @@ class Fact:
 
     def body(self) -> dict[str, Any]:
         """The flat fields as they stand in the event."""
-        return {name: getattr(self, name) for name in _names(type(self))}
+        kind: Any = type(self)
+        return {name: getattr(self, name) for name in _names(kind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
