@@ -58,6 +58,7 @@ class InMemoryTasks:
         cycle: UUID | None = None,
         parent: UUID | None = None,
         labels: tuple[str, ...] = (),
+        into: Status | UUID | None = None,
     ) -> Opening | None:
         if self._unit.now.project(project_id) is None:
             return None

@@ -130,8 +130,11 @@ class Tasks(Protocol):
         cycle: UUID | None = None,
         parent: UUID | None = None,
         labels: tuple[str, ...] = (),
+        into: Status | UUID | None = None,
     ) -> Opening | None:
-        """Prepares a new task; None if there is no such project."""
+        """Prepares a new task; None if there is no such project. If it is known where it goes, `into` a column or one of
+        a status, only those columns need know their last card.
+        """
         ...
 
     async def load(

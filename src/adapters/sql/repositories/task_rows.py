@@ -1,11 +1,13 @@
 """What the repositories of tasks share: the row of a task, the lock of its project, its board, its assignee."""
 
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    FromClause,
     Integer,
     Select,
     Text,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     exists,
+    null,
     or_,
     select,
     true,
@@ -39,24 +42,36 @@ def belongs_to(project_id: Any, user: str) -> ColumnElement[bool]:
     )
 
 
-_last = (
-    select(tasks.c.id, tasks.c.rank)
-    .where(tasks.c.column_id == board_columns.c.id)
-    .order_by(tasks.c.rank.desc(), tasks.c.id.desc())
-    .limit(1)
-    .lateral("last")
-)
+class Last(Enum):
+    """Of which columns of a board the last card is looked up: an index scan for each, which is to be saved."""
+
+    OF_ALL = auto()
+    # Of those of the category `:into_category`, and of the column `:into_column`.
+    WHERE_IT_MAY_GO = auto()
+    OF_NONE = auto()
 
 
-def board_in(project: Any) -> Select[Any]:
+def board_in(project: Any, last: Last = Last.OF_ALL) -> Select[Any]:
     """The columns of a project from left to right, each with its last card, and whether `:for_user` is a member.
 
     That is asked here, once the project is locked, and not where it is locked: a statement that waits for a lock goes
     on to see what else there was before it waited.
     """
+    columns: FromClause = board_columns
+    card: tuple[Any, Any] = (null(), null())
+    if last is not Last.OF_NONE:
+        cards = select(tasks.c.id, tasks.c.rank).where(tasks.c.column_id == board_columns.c.id)
+        if last is Last.WHERE_IT_MAY_GO:
+            into = (
+                board_columns.c.category == bindparam("into_category", type_=Text),
+                board_columns.c.id == bindparam("into_column", type_=Uuid),
+            )
+            cards = cards.where(or_(*into))
+        lowest = cards.order_by(tasks.c.rank.desc(), tasks.c.id.desc()).limit(1).lateral("last")
+        columns, card = board_columns.outerjoin(lowest, true()), (lowest.c.id, lowest.c.rank)
     return (
-        select(board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank, belongs_to(project, "for_user"))
-        .select_from(board_columns.outerjoin(_last, true()))
+        select(board_columns.c.id, board_columns.c.category, *card, belongs_to(project, "for_user"))
+        .select_from(columns)
         .where(board_columns.c.project_id == project)
         .order_by(board_columns.c.position, board_columns.c.id)
     )

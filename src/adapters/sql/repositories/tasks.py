@@ -32,6 +32,7 @@ from adapters.sql.repositories.task_rows import (
     INSTANT,
     LOADED,
     WRITTEN,
+    Last,
     assignee_in,
     board_in,
     board_of,
@@ -52,7 +53,7 @@ from core.kernel.once import Once
 from core.kernel.ports import Clock
 from core.labels.model import LabelName
 from core.tasks.fields import Lineage
-from core.tasks.model import Task
+from core.tasks.model import Status, Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
 
 _the_project = bindparam("project", type_=Uuid)
@@ -73,6 +74,7 @@ _TAKE_NUMBER_ONCE = Statement(
 )
 
 _BOARD = Statement(board_in(_the_project))
+_BOARD_INTO = Statement(board_in(_the_project, Last.WHERE_IT_MAY_GO))
 
 _ASSIGNEE = Statement(
     assignee_in(bindparam("project", type_=Uuid)).where(users.c.id == bindparam("assignee", type_=Uuid))
@@ -125,8 +127,8 @@ def _load(by_key: bool) -> Statement:
 
 
 @cache
-def _board_of_task(by_key: bool) -> Statement:
-    return Statement(board_in(select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery()))
+def _board_of_task(by_key: bool, last: Last) -> Statement:
+    return Statement(board_in(select(tasks.c.project_id).where(named_task(by_key)).scalar_subquery(), last))
 
 
 _named, _others = tasks.alias("named"), tasks.alias("others")
@@ -213,12 +215,18 @@ class SqlTasks:
         cycle: UUID | None = None,
         parent: UUID | None = None,
         labels: tuple[str, ...] = (),
+        into: Status | UUID | None = None,
     ) -> Opening | None:
         values: dict[str, Any] = {"project": project_id, "for_user": for_user}
         lock = self._unit.key_lock
         number = {"project": project_id}
         take = (_TAKE_NUMBER, number) if lock is None else (_TAKE_NUMBER_ONCE, {**number, "lock": lock})
-        asked = [take, (_BOARD, values)]
+        board = (_BOARD, values)
+        if into is not None:
+            column = into if isinstance(into, UUID) else None
+            category = str(into) if column is None else None
+            board = (_BOARD_INTO, {**values, "into_category": category, "into_column": column})
+        asked = [take, board]
         if assignee is not None:
             asked.append((_ASSIGNEE, {**values, "assignee": assignee}))
         if cycle is not None:
@@ -264,7 +272,11 @@ class SqlTasks:
         asked = [
             (_lock_project(by_key, also is not None), lock),
             (_load(by_key), values),
-            (_board_of_task(by_key), {**values, "for_user": for_user}),
+            # Beside a card it goes by the ranks of that one and its neighbours.
+            (
+                _board_of_task(by_key, Last.OF_ALL if beside is None else Last.OF_NONE),
+                {**values, "for_user": for_user},
+            ),
         ]
         if beside is not None:
             asked.append((_neighbour(by_key), {**values, "beside": beside}))

@@ -104,6 +104,7 @@ class TaskUseCases:
                 cycle=given.cycle_id,
                 parent=given.parent_id,
                 labels=given.labels,
+                into=given.column_id or given.status or Status.TODO,
             )
             if opening is None or not sees_project(uow.actor, is_member=opening.is_member):
                 raise ReferenceNotFound(pointer="/project_id")

@@ -17,6 +17,7 @@ import adapters.sql
 from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
+from adapters.sql.repositories.task_rows import Last
 from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
@@ -280,6 +281,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "counted": (False, True),
     "finished_too": (False, True),
     "searches": (False, True),
+    "last": tuple(Last),
 }
 CYCLE_FILTERS = [
     frozenset(filters)
