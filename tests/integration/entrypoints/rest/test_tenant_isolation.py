@@ -155,6 +155,7 @@ async def settled(person: Person, key: str | None = None) -> Side:
     tokens = [await token(person, path) for path in ("/auth/tokens", f"/users/{user.json()['id']}/tokens")]
     cycle = await person.cycle(project)
     tasks = [await person.task(project, assigned_to=person.user_id, cycle_id=cycle["id"]) for _ in range(2)]
+    await person.task(project, parent_id=tasks[1]["id"])
     side = Side(person, project, cycle, *tasks, user=user.json(), invitation=invitation.json(), tokens=tokens)
     side.label = (await person.post("/labels", {"name": uuid4().hex})).json()
     side.columns = [column["id"] for column in (await person.board(project))["columns"]]

@@ -136,8 +136,7 @@ async def _domain(case: Case) -> str:
 THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "column_id": ThingMaker(_column, IN_PROJECTS),
-    # Of the company: "another project" stands for the whole of it.
-    "label_id": ThingMaker(_label, (Place.OWN, Place.HIDDEN, Place.FOREIGN)),
+    "label_id": ThingMaker(_label, (Place.OWN, Place.FOREIGN)),
     "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
