@@ -132,8 +132,9 @@ class Tasks(Protocol):
         labels: tuple[str, ...] = (),
         into: Status | UUID | None = None,
     ) -> Opening | None:
-        """Prepares a new task; None if there is no such project. If it is known that it goes `into` a column, or one of a
-        status, only those columns need know their last card.
+        """Prepares a new task; None if there is no such project.
+
+        If it is known that it goes `into` a column, or one of a status, only those columns need know their last card.
         """
         ...
 
