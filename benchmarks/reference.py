@@ -27,7 +27,7 @@ from starlette.routing import Route
 FIELDS = (
     "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id", "cycle_id",
     "parent_id", "labels", "external_id", "assigned_to", "assigned_to_name", "created_by", "completed_at", "version",
-    "created_at", "updated_at", "sub_tasks_total", "sub_tasks_done",
+    "created_at", "updated_at", "sub_tasks",
 )  # fmt: skip
 _VIEW = """
 select t.id, p.key || '-' || t.number::text, t.number, t.title, t.description, t.priority, t.status, t.column_id,
@@ -106,12 +106,17 @@ _numbers = itertools.count(1)
 _pool: AsyncConnectionPool[AsyncConnection[Any]]
 
 
+def _shown(row: Any) -> Any:
+    *fields, total, done = row
+    return Shown(*fields, {"total": total, "done": done})
+
+
 async def list_tasks(request: Request) -> Response:
     async with _pool.connection() as connection:
         cursor = connection.cursor(binary=True)
         await cursor.execute(LIST, {"company": UUID(request.path_params["company"])}, prepare=True)
         rows = await cursor.fetchall()
-    return Response(_encode([Shown(*row) for row in rows]), media_type="application/json")
+    return Response(_encode([_shown(row) for row in rows]), media_type="application/json")
 
 
 async def get_task(request: Request) -> Response:
@@ -121,7 +126,7 @@ async def get_task(request: Request) -> Response:
         await cursor.execute(ONE, asked, prepare=True)
         row = await cursor.fetchone()
     assert row is not None
-    return Response(_encode(Shown(*row)), media_type="application/json")
+    return Response(_encode(_shown(row)), media_type="application/json")
 
 
 async def get_board(request: Request) -> Response:
@@ -137,7 +142,7 @@ async def get_board(request: Request) -> Response:
             over = row[4] is not None and row[5] > row[4]
             column = columns[row[0]] = ShownColumn(*row[:5], over, row[5], [])
         if row[6] is not None:
-            column.tasks.append(Shown(*row[6:]))
+            column.tasks.append(_shown(row[6:]))
     body = {"project_id": asked["project"], "columns": list(columns.values())}
     return Response(_encode(body), media_type="application/json")
 
@@ -174,7 +179,7 @@ async def insert_task(request: Request) -> Response:
     shown = Shown(
         values["id"], f"BENCH-{number}", number, given.title, given.description, given.priority, "todo",
         given.column_id, given.deadline, given.project_id, None, None, [], None, given.assigned_to, None, given.created_by,
-        None, 1, at, at, 0, 0,
+        None, 1, at, at, {"total": 0, "done": 0},
     )  # fmt: skip
     return Response(_encode(shown), status_code=201, media_type="application/json")
 
