@@ -7,9 +7,6 @@ from dependency_injector import containers, providers
 
 from adapters.crypto.login_secrets import RandomLoginSecrets
 from adapters.crypto.sealing import PurposeSealer, Sealer
-from adapters.http.egress import Egress, EgressRules
-from adapters.oidc.discovery import Discovery
-from adapters.oidc.providers import AuthlibProviders
 from adapters.sql.connection import Database
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.readers.oidc import SqlOidcReader
@@ -28,13 +25,25 @@ def _is_for_development(settings: Settings) -> bool:
     return settings.environment is Environment.DEVELOPMENT
 
 
-def _egress(settings: Settings) -> Egress:
-    networks = settings.oidc_private_networks
-    return Egress(EgressRules(networks=networks, loopback_over_http=_is_for_development(settings)))
+# By name, and only once somebody comes by a provider, or a domain is to be proved: what speaks HTTP, and what asks the
+# DNS, would stay in the memory of every process, with 3 MB each.
+
+
+def _egress(settings: Settings) -> Any:
+    room = import_module("adapters.http.egress")
+    rules = room.EgressRules(networks=settings.oidc_private_networks, loopback_over_http=_is_for_development(settings))
+    return room.Egress(rules)
+
+
+def _discovery(**given: Any) -> Any:
+    return import_module("adapters.oidc.discovery").Discovery(**given)
+
+
+def _clients(**given: Any) -> Any:
+    return import_module("adapters.oidc.providers").AuthlibProviders(**given)
 
 
 def _domain_records() -> Any:
-    # By name, and only where a domain is to be proved: what asks the DNS would stay in the memory of all, with 3 MB.
     return import_module("adapters.dns.records").DnsDomainRecords()
 
 
@@ -44,7 +53,7 @@ def _returning(settings: Settings) -> str:
 
 async def provider_skew(settings: Settings, issuer: str) -> float | None:
     """How many seconds a provider's clock is ahead of ours, if it says. Raises ProviderAway and ProviderUnusable."""
-    provider = await Discovery(
+    provider = await _discovery(
         egress=_egress(settings), clock=SystemClock(), plain_http=_is_for_development(settings)
     ).provider(issuer)
     return provider.skew.total_seconds() if provider.skew is not None else None
@@ -66,9 +75,9 @@ class OidcContainer(containers.DeclarativeContainer):
     domain_records = providers.Singleton(_domain_records)
     egress = providers.Singleton(_egress, settings)
     plain_http = providers.Callable(_is_for_development, settings)
-    discovery = providers.Singleton(Discovery, egress=egress, clock=clock, plain_http=plain_http)
+    discovery = providers.Singleton(_discovery, egress=egress, clock=clock, plain_http=plain_http)
     clients = providers.Singleton(
-        AuthlibProviders,
+        _clients,
         discovery=discovery,
         egress=egress,
         clock=clock,

@@ -1,9 +1,12 @@
 """What the settings make of the rules for providers."""
 
+import subprocess
+import sys
 import pytest
 
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.settings import Environment, Settings
+from tests.unit.architecture.sources import SRC
 
 
 @pytest.mark.parametrize("environment", Environment)
@@ -13,3 +16,9 @@ def test_only_in_development_is_this_machine_asked_without_tls(environment: Envi
     is_allowed = environment is Environment.DEVELOPMENT
     assert container.egress()._rules.loopback_over_http is is_allowed
     assert container.connection_use_cases.kwargs["plain_http"]() is is_allowed
+
+
+@pytest.mark.parametrize("library", ["authlib", "httpx2", "dns", "redis", "opentelemetry.sdk", "alembic"])
+def test_what_few_installations_need_is_in_the_memory_of_none_before_they_do(library: str) -> None:
+    asked = f"import sys; import entrypoints.cli.serve; sys.exit({library!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], cwd=SRC, check=False).returncode == 0
