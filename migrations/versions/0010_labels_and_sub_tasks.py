@@ -21,7 +21,7 @@ alter table tasks
 alter table tasks add constraint tasks_parent_fk foreign key (company_id, parent_id)
   references tasks (company_id, id) on delete set null (parent_id);
 create index tasks_of_parent on tasks (company_id, parent_id, created_at, id)
-  where parent_id is not null and deleted_at is null;
+  where parent_id is not null;
 create unique index tasks_external_id_unique on tasks (company_id, project_id, external_id)
   where external_id is not null and deleted_at is null;
 alter table events add column for_everyone boolean not null default false;

@@ -41,7 +41,7 @@ async def rename(world: ContractWorld, actor: Actor, label: Label, name: str) ->
     updated = changed.change(LabelChanges(given=frozenset({"name"}), name=name), at=world.clock.now())
     assert updated is not None
     async with world.label_unit_of_work(actor) as uow:
-        uow.labels.save(changed)
+        uow.labels.save(changed, renamed=True)
         await uow.commit()
     return changed
 

@@ -36,7 +36,7 @@ class InMemoryLabels:
     def add(self, label: Label) -> None:
         self._put(replace(label), was=None)
 
-    def save(self, label: Label) -> None:
+    def save(self, label: Label, *, renamed: bool) -> None:
         self._put(replace(label), was=label.version - 1)
 
     def delete(self, label: Label) -> None:

@@ -13,7 +13,7 @@ from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN, TenantTable, metadata
 from adapters.sql.upkeep import Upkeep
-from core.kernel.errors import ChangedMeanwhile, Contended
+from core.kernel.errors import ChangedMeanwhile, Contended, TooSlow
 from core.operations.model import Cutoffs
 from core.operations.read_models import Purged
 
@@ -116,6 +116,8 @@ class SqlRemains:
             removed.update(await work)
         except (Contended, ChangedMeanwhile):
             log.warning("a company could not be purged, since somebody was changing it; it will be next time")
+        except TooSlow:
+            log.warning("a company could not be purged in the time that a statement is given; it is tried again")
 
     async def _tidy(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
         return await self._in_batches(_OF_COMPANY, values, company=company)

@@ -22,8 +22,8 @@ class Labels(Protocol):
         """Adds a label. The commit raises LabelNameTaken if another one's name folds alike."""
         ...
 
-    def save(self, label: Label) -> None:
-        """Writes a changed label, whose version has risen by one, and its name into the tasks that bear it.
+    def save(self, label: Label, *, renamed: bool) -> None:
+        """Writes a changed label, whose version has risen by one; if renamed, its name into the tasks that bear it too.
 
         The commit raises LabelNameTaken.
         """

@@ -74,7 +74,7 @@ class LabelUseCases:
             ensure_unchanged(changes.unchanged, present)
             updated = label.change(changes, at=self._clock.now())
             if updated is not None:
-                uow.labels.save(label)
+                uow.labels.save(label, renamed="name" in updated.changes)
                 uow.record(updated)
             seq = await uow.commit()
         return Answer(LabelView.of(label), seq)

@@ -38,13 +38,11 @@ class Lineage:
 
 
 def checked_labels(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of labels, each once whatever its case. Raises Invalid, and says which of them is none."""
-    once: dict[str, str] = {}
-    for place, name in enumerate(names):
-        once.setdefault(folded(name), checked_name(name, pointer=f"/labels/{place}"))
-    if len(once) > MOST_LABELS:
+    """Names of labels, in the places that they were given. Raises Invalid, and says which of them is none."""
+    checked = tuple(checked_name(name, pointer=f"/labels/{place}") for place, name in enumerate(names))
+    if len({folded(name) for name in checked}) > MOST_LABELS:
         raise Invalid(faults=(Fault(f"has more than {MOST_LABELS} labels", pointer="/labels"),))
-    return tuple(once.values())
+    return checked
 
 
 def checked_external_id(external_id: str) -> str:

@@ -1,6 +1,6 @@
 """Loading and saving labels.
 
-A label is locked before the tasks that bear it, by whoever renames it and by whoever puts it on a task.
+A label is locked before the projects and tasks that bear it, by whoever renames it and by whoever puts it on a task.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
 from adapters.sql.connection import Database
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
-from adapters.sql.tables.work import tasks
+from adapters.sql.tables.work import projects, tasks
 from adapters.sql.tenancy import including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
@@ -68,10 +68,21 @@ def _names(but: Any = None) -> Any:
     return (query if but is None else query.where(labels.c.id != but)).scalar_subquery()
 
 
-# Of all tasks that bear it, in the order of their ids: two that are renamed at once then never wait for each other.
-_bearing = select(_all.c.id).where(_all.c.id.in_(_of_label)).order_by(_all.c.id).with_for_update(key_share=True)
-_SHOW = Statement(update(_all).where(_all.c.id.in_(_bearing)).values(labels=_names()))
-_TAKE_OFF = Statement(update(_all).where(_all.c.id.in_(_bearing)).values(labels=_names(but=_label)))
+# Locked as whoever changes a task does it, after the label: its project, then itself, each in the order of their ids;
+# so nobody waits in a circle. By statements of their own: one that waits for a lock goes on to see what else there was
+# before it waited, and what others put on or renamed meanwhile would be lost.
+_their_projects = select(_all.c.project_id).where(_all.c.id.in_(_of_label))
+_LOCK_PROJECTS = Statement(
+    select(projects.c.id)
+    .where(projects.c.id.in_(_their_projects))
+    .order_by(projects.c.id)
+    .with_for_update(of=projects, key_share=True)
+)
+_LOCK_TASKS = Statement(
+    select(_all.c.id).where(_all.c.id.in_(_of_label)).order_by(_all.c.id).with_for_update(of=_all, key_share=True)
+)
+_SHOW = Statement(update(_all).where(_all.c.id.in_(_of_label)).values(labels=_names()))
+_TAKE_OFF = Statement(update(_all).where(_all.c.id.in_(_of_label)).values(labels=_names(but=_label)))
 
 
 class SqlLabels:
@@ -91,7 +102,7 @@ class SqlLabels:
     def add(self, label: Label) -> None:
         self._unit.write(_ADD, {name: getattr(label, name) for name in _KINDS} | {"folded": folded(label.name)})
 
-    def save(self, label: Label) -> None:
+    def save(self, label: Label, *, renamed: bool) -> None:
         values = {
             "label": label.id,
             "was": label.version - 1,
@@ -102,11 +113,16 @@ class SqlLabels:
             "new_version": label.version,
         }
         self._unit.write(_SAVE, values, rows=1)
-        self._unit.write(_SHOW, {"label": label.id})
+        if renamed:
+            self._write_into_tasks(label, _SHOW)
 
     def delete(self, label: Label) -> None:
-        self._unit.write(_TAKE_OFF, {"label": label.id})
+        self._write_into_tasks(label, _TAKE_OFF)
         self._unit.write(_DELETE, {"label": label.id}, rows=1)
+
+    def _write_into_tasks(self, label: Label, statement: Statement) -> None:
+        for each in (_LOCK_PROJECTS, _LOCK_TASKS, statement):
+            self._unit.write(each, {"label": label.id})
 
 
 class SqlLabelUnitOfWork(SqlUnitOfWork):

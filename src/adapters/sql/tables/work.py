@@ -365,7 +365,8 @@ Index(
     tasks.c.parent_id,
     tasks.c.created_at,
     tasks.c.id,
-    postgresql_where=text("parent_id IS NOT NULL AND deleted_at IS NULL"),
+    # Deleted ones too: who purges their parent looks for them.
+    postgresql_where=tasks.c.parent_id.is_not(None),
 )
 Index(
     "tasks_external_id_unique",

@@ -9,12 +9,12 @@ from core.tasks.ports import LoadedTask
 
 
 def named(names: tuple[str, ...], found: tuple[LabelName, ...]) -> tuple[LabelName, ...]:
-    """The labels of those names. Raises ReferenceNotFound for a name that none has."""
+    """The labels of those names, each once. Raises ReferenceNotFound for a name that none has."""
     by_name = {folded(label.name): label for label in found}
     for place, name in enumerate(names):
         if folded(name) not in by_name:
             raise ReferenceNotFound(pointer=f"/labels/{place}")
-    return tuple(by_name[folded(name)] for name in names)
+    return tuple(dict.fromkeys(by_name[folded(name)] for name in names))
 
 
 def with_labels(changes: TaskChanges, loaded: LoadedTask) -> TaskChanges:

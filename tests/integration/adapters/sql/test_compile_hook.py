@@ -538,6 +538,8 @@ SEE_DELETED: dict[str, str] = {
     "adapters.sql.repositories.deleted_tasks._board": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._assignee": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._lineage": "restoring a task",
+    "adapters.sql.repositories.labels._LOCK_PROJECTS": "whose project is to be locked before them",
+    "adapters.sql.repositories.labels._LOCK_TASKS": "and they themselves",
     "adapters.sql.repositories.labels._SHOW": "a task that is restored shows what its labels are called by then",
     "adapters.sql.repositories.labels._TAKE_OFF": "nor does it bear what was deleted meanwhile",
     "adapters.sql.repositories.deleted_tasks._RESTORE": "restoring a task",

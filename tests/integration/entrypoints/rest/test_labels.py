@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.api import Api, Person
@@ -206,3 +207,52 @@ async def test_an_id_of_another_system_is_one_tasks_alone_in_a_project(api: Api)
     assert problem(taken) == (409, "task.external_id_taken")
     assert (await ann.patch(f"/tasks/{task['id']}", {"external_id": None})).json()["external_id"] is None
     assert (await ann.task(project, external_id="JIRA-7"))["external_id"] == "JIRA-7"
+
+
+async def holding(api: Api, task_id: str) -> Any:
+    """Somebody who has a task's row, until they let go."""
+    connection = psycopg.connect(api.superuser_url)
+    connection.execute("select from tasks where id = %s for update", (task_id,))
+    return connection
+
+
+async def waiting(api: Api, count: int) -> None:
+    asked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    async with asyncio.timeout(10):
+        while api.sql(asked)[0][0] < count:
+            await asyncio.sleep(0.02)
+
+
+async def test_of_two_labels_that_are_renamed_at_once_both_names_are_shown(api: Api) -> None:
+    ann = await api.register()
+    one, other = await label(ann, "a"), await label(ann, "c")
+    task = await ann.task(await ann.project(), labels=["a", "c"])
+    with await holding(api, task["id"]) as held:
+        renaming = [
+            asyncio.create_task(ann.patch(f"/labels/{each['id']}", {"name": f"new {each['name']}"}))
+            for each in (one, other)
+        ]
+        await waiting(api, 2)
+        held.rollback()
+        assert [(await each).status_code for each in renaming] == [200, 200]
+    assert (await ann.get(f"/tasks/{task['id']}")).json()["labels"] == ["new a", "new c"]
+
+
+@pytest.mark.parametrize("verb", ["PATCH", "DELETE"])
+async def test_a_label_that_is_taken_off_while_it_is_renamed_or_deleted_is_off(api: Api, verb: str) -> None:
+    ann = await api.register()
+    one, _ = await label(ann, "a"), await label(ann, "b")
+    task = await ann.task(await ann.project(), labels=["a"])
+    path = f"/tasks/{task['id']}"
+    with await holding(api, task["id"]) as held:
+        changing = asyncio.create_task(ann.patch(path, {"labels": ["b"]}))
+        await waiting(api, 1)
+        body = {"json": {"name": "z"}} if verb == "PATCH" else {}
+        about = asyncio.create_task(ann.send(verb, f"/labels/{one['id']}", **body))
+        await waiting(api, 2)
+        held.rollback()
+        assert (await changing).status_code == 200
+        assert (await about).is_success
+    assert (await ann.get(path)).json()["labels"] == ["b"]
+    assert [each["id"] for each in (await ann.get("/tasks?label=b")).json()] == [task["id"]]
+    assert (await ann.patch(path, {"labels": []})).json()["labels"] == []

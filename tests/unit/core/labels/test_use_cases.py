@@ -82,8 +82,8 @@ class TestLabelsOfTasks:
     async def test_one_that_is_not_there_is_named(self, office: Office) -> None:
         await office.label("api")
         with pytest.raises(ReferenceNotFound) as missing:
-            await office.task(labels=("api", "nowhere"))
-        assert [fault.pointer for fault in missing.value.faults] == ["/labels/1"]
+            await office.task(labels=("api", "API", "nowhere"))
+        assert [fault.pointer for fault in missing.value.faults] == ["/labels/2"]
         task = await office.task()
         with pytest.raises(ReferenceNotFound) as missing:
             await office.tasks.change(
