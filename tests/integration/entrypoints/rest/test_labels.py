@@ -89,7 +89,7 @@ async def test_tasks_bear_labels_and_are_found_by_them(api: Api) -> None:
 
 async def test_a_new_name_changes_the_tag_of_tasks_and_not_their_version(api: Api) -> None:
     ann = await api.register()
-    made, task = await label(ann, "design"), None
+    made = await label(ann, "design")
     task = await ann.task(await ann.project(), labels=["design"])
     path = f"/tasks/{task['id']}"
     before = await ann.get(path)
