@@ -11,7 +11,8 @@ from core.cycles.model import Cycle, CycleStatus
 from core.kernel import rank
 from core.kernel.actor import Actor, Role
 from core.projects.model import Project, ProjectStatus
-from core.tasks.model import Board, Column, Place, Priority, Status, Task
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Board, Column, Place, Task
 from core.users.model import User
 from tests.fakes.ids import CountingIds
 

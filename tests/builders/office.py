@@ -36,12 +36,14 @@ from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
-from core.tasks.model import Status, Task
+from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
-from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.tasks.changes import NewTask
+from core.tasks.use_cases.tasks import TaskUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.model import USUAL, Scope
 from core.tokens.read_models import NewApiTokenView

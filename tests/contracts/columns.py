@@ -12,7 +12,8 @@ from core.kernel.errors import Conflict
 from core.projects.model import Project
 from core.projects.policy import Visible
 from core.tasks.columns import BoardColumn, Card, ColumnChanges
-from core.tasks.model import Status, Task
+from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.ports import LoadedBoard
 from core.tasks.read_models import ColumnDetails
 from tests.contracts.steps import add_task, delete_project, open_project, save_project, save_task

@@ -16,7 +16,9 @@ from core.cycles.read_models import CycleView
 from core.kernel.actor import Actor
 from core.kernel.errors import Conflict
 from core.kernel.paging import Page, PageRequest, Sort
-from core.tasks.model import Status, Task, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.policy import Visible as VisibleTasks
 from core.tasks.ports import TaskFilter
 from tests.contracts.steps import (

@@ -11,7 +11,8 @@ from core.kernel.actor import Actor
 from core.kernel.errors import Conflict
 from core.kernel.paging import PageRequest, Sort
 from core.projects.model import Project
-from core.tasks.model import Status, Task
+from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.policy import Visible
 from core.tasks.ports import LoadedDeletedTask, TaskFilter
 from tests.contracts.steps import add_task, delete_project, listed, open_project, save_project, save_task, titles

@@ -9,7 +9,7 @@ from core.kernel.events import Audience, Change
 from core.realtime.policy import audible_events
 from core.realtime.read_models import EventView, Stretch
 from core.tasks.events import TaskUpdated
-from core.tasks.model import Priority
+from core.tasks.fields import Priority
 from tests.contracts.steps import Noted, Rung, add_task, delete_project, note, open_project
 from tests.contracts.world import ContractWorld
 

@@ -11,7 +11,8 @@ from core.kernel.actor import Actor
 from core.projects.policy import Visible as VisibleProjects
 from core.tasks.errors import ExternalIdTaken
 from core.tasks.fields import Lineage
-from core.tasks.model import Status, Task
+from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.policy import Visible
 from core.tasks.ports import TaskFilter
 from core.tasks.read_models import TaskView

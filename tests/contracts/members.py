@@ -15,7 +15,7 @@ from core.projects.model import Project
 from core.projects.policy import Visible
 from core.projects.ports import LoadedMembership
 from core.projects.read_models import ColleagueView, MemberView
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from tests.contracts.steps import add_task, delete_project, listed, open_project, save_task
 from tests.contracts.world import ContractWorld
 

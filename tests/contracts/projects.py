@@ -16,7 +16,7 @@ from core.projects.model import ProjectChanges, ProjectStatus
 from core.projects.policy import Visible
 from core.projects.ports import LoadedProject, ProjectFilter
 from core.projects.read_models import ProgressView, ProjectView
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from tests.contracts.steps import add_task, delete_project, open_project, save_project, save_task, titles
 from tests.contracts.world import ContractWorld
 

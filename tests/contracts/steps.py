@@ -11,7 +11,8 @@ from core.kernel.events import Audience, Channel, Fact
 from core.kernel.once import Once
 from core.kernel.paging import PageRequest, Sort
 from core.projects.model import Project, ProjectStatus
-from core.tasks.model import Priority, Status, Task, end_of
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Task, end_of
 from core.tasks.policy import Visible
 from core.tasks.ports import TaskFilter
 from core.tasks.read_models import TaskView

@@ -14,7 +14,9 @@ from core.kernel.errors import Conflict
 from core.kernel.paging import PageRequest, Sort
 from core.projects.model import Project
 from core.projects.policy import Visible as VisibleProjects
-from core.tasks.model import Priority, Status, Task, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Task
 from core.tasks.policy import Visible
 from core.tasks.ports import LoadedTask, Neighbour, TaskFilter
 from core.tasks.read_models import TaskTag, TaskView

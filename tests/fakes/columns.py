@@ -9,7 +9,8 @@ from core.kernel.paging import Answer
 from core.projects.policy import Visible
 from core.projects.ports import ProjectRef
 from core.tasks.columns import Arrangement, BoardColumn, Card
-from core.tasks.model import Status, Task
+from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.ports import LoadedBoard
 from core.tasks.read_models import ColumnDetails
 from tests.fakes.store import Store

@@ -11,7 +11,7 @@ from core.projects.model import Colleague, Project
 from core.projects.policy import Visible
 from core.projects.ports import LoadedMembership, ProjectRef, Sought
 from core.projects.read_models import ColleagueView, MemberView
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.ports import Released
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store

@@ -12,7 +12,7 @@ from core.projects.model import Project
 from core.projects.policy import Visible
 from core.projects.ports import LoadedProject, ProjectFilter, ProjectRef
 from core.projects.read_models import DeletedProjectView, ProgressView, ProjectView
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables, StoredColumn

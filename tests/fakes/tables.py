@@ -22,7 +22,8 @@ from core.labels.model import Label, LabelName, folded
 from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
 from core.projects.model import Project
 from core.projects.ports import ProjectRef
-from core.tasks.model import Board, Column, Status, Task
+from core.tasks.fields import Status
+from core.tasks.model import Board, Column, Task
 from core.tasks.ports import TaskRef
 from core.tokens.model import ApiToken
 from core.users.model import Invitation, User

@@ -12,7 +12,8 @@ from core.projects.ports import ProjectRef
 from core.labels.model import LabelName, folded
 from core.tasks.errors import ExternalIdTaken
 from core.tasks.fields import Lineage
-from core.tasks.model import Priority, Status, Task
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Task
 from core.tasks.policy import Visible
 from core.tasks.ports import (
     Assignee,

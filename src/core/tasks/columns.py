@@ -9,7 +9,7 @@ from core.kernel.errors import Fault, Invalid, ReferenceNotFound
 from core.kernel.events import Change
 from core.tasks.errors import BoardIncomplete, ColumnNotEmpty, TooManyColumns
 from core.tasks.events import ColumnCreated, ColumnDeleted, ColumnsOrdered, ColumnUpdated, TaskMoved, TaskUpdated
-from core.tasks.model import Status
+from core.tasks.fields import Status
 
 MOST_COLUMNS = 50
 HIGHEST_LIMIT = 10_000

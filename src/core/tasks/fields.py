@@ -1,7 +1,8 @@
-"""Fields of a task that have rules of their own: where it stands below others, its labels, its id elsewhere."""
+"""Fields of a task with rules of their own: status, priority, the task it stands below, labels, its id elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from core.kernel import text
 from core.kernel.errors import Fault, Invalid
@@ -12,6 +13,21 @@ DEEPEST = 5
 """So many tasks may stand above a sub-task, one above the other."""
 MOST_LABELS = 50
 EXTERNAL_ID_LENGTH = 200
+
+
+class Status(StrEnum):
+    """The category of a column, and so the status of the tasks in it."""
+
+    TODO = "todo"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

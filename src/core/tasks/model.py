@@ -1,32 +1,16 @@
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from core.kernel import rank, text
 from core.kernel.events import Change
 from core.labels.model import LabelName, in_order
+from core.tasks.changes import TaskChanges
 from core.tasks.errors import BoardIncomplete
 from core.tasks.events import TaskCreated, TaskDeleted, TaskMoved, TaskRestored, TaskUpdated
-from core.tasks.fields import Lineage, checked_external_id, checked_labels
+from core.tasks.fields import Lineage, Priority, Status
 
 RESTORABLE = timedelta(days=30)
-
-
-class Status(StrEnum):
-    """The category of a column, and so the status of the tasks in it."""
-
-    TODO = "todo"
-    IN_PROGRESS = "in_progress"
-    DONE = "done"
-
-
-class Priority(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    URGENT = "urgent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,48 +53,6 @@ class Board:
 def end_of(column: Column) -> Place:
     """The place below the last card. Raises RanksExhausted where the column must be spread first."""
     return Place(column=column, rank=rank.between(column.last_rank, None), after_id=column.last_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskChanges:
-    """Fields to change; what is not in `given` stays as it is. `unchanged` are read-only fields and the values that the
-    caller takes them to have.
-    """
-
-    given: frozenset[str]
-    unchanged: Mapping[str, object] = field(default_factory=dict)
-    title: str = ""
-    description: str | None = None
-    priority: Priority = Priority.MEDIUM
-    deadline: date | None = None
-    assigned_to: UUID | None = None
-    cycle_id: UUID | None = None
-    parent_id: UUID | None = None
-    labels: tuple[str, ...] = ()
-    external_id: str | None = None
-    status: Status | None = None
-    column_id: UUID | None = None
-    project_id: UUID | None = None
-
-    def __post_init__(self) -> None:
-        # Bad values are refused before anything is looked up.
-        if "title" in self.given:
-            text.title(self.title)
-        if self.description is not None:
-            text.description(self.description)
-        if self.external_id is not None:
-            object.__setattr__(self, "external_id", checked_external_id(self.external_id))
-        object.__setattr__(self, "labels", checked_labels(self.labels))
-
-    def narrowed(self, names: frozenset[str]) -> "TaskChanges":
-        """Of what is given only those fields."""
-        given = self.given & names
-        return TaskChanges(given=given, unchanged=self.unchanged, **{name: getattr(self, name) for name in given})
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """What is given, but for the project and the place on its board."""
-        return self.given - {"status", "column_id", "project_id"}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.errors import Forbidden
-from core.tasks.model import Task, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.model import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

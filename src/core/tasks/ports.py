@@ -12,8 +12,8 @@ from core.labels.model import LabelName
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.tasks.columns import Arrangement, BoardColumn, Card
-from core.tasks.fields import Lineage
-from core.tasks.model import Board, Priority, Status, Task
+from core.tasks.fields import Lineage, Priority, Status
+from core.tasks.model import Board, Task
 from core.tasks.policy import Visible
 from core.tasks.read_models import BoardView, ColumnDetails, DeletedTask, TaskTag, TaskView
 

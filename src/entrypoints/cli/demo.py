@@ -12,9 +12,9 @@ from core.auth.use_cases.signing_in import Registration
 from core.kernel.actor import Actor, Visitor
 from core.kernel.paging import MOST, PageRequest, Sort
 from core.projects.errors import ProjectNotFound
-from core.tasks.model import Priority, Status
+from core.tasks.changes import NewTask
+from core.tasks.fields import Priority, Status
 from core.tasks.ports import TaskFilter
-from core.tasks.use_cases.tasks import NewTask
 from core.users.errors import EmailTaken
 from entrypoints.cli.starting import database
 from entrypoints.container import Container, check_database, keep_secret, load_signing_keys, make_container

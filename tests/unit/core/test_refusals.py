@@ -99,10 +99,12 @@ from core.tasks.errors import (
     TaskNotFound,
     TooManyColumns,
 )
-from core.tasks.model import Status, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Status
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.boards import BoardUseCases
-from core.tasks.use_cases.tasks import Destination, NewTask, TaskUseCases
+from core.tasks.changes import NewTask
+from core.tasks.use_cases.tasks import Destination, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn

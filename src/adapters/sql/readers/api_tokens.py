@@ -11,7 +11,7 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import api_tokens
+from adapters.sql.tables.people import api_tokens
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.tokens.model import ApiToken, ApiTokenStatus

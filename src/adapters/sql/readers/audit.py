@@ -10,7 +10,7 @@ from adapters.sql.connection import Database
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import audit_events
-from adapters.sql.tables.work import users
+from adapters.sql.tables.people import users
 from core.audit.ports import AuditFilter
 from core.audit.read_models import AuditEventView
 from core.kernel.actor import Actor

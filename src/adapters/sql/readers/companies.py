@@ -12,7 +12,7 @@ from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.readers.users import USER_COLUMNS, user_view
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
-from adapters.sql.tables.work import users
+from adapters.sql.tables.people import users
 from core.auth.read_models import Membership, Profile
 from core.companies.model import CompanySettings
 from core.companies.read_models import CompanyView

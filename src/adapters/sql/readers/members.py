@@ -11,7 +11,8 @@ from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.readers.projects import holds_query, is_member_of, named_project, ref_value
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import project_members, projects, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import project_members, projects
 from core.kernel.actor import Actor, Role
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.projects.policy import Visible

@@ -25,7 +25,8 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import project_keys, project_members, projects, tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import project_keys, project_members, projects, tasks
 from adapters.sql.tenancy import TenantTable, including_deleted
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort

@@ -12,7 +12,8 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, ordered, page_of, position_values
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import invitations, project_members, projects, users
+from adapters.sql.tables.people import invitations, users
+from adapters.sql.tables.work import project_members, projects
 from core.kernel.actor import Actor, Role
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.users.model import Invitation, InvitationStatus, UserKind

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.readers.api_tokens import API_TOKEN_COLUMNS, WORKS, api_token_of
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import api_tokens
+from adapters.sql.tables.people import api_tokens
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.tokens.model import ApiToken
 

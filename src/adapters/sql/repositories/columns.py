@@ -32,7 +32,7 @@ from adapters.sql.tenancy import including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.projects.ports import ProjectRef
 from core.tasks.columns import Arrangement, BoardColumn, Card
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.ports import LoadedBoard
 
 _all = including_deleted(tasks)

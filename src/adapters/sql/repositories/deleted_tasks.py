@@ -21,7 +21,8 @@ from adapters.sql.repositories.task_rows import (
     task_of,
 )
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import cycles, projects, tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import cycles, projects, tasks
 from adapters.sql.tenancy import including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.tasks.model import Task

@@ -11,7 +11,8 @@ from adapters.sql.readers.projects import named_project, ref_value
 from adapters.sql.repositories.assignments import SqlAssignments
 from adapters.sql.repositories.projects import load_statement, loaded_project
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import project_members, projects, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import project_members, projects
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once

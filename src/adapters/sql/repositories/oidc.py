@@ -25,7 +25,7 @@ from adapters.sql.pipeline import Row
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.oidc import email_domains, oidc_connections
-from adapters.sql.tables.work import users
+from adapters.sql.tables.people import users
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once

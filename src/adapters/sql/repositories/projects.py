@@ -29,7 +29,8 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.projects import named_project, ref_value
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import board_columns, project_keys, project_members, projects, tasks
 from adapters.sql.tenancy import TenantTable, including_deleted
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor

@@ -25,10 +25,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import shares_project
-from adapters.sql.tables.work import board_columns, project_members, tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import board_columns, project_members, tasks
 from adapters.sql.tenancy import TenantTable
 from core.kernel.errors import ChangedMeanwhile
-from core.tasks.model import Board, Column, Priority, Status, Task
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Board, Column, Task
 
 INSTANT = DateTime(timezone=True)
 _assignees = users.alias("assignees")

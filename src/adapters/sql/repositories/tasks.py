@@ -45,15 +45,16 @@ from adapters.sql.repositories.task_rows import (
     task_of,
 )
 from adapters.sql.statement import Statement
-from adapters.sql.tables.work import cycles, project_members, projects, task_keys, tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import cycles, project_members, projects, task_keys, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.kernel.ports import Clock
 from core.labels.model import LabelName
-from core.tasks.fields import Lineage
-from core.tasks.model import Status, Task
+from core.tasks.fields import Lineage, Status
+from core.tasks.model import Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
 
 _the_project = bindparam("project", type_=Uuid)

@@ -26,7 +26,7 @@ from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import INVITATION_COLUMNS, invitation_of, shares_project
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
-from adapters.sql.tables.work import invitations, users
+from adapters.sql.tables.people import invitations, users
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Role
 from core.users.model import Invitation, User, UserKind

@@ -14,7 +14,7 @@ from core.projects.policy import sees_project, visible_projects
 from core.projects.ports import ProjectRef
 from core.tasks.columns import BoardColumn, ColumnChanges
 from core.tasks.errors import BoardIncomplete, ColumnNotEmpty, ColumnNotFound, TooManyColumns
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.ports import ColumnReader, LoadedBoard, OpenTaskUnitOfWork, TaskUnitOfWork
 from core.tasks.read_models import ColumnDetails
 from core.tasks.use_cases.placing import ranks_at_end

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core.kernel.errors import ReferenceNotFound
 from core.labels.model import LabelName, folded, in_order
-from core.tasks.model import TaskChanges
+from core.tasks.changes import TaskChanges
 from core.tasks.ports import LoadedTask
 
 

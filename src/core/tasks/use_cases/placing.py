@@ -7,7 +7,8 @@ from core.kernel import rank
 from core.kernel.errors import Fault, Invalid, ReferenceNotFound
 from core.kernel.rank import RanksExhausted
 from core.tasks.errors import MoveContradicts
-from core.tasks.model import Board, Column, Place, Status, end_of
+from core.tasks.fields import Status
+from core.tasks.model import Board, Column, Place, end_of
 from core.tasks.ports import LoadedTask, Neighbour, TaskUnitOfWork
 
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from core.cycles.errors import CycleTakesNoTasks
 from core.cycles.model import ensure_takes_tasks
-from core.kernel import text
 from core.kernel.actor import Actor, reading
 from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale, answers
 from core.kernel.etags import ensure_current, ensure_unchanged
@@ -14,6 +11,7 @@ from core.kernel.ports import Clock, Ids
 from core.projects.errors import ProjectArchived
 from core.projects.policy import sees_project
 from core.tasks import policy
+from core.tasks.changes import NewTask, TaskChanges
 from core.tasks.errors import (
     AssigneeCannotSeeProject,
     BoardIncomplete,
@@ -24,10 +22,9 @@ from core.tasks.errors import (
     TaskNotFound,
 )
 from core.tasks.events import TaskUpdated
-from core.tasks.fields import checked_external_id, checked_labels
-from core.tasks.model import Board, Column, Priority, Status, Task, TaskChanges
+from core.tasks.fields import Status
+from core.tasks.model import Board, Column, Task
 from core.tasks.ports import (
-    Assignee,
     LoadedTask,
     OpenTaskUnitOfWork,
     TaskFilter,
@@ -36,36 +33,10 @@ from core.tasks.ports import (
     TaskUnitOfWork,
 )
 from core.tasks.read_models import TaskTag, TaskView
+from core.tasks.use_cases.assigning import check_assignee
 from core.tasks.use_cases.labelling import named, with_labels
 from core.tasks.use_cases.placing import Destination, column_meant, place_at_end, place_for
 from core.tasks.use_cases.sub_tasks import leave_parent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTask:
-    """What a task is made from. Without a column it goes to the first of its status."""
-
-    project_id: UUID
-    title: str
-    description: str | None = None
-    priority: Priority = Priority.MEDIUM
-    status: Status | None = None
-    column_id: UUID | None = None
-    deadline: date | None = None
-    assigned_to: UUID | None = None
-    cycle_id: UUID | None = None
-    parent_id: UUID | None = None
-    labels: tuple[str, ...] = ()
-    external_id: str | None = None
-
-    def __post_init__(self) -> None:
-        # Bad values are refused before anything is looked up.
-        text.title(self.title)
-        if self.description is not None:
-            text.description(self.description)
-        if self.external_id is not None:
-            object.__setattr__(self, "external_id", checked_external_id(self.external_id))
-        object.__setattr__(self, "labels", checked_labels(self.labels))
 
 
 class TaskUseCases:
@@ -110,7 +81,7 @@ class TaskUseCases:
                 raise ReferenceNotFound(pointer="/project_id")
             if not opening.project_is_active:
                 raise ProjectArchived
-            self._check_assignee(uow.actor, given.assigned_to, opening.assignee)
+            check_assignee(uow.actor, given.assigned_to, opening.assignee)
             if given.cycle_id is not None:
                 ensure_takes_tasks(opening.cycle, pointer="/cycle_id")
             if given.parent_id is not None:
@@ -225,7 +196,7 @@ class TaskUseCases:
                     assignee = await uow.tasks.assignee(
                         changes.assigned_to, project_id=task.project_id, for_user=actor.user_id
                     )
-                self._check_assignee(uow.actor, changes.assigned_to, assignee)
+                check_assignee(uow.actor, changes.assigned_to, assignee)
                 name = assignee.name if assignee else None
             if changes.cycle_id is not None:
                 cycle = await uow.tasks.cycle(changes.cycle_id, project_id=task.project_id)
@@ -374,15 +345,6 @@ class TaskUseCases:
             at=self._clock.now(),
         )
         return transferred, opening.board
-
-    def _check_assignee(self, actor: Actor, wanted: UUID | None, found: Assignee | None) -> None:
-        if wanted is None:
-            return
-        visible = found is not None and (actor.administers or found.known_to_caller or found.id == actor.user_id)
-        if found is None or not visible:
-            raise ReferenceNotFound(pointer="/assigned_to")
-        if not (found.is_active and found.sees_project):
-            raise AssigneeCannotSeeProject
 
 
 def _ensure_open(loaded: LoadedTask) -> None:

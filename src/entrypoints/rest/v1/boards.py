@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.read_models import BoardView, ColumnView
 from core.tasks.use_cases.boards import BoardUseCases
 from entrypoints.rest import answers

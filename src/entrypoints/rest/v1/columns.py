@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from core.kernel.paging import Answer
 from core.tasks.columns import HIGHEST_LIMIT, MOST_COLUMNS, ColumnChanges
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.read_models import ColumnDetails
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from entrypoints.rest import answers, refs

@@ -7,8 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from core.labels.model import NAME_LENGTH
-from core.tasks.fields import EXTERNAL_ID_LENGTH, MOST_LABELS
-from core.tasks.model import Priority, Status
+from core.tasks.fields import EXTERNAL_ID_LENGTH, MOST_LABELS, Priority, Status
 from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Shown, Text, Title, Version
 
 LabelName = Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)]

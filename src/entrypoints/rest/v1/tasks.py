@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from core.kernel.errors import Forbidden
 from core.kernel.paging import Answer
-from core.tasks.model import Priority, Status, TaskChanges
+from core.tasks.changes import NewTask, TaskChanges
+from core.tasks.fields import Priority, Status
 from core.tasks.ports import TaskFilter
 from core.tasks.read_models import DeletedTask, TaskView
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.placing import Destination
-from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once

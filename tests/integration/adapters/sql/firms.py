@@ -14,7 +14,8 @@ from psycopg import RawCursor
 from adapters.sql.statement import Statement
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience, Channel, Fact
-from core.tasks.model import Priority, Status, Task
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Task
 
 _numbers = itertools.count(1)
 RANKS = (f"{number:08d}" for number in itertools.count(1))

@@ -25,7 +25,8 @@ from sqlalchemy.dialects import postgresql
 
 from adapters.sql.tables.identity import accounts, companies
 from adapters.sql.tables.log import event_sequences
-from adapters.sql.tables.work import project_keys, project_members, projects, tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import project_keys, project_members, projects, tasks
 from adapters.sql.tenancy import including_deleted
 
 _t, _p, _u = tasks.c, projects.c, users.c

@@ -21,7 +21,7 @@ from adapters.sql.repositories.task_rows import Last
 from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
-from adapters.sql.readers import tasks as task_reader
+from adapters.sql.readers import task_lists as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import GLOBAL_TABLES
@@ -403,7 +403,7 @@ MADE_BY_HAND = {
         for after in (False, True)
         for skips in (False, True)
     ],
-    "adapters.sql.readers.tasks.page_statement": [
+    "adapters.sql.readers.task_lists.page_statement": [
         (task_reader.Shape(frozenset(filters), Sort(field=field, descending=descending), after, null, 51, skips),)
         for filters in ((), ("mine", "member_id"))
         for field in task_reader.SORTS
@@ -428,7 +428,7 @@ MADE_BY_HAND = {
         for field in task_reader.SORTS
         for after in (False, True)
     ],
-    "adapters.sql.readers.tasks.count_statement": [
+    "adapters.sql.readers.task_lists.count_statement": [
         (frozenset(),), (frozenset({"mine", "member_id"}),), (frozenset({"project_id is", "status among"}),),
         (frozenset({"deleted"}),), (frozenset({"query"}),),
     ],
@@ -530,8 +530,8 @@ def test_what_the_purge_deletes_within_a_company_is_that_companys_by_its_own_wor
 
 # Deleted rows exist for these statements alone, and each has its reason.
 SEE_DELETED: dict[str, str] = {
-    "adapters.sql.readers.tasks.page_statement": "the list of deleted tasks",
-    "adapters.sql.readers.tasks.count_statement": "the list of deleted tasks",
+    "adapters.sql.readers.task_lists.page_statement": "the list of deleted tasks",
+    "adapters.sql.readers.task_lists.count_statement": "the list of deleted tasks",
     "adapters.sql.repositories.columns._REHANG_DELETED": "what can be restored must stand in a column",
     "adapters.sql.repositories.deleted_tasks._lock_project": "restoring a task",
     "adapters.sql.repositories.deleted_tasks._load": "restoring a task",

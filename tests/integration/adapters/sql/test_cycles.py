@@ -18,8 +18,9 @@ from core.cycles.errors import AnotherCycleActive, CycleNotActive, CycleTakesNoT
 from core.cycles.use_cases import CycleUseCases, NewCycle
 from core.kernel.errors import ReferenceNotFound
 from core.tasks.listeners import leave_cycle
-from core.tasks.model import TaskChanges
-from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.tasks.changes import TaskChanges
+from core.tasks.changes import NewTask
+from core.tasks.use_cases.tasks import TaskUseCases
 from tests.integration.adapters.sql.firms import Firm
 
 

@@ -22,7 +22,7 @@ from core.kernel.actor import Actor, Role
 from core.kernel.once import Once
 from core.kernel.rank import LONGEST, SHORTEST
 from core.tasks.errors import MoveContradicts
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.placing import Destination
 from core.tasks.use_cases.tasks import TaskUseCases

@@ -27,7 +27,7 @@ from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import tasks as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
-from adapters.sql.readers.tasks import Shape, count_statement, page_statement
+from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository

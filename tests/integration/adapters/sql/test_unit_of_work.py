@@ -19,7 +19,8 @@ from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.statement import Statement
 from adapters.sql.system import SqlIdentityUnitOfWork
-from adapters.sql.tables.work import tasks, users
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -31,7 +32,8 @@ from core.kernel.errors import ChangedMeanwhile, Contended, DatabaseAway, TooSlo
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
 from core.projects.errors import ProjectKeyTaken
 from core.projects.model import Project, ProjectChanges, ProjectStatus
-from core.tasks.use_cases.tasks import NewTask, TaskUseCases
+from core.tasks.changes import NewTask
+from core.tasks.use_cases.tasks import TaskUseCases
 from core.users.errors import UsernameTaken
 from tests.integration.adapters.sql.conftest import narrow_database, opened, process_of, with_parameters
 from tests.integration.adapters.sql.firms import Firm, Ground, Noted, a_task, also_in

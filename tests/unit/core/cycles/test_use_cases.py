@@ -13,7 +13,8 @@ from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, ReferenceNotFo
 from core.kernel.once import AlreadyAnswered
 from core.kernel.paging import PageRequest, Sort
 from core.projects.errors import ProjectArchived
-from core.tasks.model import Status, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Status
 from core.tasks.ports import TaskFilter
 from tests.builders import an_id
 from tests.builders.office import Office

@@ -3,7 +3,7 @@ import pytest
 from core.kernel.errors import Forbidden, ReferenceNotFound
 from core.labels.errors import LabelNotFound
 from core.labels.model import LabelChanges
-from core.tasks.model import TaskChanges
+from core.tasks.changes import TaskChanges
 from tests.builders.office import Office
 
 

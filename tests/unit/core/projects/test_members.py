@@ -11,7 +11,8 @@ from core.projects import policy
 from core.projects.errors import ColleagueInactive, MemberNotFound, ProjectArchived, ProjectNotFound
 from core.projects.model import Colleague
 from core.projects.read_models import ColleagueView, MemberView
-from core.tasks.model import Status, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Status
 from tests.builders import NOW, a_project, an_actor, an_id
 from tests.builders.office import Office
 from tests.contracts.steps import a_key

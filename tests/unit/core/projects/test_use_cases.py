@@ -10,7 +10,7 @@ from core.kernel.paging import PageRequest, Sort
 from core.projects.errors import ProjectArchived, ProjectKeyTaken, ProjectNotFound
 from core.projects.model import ProjectChanges, ProjectStatus
 from core.projects.ports import ProjectFilter
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.policy import Visible
 from tests.builders import an_id
 from tests.builders.office import Office

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from core.kernel.errors import Invalid
 from core.kernel.events import Change
 from core.tasks.errors import BoardIncomplete
-from core.tasks.model import Board, Priority, Status, Task, TaskChanges, end_of
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Priority, Status
+from core.tasks.model import Board, Task, end_of
 from tests.builders import NOW, a_board, a_column, a_place, a_task, an_id
 
 LATER = NOW + timedelta(hours=1)

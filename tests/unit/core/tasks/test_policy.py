@@ -6,7 +6,7 @@ from hypothesis import given
 from core.kernel.actor import Role
 from core.kernel.errors import Forbidden
 from core.tasks import policy
-from core.tasks.model import TaskChanges
+from core.tasks.changes import TaskChanges
 from core.tasks.policy import Visible
 from tests.builders import a_task, an_actor, an_id
 from tests.builders.chance import CompanyOfChance, companies

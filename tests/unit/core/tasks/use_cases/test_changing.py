@@ -6,7 +6,8 @@ import pytest
 from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale
 from core.projects.errors import ProjectArchived
 from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveContradicts, TaskNotFound
-from core.tasks.model import Priority, Status, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Priority, Status
 from tests.builders import an_id
 from tests.builders.office import Office
 

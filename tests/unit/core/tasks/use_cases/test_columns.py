@@ -7,7 +7,7 @@ from core.kernel.errors import Invalid, ReferenceNotFound
 from core.kernel.rank import LONGEST
 from core.tasks.columns import ColumnChanges
 from core.tasks.errors import BoardIncomplete, ColumnNotEmpty
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.use_cases.columns import NewColumn
 from tests.builders import an_id
 from tests.builders.office import Office

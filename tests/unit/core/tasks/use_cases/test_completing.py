@@ -5,7 +5,7 @@ import pytest
 from core.kernel.errors import Forbidden, Stale
 from core.projects.errors import ProjectArchived
 from core.tasks.errors import BoardIncomplete, TaskNotFound
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from tests.builders.office import Office
 
 

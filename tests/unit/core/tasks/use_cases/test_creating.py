@@ -7,8 +7,8 @@ from core.kernel.errors import Invalid, ReferenceNotFound
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made
 from core.projects.errors import ProjectArchived
 from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete, MoveContradicts
-from core.tasks.model import Priority, Status
-from core.tasks.use_cases.tasks import NewTask
+from core.tasks.fields import Priority, Status
+from core.tasks.changes import NewTask
 from tests.builders import an_id
 from tests.builders.office import Office
 from tests.contracts.steps import a_key

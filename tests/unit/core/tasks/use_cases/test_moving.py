@@ -5,7 +5,7 @@ import pytest
 
 from core.kernel.errors import Forbidden, Invalid, ReferenceNotFound, Stale
 from core.tasks.errors import MoveContradicts
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.use_cases.placing import Destination
 from tests.builders import an_id
 from tests.builders.office import Office

@@ -4,7 +4,7 @@ from core.kernel.actor import Actor, Role
 from core.kernel.paging import PageRequest, Sort
 from core.projects.errors import ProjectNotFound
 from core.tasks.errors import TaskNotFound
-from core.tasks.model import Status
+from core.tasks.fields import Status
 from core.tasks.ports import TaskFilter
 from tests.builders import an_id
 from tests.builders.office import Office

@@ -7,7 +7,9 @@ from core.kernel.errors import Forbidden
 from core.kernel.paging import PageRequest, Sort
 from core.tasks.columns import ColumnChanges
 from core.tasks.errors import TaskNotFound
-from core.tasks.model import RESTORABLE, Status, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Status
+from core.tasks.model import RESTORABLE
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.placing import Destination
 from tests.builders.office import Office

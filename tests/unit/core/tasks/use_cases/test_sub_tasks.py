@@ -2,7 +2,7 @@ import pytest
 
 from core.kernel.errors import ReferenceNotFound
 from core.tasks.errors import ParentTooDeep, ParentWithin
-from core.tasks.model import TaskChanges
+from core.tasks.changes import TaskChanges
 from tests.builders import an_id
 from tests.builders.office import Office
 

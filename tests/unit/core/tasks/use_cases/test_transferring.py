@@ -8,7 +8,8 @@ from core.projects.errors import ProjectArchived
 from core.projects.model import ProjectChanges
 from core.projects.read_models import ProjectView
 from core.tasks.errors import AssigneeCannotSeeProject, MoveContradicts
-from core.tasks.model import Status, TaskChanges
+from core.tasks.changes import TaskChanges
+from core.tasks.fields import Status
 from core.tasks.ports import LoadedTask
 from core.tasks.read_models import TaskView
 from tests.builders import an_id

@@ -1,0 +1,231 @@
+"""What lists of tasks are made of: the columns of a task that is shown, filters, sorts, the statements of a page."""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.pipeline import Row
+from adapters.sql.readers.paging import Key, in_order, ordered
+from adapters.sql.statement import Statement
+from adapters.sql.tables.labels import labels, task_labels
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import project_members, projects, tasks
+from adapters.sql.tenancy import including_deleted
+from core.kernel.paging import Sort
+from core.labels.model import folded
+from core.tasks.policy import Visible
+from core.tasks.ports import TaskFilter
+from core.tasks.read_models import TaskView
+
+_all = including_deleted(tasks)
+assignees = users.alias("assignees")
+DASH: ColumnElement[str] = literal_column("'-'")
+# The last field is two columns: how many sub-tasks there are, and how many of them are done.
+_WIDTH = len(TaskView._fields) + 1
+_PLACE = {name: place for place, name in enumerate(TaskView._fields)}
+_PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
+
+SORTS = {
+    "created_at": Key(tasks.c.created_at, DateTime(timezone=True), lambda row: row[_PLACE["created_at"]].isoformat()),
+    "updated_at": Key(tasks.c.updated_at, DateTime(timezone=True), lambda row: row[_PLACE["updated_at"]].isoformat()),
+    "deadline": Key(tasks.c.deadline, Date(), lambda row: _day(row[_PLACE["deadline"]]), nullable=True),
+    "priority": Key(tasks.c.priority_rank, SmallInteger(), lambda row: _PRIORITY_RANK[row[_PLACE["priority"]]]),
+    "number": Key(tasks.c.number, Integer(), lambda row: row[_PLACE["number"]]),
+    # The rank is not part of what a screen shows, so it travels as one more column.
+    "position": Key(tasks.c.rank, Text(collation="C"), lambda row: row[_WIDTH]),
+}
+
+
+class Shape(NamedTuple):
+    """What the statement of a list depends on; all else are parameters.
+
+    The limit is one of them: PostgreSQL plans for a tenth of all rows where it is a parameter, so it would plan each
+    request again, or sort a whole company.
+    """
+
+    filters: frozenset[str]
+    sort: Sort
+    after: bool
+    after_null: bool
+    most: int
+    skips: bool
+
+
+def task_columns(rows: FromClause = tasks) -> list[ColumnElement[Any]]:
+    """The columns of a TaskView, in its order, from rows that have the columns of tasks."""
+    elsewhere: dict[str, ColumnElement[Any]] = {
+        "key": (projects.c.key + DASH + cast(rows.c.number, Text)).label("key"),
+        "assigned_to_name": assignees.c.name.label("assigned_to_name"),
+    }
+    shown = [elsewhere[name] if name in elsewhere else rows.c[name] for name in TaskView._fields[:-1]]
+    return [*shown, rows.c.sub_tasks_total, rows.c.sub_tasks_done]
+
+
+def task_view(row: Row) -> TaskView:
+    """The task in a row that begins with `task_columns`."""
+    return TaskView._make((*row[: _WIDTH - 2], {"total": row[_WIDTH - 2], "done": row[_WIDTH - 1]}))
+
+
+def with_names(rows: FromClause = tasks) -> FromClause:
+    return rows.join(projects, projects.c.id == rows.c.project_id).outerjoin(
+        assignees, assignees.c.id == rows.c.assigned_to
+    )
+
+
+_BY_ID: dict[str, ColumnElement[Any]] = {
+    "project_id": tasks.c.project_id,
+    "cycle_id": tasks.c.cycle_id,
+    "column_id": tasks.c.column_id,
+    "created_by": tasks.c.created_by,
+    "assigned_to": tasks.c.assigned_to,
+    "parent_id": tasks.c.parent_id,
+}
+_BY_WORD: dict[str, ColumnElement[Any]] = {"status": tasks.c.status, "priority": tasks.c.priority}
+
+
+def _rows(filters: frozenset[str]) -> FromClause:
+    """What a list is of: tasks, or for "deleted" those that were deleted."""
+    return _all if "deleted" in filters else tasks
+
+
+def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
+    rows = _rows(filters)
+
+    def value(name: str, kind: type[Uuid[Any]] | type[Text]) -> ColumnElement[Any]:
+        """A single value. If it alone decides which tasks a list has, it is asked for by itself: there is one index to
+        read them by, and PostgreSQL, which estimates from values that it knows, would plan the list anew each time.
+        """
+        given = bindparam(name, type_=kind)
+        return given if len(filters - {"member_id"}) > 1 else select(given).scalar_subquery()
+
+    for kind, columns in ((Uuid, _BY_ID), (Text, _BY_WORD)):
+        for name in columns:
+            column = rows.c[str(columns[name].key)]
+            fits: list[ColumnElement[bool]] = []
+            # One value is compared as such: PostgreSQL then reads an index in the list's order.
+            if f"{name} is" in filters:
+                fits.append(column == value(name, kind))
+            if f"{name} among" in filters:
+                fits.append(column == func.any(bindparam(name, type_=ARRAY(kind))))
+            if f"{name} none" in filters:
+                fits.append(column.is_(None))
+            if fits:
+                query = query.where(or_(*fits))
+    if "deadline_before" in filters:
+        query = query.where(rows.c.deadline < bindparam("deadline_before", type_=Date))
+    if "deadline_after" in filters:
+        query = query.where(rows.c.deadline > bindparam("deadline_after", type_=Date))
+    if "updated_after" in filters:
+        query = query.where(rows.c.updated_at > bindparam("updated_after", type_=DateTime(timezone=True)))
+    if "label" in filters:
+        named = labels.c.folded == func.any(bindparam("label", type_=ARRAY(Text)))
+        borne = task_labels.join(labels, labels.c.id == task_labels.c.label_id)
+        bears = select(task_labels.c.task_id).select_from(borne).where(task_labels.c.task_id == rows.c.id, named)
+        query = query.where(bears.exists())
+    if "mine" in filters:
+        query = query.where(rows.c.assigned_to == value("mine", Uuid))
+    if "query" in filters:
+        words = func.lower(bindparam("query", type_=Text))
+        project_key = select(projects.c.key).where(projects.c.id == rows.c.project_id).scalar_subquery()
+        key = project_key + DASH + cast(rows.c.number, Text)
+        query = query.where(or_(*(func.strpos(func.lower(text), words) > 0 for text in (rows.c.title, key))))
+    if "deleted" in filters:
+        stands = exists().where(projects.c.id == rows.c.project_id)
+        query = query.where(rows.c.deleted_at > bindparam("deleted_after", type_=DateTime(timezone=True)), stands)
+    if "member_id" in filters:
+        # Not EXISTS, which would become a join, and a sort of all that it finds.
+        of_member = select(project_members.c.user_id.is_not(None)).where(
+            project_members.c.project_id == rows.c.project_id,
+            project_members.c.user_id == bindparam("member_id", type_=Uuid),
+        )
+        query = query.where(of_member.scalar_subquery())
+    return query
+
+
+@lru_cache(maxsize=500)
+def page_statement(shape: Shape) -> Statement:
+    """The statement of a list: a page of tasks alone, in order, and then the names that go with it.
+
+    The planner does not know that a project belongs to one company; given a join to page over, it would sort all tasks
+    of a big one.
+    """
+    key, rows = SORTS[shape.sort.field], _rows(shape.filters)
+    page = ordered(
+        _filtered(select(rows), shape.filters),
+        key=key._replace(column=rows.c[str(key.column.key)]),
+        id_column=rows.c.id,
+        sort=shape.sort,
+        after=shape.after,
+        after_null=shape.after_null,
+        most=shape.most,
+        skips=shape.skips,
+    ).subquery("page")
+    columns = task_columns(page)
+    if shape.sort.field == "position":
+        columns.append(page.c.rank)
+    if "deleted" in shape.filters:
+        columns.append(page.c.deleted_at)
+    again = in_order(page.c[str(key.column.key)], page.c.id, sort=shape.sort, nullable=key.nullable)
+    return Statement(select(*columns).select_from(with_names(page)).order_by(*again))
+
+
+@lru_cache(maxsize=500)
+def count_statement(filters: frozenset[str]) -> Statement:
+    """How many tasks a list has in all."""
+    return Statement(_filtered(select(func.count()).select_from(_rows(filters)), filters))
+
+
+def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:
+    """The shape of a filter, and the parameters for it."""
+    shape: set[str] = set()
+    values: dict[str, Any] = {}
+    for name in (*_BY_ID, *_BY_WORD):
+        wanted = getattr(where, name)
+        given = [value for value in wanted if value is not None]
+        if len(given) < len(wanted):
+            shape.add(f"{name} none")
+        if given:
+            alone = len(given) == 1
+            shape.add(f"{name} is" if alone else f"{name} among")
+            values[name] = given[0] if alone else given
+    for name in ("deadline_before", "deadline_after", "updated_after"):
+        bound = getattr(where, name)
+        if bound is not None:
+            shape.add(name)
+            values[name] = bound
+    if where.label:
+        shape.add("label")
+        values["label"] = [folded(name) for name in where.label]
+    if where.query:
+        shape.add("query")
+        values["query"] = where.query
+    if visible.assigned_to is not None:
+        shape.add("mine")
+        values["mine"] = visible.assigned_to
+    if visible.member_id is not None:
+        shape.add("member_id")
+        values["member_id"] = visible.member_id
+    return frozenset(shape), values
+
+
+def _day(value: Any) -> str | None:
+    return value.isoformat() if value is not None else None
