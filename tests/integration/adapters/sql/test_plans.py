@@ -24,7 +24,7 @@ from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import columns as column_reader, cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
-from adapters.sql.readers import tasks as task_reader
+from adapters.sql.readers import task_lists, tasks as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
@@ -449,7 +449,7 @@ def test_the_assignees_of_a_board_are_looked_up_once_each_and_not_once_a_card(
 
 
 FILTERS = [
-    *(f"{name} {how}" for name in (*task_reader._BY_ID, *task_reader._BY_WORD) for how in ("is", "among")),
+    *(f"{name} {how}" for name in (*task_lists._BY_ID, *task_lists._BY_WORD) for how in ("is", "among")),
     "assigned_to none",
     "cycle_id none",
     "label",
@@ -498,12 +498,12 @@ def test_every_filter_stays_within_the_company_by_an_index(small: Seeded, name: 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("field", task_reader.SORTS)
+@pytest.mark.parametrize("field", task_lists.SORTS)
 def test_every_sort_stays_within_the_company_by_an_index(
     small: Seeded, field: str, descending: bool, after: bool
 ) -> None:
     values = {"at_value": CURSORS[field]} if after else {}
-    for null in (False, True) if task_reader.SORTS[field].nullable and after else (False,):
+    for null in (False, True) if task_lists.SORTS[field].nullable and after else (False,):
         plan = small.plan(listed(field=field, descending=descending, after=after, null=null), **values)
         assert read_by_company(plan), plan
 
@@ -747,16 +747,16 @@ def compared(core: Any) -> set[tuple[str, str, str]]:
 
 
 def task_statements() -> Iterator[Any]:
-    base = task_reader.select(task_reader.tasks.c.id)
-    yield task_reader._filtered(base, frozenset(FILTERS))
+    base = task_lists.select(task_lists.tasks.c.id)
+    yield task_lists._filtered(base, frozenset(FILTERS))
     for by_key in (False, True):
         yield base.where(task_reader.named_task(by_key))
-    for key in task_reader.SORTS.values():
+    for key in task_lists.SORTS.values():
         for null in (False, True):
             yield ordered(
                 base,
                 key=key,
-                id_column=task_reader.tasks.c.id,
+                id_column=task_lists.tasks.c.id,
                 sort=Sort(field="any", descending=null),
                 after=True,
                 after_null=null and key.nullable,
@@ -766,7 +766,7 @@ def task_statements() -> Iterator[Any]:
 
 
 def project_statements() -> Iterator[Any]:
-    base = task_reader.select(project_reader.projects.c.id)
+    base = task_lists.select(project_reader.projects.c.id)
     for by_key in (False, True):
         yield base.where(project_reader.named_project(by_key))
     yield base.where(project_reader.is_member_of(project_reader.projects.c.id))
@@ -801,7 +801,7 @@ def cycle_statements() -> Iterator[Any]:
 
 
 def people_statements() -> Iterator[Any]:
-    base = task_reader.select(user_reader.users.c.id)
+    base = task_lists.select(user_reader.users.c.id)
     yield user_reader._filtered(base, frozenset({"role", "is_active"}))
     for keys, id_column in (
         (user_reader.SORTS, user_reader.users.c.id),
@@ -809,7 +809,7 @@ def people_statements() -> Iterator[Any]:
     ):
         for key in keys.values():
             yield ordered(
-                task_reader.select(id_column),
+                task_lists.select(id_column),
                 key=key,
                 id_column=id_column,
                 sort=Sort(field="any"),
