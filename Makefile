@@ -5,7 +5,7 @@
 #   make check     lint, types, architecture, requirements
 #   make test      all tests, against real servers: containers where Docker answers, else what can be had without
 #   make coverage  the unit tests once more: they must reach every line and branch of signing in (core/auth, oidc, tokens)
-#   make test-pooler  the integration tests once more, with PgBouncer between the product and PostgreSQL
+#   make test-pooler  what asks the database, once more with PgBouncer between the product and PostgreSQL
 #   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
 #   make permissions  write docs/permissions.md anew, by asking every operation as everybody
 #   make bench     measure, and write the table that docs/performance.md shows
@@ -50,9 +50,14 @@ test: $(STAMP)
 coverage: $(STAMP)
 	$(BIN)/python -m pytest tests/unit --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
+# All but what asks the same statements again and again with other input, and what starts servers of its own.
+REST := tests/integration/entrypoints/rest
+POOLED = tests/integration/adapters/sql tests/integration/contracts $(REST) \
+  $(foreach name,bad_input permissions schemathesis tenant_isolation,--ignore=$(REST)/test_$(name).py)
+
 test-pooler: export FLOWTRACK_TEST_POOLER = pgbouncer
 test-pooler: $(STAMP)
-	$(BIN)/python -m pytest $(or $(ARGS),tests/integration)
+	$(BIN)/python -m pytest $(or $(ARGS),$(POOLED))
 
 test-moves: $(STAMP)
 	FLOWTRACK_TEST_MOVES=10000 $(BIN)/python -m pytest tests/integration/adapters/sql/test_moves.py --durations=1

@@ -2,12 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+from fastapi import APIRouter
 
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from entrypoints.rest.errors import RATE_LIMIT_HEADERS, HeaderMalformed, ResultGone, problem_responses
 from entrypoints.rest.limits import LIMITED_BY
 from entrypoints.rest.scopes import refusals_by_token, security_of
+
+Route = TypeVar("Route", bound=Callable[..., Any])
 
 _SEQ = {"X-Event-Seq": {"description": "The company's event sequence.", "schema": {"type": "string"}}}
 _ETAG = {"ETag": {"description": "The tag of this state.", "schema": {"type": "string"}}}
@@ -85,6 +89,21 @@ def operation(
             **({"security": security_of(id)} if signed_in else {}),
         },
     }
+
+
+def changed_at(router: APIRouter, path: str, **declared: Any) -> Callable[[Route], Route]:
+    """A decorator of a route that PATCH reaches, and PUT, which does the same and is left out of OpenAPI.
+
+    `declared` is what `operation` answers; its id begins with "change".
+    """
+    put = {**declared, "operation_id": declared["operation_id"].replace("change", "replace", 1)}
+
+    def add(route: Route) -> Route:
+        router.add_api_route(path, route, methods=["PATCH"], **declared)
+        router.add_api_route(path, route, methods=["PUT"], include_in_schema=False, **put)
+        return route
+
+    return add
 
 
 def _header(name: str, description: str) -> dict[str, Any]:

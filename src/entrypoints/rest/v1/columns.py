@@ -16,7 +16,7 @@ from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from entrypoints.rest import answers, refs
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.v1.fields import Given, Instant, Name, Shown, Version
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
@@ -164,6 +164,20 @@ async def get_column(request: Request, column_id: ColumnId) -> Response:
     return answers.one(answer)
 
 
+@changed_at(
+    router,
+    "/columns/{column_id}",
+    **operation(
+        ColumnUseCases.change,
+        id="changeColumn",
+        changes=True,
+        summary="Change a column",
+        shows=ColumnDetailsShown,
+        example=COLUMN_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_column(request: Request, column_id: ColumnId, given: ColumnPatch) -> Response:
     sent = given.model_fields_set
     changes = ColumnChanges(
@@ -174,26 +188,6 @@ async def change_column(request: Request, column_id: ColumnId, given: ColumnPatc
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     ref = refs.column_id(column_id)
     return answers.one(await columns_of(request).change(caller(request), ref, changes, expected=expected))
-
-
-_change = operation(
-    ColumnUseCases.change,
-    id="changeColumn",
-    changes=True,
-    summary="Change a column",
-    shows=ColumnDetailsShown,
-    example=COLUMN_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/columns/{column_id}", change_column, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/columns/{column_id}",
-    change_column,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceColumn"},
-)
 
 
 @router.delete(

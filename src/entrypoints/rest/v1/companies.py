@@ -19,7 +19,7 @@ from core.users.use_cases.users import UserUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import company_id as parsed_company_id
 from entrypoints.rest.v1.fields import Given, Instant, Name, Shown, Text, Version
 
@@ -195,6 +195,20 @@ async def get_company(request: Request, company_id: Annotated[str, Path()]) -> R
 _WRITABLE = frozenset({"name", "code", "contact_email"})
 
 
+@changed_at(
+    router,
+    "/{company_id}",
+    **operation(
+        CompanyUseCases.change,
+        id="changeCompany",
+        changes=True,
+        summary="Change a company",
+        shows=CompanyShown,
+        example=COMPANY_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_company(request: Request, company_id: Annotated[str, Path()], given: CompanyPatch) -> Response:
     sent = given.model_fields_set
     settings = given.settings.model_fields_set if "settings" in sent else set()
@@ -207,26 +221,6 @@ async def change_company(request: Request, company_id: Annotated[str, Path()], g
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     ref = parsed_company_id(company_id)
     return _one(await companies_of(request).change(caller(request), ref, changes, expected=expected), status=200)
-
-
-_change = operation(
-    CompanyUseCases.change,
-    id="changeCompany",
-    changes=True,
-    summary="Change a company",
-    shows=CompanyShown,
-    example=COMPANY_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/{company_id}", change_company, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/{company_id}",
-    change_company,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceCompany"},
-)
 
 
 @router.delete(

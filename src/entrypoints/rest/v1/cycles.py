@@ -17,7 +17,7 @@ from core.kernel.paging import Answer
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import cycle_id as cycle_ref
 from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Name, Several, Shown, Text, Version
 
@@ -208,6 +208,20 @@ async def get_cycle(request: Request, cycle_id: CycleId) -> Response:
     return answers.one(answer)
 
 
+@changed_at(
+    router,
+    "/{cycle_id}",
+    **operation(
+        CycleUseCases.change,
+        id="changeCycle",
+        changes=True,
+        summary="Change a cycle",
+        shows=CycleShown,
+        example=CYCLE_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_cycle(request: Request, cycle_id: CycleId, given: CyclePatch) -> Response:
     sent = given.model_fields_set
     changes = CycleChanges(
@@ -218,26 +232,6 @@ async def change_cycle(request: Request, cycle_id: CycleId, given: CyclePatch) -
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     ref = cycle_ref(cycle_id)
     return answers.one(await cycles_of(request).change(caller(request), ref, changes, expected=expected))
-
-
-_change = operation(
-    CycleUseCases.change,
-    id="changeCycle",
-    changes=True,
-    summary="Change a cycle",
-    shows=CycleShown,
-    example=CYCLE_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/{cycle_id}", change_cycle, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/{cycle_id}",
-    change_cycle,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceCycle"},
-)
 
 
 @router.delete(

@@ -15,7 +15,7 @@ from core.labels.use_cases import LabelUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import label_id as label_ref
 from entrypoints.rest.v1.fields import Given, Instant, Shown, Text, Version
 
@@ -143,6 +143,20 @@ async def get_label(request: Request, label_id: LabelId) -> Response:
     return answers.one(answer)
 
 
+@changed_at(
+    router,
+    "/{label_id}",
+    **operation(
+        LabelUseCases.change,
+        id="changeLabel",
+        changes=True,
+        summary="Change a label",
+        shows=LabelShown,
+        example=LABEL_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_label(request: Request, label_id: LabelId, given: LabelPatch) -> Response:
     sent = given.model_fields_set
     changes = LabelChanges(
@@ -153,26 +167,6 @@ async def change_label(request: Request, label_id: LabelId, given: LabelPatch) -
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     ref = label_ref(label_id)
     return answers.one(await labels_of(request).change(caller(request), ref, changes, expected=expected))
-
-
-_change = operation(
-    LabelUseCases.change,
-    id="changeLabel",
-    changes=True,
-    summary="Change a label",
-    shows=LabelShown,
-    example=LABEL_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/{label_id}", change_label, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/{label_id}",
-    change_label,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceLabel"},
-)
 
 
 @router.delete(

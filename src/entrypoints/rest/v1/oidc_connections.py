@@ -16,7 +16,7 @@ from core.oidc.use_cases.connections import OidcConnectionUseCases
 from entrypoints.rest import answers, refs
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.v1.fields import Given, Instant, Name, Shown, Text, Version
 
 router = APIRouter(
@@ -184,6 +184,20 @@ async def get_connection(request: Request, company_id: CompanyId, connection_id:
     return _one(answer)
 
 
+@changed_at(
+    router,
+    "/{connection_id}",
+    **operation(
+        OidcConnectionUseCases.change,
+        id="changeOidcConnection",
+        changes=True,
+        summary="Change a connection to a provider",
+        shows=OidcConnectionShown,
+        example=OIDC_CONNECTION_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_connection(
     request: Request, company_id: CompanyId, connection_id: ConnectionId, given: OidcConnectionPatch
 ) -> Response:
@@ -195,26 +209,6 @@ async def change_connection(
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     here, ref = refs.company_id(company_id), refs.oidc_connection_id(connection_id)
     return _one(await connections_of(request).change(caller(request), here, ref, changes, expected=expected))
-
-
-_change = operation(
-    OidcConnectionUseCases.change,
-    id="changeOidcConnection",
-    changes=True,
-    summary="Change a connection to a provider",
-    shows=OidcConnectionShown,
-    example=OIDC_CONNECTION_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/{connection_id}", change_connection, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/{connection_id}",
-    change_connection,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceOidcConnection"},
-)
 
 
 @router.delete(

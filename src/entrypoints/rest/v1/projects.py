@@ -16,7 +16,7 @@ from core.projects.use_cases.projects import ProjectUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import project_ref
 from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Name, Several, Shown, Text, Version
 
@@ -204,6 +204,20 @@ async def get_project(request: Request, project_id: ProjectId) -> Response:
     return answers.one(answer)
 
 
+@changed_at(
+    router,
+    "/{project_id}",
+    **operation(
+        ProjectUseCases.change,
+        id="changeProject",
+        changes=True,
+        summary="Change a project",
+        shows=ProjectShown,
+        example=PROJECT_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_project(request: Request, project_id: ProjectId, given: ProjectPatch) -> Response:
     sent = given.model_fields_set
     changes = ProjectChanges(
@@ -214,26 +228,6 @@ async def change_project(request: Request, project_id: ProjectId, given: Project
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     ref = project_ref(project_id)
     return answers.one(await projects_of(request).change(caller(request), ref, changes, expected=expected))
-
-
-_change = operation(
-    ProjectUseCases.change,
-    id="changeProject",
-    changes=True,
-    summary="Change a project",
-    shows=ProjectShown,
-    example=PROJECT_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/{project_id}", change_project, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/{project_id}",
-    change_project,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceProject"},
-)
 
 
 @router.delete(

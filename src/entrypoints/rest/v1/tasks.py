@@ -19,7 +19,7 @@ from core.tasks.use_cases.tasks import TaskUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import task_ref
 from entrypoints.rest.v1.fields import Day, Given, Instant, Several, Text, Version
 from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, LabelName, TaskGiven, TaskPatch, TaskShown
@@ -197,6 +197,20 @@ async def get_task(request: Request, task_id: TaskId) -> Response:
     return answers.one(await tasks.get(actor, ref))
 
 
+@changed_at(
+    router,
+    "/tasks/{task_id}",
+    **operation(
+        TaskUseCases.change,
+        id="changeTask",
+        changes=True,
+        summary="Change a task",
+        shows=TaskShown,
+        example=TASK_EXAMPLE,
+        body=True,
+        tagged=True,
+    ),
+)
 async def change_task(request: Request, task_id: TaskId, given: TaskPatch) -> Response:
     sent = given.model_fields_set
     fields = {name: getattr(given, name) for name in sent & _WRITABLE}
@@ -209,26 +223,6 @@ async def change_task(request: Request, task_id: TaskId, given: TaskPatch) -> Re
     changes = TaskChanges(given=frozenset(sent & _WRITABLE), unchanged=unchanged, **fields)
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     return answers.one(await tasks_of(request).change(caller(request), task_ref(task_id), changes, expected=expected))
-
-
-_change = operation(
-    TaskUseCases.change,
-    id="changeTask",
-    changes=True,
-    summary="Change a task",
-    shows=TaskShown,
-    example=TASK_EXAMPLE,
-    body=True,
-    tagged=True,
-)
-router.add_api_route("/tasks/{task_id}", change_task, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/tasks/{task_id}",
-    change_task,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceTask"},
-)
 
 
 @router.delete(

@@ -26,7 +26,7 @@ from entrypoints.rest.caller import (
     password_caller,
 )
 from entrypoints.rest.idempotency import answered_once
-from entrypoints.rest.operations import operation
+from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import user_id as parsed_user_id
 from entrypoints.rest.v1.fields import Given, Instant, Name, Several, Shown, Text, Version
 
@@ -233,6 +233,21 @@ async def get_user(request: Request, user_id: UserId) -> Response:
     return answers.one(answer)
 
 
+@changed_at(
+    router,
+    "/{user_id}",
+    **operation(
+        UserUseCases.change,
+        id="changeUser",
+        changes=True,
+        summary="Change a user",
+        shows=UserShown,
+        example=USER_EXAMPLE,
+        body=True,
+        tagged=True,
+        limited_by="password",
+    ),
+)
 async def change_user(request: Request, user_id: UserId, given: UserPatch) -> Response:
     sent = given.model_fields_set
     actor = await password_caller(request) if "password" in sent else caller(request)
@@ -249,27 +264,6 @@ async def change_user(request: Request, user_id: UserId, given: UserPatch) -> Re
         expected=expected_version(request, in_body=given.version if "version" in sent else None),
     )
     return answers.one(answer)
-
-
-_change = operation(
-    UserUseCases.change,
-    id="changeUser",
-    changes=True,
-    summary="Change a user",
-    shows=UserShown,
-    example=USER_EXAMPLE,
-    body=True,
-    tagged=True,
-    limited_by="password",
-)
-router.add_api_route("/{user_id}", change_user, methods=["PATCH"], **_change)
-router.add_api_route(
-    "/{user_id}",
-    change_user,
-    methods=["PUT"],
-    include_in_schema=False,
-    **{**_change, "operation_id": "replaceUser"},
-)
 
 
 @router.delete(
