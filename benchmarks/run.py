@@ -18,7 +18,7 @@ from statistics import median
 import psycopg
 from psycopg import sql
 
-from benchmarks import asking, neighbours, reference, report, seeding, servers, storm, wire
+from benchmarks import asking, combinations, neighbours, reference, report, seeding, servers, storm, wire
 from benchmarks.load import CONNECTIONS
 from benchmarks.measuring import Compared, Pace, Side, compare
 from benchmarks.report import Row, compared_row
@@ -29,8 +29,12 @@ MEASURED_COMPANIES = 10
 SMALL = Size(companies=10, tasks=10_000, biggest=1_000)
 # Four projects a company, so that each board has 500 cards.
 BOARDS = Size(companies=MEASURED_COMPANIES, tasks=2_000 * MEASURED_COMPANIES, biggest=2_000)
+# Long enough for lists that have a page deep in.
+ONE = Size(companies=1, tasks=10_000, biggest=10_000)
 LARGE = Size(companies=1_000, tasks=1_000_000, biggest=100_000)
 QUICK_LARGE = Size(companies=100, tasks=100_000, biggest=10_000)
+# There are many of them, and each is asked the same thing over and over.
+LIST_PACE = Pace(seconds=0.7, warm_up=0.3, rounds=3)
 MOST_MEGABYTES = 130
 MOST_ROUND_TRIPS = {"create": 5, "move": 6}
 
@@ -62,6 +66,10 @@ class Bench:
     @cached_property
     def large(self) -> Seeded:
         return self._seeded("large", self.large_size, registered=1 + MEASURED_COMPANIES)
+
+    @cached_property
+    def one(self) -> Seeded:
+        return self._seeded("one", ONE, registered=1)
 
     @cached_property
     def boards(self) -> Seeded:
@@ -279,6 +287,28 @@ def big_company(bench: Bench) -> list[Row]:
     return [compared_row(what, found, least=0.9, target=">= 0.9")]
 
 
+def named_lists(bench: Bench) -> list[Row]:
+    """Each in the company that has the most tasks, beside the same where there are no more than 10,000."""
+    rows = []
+    for name, asked in combinations.NAMED.items():
+        for where, address in (("first page", combinations.path), ("deep in", None)):
+            sides = []
+            for seeded in (bench.large, bench.one):
+                company = seeded.companies[0]
+                at = address(company, asked) if address else combinations.deep_in(seeded.server, company, asked)
+                sides.append(bench.side(seeded, [asking.encoded("GET", at, token=company.token)]))
+            found = compare(*sides, LIST_PACE)
+            rows.append(compared_row(f'list "{name}", {where}', found, least=0.9, target=">= 0.9"))
+    return rows
+
+
+def other_lists(bench: Bench) -> list[Row]:
+    took, asked, count = combinations.slowest(bench.large.server, bench.large.companies[0])
+    bench.notes.append(f"`other-lists`: the slowest of {count} was `{asked}`.")
+    what = f"the slowest of {count} other lists in the company of {bench.large_size.biggest:,}, ms"
+    return [Row(what, f"{took:.0f}", "", "<= 100", is_met=took <= 100)]
+
+
 def noisy_neighbour(bench: Bench) -> list[Row]:
     """The limits as they are by default, for sessions and companies."""
     small = bench.small
@@ -356,6 +386,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     # Last, since what it takes to make a million tasks goes on in the background for a while.
     "normal-company": normal_company,
     "big-company": big_company,
+    "named-lists": named_lists,
+    "other-lists": other_lists,
     "memory": memory,
 }
 

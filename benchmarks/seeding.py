@@ -20,6 +20,8 @@ from adapters.postgres_embedded.server import EmbeddedPostgres
 from benchmarks.servers import Server, migrate
 
 PASSWORD = "sixteen keen otters measure time"
+# Every fifth task bears one of them, and every third is in its project's cycle.
+LABELS = ("bug", "chore", "idea", "question")
 
 
 class Size(NamedTuple):
@@ -49,6 +51,7 @@ class Company(NamedTuple):
     owner_id: UUID
     project_ids: list[UUID]
     first_columns: list[UUID]
+    cycle_ids: list[UUID]
     task_ids: list[UUID]
 
 
@@ -132,6 +135,7 @@ def fill(urls: Urls, opened: list[tuple[UUID, UUID, str]], size: Size) -> list[C
             "companies": Int8(size.companies),
             "tasks": Int8(size.tasks),
             "biggest": Int8(size.biggest),
+            "labels": list(LABELS),
             "projects": 4,
             "big_projects": 20 if size.biggest > size.tasks // size.companies else 4,
         }
@@ -150,7 +154,8 @@ def fill(urls: Urls, opened: list[tuple[UUID, UUID, str]], size: Size) -> list[C
 def _company(connection: psycopg.Connection, company: UUID, owner: UUID, token: str) -> Company:
     projects = connection.execute(
         "select p.id, (select c.id from board_columns c where c.company_id = p.company_id and c.project_id = p.id"
-        " order by c.position limit 1) from projects p where p.company_id = %s order by p.key",
+        " order by c.position limit 1), (select c.id from cycles c where c.company_id = p.company_id"
+        " and c.project_id = p.id) from projects p where p.company_id = %s order by p.key",
         [company],
     ).fetchall()
     tasks = connection.execute(
@@ -160,8 +165,7 @@ def _company(connection: psycopg.Connection, company: UUID, owner: UUID, token: 
         company,
         token,
         owner,
-        [each for each, _ in projects],
-        [each for _, each in projects],
+        *([row[place] for row in projects] for place in range(3)),
         [each for (each,) in tasks],
     )
 
@@ -224,7 +228,7 @@ _FILL = (
     """
     create temporary table plans as
     select f.place, f.company_id, p as ordinal, uuidv7() as project_id, array[uuidv7(), uuidv7(), uuidv7(), uuidv7()]
-           as column_ids
+           as column_ids, uuidv7() as cycle_id
       from filled f
      cross join lateral generate_series(0, case f.place when 0 then %(big_projects)s else %(projects)s end - 1) p
     """,
@@ -249,10 +253,27 @@ _FILL = (
            (array['todo', 'in_progress', 'in_progress', 'done'])[c + 1], c, 1, now(), now()
       from plans cross join generate_series(0, 3) c
     """,
+    """
+    insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, started_at, version, created_at,
+                        updated_at)
+    select company_id, cycle_id, project_id, 1, 'Cycle 1', format('prj%%s/1', ordinal), 'active', now(), 1, now(), now()
+      from plans
+    """,
+    """
+    create temporary table marks as
+    select f.company_id, f.place, array_agg(uuidv7() order by n) as ids
+      from filled f cross join generate_series(1, cardinality(%(labels)s::text[])) n group by 1, 2
+    """,
+    """
+    insert into labels (company_id, id, name, folded, version, created_at, updated_at)
+    select company_id, ids[n], (%(labels)s::text[])[n], (%(labels)s::text[])[n], 1, now(), now()
+      from marks cross join generate_series(1, cardinality(%(labels)s::text[])) n
+    """,
     # Tasks of all companies come in turns, as time would have written them, so that no company's rows lie together.
     """
     insert into tasks (company_id, id, project_id, number, title, description, priority, status, column_id, rank,
-                       deadline, assigned_to, created_by, completed_at, version, created_at, updated_at)
+                       deadline, assigned_to, created_by, completed_at, version, created_at, updated_at, cycle_id,
+                       label_names)
     with dealt as (
       select n, case when %(biggest)s * %(companies)s = %(tasks)s then n %% %(companies)s
                      when n %% (%(tasks)s / %(biggest)s) = 0 then 0
@@ -267,18 +288,26 @@ _FILL = (
            case when c.turn %% 3 > 0 then
              'What this task is about, in a sentence or two, so that whoever takes it up knows where to begin. ' || c.n
            end,
-           (array['low', 'medium', 'high', 'urgent'])[1 + c.turn / 5 %% 4],
+           (array['low', 'medium', 'high', 'urgent'])[1 + c.turn * 7919 / 1000 %% 4],
            (array['todo', 'in_progress', 'in_progress', 'done'])[1 + c.turn / p.among %% 4],
            p.column_ids[1 + c.turn / p.among %% 4], lpad(c.turn::text, 8, '0'),
            case when c.turn %% 2 = 0 then current_date + (c.turn %% 60)::integer end,
            case when c.turn %% 6 > 0 then q.ids[c.turn %% 6] end, q.ids[1],
            case when c.turn / p.among %% 4 = 3 then c.at + interval '1.000321 seconds' end,
-           1 + c.turn %% 3, c.at, c.at + interval '2.000456 seconds'
+           1 + c.turn %% 3, c.at, c.at + interval '2.000456 seconds',
+           case when c.turn / p.among %% 3 = 0 then p.cycle_id end,
+           case when c.turn %% 5 = 0 then array[(%(labels)s::text[])[1 + c.turn * 7907 / 1000 %% 4]] else '{}' end
       from counted c
       join (select *, count(*) over (partition by place) as among from plans) p
         on p.place = c.place and p.ordinal = c.turn %% p.among
       join people q on q.place = c.place
      order by c.n
+    """,
+    """
+    insert into task_labels (company_id, task_id, label_id)
+    select t.company_id, t.id, m.ids[array_position(%(labels)s::text[], t.label_names[1])]
+      from tasks t join marks m using (company_id)
+     where t.label_names <> '{}'
     """,
     """
     update projects p set last_number = n.most

@@ -1,0 +1,91 @@
+"""Lists as people ask for them: named combinations of filter and sort, their first page and one deep in; and others."""
+
+import itertools
+import random
+import time
+from collections.abc import Iterator
+from statistics import median
+
+from benchmarks.asking import PAGE, Mismatch
+from benchmarks.seeding import LABELS, Company
+from benchmarks.servers import Server
+
+NAMED = {
+    "newest": "",
+    "of a project": "project_id={project}",
+    "of a project, open": "project_id={project}&status=todo,in_progress",
+    "of a project, urgent": "project_id={project}&priority=urgent",
+    "of a project, nobody's": "project_id={project}&assigned_to=none",
+    "mine": "assigned_to=me",
+    "mine, to do": "assigned_to=me&status=todo",
+    "a column in its order": "column_id={column}&sort=position",
+    "of a cycle": "cycle_id={cycle}",
+    "with a label": "label={label}",
+}
+_STEPS = 60
+_STEP = 200
+
+_FILTERS = (
+    "project_id={project}", "status=todo", "status=done,todo", "priority=high", "priority=low,urgent", "assigned_to=me",
+    "assigned_to=none", "created_by=me", "label={label}", "cycle_id={cycle}", "cycle_id=none", "parent_id=none",
+    "deadline_before=2100-01-01", "deadline_after=2020-01-01", "updated_after=2020-01-01T00:00:00Z", "query=number",
+    "query=no such words",
+)  # fmt: skip
+_SORTS = ("created_at", "-created_at", "updated_at", "-updated_at", "deadline", "-deadline", "priority", "-priority",
+          "number", "-number", "position", "-position")  # fmt: skip
+_OTHERS = 80
+
+
+def path(company: Company, asked: str, *, limit: int = PAGE) -> str:
+    """A list of a company; what the words in braces stand for is its first project's."""
+    filled = asked.format(
+        project=company.project_ids[0], column=company.first_columns[0], cycle=company.cycle_ids[0], label=LABELS[0]
+    )
+    return f"/api/v1/tasks?limit={limit}&{filled}".rstrip("&").replace(" ", "%20")
+
+
+def deep_in(server: Server, company: Company, asked: str) -> str:
+    """The address of a page in the middle of a list, or after many pages: by cursor, as one comes there.
+
+    Raises Mismatch where the list is too short to have a page there.
+    """
+    wide = path(company, asked, limit=_STEP)
+    total = int(server.ask("GET", f"{wide}&include_total=true", token=company.token).headers["x-total-count"])
+    # Half-way down, or as far as anybody would wait for.
+    limit = PAGE if total < 2 * _STEP else _STEP
+    steps = min(_STEPS, total // (2 * limit))
+    if not steps:
+        raise Mismatch(f"the list of {asked or 'all'} has {total} tasks, too few to go into")
+    at = path(company, asked, limit=limit)
+    for _ in range(steps):
+        answer = server.ask("GET", at, token=company.token)
+        at = answer.headers["link"].partition("<")[2].partition(">")[0]
+    return at.replace(f"limit={limit}", f"limit={PAGE}")
+
+
+def others() -> Iterator[str]:
+    """Some of all the other combinations, the same ones each time."""
+    chance = random.Random(20261129)
+    all_of_them = [
+        "&".join((*filters, f"sort={sort}"))
+        for count in (0, 1, 2, 3)
+        for filters in itertools.combinations(_FILTERS, count)
+        for sort in _SORTS
+        if len({name.partition("=")[0] for name in filters}) == count
+    ]
+    yield from chance.sample(all_of_them, _OTHERS)
+
+
+def slowest(server: Server, company: Company) -> tuple[float, str, int]:
+    """Milliseconds of the slowest other list, which it was, and how many were asked: each the middle one of five."""
+    found = []
+    for asked in others():
+        took = []
+        for _ in range(5):
+            began = time.perf_counter()
+            answer = server.ask("GET", path(company, asked), token=company.token)
+            took.append(1000 * (time.perf_counter() - began))
+            if answer.status != 200:
+                raise Mismatch(f"{asked}: {answer}")
+        found.append((median(took), asked))
+    return (*max(found), len(found))
