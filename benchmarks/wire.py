@@ -1,6 +1,7 @@
 """Round trips as the wire has them: a relay between a server and PostgreSQL that counts how often the server asks.
 
-A round trip begins where bytes travel to PostgreSQL after bytes came from it; a pipeline is therefore one.
+A round trip begins where bytes travel to PostgreSQL after bytes came from it; a pipeline is therefore one. Statements
+are counted by the messages that carry them out, however many of them travel together.
 """
 
 import asyncio
@@ -15,14 +16,40 @@ Place = str | tuple[str, int]
 
 
 class Counter:
-    """How many round trips began since it was last reset."""
+    """How many round trips began, and statements were carried out, since it was last reset."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.trips = 0
+        self.reset()
 
     def reset(self) -> None:
         self.trips = 0
+        self.statements = 0
+
+
+class _Statements:
+    """Finds the statements in what one connection sends: messages of a letter, their length in four bytes, and a body."""
+
+    _CARRIED_OUT = frozenset(b"EQ")  # Execute and Query
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_greeted = False
+
+    def found(self, chunk: bytes) -> int:
+        """How many statements begin in it. The greeting is the one message without a letter."""
+        self._rest += chunk
+        count = 0
+        while True:
+            letter = 1 if self._is_greeted else 0
+            if len(self._rest) < letter + 4:
+                return count
+            end = letter + int.from_bytes(self._rest[letter : letter + 4])
+            if len(self._rest) < end:
+                return count
+            count += letter and self._rest[0] in self._CARRIED_OUT
+            self._is_greeted = True
+            self._rest = self._rest[end:]
 
 
 @contextmanager
@@ -69,7 +96,7 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pla
         from_database, to_database = await asyncio.open_unix_connection(place)
     else:
         from_database, to_database = await asyncio.open_connection(*place)
-    answered = True
+    answered, statements = True, _Statements()
 
     async def ask() -> None:
         nonlocal answered
@@ -77,6 +104,7 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pla
             if answered:
                 answered = False
                 counter.trips += 1
+            counter.statements += statements.found(chunk)
             to_database.write(chunk)
             await to_database.drain()
 

@@ -197,6 +197,16 @@ class OnceContract:
                 pass
         assert again.value.outcome == refused
 
+    async def test_a_refusal_says_what_an_equal_request_did_in_the_meantime(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        made = Made(kind="task", id=world.ids.new(), version=1)
+        async with world.task_unit_of_work(owner, once=a_key()) as uow:
+            await uow.commit(made=made)
+        for refused in (Refused(status=409, problem=b"{}"), None):
+            with pytest.raises(AlreadyAnswered) as again:
+                await world.keep_refusal(owner, a_key(), refused)
+            assert again.value.outcome == made
+
     async def test_a_project_is_opened_once_too(self, world: ContractWorld) -> None:
         owner = await world.company()
         made = Made(kind="project", id=world.ids.new(), version=1)

@@ -150,6 +150,6 @@ class ContractWorld(Protocol):
         """Revokes the actor's login session."""
         ...
 
-    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused) -> None:
-        """Remembers the refusal under the key, as `SqlOnceLedger.refused` does."""
+    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
+        """Remembers the refusal under the key, if there is one and the key is unused, as `SqlOnceLedger.refused` does."""
         ...

@@ -31,6 +31,7 @@ from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTaskUnitOfWork
+from tests.fakes.unit_of_work import InMemoryUnitOfWork
 
 
 class World:
@@ -148,8 +149,12 @@ class World:
         settings = replace(tables.company.settings, members_edit_all_project_tasks=True)
         tables.company = replace(tables.company, settings=settings)
 
-    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused) -> None:
+    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         """Remembers that a request with a key was refused, as REST does after the transaction was taken back."""
+        async with InMemoryUnitOfWork(self.store, actor, once=once):
+            pass
+        if refused is None:
+            return
         tables = self.tables.companies[actor.company_id]
         tables.once[OnceKey(user_id=actor.user_id, method=once.method, path=once.path, key=once.key)] = StoredOutcome(
             digest=once.digest, outcome=refused, seq=tables.last_seq, at=self.clock.now()

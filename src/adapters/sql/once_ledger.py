@@ -148,25 +148,31 @@ class SqlOnceLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def refused(self, actor: Actor, once: Once, refused: Refused) -> None:
-        """Remembers that the request was refused, unless its key was used in the meantime."""
+    async def refused(self, actor: Actor, once: Once, refused: Refused | None) -> None:
+        """Remembers that the request was refused; `None`: that is not remembered, and the key only looked at.
+
+        Raises AlreadyAnswered, InFlight or KeyReused if the key was used in the meantime. A request may come by its
+        lock at the very moment at which an equal one commits: it is then refused for what that one did, and what that
+        one did is its answer.
+        """
         key = held(actor, once)
-        values = {
-            "key_id": key.id,
-            "user_id": actor.user_id,
-            "digest": once.digest,
-            "kind": None,
-            "resource_id": None,
-            "resource_version": None,
-            "status": refused.status,
-            "problem": refused.problem,
-        }
         connection, _, (found,) = await self._database.begin(actor, [opening(key)])
         try:
-            # Whoever has the lock, or had it, carried the same request out again: what came of that is what counts.
             keep = ensure_new(once, found.first())
-            await execute(connection, Asked(keep, values), Asked(COMMIT, {}))
-        except (InFlight, KeyReused, AlreadyAnswered):
-            return
+            if refused is not None:
+                await execute(connection, Asked(keep, _refused_values(key, refused, actor)), Asked(COMMIT, {}))
         finally:
             await self._database.end(connection)
+
+
+def _refused_values(key: Held, refused: Refused, actor: Actor) -> dict[str, Any]:
+    return {
+        "key_id": key.id,
+        "user_id": actor.user_id,
+        "digest": key.once.digest,
+        "kind": None,
+        "resource_id": None,
+        "resource_version": None,
+        "status": refused.status,
+        "problem": refused.problem,
+    }

@@ -9,8 +9,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import Response
 
-from core.kernel.actor import Actor
-from core.kernel.errors import ChangedMeanwhile, Conflict, Invalid, NotFound, Refusal
+from core.kernel.errors import ChangedMeanwhile, Conflict, Invalid, NotFound, Refusal, Stale
 from core.kernel.once import AlreadyAnswered, InFlight, KeyReused, Made, Once, Refused
 from core.kernel.paging import Answer
 from entrypoints.rest.caller import caller, container_of
@@ -42,7 +41,7 @@ async def answered_once(
     digest, *earlier = (hmac.digest(each, payload, sha256) for each in keys)
     once = Once(key=key, method=request.method, path=request.scope["path"], digest=digest, earlier=tuple(earlier))
     try:
-        return respond(await do(once))
+        return respond(await _done(request, once, do))
     except AlreadyAnswered as before:
         if isinstance(before.outcome, Made):
             try:
@@ -55,19 +54,24 @@ async def answered_once(
         response.headers["Idempotency-Replayed"] = "true"
         response.headers["X-Event-Seq"] = str(before.seq)
         return response
+
+
+async def _done(request: Request, once: Once, do: Callable[[Once | None], Awaitable[Answer[View]]]) -> Answer[View]:
+    try:
+        return await do(once)
     except (InFlight, KeyReused, ChangedMeanwhile):
         # These pass: the same request may succeed later.
         raise
-    except (Conflict, Invalid) as refusal:
-        await _keep(request, once, refusal)
+    except (Conflict, Invalid, NotFound, Stale) as refusal:
+        is_kept = isinstance(refusal, Conflict | Invalid)
+        refused = _written(request, refusal) if is_kept else None
+        await container_of(request).once_ledger().refused(caller(request), once, refused)
         raise
 
 
-async def _keep(request: Request, once: Once, refusal: Refusal) -> None:
-    actor: Actor = caller(request)
+def _written(request: Request, refusal: Refusal) -> Refused:
     written = problem(request, refusal)
-    refused = Refused(status=written.status_code, problem=bytes(written.body))
-    await container_of(request).once_ledger().refused(actor, once, refused)
+    return Refused(status=written.status_code, problem=bytes(written.body))
 
 
 def _refused_again(outcome: Refused) -> Response:

@@ -179,7 +179,7 @@ class SqlWorld:
     async def sign_out(self, actor: Actor) -> None:
         self._sql("update login_sessions set revoked_at = now() where id = %s", (actor.session_id,))
 
-    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused) -> None:
+    async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         await SqlOnceLedger(self._database).refused(actor, once, refused)
 
     # Private parts
