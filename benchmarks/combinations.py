@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
+import psycopg
+
 from benchmarks.asking import PAGE, Mismatch
 from benchmarks.seeding import LABELS, Company
 from benchmarks.servers import Server
@@ -34,6 +36,7 @@ _FILTERS = (
 _SORTS = ("created_at", "-created_at", "updated_at", "-updated_at", "deadline", "-deadline", "priority", "-priority",
           "number", "-number", "position", "-position")  # fmt: skip
 _OTHERS = 80
+_SHOWN = ("tasks", "projects", "users", "labels", "task_labels", "project_members", "board_columns", "cycles")
 
 
 def path(company: Company, asked: str, *, limit: int = PAGE) -> str:
@@ -74,6 +77,18 @@ def others() -> Iterator[str]:
         if len({name.partition("=")[0] for name in filters}) == count
     ]
     yield from chance.sample(all_of_them, _OTHERS)
+
+
+def sequential_scans(superuser_url: str) -> int:
+    """How often PostgreSQL read one of the tables that lists show from its beginning to its end, up to now."""
+    # What a session counted, others see once it was idle for a moment.
+    time.sleep(2.0)
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        row = connection.execute(
+            "select sum(seq_scan)::bigint from pg_stat_user_tables where relname = any(%s)", (list(_SHOWN),)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def slowest(server: Server, company: Company) -> tuple[float, str, int]:

@@ -289,7 +289,7 @@ def big_company(bench: Bench) -> list[Row]:
 
 def named_lists(bench: Bench) -> list[Row]:
     """Each in the company that has the most tasks, beside the same where there are no more than 10,000."""
-    rows = []
+    rows, before = [], combinations.sequential_scans(bench.large.urls.superuser)
     for name, asked in combinations.NAMED.items():
         for where, address in (("first page", combinations.path), ("deep in", None)):
             sides = []
@@ -299,7 +299,9 @@ def named_lists(bench: Bench) -> list[Row]:
                 sides.append(bench.side(seeded, [asking.encoded("GET", at, token=company.token)]))
             found = compare(*sides, LIST_PACE)
             rows.append(compared_row(f'list "{name}", {where}', found, least=0.9, target=">= 0.9"))
-    return rows
+    scans = combinations.sequential_scans(bench.large.urls.superuser) - before
+    what = f"sequential scans of tenants' tables by all of those, {bench.large_size.tasks:,} tasks"
+    return [*rows, Row(what, str(scans), "", "0", is_met=scans == 0)]
 
 
 def other_lists(bench: Bench) -> list[Row]:
