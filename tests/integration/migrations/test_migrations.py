@@ -68,6 +68,9 @@ WALL = {
     "functions": "select proname, prosrc, prosecdef, proconfig, proacl::text from pg_proc"
     " where pronamespace = 'public'::regnamespace",
     "rights": "select nspacl::text from pg_namespace where nspname = 'public'",
+    "statistics": "select stxname, pg_get_statisticsobjdef(oid), null from pg_statistic_ext union all"
+    " select attrelid::regclass::text, attname, attoptions::text from pg_attribute"
+    " where attoptions::text like '%n_distinct%'",
     "types": "select typname from pg_type where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')",
     "sequences": "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'S'",
 }

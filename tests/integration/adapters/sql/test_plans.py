@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import ClientCursor, RawCursor, sql
-from sqlalchemy import BinaryExpression, UnaryExpression
+from sqlalchemy import BinaryExpression, Text, UnaryExpression, Uuid, bindparam, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
@@ -33,6 +33,7 @@ from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
+from adapters.sql.tables.work import tasks
 from core.kernel.paging import Sort
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
 from tests.integration.conftest import Server, TestDatabase
@@ -877,3 +878,18 @@ def test_events_are_read_in_the_order_of_the_log(seeded: Seeded) -> None:
         (condition,) = conditions(plan, "events").values()
         assert {"company_id", "seq"} <= set(re.findall(r"\w+", condition)), plan
         assert not [node for node in nodes(plan) if node["Node Type"] == "Sort"], plan
+
+
+@pytest.mark.parametrize("name", ["project_id", "column_id", "cycle_id", "assigned_to", "created_by"])
+@pytest.mark.parametrize("status", [False, True], ids=["alone", "with a status"])
+def test_what_decides_the_company_is_not_thought_rarer_for_the_company(small: Seeded, name: str, status: bool) -> None:
+    """A company of a tenth of all tasks: of two conditions that are one, a tenth as many rows would be expected."""
+    column, value = tasks.c[name], small.values[name]
+    (count,) = small.firm.sql(f"select count(*) from tasks where {name} = %s and deleted_at is null", (value,))[0]
+    query = select(tasks.c.id).where(column == bindparam(name, type_=Uuid))
+    if status:
+        query = query.where(tasks.c.status == bindparam("status", type_=Text))
+    plan = small.plan(Statement(query))
+    assert plan["Plan Rows"] >= count / (6 if status else 2)
+    settled = small.generic_plan(listed(f"{name} is", *(("status is",) if status else ())))
+    assert not any(node["Node Type"] == "Bitmap Heap Scan" for node in reads_of(settled)), settled
