@@ -26,6 +26,9 @@ class Frequency(StrEnum):
     YEARLY = "YEARLY"
 
 
+_MOST_DAYS = {Frequency.DAILY: 1, Frequency.WEEKLY: 7, Frequency.MONTHLY: 31, Frequency.YEARLY: 366}
+
+
 class Weekday(NamedTuple):
     """A day of the week, 0 is Monday; `nth` is which one of its month or year, from the end if negative, None for each
     of them.
@@ -93,6 +96,11 @@ class Pattern:
     places: tuple[int, ...] = ()
     week_start: int = 0
 
+    @property
+    def has_places(self) -> bool:
+        """Whether there are so many days in its periods at all."""
+        return not self.places or any(abs(place) <= _MOST_DAYS[self.frequency] for place in self.places)
+
     def every_time(self) -> "Pattern":
         """The same in each period, which all days of this one are among."""
         return replace(self, interval=1)
@@ -143,11 +151,14 @@ class Pattern:
                 ordinal = beyond + (begun - beyond) % self.interval
                 yield _Period(beyond, set())
                 continue
-            fits = (not wanted or present.weekday() in wanted) and (
-                not self.month_days or ordinal in _month(present.year, present.month).numbered(self.month_days)
-            )
+            fits = (not wanted or present.weekday() in wanted) and self._is_numbered(present)
             yield _Period(ordinal, {ordinal} if fits else set())
             ordinal += self.interval
+
+    def _is_numbered(self, day: date) -> bool:
+        """Whether it is one of the days of the month, from its beginning or its end, if such are named."""
+        from_end = day.day - monthrange(day.year, day.month)[1] - 1
+        return not self.month_days or day.day in self.month_days or from_end in self.month_days
 
     def _of_weeks(self, day: date) -> Iterator[_Period]:
         weekdays = self.weekdays or (Weekday(day.weekday()),)
@@ -156,7 +167,7 @@ class Pattern:
             days = _Span(first, 7).on(weekdays)
             if self.months:
                 days = {each for each in days if 0 < each <= _LAST and date.fromordinal(each).month in self.months}
-            yield _Period(first, days)
+            yield _Period(first, days, 2 + len(weekdays) // 2)
             first += 7 * self.interval
 
     def _of_months(self, day: date) -> Iterator[_Period]:
@@ -192,7 +203,7 @@ class Pattern:
         """The days of the month and the weekdays that are named; where both are, those that are both."""
         numbered = {each for span in months for each in span.numbered(month_days)}
         on = {each for span in around for each in span.on(self.weekdays)}
-        steps = 3 + (len(months) + len(month_days) * len(months) + len(on)) // 10
+        steps = 3 + len(months) // 2 + (len(month_days) * len(months) + len(on)) // 10
         if month_days and self.weekdays:
             return _Period(first, numbered & on, steps)
         return _Period(first, numbered if month_days else on, steps)

@@ -170,5 +170,5 @@ def _check_together(parts: dict[str, str], pattern: Pattern) -> None:
         raise _refuse("numbers in BYDAY have a meaning with FREQ=MONTHLY and FREQ=YEARLY alone")
     if pattern.places and not any(part.startswith("BY") for part in parts.keys() - {"BYSETPOS"}):
         raise _refuse("BYSETPOS needs another BY... part to choose from")
-    if pattern.every_time().next_after(_ANY_DAY) is None:
+    if not pattern.has_places or pattern.every_time().next_after(_ANY_DAY) is None:
         raise _refuse("names no day that there is")

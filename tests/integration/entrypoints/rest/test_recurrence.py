@@ -62,11 +62,7 @@ async def test_a_task_is_followed_once_by_whoever_completes_it_at_once_or_again(
     tasks = [await ann.task(project, recurrence="FREQ=DAILY") for _ in range(3)]
     ways = [("POST", "complete", {"completed": True}), ("PATCH", "move", {"new_status": "done"})]
     answers = await asyncio.gather(
-        *(
-            ann.send(method, f"/tasks/{task['id']}/{way}", json=body)
-            for task in tasks
-            for method, way, body in ways * 4
-        )
+        *(ann.send(method, f"/tasks/{task['id']}/{way}", json=body) for task in tasks for method, way, body in ways * 4)
     )
     assert {answer.status_code for answer in answers} == {200}
     assert len(await open_tasks(ann, project)) == 3

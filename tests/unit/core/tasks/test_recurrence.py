@@ -55,6 +55,10 @@ def series(rule: str, after: date, *, most: int = 20) -> list[tuple[date, str]]:
         ("FREQ=YEARLY;BYDAY=20MO", date(2026, 1, 1), date(2026, 5, 18)),
         ("FREQ=YEARLY;BYYEARDAY=-1", date(2026, 12, 31), date(2027, 12, 31)),
         ("FREQ=YEARLY;BYYEARDAY=60;BYMONTH=2", date(2025, 1, 1), date(2028, 2, 29)),
+        # The longest time between two days of a rule that does not leave out periods.
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", date(2072, 2, 29), date(2112, 2, 29)),
+        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", date(2072, 2, 29), date(2112, 2, 29)),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO", date(2072, 2, 29), date(2112, 2, 29)),
         ("freq=monthly;byday=2mo", date(2026, 11, 9), date(2026, 12, 14)),
     ],
 )
@@ -145,6 +149,7 @@ BOMBS = [
     "FREQ=DAILY;INTERVAL=7;BYDAY=TU",
     "FREQ=DAILY;INTERVAL=14;BYMONTHDAY=13;BYDAY=TU",
     "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=7;BYMONTH=2",
+    f"FREQ=WEEKLY;BYMONTH=2,3,7,11;BYDAY={EVERY_DAY};BYSETPOS=353",
     "FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1",
     "FREQ=MONTHLY;INTERVAL=12;BYMONTH=3",
     f"FREQ=MONTHLY;BYDAY={EVERY_DAY};BYMONTHDAY={EVERY_MONTH_DAY};BYSETPOS=300",
@@ -209,7 +214,7 @@ def test_dateutil_finds_the_same_days(rule: str, after: date) -> None:
         assume(False)
     day: date | None = after
     while day is not None and len(ours) < 4:
-        # Each day counts from the one before; from the first one, as dateutil does, they are the same where the periods are.
+        # Each counts from the one before, and dateutil from the first: what the rule does not say may come to differ.
         day = recurrence.pattern.next_after(after if not ours else ours[-1], until=horizon)
         if day is not None:
             ours.append(day)
