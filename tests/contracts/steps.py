@@ -140,6 +140,7 @@ async def add_task(
     parent_id: UUID | None = None,
     labels: tuple[str, ...] = (),
     external_id: str | None = None,
+    recurrence: str | None = None,
 ) -> Task:
     async with world.task_unit_of_work(actor) as uow:
         opening = await uow.tasks.begin(project.id, for_user=actor.user_id, assignee=assigned_to, labels=labels)
@@ -161,6 +162,7 @@ async def add_task(
             parent_id=parent_id,
             labels=opening.labels,
             external_id=external_id,
+            recurrence=recurrence,
         )
         uow.tasks.add(task)
         if opening.labels:

@@ -30,6 +30,7 @@ from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, 
 from tests.fakes.columns import InMemoryColumns
 from tests.fakes.paging import Key, page_of
 from tests.fakes.people import shares_project
+from tests.fakes.recurrences import InMemoryRecurrences
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
@@ -245,6 +246,7 @@ class InMemoryTaskUnitOfWork(InMemoryUnitOfWork):
     def __init__(self, store: Store, actor: Actor, *, once: Once | None = None) -> None:
         super().__init__(store, actor, once=once)
         self.tasks = InMemoryTasks(self)
+        self.recurrences = InMemoryRecurrences(self)
         self.deleted_tasks = InMemoryDeletedTasks(self)
         self.columns = InMemoryColumns(self)
 

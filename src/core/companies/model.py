@@ -2,13 +2,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import cache
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from core.companies.errors import DeletionUnconfirmed
 from core.companies.events import CompanyCreated, CompanyDeleted, CompanyUpdated
 from core.kernel import text
+from core.kernel.days import checked_zone
 from core.kernel.errors import Fault, Invalid
 from core.kernel.events import Change
 from core.kernel.slug import plain_words
@@ -48,8 +47,8 @@ class CompanyChanges:
         if "code" in self.given and not _CODE.match(self.code):
             detail = "1 to 40 of a-z 0-9 -, first and last a letter or digit"
             raise Invalid(faults=(Fault(detail, pointer="/code"),))
-        if "time_zone" in self.given and self.time_zone not in _time_zones():
-            raise Invalid(faults=(Fault("no time zone of the IANA database", pointer="/settings/time_zone"),))
+        if "time_zone" in self.given:
+            checked_zone(self.time_zone, pointer="/settings/time_zone")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,11 +110,6 @@ class Company:
         self.updated_at = at
         self.version += 1
         return CompanyDeleted(company_id=self.id, code=self.code, version=self.version)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def code_from(name: str) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from core.kernel import text
 from core.tasks.fields import Priority, Status, checked_external_id, checked_labels
+from core.tasks.recurrence import checked_recurrence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class TaskChanges:
     parent_id: UUID | None = None
     labels: tuple[str, ...] = ()
     external_id: str | None = None
+    recurrence: str | None = None
     status: Status | None = None
     column_id: UUID | None = None
     project_id: UUID | None = None
@@ -38,6 +40,8 @@ class TaskChanges:
             text.description(self.description)
         if self.external_id is not None:
             object.__setattr__(self, "external_id", checked_external_id(self.external_id))
+        if self.recurrence is not None:
+            object.__setattr__(self, "recurrence", checked_recurrence(self.recurrence))
         object.__setattr__(self, "labels", checked_labels(self.labels))
 
     def narrowed(self, names: frozenset[str]) -> "TaskChanges":
@@ -67,6 +71,7 @@ class NewTask:
     parent_id: UUID | None = None
     labels: tuple[str, ...] = ()
     external_id: str | None = None
+    recurrence: str | None = None
 
     def __post_init__(self) -> None:
         # Bad values are refused before anything is looked up.
@@ -75,4 +80,6 @@ class NewTask:
             text.description(self.description)
         if self.external_id is not None:
             object.__setattr__(self, "external_id", checked_external_id(self.external_id))
+        if self.recurrence is not None:
+            object.__setattr__(self, "recurrence", checked_recurrence(self.recurrence))
         object.__setattr__(self, "labels", checked_labels(self.labels))

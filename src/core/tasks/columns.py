@@ -234,6 +234,11 @@ class Arrangement:
         """The first other column of its category: where what was deleted from it comes back to."""
         return next(each for each in self.columns if each.category is column.category and each is not column)
 
+    @property
+    def first_to_do(self) -> BoardColumn:
+        """The leftmost column of what is to be done."""
+        return next(each for each in self.columns if each.category is Status.TODO)
+
     def renumber(self) -> list[BoardColumn]:
         """Counts the positions from 0, and answers the columns that have another one now."""
         shifted = []

@@ -30,6 +30,11 @@ class ParentTooDeep(Invalid):
         super().__init__(faults=(Fault("more than 5 tasks would stand above a sub-task", pointer="/parent_id"),))
 
 
+class RecurrenceInvalid(Invalid):
+    code = "task.recurrence_invalid"
+    title = "The recurrence is no rule by which days come again"
+
+
 class ExternalIdTaken(Conflict):
     code = "task.external_id_taken"
     title = "Another task of the project has that external_id"

@@ -9,6 +9,7 @@ from core.tasks.changes import TaskChanges
 from core.tasks.errors import BoardIncomplete
 from core.tasks.events import TaskCreated, TaskDeleted, TaskMoved, TaskRestored, TaskUpdated
 from core.tasks.fields import Lineage, Priority, Status
+from core.tasks.recurrence import Recurrence
 
 RESTORABLE = timedelta(days=30)
 
@@ -61,7 +62,8 @@ class Task:
 
     `previous_column_id` is where it stood before it was done. Its place on the board does not change its version; its
     column and its fields do. `labels` are the names of its labels in their order. `sub_tasks_total` and
-    `sub_tasks_done` count the tasks right below it, and follow those by themselves.
+    `sub_tasks_done` count the tasks right below it, and follow those by themselves. `recurrence` is the rule by which
+    it is to be done again, and `recurred_at` when its next occurrence was made: each task has one at most.
     """
 
     id: UUID
@@ -86,6 +88,8 @@ class Task:
     parent_id: UUID | None = None
     labels: tuple[str, ...] = ()
     external_id: str | None = None
+    recurrence: str | None = None
+    recurred_at: datetime | None = None
     sub_tasks_total: int = 0
     sub_tasks_done: int = 0
     version: int = 1
@@ -109,6 +113,7 @@ class Task:
         parent_id: UUID | None = None,
         labels: tuple[LabelName, ...] = (),
         external_id: str | None = None,
+        recurrence: str | None = None,
     ) -> "tuple[Task, TaskCreated]":
         """A new task. Raises Invalid for a title or description that is none."""
         status = place.column.category
@@ -134,6 +139,7 @@ class Task:
             parent_id=parent_id,
             labels=in_order(label.name for label in labels),
             external_id=external_id,
+            recurrence=recurrence,
         )
         return task, TaskCreated(
             task_id=id,
@@ -246,6 +252,51 @@ class Task:
         if previous is not None and previous.category is not Status.DONE:
             return previous
         return board.first_of(Status.TODO)
+
+    @property
+    def may_recur(self) -> bool:
+        """Whether it has a rule by which it is to be done again, and no next occurrence yet."""
+        return self.recurrence is not None and self.recurred_at is None
+
+    def recur(
+        self,
+        *,
+        id: UUID,
+        project_key: str,
+        number: int,
+        place: Place,
+        assigned_to: UUID | None,
+        today: date,
+        labels: tuple[LabelName, ...],
+        by: UUID,
+        at: datetime,
+    ) -> "tuple[Task, TaskCreated] | None":
+        """The next occurrence of a task that was done; None where its rule ends.
+
+        It is due on the rule's next day after this one's deadline, or after today if this one has none. Its cycle, its
+        sub-tasks and its `external_id` are this one's alone. It is whoever created this one who created it too.
+        """
+        following = Recurrence.read(self.recurrence).following(self.deadline or today) if self.recurrence else None
+        if following is None:
+            return None
+        self.recurred_at = at
+        return Task.create(
+            id=id,
+            project_id=self.project_id,
+            project_key=project_key,
+            number=number,
+            title=self.title,
+            description=self.description,
+            priority=self.priority,
+            place=place,
+            deadline=following.day,
+            assigned_to=assigned_to,
+            created_by=self.created_by or by,
+            at=at,
+            parent_id=self.parent_id,
+            labels=labels,
+            recurrence=following.rule,
+        )
 
     def delete(self, *, by: UUID, at: datetime) -> TaskDeleted:
         """Takes the task out of sight; it can be restored for 30 days."""

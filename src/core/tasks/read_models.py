@@ -30,6 +30,7 @@ class TaskView(NamedTuple):
     parent_id: UUID | None
     labels: list[str]
     external_id: str | None
+    recurrence: str | None
     assigned_to: UUID | None
     assigned_to_name: str | None
     created_by: UUID | None
@@ -56,6 +57,7 @@ class TaskView(NamedTuple):
             parent_id=task.parent_id,
             labels=list(task.labels),
             external_id=task.external_id,
+            recurrence=task.recurrence,
             assigned_to=task.assigned_to,
             assigned_to_name=assigned_to_name,
             created_by=task.created_by,

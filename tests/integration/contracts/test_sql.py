@@ -61,6 +61,7 @@ from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
+from tests.contracts.recurrences import RecurrenceContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -274,6 +275,10 @@ class TestSqlColumns(Sql, ColumnContract):
 
 
 class TestSqlDeletedTasks(Sql, DeletedTaskContract):
+    pass
+
+
+class TestSqlRecurrences(Sql, RecurrenceContract):
     pass
 
 

@@ -50,6 +50,7 @@ from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
+from adapters.sql.repositories.recurrences import SqlRecurrences
 from adapters.sql.repositories.assignments import SqlAssignments
 from adapters.sql.repositories.members import SqlMembers, SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
@@ -118,6 +119,7 @@ from tests.fakes.people import (
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.sessions import InMemorySessionReader
+from tests.fakes.recurrences import InMemoryRecurrences
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
 from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts, Mailbox
 from tests.fakes.tokens import (
@@ -175,6 +177,7 @@ ADAPTERS = [
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
+    (tasks.Recurrences, SqlRecurrences, InMemoryRecurrences),
     (tasks.Columns, SqlColumns, InMemoryColumns),
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),

@@ -95,6 +95,7 @@ from core.tasks.errors import (
     MoveContradicts,
     ParentTooDeep,
     ParentWithin,
+    RecurrenceInvalid,
     TaskNotDeleted,
     TaskNotFound,
     TooManyColumns,
@@ -670,6 +671,16 @@ async def _(office: Office) -> Awaitable[object]:
 async def _(office: Office) -> Awaitable[object]:
     await office.task(external_id="JIRA-7")
     return office.tasks.create(office.mia, in_web(office, external_id="JIRA-7"))
+
+
+@refuses(TaskUseCases.create, RecurrenceInvalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.tasks.create(office.mia, in_web(office, recurrence="FREQ=HOURLY"))
+
+
+@refuses(TaskUseCases.change, RecurrenceInvalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.tasks.change(office.adam, (await office.task()).id, task_changes(recurrence="weekly"))
 
 
 @refuses(TaskUseCases.change, ParentTooDeep)

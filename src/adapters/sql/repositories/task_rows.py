@@ -114,6 +114,8 @@ LOADED = (
     "parent_id",
     "labels",
     "external_id",
+    "recurrence",
+    "recurred_at",
     "sub_tasks_total",
     "sub_tasks_done",
 )
@@ -140,6 +142,7 @@ WRITTEN: dict[str, Any] = {
     "parent_id": Uuid,
     "labels": ARRAY(Text),
     "external_id": Text,
+    "recurrence": Text,
     "completed_at": INSTANT,
     "version": Integer,
     "updated_at": INSTANT,

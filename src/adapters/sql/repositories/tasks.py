@@ -15,6 +15,7 @@ from adapters.sql.connection import Database
 from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
+from adapters.sql.repositories.recurrences import SqlRecurrences
 from adapters.sql.repositories.task_kin import (
     LABELS_OFF,
     LABELS_ON,
@@ -363,5 +364,6 @@ class SqlTaskUnitOfWork(SqlUnitOfWork):
     ) -> None:
         super().__init__(database, clock, actor, once=once, lazy=lazy)
         self.tasks = SqlTasks(self)
+        self.recurrences = SqlRecurrences(self)
         self.deleted_tasks = SqlDeletedTasks(self)
         self.columns = SqlColumns(self)

@@ -187,6 +187,9 @@ tasks = TenantTable(
     Column("sub_tasks_total", Integer, nullable=False, server_default=text("0")),
     Column("sub_tasks_done", Integer, nullable=False, server_default=text("0")),
     Column("external_id", Text),
+    Column("recurrence", Text),
+    # When its next occurrence was made, which is once.
+    instant("recurred_at", nullable=True),
     instant("completed_at", nullable=True),
     Column("version", Integer, nullable=False),
     instant("created_at"),
@@ -225,6 +228,7 @@ tasks = TenantTable(
     UniqueConstraint("company_id", "project_id", "number", name="tasks_number_unique"),
     CheckConstraint("priority IN ('low', 'medium', 'high', 'urgent')", name="tasks_priority_check"),
     CheckConstraint("status IN ('todo', 'in_progress', 'done')", name="tasks_status_check"),
+    CheckConstraint("char_length(recurrence) BETWEEN 1 AND 500", name="tasks_recurrence_check"),
     CheckConstraint("(status = 'done') = (completed_at IS NOT NULL)", name="tasks_completed_check"),
 )
 Index("tasks_newest", tasks.c.company_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)

@@ -15,9 +15,11 @@ from core.projects.ports import ProjectRef
 from core.tasks.columns import BoardColumn, ColumnChanges
 from core.tasks.errors import BoardIncomplete, ColumnNotEmpty, ColumnNotFound, TooManyColumns
 from core.tasks.fields import Status
+from core.tasks.model import Task
 from core.tasks.ports import ColumnReader, LoadedBoard, OpenTaskUnitOfWork, TaskUnitOfWork
 from core.tasks.read_models import ColumnDetails
 from core.tasks.use_cases.placing import ranks_at_end
+from core.tasks.use_cases.recurring import recur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,10 @@ class ColumnUseCases:
                 uow.record(updated)
                 if "category" in updated.changes:
                     cards = await uow.columns.cards(column.id)
+                    again = await self._recurring(uow, column, done_in=column)
                     uow.columns.recategorise(cards, category=column.category, at=at)
                     uow.record(*column.cards_follow(cards))
+                    await recur(uow, *again, ids=self._ids, at=at, into=board.arrangement.first_to_do.id)
             if "position" in changes.given:
                 ordered = board.arrangement.place(column, changes.position, by=actor.user_id)
                 if ordered is not None:
@@ -139,7 +143,10 @@ class ColumnUseCases:
             heir = board.arrangement.find(move_to)
             deleted = board.arrangement.remove(column, move_to=move_to, by=actor.user_id)
             if heir is not None and column.task_count:
+                again = await self._recurring(uow, column, done_in=heir)
                 await self._move_cards(uow, column, to=heir, by=actor.user_id)
+                first = board.arrangement.first_to_do
+                await recur(uow, *again, ids=self._ids, at=self._clock.now(), into=first.id)
             uow.columns.remove(column, heir=board.arrangement.heir_of(column))
             _keep_places(uow, board)
             uow.record(deleted)
@@ -153,6 +160,12 @@ class ColumnUseCases:
         if board is None or column is None or not sees_project(uow.actor, is_member=board.is_member):
             raise ColumnNotFound
         return board, column
+
+    async def _recurring(self, uow: TaskUnitOfWork, column: BoardColumn, *, done_in: BoardColumn) -> list[Task]:
+        """The tasks of a column that are to be done again once they are done, in case that they are done now."""
+        if done_in.category is not Status.DONE:
+            return []
+        return [task for task in await uow.recurrences.of_column(column.id) if task.status is not Status.DONE]
 
     async def _move_cards(self, uow: TaskUnitOfWork, column: BoardColumn, *, to: BoardColumn, by: UUID) -> None:
         cards, there = await uow.columns.cards(column.id), await uow.columns.cards(to.id)

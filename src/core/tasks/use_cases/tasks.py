@@ -19,11 +19,12 @@ from core.tasks.errors import (
     MoveContradicts,
     ParentTooDeep,
     ParentWithin,
+    RecurrenceInvalid,
     TaskNotFound,
 )
 from core.tasks.events import TaskUpdated
 from core.tasks.fields import Status
-from core.tasks.model import Board, Column, Task
+from core.tasks.model import Board, Column, Place, Task
 from core.tasks.ports import (
     LoadedTask,
     OpenTaskUnitOfWork,
@@ -36,6 +37,7 @@ from core.tasks.read_models import TaskTag, TaskView
 from core.tasks.use_cases.assigning import check_assignee
 from core.tasks.use_cases.labelling import named, with_labels
 from core.tasks.use_cases.placing import Destination, column_meant, place_at_end, place_for
+from core.tasks.use_cases.recurring import recur
 from core.tasks.use_cases.sub_tasks import leave_parent
 
 
@@ -57,6 +59,7 @@ class TaskUseCases:
         ProjectArchived,
         BoardIncomplete,
         ExternalIdTaken,
+        RecurrenceInvalid,
         Invalid,
         KeyReused,
         InFlight,
@@ -65,7 +68,7 @@ class TaskUseCases:
         """Creates a task at the end of its column. Whoever sees the project may.
 
         `labels` are names of labels that there are, in any case; `external_id`, what it is called in another system, is
-        its alone in the project.
+        its alone in the project. `recurrence` is a rule by which it comes again each time that it is done.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             opening = await uow.tasks.begin(
@@ -107,11 +110,14 @@ class TaskUseCases:
                 parent_id=given.parent_id,
                 labels=labels,
                 external_id=given.external_id,
+                recurrence=given.recurrence,
             )
             uow.tasks.add(task)
             if labels:
                 uow.tasks.label(task.id, on=labels, off=())
             uow.record(created)
+            if task.status is Status.DONE:
+                await recur(uow, task, ids=self._ids, at=task.created_at)
             seq = await uow.commit(made=Made(kind="task", id=task.id, version=task.version))
         name = opening.assignee.name if opening.assignee else None
         return Answer(TaskView.of(task, assigned_to_name=name), seq)
@@ -158,6 +164,7 @@ class TaskUseCases:
         ProjectArchived,
         BoardIncomplete,
         ExternalIdTaken,
+        RecurrenceInvalid,
         FieldReadOnly,
         Invalid,
     )
@@ -214,6 +221,9 @@ class TaskUseCases:
             if transferred is None and column is not None and not _stands_in(task, column, changes):
                 moved = task.move(await place_at_end(uow, column), by=actor.user_id, at=at)
             facts = [fact for fact in (transferred, updated, moved) if fact is not None]
+            uow.record(*facts)
+            if task.status is Status.DONE and present.status != Status.DONE:
+                await recur(uow, task, ids=self._ids, at=at)
             if transferred is not None:
                 uow.tasks.transfer(task, was=was, from_project=present.project_id, from_number=present.number)
             elif facts:
@@ -225,7 +235,6 @@ class TaskUseCases:
                     on=tuple(label for label in loaded.labels if label.name in on),
                     off=tuple(label for label in loaded.labels if label.name in off),
                 )
-            uow.record(*facts)
             seq = await uow.commit()
         return Answer(TaskView.of(task, assigned_to_name=name), seq)
 
@@ -243,10 +252,8 @@ class TaskUseCases:
             ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
             _ensure_open(loaded)
             place = await place_for(uow, loaded, to)
-            was = task.version
             if place is not None:
-                uow.record(task.move(place, by=actor.user_id, at=self._clock.now()))
-                uow.tasks.save(task, was=was)
+                await self._move(uow, task, place)
             seq = await uow.commit()
         return Answer(TaskView.of(task, assigned_to_name=loaded.assigned_to_name), seq)
 
@@ -262,7 +269,8 @@ class TaskUseCases:
     ) -> Answer[TaskView]:
         """Completes a task, or undoes that; without the value it does whichever is not so yet.
 
-        Whoever may edit the task may. Undoing returns the card to the column that it came from.
+        Whoever may edit the task may. Undoing returns the card to the column that it came from. The first time that a
+        task with a `recurrence` is done, here or in any other way, its next occurrence is created.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             loaded = await self._load(uow, actor, ref)
@@ -272,10 +280,8 @@ class TaskUseCases:
             _ensure_open(loaded)
             wanted = task.status is not Status.DONE if completed is None else completed
             column = task.column_for(loaded.board, completed=wanted)
-            was = task.version
             if column is not None:
-                uow.record(task.move(await place_at_end(uow, column), by=actor.user_id, at=self._clock.now()))
-                uow.tasks.save(task, was=was)
+                await self._move(uow, task, await place_at_end(uow, column))
             seq = await uow.commit(made=Made(kind="task", id=task.id, version=task.version))
         return Answer(TaskView.of(task, assigned_to_name=loaded.assigned_to_name), seq)
 
@@ -313,6 +319,13 @@ class TaskUseCases:
         if loaded is None or not policy.sees_task(uow.actor, is_member=loaded.is_member):
             raise TaskNotFound
         return loaded
+
+    async def _move(self, uow: TaskUnitOfWork, task: Task, place: Place) -> None:
+        was, was_done, at = task.version, task.status is Status.DONE, self._clock.now()
+        uow.record(task.move(place, by=uow.actor.user_id, at=at))
+        if task.status is Status.DONE and not was_done:
+            await recur(uow, task, ids=self._ids, at=at)
+        uow.tasks.save(task, was=was)
 
     async def _transfer(
         self, uow: TaskUnitOfWork, loaded: LoadedTask, changes: TaskChanges

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from core.labels.model import NAME_LENGTH
 from core.tasks.fields import EXTERNAL_ID_LENGTH, MOST_LABELS, Priority, Status
+from core.tasks.recurrence import RULE_LENGTH
 from entrypoints.rest.v1.fields import Day, Description, Given, Instant, Shown, Text, Title, Version
 
 LabelName = Annotated[Text, Field(min_length=1, max_length=NAME_LENGTH)]
@@ -16,6 +17,15 @@ LabelNames = Annotated[
 ]
 ExternalId = Annotated[
     Text, Field(min_length=1, max_length=EXTERNAL_ID_LENGTH, description="What the task is called in another system.")
+]
+RecurrenceRule = Annotated[
+    Text,
+    Field(
+        min_length=1,
+        max_length=RULE_LENGTH,
+        description="An RFC 5545 recurrence rule of days: the value of one RRULE line.",
+        examples=["FREQ=WEEKLY;BYDAY=MO"],
+    ),
 ]
 
 
@@ -39,6 +49,7 @@ class TaskShown(Shown):
     parent_id: UUID | None
     labels: list[str]
     external_id: str | None
+    recurrence: str | None
     assigned_to: UUID | None
     assigned_to_name: str | None
     created_by: UUID | None
@@ -68,6 +79,7 @@ class TaskGiven(Given):
     parent_id: UUID | None = None
     labels: LabelNames = []
     external_id: ExternalId | None = None
+    recurrence: RecurrenceRule | None = None
 
 
 class TaskPatch(Given):
@@ -84,6 +96,7 @@ class TaskPatch(Given):
     parent_id: UUID | None = None
     labels: LabelNames | None = None
     external_id: ExternalId | None = None
+    recurrence: RecurrenceRule | None = None
     project_id: UUID = UUID(int=0)
     version: Version = 1
 
@@ -113,6 +126,7 @@ TASK_EXAMPLE = {
     "parent_id": None,
     "labels": ["design"],
     "external_id": None,
+    "recurrence": "FREQ=WEEKLY;BYDAY=TH",
     "assigned_to": "01920000-0000-7000-8000-000000000002",
     "assigned_to_name": "Ann Miller",
     "created_by": "01920000-0000-7000-8000-000000000002",

@@ -73,6 +73,7 @@ _WRITABLE = frozenset(
         "parent_id",
         "labels",
         "external_id",
+        "recurrence",
         "project_id",
     }
 )

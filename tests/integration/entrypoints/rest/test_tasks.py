@@ -94,6 +94,7 @@ async def test_a_new_task_says_everything_about_itself(api: Api) -> None:
         "parent_id": None,
         "labels": [],
         "external_id": None,
+        "recurrence": None,
         "sub_tasks": {"total": 0, "done": 0},
         "assigned_to": ann.user_id,
         "assigned_to_name": "Ann Miller",
