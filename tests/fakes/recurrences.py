@@ -6,7 +6,7 @@ from core.kernel.actor import Role
 from core.kernel.errors import ChangedMeanwhile, Conflict
 from core.tasks.fields import Status
 from core.tasks.model import Task
-from core.tasks.ports import Recurring
+from core.tasks.recurring_ports import Recurring
 from tests.fakes.tables import CompanyTables
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
 

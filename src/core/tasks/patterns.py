@@ -44,10 +44,6 @@ class _Span(NamedTuple):
     first: int
     length: int
 
-    @property
-    def days(self) -> range:
-        return range(self.first, self.first + self.length)
-
     def numbered(self, numbers: tuple[int, ...]) -> set[int]:
         """Its days of those numbers: 1 is the first, -1 the last."""
         return {
@@ -194,8 +190,8 @@ class Pattern:
                 if month_days or self.weekdays:
                     numbered &= found.days
                 elif months:
-                    numbered = {each for each in numbered if any(each in span.days for span in spans)}
-                found = _Period(whole.first, numbered, found.steps + len(self.year_days) // 3)
+                    numbered = {each for each in numbered if date.fromordinal(each).month in months}
+                found = _Period(whole.first, numbered, found.steps + len(self.year_days) // 2)
             yield found
             year += self.interval
 
@@ -203,7 +199,7 @@ class Pattern:
         """The days of the month and the weekdays that are named; where both are, those that are both."""
         numbered = {each for span in months for each in span.numbered(month_days)}
         on = {each for span in around for each in span.on(self.weekdays)}
-        steps = 3 + len(months) // 2 + (len(month_days) * len(months) + len(on)) // 10
+        steps = 5 + len(months) // 2 + (len(month_days) * len(months) + len(on)) // 10
         if month_days and self.weekdays:
             return _Period(first, numbered & on, steps)
         return _Period(first, numbered if month_days else on, steps)

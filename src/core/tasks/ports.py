@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -14,9 +13,10 @@ from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.tasks.columns import Arrangement, BoardColumn, Card
 from core.tasks.fields import Lineage, Priority, Status
-from core.tasks.model import Board, Column, Task
+from core.tasks.model import Board, Task
 from core.tasks.policy import Visible
 from core.tasks.read_models import BoardView, ColumnDetails, DeletedTask, TaskTag, TaskView
+from core.tasks.recurring_ports import Recurrences
 
 TaskRef = UUID | str
 """A task's id, or its key in any case."""
@@ -196,39 +196,6 @@ class Tasks(Protocol):
         ...
 
     async def project_members(self, project_id: UUID) -> tuple[UUID, ...]: ...
-
-
-class Recurring(NamedTuple):
-    """What next occurrences are made from: the numbers from `number` on are theirs, in the first column to do, or in
-    the one that was named. `able` are those of the assignees that may have tasks of the project; `labels` are those of
-    all of them, and keep their names until the transaction ends.
-    """
-
-    project_key: str
-    number: int
-    column: Column
-    able: frozenset[UUID]
-    labels: tuple[LabelName, ...]
-    time_zone: str
-
-
-class Recurrences(Protocol):
-    """The tasks that come again, of the company that the unit of work was opened for; their project is locked."""
-
-    async def begin(self, tasks: Sequence[Task], *, into: UUID | None = None) -> Recurring:
-        """Prepares the next occurrences of tasks of one project.
-
-        Raises ChangedMeanwhile if somebody renames or deletes a label of theirs at this moment.
-        """
-        ...
-
-    async def of_column(self, column_id: UUID) -> list[Task]:
-        """The tasks of a column that may recur, from top to bottom."""
-        ...
-
-    def keep(self, tasks: Sequence[Task]) -> None:
-        """Writes that the tasks have a next occurrence."""
-        ...
 
 
 class DeletedTasks(Protocol):

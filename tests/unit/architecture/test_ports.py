@@ -69,6 +69,7 @@ from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.tasks import ports as tasks
+from core.tasks import recurring_ports
 from core.tokens import ports as tokens
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
@@ -177,7 +178,7 @@ ADAPTERS = [
     (tasks.Tasks, SqlTasks, InMemoryTasks),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
-    (tasks.Recurrences, SqlRecurrences, InMemoryRecurrences),
+    (recurring_ports.Recurrences, SqlRecurrences, InMemoryRecurrences),
     (tasks.Columns, SqlColumns, InMemoryColumns),
     (tasks.ColumnReader, SqlColumnReader, InMemoryColumnReader),
     (tasks.TaskReader, SqlTaskReader, InMemoryTaskReader),
@@ -221,7 +222,8 @@ class TestAdapters:
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, tasks,
+            tokens, users,
         )  # fmt: skip
         found = {
             name

@@ -18,7 +18,7 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.errors import ChangedMeanwhile
 from core.tasks.fields import Status
 from core.tasks.model import Column, Task
-from core.tasks.ports import Recurring
+from core.tasks.recurring_ports import Recurring
 
 _project = bindparam("project", type_=Uuid)
 _into = bindparam("into", type_=Uuid)

@@ -112,6 +112,14 @@ async def test_a_move_to_another_column_takes_two(desk: Desk, to: dict[str, str]
     assert await desk.most("PATCH", "/tasks/{card}/move", to) == 2
 
 
+async def test_completing_a_task_takes_two_and_one_that_comes_again_three(desk: Desk) -> None:
+    assert await desk.most("PATCH", "/tasks/{card}/move", {"new_status": "done"}) == 2
+    for card in desk.cards[7:]:
+        await desk.person.patch(f"/tasks/{card}", {"recurrence": "FREQ=DAILY", "deadline": "2026-11-30"})
+    again = Desk(desk.counter, desk.person, desk.project, desk.cards[7:])
+    assert await again.most("PATCH", "/tasks/{card}/move", {"new_status": "done"}) == 3
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 async def test_a_move_beside_another_card_takes_two(desk: Desk, side: str) -> None:
     """The target is at most six."""
