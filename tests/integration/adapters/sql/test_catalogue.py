@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import adapters.sql.tables.comments
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
