@@ -83,18 +83,14 @@ create index events_of_task on events (company_id, task_id, seq) where task_id i
 create index events_of_project on events (company_id, project_id, seq) where project_id is not null;
 """
 
-PROTECTED = {
-    "comments": "select, insert, update (body, is_deleted, version, updated_at), delete",
-    "comment_mentions": "select, insert, delete",
-    "task_watchers": "select, insert, update (watching), delete",
-}
+PROTECTED = ("comments", "comment_mentions", "task_watchers")
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute(TABLES)
-    for table, verbs in PROTECTED.items():
-        protect(table, verbs=verbs)
+    for table in PROTECTED:
+        protect(table)
     op.execute(WATCHING)
     op.execute(LOG)
 

@@ -300,7 +300,9 @@ class Office:
         view, _ = await self.labels.create(by or self.adam, name=name, **fields)
         return view
 
-    async def comment(self, body: str = "Which one?", *, on: UUID, by: Actor | None = None, **fields: Any) -> CommentView:
+    async def comment(
+        self, body: str = "Which one?", *, on: UUID, by: Actor | None = None, **fields: Any
+    ) -> CommentView:
         """A comment on a task, by Mia unless somebody else is named."""
         view, _ = await self.comments.create(by or self.mia, on, body=body, **fields)
         return view

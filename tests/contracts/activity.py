@@ -9,7 +9,7 @@ from typing import ClassVar
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
 from core.kernel.events import Audience, Change
-from core.kernel.paging import PageRequest
+from core.kernel.paging import PageRequest, Sort
 from core.projects.model import Project
 from core.realtime.policy import audible_events
 from core.tasks.events import TaskMoved, TaskUpdated
@@ -22,6 +22,7 @@ from tests.contracts.steps import Noted, add_task, delete_project, note, open_pr
 from tests.contracts.world import ContractWorld
 
 ALL = PageRequest(limit=200)
+NEWEST_FIRST = Sort(field="seq", descending=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +41,14 @@ def updated(task: Task, *, project: Project | None = None, left: tuple[Actor, ..
 
 
 async def told(
-    world: ContractWorld, actor: Actor, *projects: Project, page: PageRequest = ALL
+    world: ContractWorld, actor: Actor, *projects: Project, sort: Sort = NEWEST_FIRST, page: PageRequest = ALL
 ) -> list[ActivityView]:
     answer = await world.activity_reader.page(
-        actor, audible=audible_events(actor), project_ids=tuple(project.id for project in projects), page=page
+        actor,
+        audible=audible_events(actor),
+        project_ids=tuple(project.id for project in projects),
+        sort=sort,
+        page=page,
     )
     return answer.value.items
 
@@ -52,7 +57,7 @@ async def told_of(
     world: ContractWorld, actor: Actor, ref: TaskRef, *, page: PageRequest = ALL
 ) -> list[ActivityView] | None:
     found, _ = await world.activity_reader.of_task(
-        actor, ref, visible=visible_tasks(actor), audible=audible_events(actor), page=page
+        actor, ref, visible=visible_tasks(actor), audible=audible_events(actor), sort=NEWEST_FIRST, page=page
     )
     return found.items if found is not None else None
 
@@ -151,27 +156,31 @@ class ActivityContract:
         task = await add_task(world, owner, project)
         await note(world, owner, *(updated(task) for _ in range(4)))
         for ask in ("company", "project", "task"):
-            everything = await self._ask(world, owner, ask, project, task, ALL)
-            found, position = [], None
-            while True:
-                request = PageRequest(limit=2, position=position, include_total=True)
-                page = await self._ask(world, owner, ask, project, task, request)
-                assert page.total == len(everything.items)
-                found += page.items
-                position = page.next_position
-                if position is None:
-                    break
-            assert found == everything.items
-            skipped = await self._ask(world, owner, ask, project, task, PageRequest(limit=2, skip=3))
-            assert skipped.items == everything.items[3:5]
+            for sort in (NEWEST_FIRST, Sort(field="seq")):
+                everything = await self._ask(world, owner, ask, project, task, sort, ALL)
+                numbers = [int(view.seq) for view in everything.items]
+                assert numbers == sorted(numbers, reverse=sort.descending)
+                found, position = [], None
+                while True:
+                    request = PageRequest(limit=2, position=position, include_total=True)
+                    page = await self._ask(world, owner, ask, project, task, sort, request)
+                    assert page.total == len(everything.items)
+                    found += page.items
+                    position = page.next_position
+                    if position is None:
+                        break
+                assert found == everything.items
+                skipped = await self._ask(world, owner, ask, project, task, sort, PageRequest(limit=2, skip=3))
+                assert skipped.items == everything.items[3:5]
 
     async def _ask(
-        self, world: ContractWorld, owner: Actor, ask: str, project: Project, task: Task, page: PageRequest
+        self, world: ContractWorld, owner: Actor, ask: str, project: Project, task: Task, sort: Sort, page: PageRequest
     ) -> object:
         audible, reader = audible_events(owner), world.activity_reader
         if ask == "task":
-            answer = await reader.of_task(owner, task.id, visible=visible_tasks(owner), audible=audible, page=page)
+            visible = visible_tasks(owner)
+            answer = await reader.of_task(owner, task.id, visible=visible, audible=audible, sort=sort, page=page)
         else:
             projects = (project.id,) if ask == "project" else ()
-            answer = await reader.page(owner, audible=audible, project_ids=projects, page=page)
+            answer = await reader.page(owner, audible=audible, project_ids=projects, sort=sort, page=page)
         return answer.value

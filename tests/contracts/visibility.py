@@ -26,6 +26,7 @@ from core.realtime import policy as events_policy
 from core.tasks import policy as tasks_policy
 from core.tasks.model import Task
 from core.tasks.ports import TaskFilter
+from tests.contracts.activity import NEWEST_FIRST
 from tests.contracts.comments import say
 from tests.contracts.steps import Noted, add_task, note, open_project, save_project, save_task
 from tests.contracts.world import ContractWorld
@@ -279,15 +280,17 @@ async def _activity_agrees(firm: Firm, actor: Actor) -> None:
     audible = events_policy.audible_events(actor)
     answer = await firm.world.event_reader.after(actor, audible=audible, position=0, types=(), limit=200)
     heard = answer.value.events
-    told = await firm.world.activity_reader.page(actor, audible=audible, project_ids=(), page=ALL)
+    told = await firm.world.activity_reader.page(actor, audible=audible, project_ids=(), sort=NEWEST_FIRST, page=ALL)
     assert [view.seq for view in told.value.items] == [str(event.seq) for event in reversed(heard)]
     for project in firm.projects:
-        told = await firm.world.activity_reader.page(actor, audible=audible, project_ids=(project.id,), page=ALL)
+        told = await firm.world.activity_reader.page(
+            actor, audible=audible, project_ids=(project.id,), sort=NEWEST_FIRST, page=ALL
+        )
         of_project = [str(event.seq) for event in reversed(heard) if event.project_id == project.id]
         assert [view.seq for view in told.value.items] == of_project
     for task in firm.tasks:
         of_task, _ = await firm.world.activity_reader.of_task(
-            actor, task.id, visible=tasks_policy.visible_tasks(actor), audible=audible, page=ALL
+            actor, task.id, visible=tasks_policy.visible_tasks(actor), audible=audible, sort=NEWEST_FIRST, page=ALL
         )
         sees = task in firm.living_tasks and tasks_policy.sees_task(
             actor, is_member=firm.belongs(actor, task.project_id)

@@ -13,7 +13,6 @@ from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables, StoredEvent
 
 BY_POSITION = Key(lambda event: event.seq)
-NEWEST_FIRST = Sort(field="seq", descending=True)
 
 
 class InMemoryActivityReader:
@@ -23,37 +22,33 @@ class InMemoryActivityReader:
         self._store = store
 
     async def page(
-        self, actor: Actor, *, audible: Audible, project_ids: tuple[UUID, ...], page: PageRequest
+        self, actor: Actor, *, audible: Audible, project_ids: tuple[UUID, ...], sort: Sort, page: PageRequest
     ) -> Answer[Page[ActivityView]]:
         tables = self._store.read(actor)
         told = [
-            event
-            for event in _told(tables, audible)
-            if not project_ids or event.audience.project_id in project_ids
+            event for event in _told(tables, audible) if not project_ids or event.audience.project_id in project_ids
         ]
-        return Answer(_page(tables, told, page), tables.last_seq)
+        return Answer(_page(tables, told, sort, page), tables.last_seq)
 
     async def of_task(
-        self, actor: Actor, ref: TaskRef, *, visible: Visible, audible: Audible, page: PageRequest
+        self, actor: Actor, ref: TaskRef, *, visible: Visible, audible: Audible, sort: Sort, page: PageRequest
     ) -> Answer[Page[ActivityView] | None]:
         tables = self._store.read(actor)
         task = tables.task(ref)
         if task is None or visible.member_id and (task.project_id, visible.member_id) not in tables.members:
             return Answer(None, tables.last_seq)
         told = [event for event in _told(tables, audible) if event.body.get("task_id") == str(task.id)]
-        return Answer(_page(tables, told, page), tables.last_seq)
+        return Answer(_page(tables, told, sort, page), tables.last_seq)
 
 
 def _told(tables: CompanyTables, audible: Audible) -> list[StoredEvent]:
     return [
-        event
-        for event in tables.events
-        if event.event != "notification_created" and is_audible(tables, event, audible)
+        event for event in tables.events if event.event != "notification_created" and is_audible(tables, event, audible)
     ]
 
 
-def _page(tables: CompanyTables, told: list[StoredEvent], page: PageRequest) -> Page[ActivityView]:
-    found = page_of(told, page, key=BY_POSITION, sort=NEWEST_FIRST, id_of=lambda event: event.seq)
+def _page(tables: CompanyTables, told: list[StoredEvent], sort: Sort, page: PageRequest) -> Page[ActivityView]:
+    found = page_of(told, page, key=BY_POSITION, sort=sort, id_of=lambda event: event.seq)
     return Page([_view(tables, event) for event in found.items], found.next_position, found.total)
 
 

@@ -1,4 +1,4 @@
-"""Reading the event log as people do: newest first."""
+"""Reading the event log as people do."""
 
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from adapters.sql.tables.work import tasks
 from core.activity.model import deed_of
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
-from core.kernel.paging import Answer, Page, PageRequest
+from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.realtime.policy import Audible
 from core.tasks.policy import Visible
 from core.tasks.ports import TaskRef
@@ -50,6 +50,7 @@ class PageShape(NamedTuple):
     """And what that of a page depends on besides."""
 
     events: Shape
+    descending: bool
     after: bool
     most: int
     skips: bool
@@ -71,10 +72,12 @@ def _told(query: Select[Any], shape: Shape) -> Select[Any]:
 @lru_cache(maxsize=200)
 def _page(shape: PageShape) -> Statement:
     """A page of events alone, and then the names that go with it."""
-    query = _told(select(events), shape.events).order_by(events.c.seq.desc()).limit(literal_column(str(shape.most)))
+    query = _told(select(events), shape.events).limit(literal_column(str(shape.most)))
+    query = query.order_by(events.c.seq.desc() if shape.descending else events.c.seq)
     if shape.after:
         # Asked for by itself, as in every list: a plan that holds for any position is made once.
-        query = query.where(events.c.seq < select(bindparam("at_value", type_=BigInteger)).scalar_subquery())
+        position = select(bindparam("at_value", type_=BigInteger)).scalar_subquery()
+        query = query.where(events.c.seq < position if shape.descending else events.c.seq > position)
     if shape.skips:
         query = query.offset(bindparam("skip", type_=Integer))
     page = query.subquery("page")
@@ -87,8 +90,9 @@ def _page(shape: PageShape) -> Statement:
         page.c.body,
         page.c.occurred_at,
     )
+    again = page.c.seq.desc() if shape.descending else page.c.seq.asc()
     named = page.outerjoin(_doers, _doers.c.id == page.c.actor_id)
-    return Statement(select(*shown).select_from(named).order_by(page.c.seq.desc()))
+    return Statement(select(*shown).select_from(named).order_by(again))
 
 
 @cache
@@ -113,7 +117,7 @@ class SqlActivityReader:
         self._database = database
 
     async def page(
-        self, actor: Actor, *, audible: Audible, project_ids: tuple[UUID, ...], page: PageRequest
+        self, actor: Actor, *, audible: Audible, project_ids: tuple[UUID, ...], sort: Sort, page: PageRequest
     ) -> Answer[Page[ActivityView]]:
         values: dict[str, Any] = {"member_id": audible.user_id}
         of = "company"
@@ -123,17 +127,17 @@ class SqlActivityReader:
             of, values["projects"] = "projects", list(project_ids)
         shape = Shape(audible.everything, of)
         also = (_count(shape), values) if page.include_total else None
-        statement, asked = _page_asked(shape, values, page)
+        statement, asked = _page_asked(shape, values, sort, page)
         found = await self._database.rows(actor, statement, asked, also=also)
         return Answer(_found(found.rows, page, found.also[0][0] if found.also else None), found.seq)
 
     async def of_task(
-        self, actor: Actor, ref: TaskRef, *, visible: Visible, audible: Audible, page: PageRequest
+        self, actor: Actor, ref: TaskRef, *, visible: Visible, audible: Audible, sort: Sort, page: PageRequest
     ) -> Answer[Page[ActivityView] | None]:
         values = {**task_values(ref, visible), "member_id": audible.user_id}
         of = "task by id" if isinstance(ref, UUID) else "task by key"
         shape = Shape(audible.everything, of, visible.member_id is not None)
-        statement, asked = _page_asked(shape, values, page)
+        statement, asked = _page_asked(shape, values, sort, page)
         also = (_about(shape, page.include_total), values)
         found = await self._database.rows(actor, statement, asked, also=also)
         if not found.also:
@@ -141,8 +145,10 @@ class SqlActivityReader:
         return Answer(_found(found.rows, page, found.also[0][0] if page.include_total else None), found.seq)
 
 
-def _page_asked(shape: Shape, values: dict[str, Any], page: PageRequest) -> tuple[Statement, dict[str, Any]]:
-    statement = _page(PageShape(shape, page.position is not None, page.limit + 1, page.skip > 0))
+def _page_asked(
+    shape: Shape, values: dict[str, Any], sort: Sort, page: PageRequest
+) -> tuple[Statement, dict[str, Any]]:
+    statement = _page(PageShape(shape, sort.descending, page.position is not None, page.limit + 1, page.skip > 0))
     asked = {**values, "skip": page.skip}
     if page.position is not None:
         asked["at_value"] = page.position[0]

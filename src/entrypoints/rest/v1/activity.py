@@ -1,7 +1,7 @@
 """What was done, over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
@@ -62,13 +62,15 @@ def activity_of(request: Request) -> ActivityUseCases:
 async def list_activity(
     request: Request,
     project_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006  (the framework copies it)
+    sort: Literal["seq", "-seq"] = "-seq",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
     skip: paging.Skip = 0,
     include_total: paging.IncludeTotal = False,
 ) -> Response:
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
-    answer = await activity_of(request).list(caller(request), project_ids=tuple(project_id), page=page)
+    by, projects = paging.sort_of(sort), tuple(project_id)
+    answer = await activity_of(request).list(caller(request), project_ids=projects, sort=by, page=page)
     return paging.listed(request, answer)
 
 
@@ -86,10 +88,12 @@ async def list_activity(
 async def list_task_activity(
     request: Request,
     task_id: Annotated[str, Path(description="The task's id, or its key such as `WEB-12` in any case.")],
+    sort: Literal["seq", "-seq"] = "-seq",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
     skip: paging.Skip = 0,
     include_total: paging.IncludeTotal = False,
 ) -> Response:
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
-    return paging.listed(request, await activity_of(request).of_task(caller(request), task_ref(task_id), page=page))
+    by, ref = paging.sort_of(sort), task_ref(task_id)
+    return paging.listed(request, await activity_of(request).of_task(caller(request), ref, sort=by, page=page))
