@@ -118,7 +118,14 @@ from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
-from tests.unit.core import comment_refusals, factor_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
+from tests.unit.core import (
+    comment_refusals,
+    factor_refusals,
+    mail_refusals,
+    oidc_refusals,
+    people_refusals,
+    token_refusals,
+)
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]

@@ -34,7 +34,11 @@ class TestSaying:
         assert (comment.task_id, comment.parent_id, comment.mentions, comment.deleted) == (task.id, None, [], False)
         (fact,) = office.facts(after=head)
         assert seq == fact.seq
-        assert (fact.event, fact.channel, fact.audience.project_id) == ("comment_created", "task_updates", office.web.id)
+        assert (fact.event, fact.channel, fact.audience.project_id) == (
+            "comment_created",
+            "task_updates",
+            office.web.id,
+        )
         assert "body" not in fact.body
         assert (await office.tasks.get(office.mia, task.id)).value.version == 1
 
