@@ -350,6 +350,9 @@ class Container(containers.DeclarativeContainer):
     column_use_cases = work.column_use_cases
     board_use_cases = work.board_use_cases
     label_use_cases = work.label_use_cases
+    comment_use_cases = work.comment_use_cases
+    watch_use_cases = work.watch_use_cases
+    activity_use_cases = work.activity_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)

@@ -3,17 +3,23 @@
 from dependency_injector import containers, providers
 
 from adapters.sql.connection import Database
+from adapters.sql.readers.activity import SqlActivityReader
 from adapters.sql.readers.columns import SqlColumnReader
+from adapters.sql.readers.comments import SqlCommentReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.comments import SqlCommentUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
+from adapters.sql.repositories.watchers import SqlWatcherUnitOfWork
+from core.activity.use_cases import ActivityUseCases
+from core.comments.use_cases import CommentUseCases
 from core.cycles.use_cases import CycleUseCases
 from core.kernel.ports import Clock, Ids
 from core.labels.use_cases import LabelUseCases
@@ -24,6 +30,7 @@ from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
+from core.watching.use_cases import WatchUseCases
 
 
 class WorkContainer(containers.DeclarativeContainer):
@@ -39,12 +46,16 @@ class WorkContainer(containers.DeclarativeContainer):
     task_reader = providers.Singleton(SqlTaskReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     label_reader = providers.Singleton(SqlLabelReader, database)
+    comment_reader = providers.Singleton(SqlCommentReader, database)
+    activity_reader = providers.Singleton(SqlActivityReader, database)
 
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
     member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
     label_unit_of_work = providers.Factory(SqlLabelUnitOfWork, database, clock, lazy=True)
+    comment_unit_of_work = providers.Factory(SqlCommentUnitOfWork, database, clock, lazy=True)
+    watcher_unit_of_work = providers.Factory(SqlWatcherUnitOfWork, database, clock, lazy=True)
 
     project_use_cases = providers.Singleton(
         ProjectUseCases, unit_of_work=project_unit_of_work.provider, reader=project_reader, clock=clock, ids=ids
@@ -77,3 +88,8 @@ class WorkContainer(containers.DeclarativeContainer):
     label_use_cases = providers.Singleton(
         LabelUseCases, unit_of_work=label_unit_of_work.provider, reader=label_reader, clock=clock, ids=ids
     )
+    comment_use_cases = providers.Singleton(
+        CommentUseCases, unit_of_work=comment_unit_of_work.provider, reader=comment_reader, clock=clock, ids=ids
+    )
+    watch_use_cases = providers.Singleton(WatchUseCases, unit_of_work=watcher_unit_of_work.provider)
+    activity_use_cases = providers.Singleton(ActivityUseCases, reader=activity_reader)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from core.activity.use_cases import ActivityUseCases
 from core.auth.read_models import SignedIn
 from core.auth.use_cases.accepting import Acceptance, AcceptanceUseCases
 from core.auth.use_cases.codes import FactorCodes
@@ -17,6 +18,8 @@ from core.auth.use_cases.recovering import RecoveryUseCases
 from core.auth.use_cases.verifying import EmailUseCases
 from core.auth.use_cases.signing_in import AuthUseCases, Registration
 from core.auth.use_cases.unlocking import UnlockingUseCases
+from core.comments.read_models import CommentView
+from core.comments.use_cases import CommentUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
@@ -53,6 +56,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.model import UserKind
 from core.users.read_models import UserView
 from core.users.use_cases.users import NewUser, UserUseCases
+from core.watching.use_cases import WatchUseCases
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.api_tokens import NumberedApiTokenTexts
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
@@ -103,6 +107,11 @@ class Office:
         )
         self.boards = BoardUseCases(reader=self.world.task_reader)
         self.labels = LabelUseCases(unit_of_work=self.world.label_unit_of_work, reader=self.world.label_reader, **both)
+        self.comments = CommentUseCases(
+            unit_of_work=self.world.comment_unit_of_work, reader=self.world.comment_reader, **both
+        )
+        self.watching = WatchUseCases(unit_of_work=self.world.watcher_unit_of_work)
+        self.activity = ActivityUseCases(reader=self.world.activity_reader)
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )
@@ -289,6 +298,13 @@ class Office:
     async def label(self, name: str = "design", *, by: Actor | None = None, **fields: Any) -> LabelView:
         """A label, by Adam unless somebody else is named."""
         view, _ = await self.labels.create(by or self.adam, name=name, **fields)
+        return view
+
+    async def comment(
+        self, body: str = "Which one?", *, on: UUID, by: Actor | None = None, **fields: Any
+    ) -> CommentView:
+        """A comment on a task, by Mia unless somebody else is named."""
+        view, _ = await self.comments.create(by or self.mia, on, body=body, **fields)
         return view
 
     async def cycle(self, name: str = "Autumn", *, by: Actor | None = None, **fields: Any) -> CycleView:

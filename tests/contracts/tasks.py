@@ -286,7 +286,7 @@ class TaskReaderContract:
         shown = [
             (await world.task_reader.one(owner, ref, visible=EVERYTHING)).value for ref in (task.id, "WEB-1", "wEb-1")
         ]
-        assert shown == [TaskView.of(task, assigned_to_name=shown[0].assigned_to_name)] * 3
+        assert shown == [TaskView.of(task, assigned_to_name=shown[0].assigned_to_name, watching=True)] * 3
         assert shown[0].assigned_to_name
 
     async def test_its_tag_is_that_of_what_is_shown(self, world: ContractWorld) -> None:

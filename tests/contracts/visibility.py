@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from core.auth.errors import SessionEnded
+from core.comments import policy as comments_policy
+from core.comments.model import Comment
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience
 from core.kernel.paging import PageRequest, Sort
@@ -24,6 +26,8 @@ from core.realtime import policy as events_policy
 from core.tasks import policy as tasks_policy
 from core.tasks.model import Task
 from core.tasks.ports import TaskFilter
+from tests.contracts.activity import NEWEST_FIRST
+from tests.contracts.comments import say
 from tests.contracts.steps import Noted, add_task, note, open_project, save_project, save_task
 from tests.contracts.world import ContractWorld
 
@@ -84,6 +88,7 @@ class Firm:
         self.projects: list[Project] = []
         self.members: set[tuple[UUID, UUID]] = set()  # (project, user)
         self.tasks: list[Task] = []
+        self.comments: list[tuple[Comment, Task]] = []
         self.notes: list[tuple[str, Audience]] = []
 
     @staticmethod
@@ -136,6 +141,7 @@ class Firm:
             self.projects[place],
             assigned_to=None if assignee is None else self.people[assignee].user_id,
         )
+        self.comments.append((await say(self.world, self.people[creator], task), task))
         if is_deleted:
             task.delete(by=self.people[0].user_id, at=self.world.clock.now())
             await save_task(self.world, self.people[0], task, was=1)
@@ -162,7 +168,9 @@ async def agree(world: ContractWorld, plan: Plan) -> None:
         await _projects_agree(firm, actor)
         await _members_agree(firm, actor)
         await _tasks_agree(firm, actor)
+        await _comments_agree(firm, actor)
         await _events_agree(firm, actor)
+        await _activity_agrees(firm, actor)
 
 
 async def _shown_nothing(firm: Firm, actor: Actor) -> None:
@@ -251,6 +259,46 @@ async def _tasks_agree(firm: Firm, actor: Actor) -> None:
             assert (one.value is not None) == (task.id in seen)
         tag = await firm.world.task_reader.tag(actor, task.id, visible=tasks_policy.visible_tasks(actor))
         assert (tag.value is not None) == (task.id in seen)
+
+
+async def _comments_agree(firm: Firm, actor: Actor) -> None:
+    visible = tasks_policy.visible_tasks(actor)
+    for comment, task in firm.comments:
+        stands = task.deleted_at is None and firm.stands(task.project_id)
+        sees = stands and comments_policy.sees_comment(actor, is_member=firm.belongs(actor, task.project_id))
+        one = await firm.world.comment_reader.one(actor, comment.id, visible=visible)
+        assert (one.value is not None) == sees
+        page = await firm.world.comment_reader.page(
+            actor, task.id, visible=visible, sort=Sort(field="created_at"), page=ALL
+        )
+        assert (page.value is not None) == sees
+        assert page.value is None or [view.id for view in page.value.items] == [comment.id]
+
+
+async def _activity_agrees(firm: Firm, actor: Actor) -> None:
+    """What is told as activity is what is heard as events, and the tasks that tell of theirs are those that are seen."""
+    audible = events_policy.audible_events(actor)
+    answer = await firm.world.event_reader.after(actor, audible=audible, position=0, types=(), limit=200)
+    heard = answer.value.events
+    told = await firm.world.activity_reader.page(actor, audible=audible, project_ids=(), sort=NEWEST_FIRST, page=ALL)
+    assert [view.seq for view in told.value.items] == [str(event.seq) for event in reversed(heard)]
+    for project in firm.projects:
+        told = await firm.world.activity_reader.page(
+            actor, audible=audible, project_ids=(project.id,), sort=NEWEST_FIRST, page=ALL
+        )
+        of_project = [str(event.seq) for event in reversed(heard) if event.project_id == project.id]
+        assert [view.seq for view in told.value.items] == of_project
+    for task in firm.tasks:
+        of_task, _ = await firm.world.activity_reader.of_task(
+            actor, task.id, visible=tasks_policy.visible_tasks(actor), audible=audible, sort=NEWEST_FIRST, page=ALL
+        )
+        sees = task in firm.living_tasks and tasks_policy.sees_task(
+            actor, is_member=firm.belongs(actor, task.project_id)
+        )
+        assert (of_task is not None) == sees
+        if of_task is not None:
+            events = [str(event.seq) for event in reversed(heard) if event.body.get("task_id") == str(task.id)]
+            assert [view.seq for view in of_task.items] == events
 
 
 async def _events_agree(firm: Firm, actor: Actor) -> None:

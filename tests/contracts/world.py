@@ -13,7 +13,9 @@ events) the contracts do through the ports; a world adds only what no port of th
 from typing import Protocol
 from uuid import UUID
 
+from core.activity.ports import ActivityReader
 from core.auth.ports import IdentityUnitOfWork, SessionReader
+from core.comments.ports import CommentReader, CommentUnitOfWork
 from core.companies.ports import CompanyReader, CompanyUnitOfWork
 from core.cycles.ports import CycleReader, CycleUnitOfWork
 from core.kernel.actor import Actor, Role
@@ -28,6 +30,7 @@ from core.realtime.ports import EventReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
+from core.watching.ports import WatcherUnitOfWork
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
@@ -58,6 +61,12 @@ class ContractWorld(Protocol):
 
     @property
     def label_reader(self) -> LabelReader: ...
+
+    @property
+    def comment_reader(self) -> CommentReader: ...
+
+    @property
+    def activity_reader(self) -> ActivityReader: ...
 
     @property
     def cycle_reader(self) -> CycleReader: ...
@@ -97,6 +106,10 @@ class ContractWorld(Protocol):
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
+
+    def comment_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CommentUnitOfWork: ...
+
+    def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> WatcherUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
 

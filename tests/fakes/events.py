@@ -19,13 +19,13 @@ class InMemoryEventReader:
         heard = [
             _view(event)
             for event in tables.events
-            if event.seq > position and (not types or event.event in types) and _is_audible(tables, event, audible)
+            if event.seq > position and (not types or event.event in types) and is_audible(tables, event, audible)
         ][:limit]
         examined = heard[-1].seq if len(heard) == limit else max(tables.last_seq, position)
         return Answer(Stretch(heard, examined), tables.last_seq)
 
 
-def _is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> bool:
+def is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> bool:
     audience = event.audience
     if audience.everyone or audible.user_id in audience.named:
         return True

@@ -78,7 +78,8 @@ class InMemoryAssignments:
         ]
 
         def put(tables: CompanyTables) -> None:
-            tables.tasks.update({task.id: task for task in released})
+            for task in released:
+                tables.put_task(task)
 
         self._unit.transaction.do(self._unit.within(put))
         return [Released(task.id, task.version) for task in released]

@@ -11,6 +11,7 @@ import msgspec
 
 from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
+from core.comments.model import Comment
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
 from core.kernel.actor import NOWHERE, Origin, Role, Via
@@ -145,6 +146,8 @@ class CompanyTables:
     last_cycle_numbers: dict[UUID, int] = field(default_factory=dict)
     task_keys: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
     labels: dict[UUID, Label] = field(default_factory=dict)
+    comments: dict[UUID, Comment] = field(default_factory=dict)
+    watchers: dict[tuple[UUID, UUID], bool] = field(default_factory=dict)  # (task, user); who is not named here may do
     task_labels: frozenset[tuple[UUID, UUID]] = frozenset()  # (task, label)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
@@ -171,6 +174,8 @@ class CompanyTables:
             last_cycle_numbers=dict(self.last_cycle_numbers),
             task_keys=dict(self.task_keys),
             labels=dict(self.labels),
+            comments=dict(self.comments),
+            watchers=dict(self.watchers),
             task_labels=self.task_labels,
             events=self.events,
             once=dict(self.once),
@@ -197,6 +202,20 @@ class CompanyTables:
         """Those of the labels that there are."""
         wanted = {folded(name) for name in names}
         return tuple(LabelName(label.id, label.name) for label in self.labels.values() if folded(label.name) in wanted)
+
+    def watches(self, task: Task, user_id: UUID) -> bool:
+        """Whether somebody watches a task: who created it or has it does, unless it was said otherwise."""
+        return self.watchers.get((task.id, user_id), user_id in (task.created_by, task.assigned_to))
+
+    def put_task(self, task: Task) -> None:
+        """Stores a changed task; who lost it goes on watching it, who got it begins to."""
+        before = self.tasks[task.id].assigned_to
+        if before != task.assigned_to:
+            if before is not None:
+                self.watchers.setdefault((task.id, before), True)
+            if task.assigned_to is not None and not self.watchers.get((task.id, task.assigned_to), True):
+                del self.watchers[task.id, task.assigned_to]
+        self.tasks[task.id] = task
 
     def breaks_glass(self, person: Person) -> bool:
         """Whether they are the owner who may do without the company's own providers."""

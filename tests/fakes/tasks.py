@@ -103,6 +103,7 @@ class InMemoryTasks:
             is_member=(project.id, for_user) in tables.members,
             assigned_to_name=tables.name_of(task.assigned_to),
             board=tables.board(project.id),
+            watching=tables.watches(task, for_user),
             also_is_locked=also is not None and tables.project(also) is not None,
             neighbour=_neighbour(tables, beside, moved=task) if beside else None,
             labels=tables.labels_named((*labels, *task.labels)) if labels is not None else (),
@@ -177,7 +178,7 @@ class InMemoryTasks:
                 raise Conflict("the task changed meanwhile")
             _ensure_cycle(tables, changed)
             _ensure_external_id(tables, changed)
-            tables.tasks[changed.id] = changed
+            tables.put_task(changed)
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -225,6 +226,7 @@ class InMemoryDeletedTasks:
             and tables.cycle_status(task.cycle_id, project_id=project.id) is CycleStatus.COMPLETED,
             assignee=found,
             parent=_lineage(tables, task.parent_id, project_id=project.id, of=None) if task.parent_id else None,
+            watching=tables.watches(task, for_user),
         )
 
     def restore(self, task: Task, *, was: int) -> None:
@@ -235,7 +237,7 @@ class InMemoryDeletedTasks:
             if found is None or found.version != was:
                 raise Conflict("the task changed meanwhile")
             _ensure_external_id(tables, changed)
-            tables.tasks[changed.id] = changed
+            tables.put_task(changed)
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -267,7 +269,7 @@ class InMemoryTaskReader:
             if tables.stands(task) and _is_visible(tables, task, visible) and _fits(task, where)
         ]
         found = page_of(tasks, page, key=SORTS[sort.field], sort=sort, id_of=lambda task: task.id)
-        views = [_view(tables, task) for task in found.items]
+        views = [_view(tables, task, actor) for task in found.items]
         return Answer(Page(views, found.next_position, found.total), tables.last_seq)
 
     async def deleted_page(
@@ -284,7 +286,7 @@ class InMemoryTaskReader:
             and _fits(task, where)
         ]
         found = page_of(tasks, page, key=SORTS[sort.field], sort=sort, id_of=lambda task: task.id)
-        views = [DeletedTask(_view(tables, task), task.deleted_at) for task in found.items]
+        views = [DeletedTask(_view(tables, task, actor), task.deleted_at) for task in found.items]
         return Answer(Page(views, found.next_position, found.total), tables.last_seq)
 
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
@@ -292,13 +294,13 @@ class InMemoryTaskReader:
         task = tables.task(ref)
         if task is None or not _is_visible(tables, task, visible):
             return Answer(None, tables.last_seq)
-        return Answer(_view(tables, task), tables.last_seq)
+        return Answer(_view(tables, task, actor), tables.last_seq)
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         view, seq = await self.one(actor, ref, visible=visible)
         if view is None:
             return Answer(None, seq)
-        return Answer(TaskTag(view.version, view.key, view.assigned_to_name, view.labels, view.sub_tasks), seq)
+        return Answer(TaskTag(*(getattr(view, name) for name in TaskTag._fields)), seq)
 
     async def board(
         self, actor: Actor, ref: ProjectRef, *, visible: VisibleProjects, tasks_per_column: int
@@ -319,7 +321,7 @@ class InMemoryTaskReader:
                     wip_limit=column.wip_limit,
                     over_limit=column.wip_limit is not None and len(cards) > column.wip_limit,
                     task_count=len(cards),
-                    tasks=[_view(tables, card) for card in cards[:tasks_per_column]],
+                    tasks=[_view(tables, card, actor) for card in cards[:tasks_per_column]],
                 )
             )
         return Answer(BoardView(project.id, columns), tables.last_seq)
@@ -386,8 +388,12 @@ def _lineage(tables: CompanyTables, parent_id: UUID, *, project_id: UUID, of: UU
     return Lineage(above=len(above) - 1, below=deepest, is_within=of in {task.id for task in above})
 
 
-def _view(tables: CompanyTables, task: Task) -> TaskView:
-    return TaskView.of(tables.counted(task), assigned_to_name=tables.name_of(task.assigned_to))
+def _view(tables: CompanyTables, task: Task, actor: Actor) -> TaskView:
+    return TaskView.of(
+        tables.counted(task),
+        assigned_to_name=tables.name_of(task.assigned_to),
+        watching=tables.watches(task, actor.user_id),
+    )
 
 
 def _is_visible(tables: CompanyTables, task: Task, visible: Visible) -> bool:

@@ -12,9 +12,11 @@ from core.kernel.once import Once, Refused
 from core.kernel.ports import Ids
 from core.users.events import UserCreated
 from core.users.model import User
+from tests.fakes.activity import InMemoryActivityReader
 from tests.fakes.api_tokens import InMemoryApiTokenReader, InMemoryPresentedTokens
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader
+from tests.fakes.comments import InMemoryCommentReader, InMemoryCommentUnitOfWork
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
@@ -32,6 +34,7 @@ from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
 from tests.fakes.tasks import InMemoryTaskReader, InMemoryTaskUnitOfWork
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
+from tests.fakes.watching import InMemoryWatcherUnitOfWork
 
 
 class World:
@@ -47,6 +50,8 @@ class World:
         self.task_reader = InMemoryTaskReader(self.store)
         self.cycle_reader = InMemoryCycleReader(self.store)
         self.label_reader = InMemoryLabelReader(self.store)
+        self.comment_reader = InMemoryCommentReader(self.store)
+        self.activity_reader = InMemoryActivityReader(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)
@@ -81,6 +86,12 @@ class World:
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryLabelUnitOfWork:
         return InMemoryLabelUnitOfWork(self.store, actor, once=once)
+
+    def comment_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCommentUnitOfWork:
+        return InMemoryCommentUnitOfWork(self.store, actor, once=once)
+
+    def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryWatcherUnitOfWork:
+        return InMemoryWatcherUnitOfWork(self.store, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
         return InMemoryCycleUnitOfWork(self.store, actor, once=once)

@@ -38,6 +38,7 @@ _WRITTEN = [
     "named",
     "for_admins",
     "for_everyone",
+    "task_id",
     "body",
 ]
 _count = bindparam("count", type_=BigInteger)
@@ -57,6 +58,7 @@ _facts = (
         bindparam("named", type_=ARRAY(Text)),
         bindparam("for_admins", type_=ARRAY(Boolean)),
         bindparam("for_everyone", type_=ARRAY(Boolean)),
+        bindparam("tasks", type_=ARRAY(Uuid)),
         bindparam("bodies", type_=ARRAY(JSONB)),
     )
     .table_valued(
@@ -67,6 +69,7 @@ _facts = (
         "named",
         "for_admins",
         "for_everyone",
+        "task_id",
         "body",
         name="fact",
     )
@@ -90,6 +93,7 @@ APPEND = Statement(
             cast(_facts.c.named, ARRAY(Uuid)),
             _facts.c.for_admins,
             _facts.c.for_everyone,
+            _facts.c.task_id,
             _facts.c.body,
         ).select_from(_counter.join(_facts, true())),
     )
@@ -112,6 +116,7 @@ _append_one = (
             cast(bindparam("named", type_=Text), ARRAY(Uuid)),
             bindparam("for_admins", type_=Boolean),
             bindparam("for_everyone", type_=Boolean),
+            bindparam("task_id", type_=Uuid),
             bindparam("body", type_=JSONB),
         ).select_from(_counter),
     )
@@ -148,7 +153,7 @@ def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) 
     if len(facts) > 1:
         return Asked(APPEND, append_values(facts, actor_id=actor_id, via=via, at=at))
     (fact,) = facts
-    audience = fact.audience()
+    audience, body = fact.audience(), fact.body()
     values = {
         "count": 1,
         "event": fact.event,
@@ -160,14 +165,15 @@ def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) 
         "named": _array(audience.named),
         "for_admins": audience.admins,
         "for_everyone": audience.everyone,
-        "body": Jsonb(fact.body()),
+        "task_id": body.get("task_id"),
+        "body": Jsonb(body),
     }
     return Asked(APPEND_ONE, values)
 
 
 def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> dict[str, Any]:
     """The parameters of APPEND for some facts of one actor."""
-    audiences = [fact.audience() for fact in facts]
+    audiences, bodies = [fact.audience() for fact in facts], [fact.body() for fact in facts]
     return {
         "count": len(facts),
         "ordinals": list(range(1, len(facts) + 1)),
@@ -180,7 +186,8 @@ def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: dat
         "named": [_array(audience.named) for audience in audiences],
         "for_admins": [audience.admins for audience in audiences],
         "for_everyone": [audience.everyone for audience in audiences],
-        "bodies": [Jsonb(fact.body()) for fact in facts],
+        "tasks": [body.get("task_id") for body in bodies],
+        "bodies": [Jsonb(body) for body in bodies],
     }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+import adapters.sql.tables.comments
 import adapters.sql.tables.identity
 import adapters.sql.tables.labels
 import adapters.sql.tables.log

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+import adapters.sql.tables.comments
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)

@@ -74,7 +74,7 @@ class LoadedTask(NamedTuple):
     """A task to change; its project's board and itself are locked until the transaction ends. `also_is_locked`: the
     other project that was named is too; it is not where there is none. `neighbour` is the card that was named, None if
     the project has no such card. `labels` are those of the named ones that there are, and those that the task bears, if
-    any were named; they keep their names until the transaction ends.
+    any were named; they keep their names until the transaction ends. `watching`: the user whom it was loaded for does.
     """
 
     task: Task
@@ -82,6 +82,7 @@ class LoadedTask(NamedTuple):
     is_member: bool
     assigned_to_name: str | None
     board: Board
+    watching: bool = False
     also_is_locked: bool = False
     neighbour: Neighbour | None = None
     labels: tuple[LabelName, ...] = ()
@@ -117,6 +118,7 @@ class LoadedDeletedTask(NamedTuple):
     cycle_is_over: bool
     assignee: Assignee | None
     parent: Lineage | None = None
+    watching: bool = False
 
 
 class Tasks(Protocol):

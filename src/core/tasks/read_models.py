@@ -14,7 +14,7 @@ class SubTasks(TypedDict):
 
 
 class TaskView(NamedTuple):
-    """A task as a screen shows it; `labels` are names in their order."""
+    """A task as a screen shows it; `labels` are names in their order. `watching`: whoever looks at it does."""
 
     id: UUID
     key: str
@@ -38,10 +38,11 @@ class TaskView(NamedTuple):
     version: int
     created_at: datetime
     updated_at: datetime
+    watching: bool
     sub_tasks: SubTasks
 
     @staticmethod
-    def of(task: Task, *, assigned_to_name: str | None) -> "TaskView":
+    def of(task: Task, *, assigned_to_name: str | None, watching: bool) -> "TaskView":
         return TaskView(
             id=task.id,
             key=task.key,
@@ -65,14 +66,16 @@ class TaskView(NamedTuple):
             version=task.version,
             created_at=task.created_at,
             updated_at=task.updated_at,
+            watching=watching,
             sub_tasks={"total": task.sub_tasks_total, "done": task.sub_tasks_done},
         )
 
     @property
     def embedded(self) -> tuple[str, ...]:
-        """Names that belong to other things and change without this one's version, and the counts of its sub-tasks."""
-        counts = f"{self.sub_tasks['done']}/{self.sub_tasks['total']}"
-        return (self.key, self.assigned_to_name or "", counts, *self.labels)
+        """Names that belong to other things and change without this one's version, the counts of its sub-tasks, and
+        whether it is watched.
+        """
+        return _embedded(self)
 
 
 class TaskTag(NamedTuple):
@@ -82,13 +85,18 @@ class TaskTag(NamedTuple):
     key: str
     assigned_to_name: str | None
     labels: list[str]
+    watching: bool
     sub_tasks: SubTasks
 
     @property
     def embedded(self) -> tuple[str, ...]:
         """The same as in TaskView."""
-        counts = f"{self.sub_tasks['done']}/{self.sub_tasks['total']}"
-        return (self.key, self.assigned_to_name or "", counts, *self.labels)
+        return _embedded(self)
+
+
+def _embedded(state: TaskView | TaskTag) -> tuple[str, ...]:
+    counts = f"{state.sub_tasks['done']}/{state.sub_tasks['total']}"
+    return (state.key, state.assigned_to_name or "", counts, "watching" if state.watching else "", *state.labels)
 
 
 class DeletedTask(NamedTuple):

@@ -31,10 +31,12 @@ from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
 from entrypoints.rest.middleware.proxies import Proxies
 from entrypoints.rest.v1 import (
+    activity,
     audit,
     auth,
     boards,
     columns,
+    comments,
     companies,
     cycles,
     email_domains,
@@ -124,7 +126,9 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         members.router,
         cycles.router,
         labels.router,
+        comments.router,
         events.router,
+        activity.router,
         companies.router,
         auth.public,
         auth.signed_in,

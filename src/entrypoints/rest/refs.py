@@ -4,6 +4,7 @@ import re
 from uuid import UUID
 
 from core.auth.errors import SessionNotFound
+from core.comments.errors import CommentNotFound
 from core.companies.errors import CompanyNotFound
 from core.cycles.errors import CycleNotFound
 from core.kernel.actor import Actor
@@ -72,6 +73,11 @@ def cycle_id(segment: str) -> UUID:
 def label_id(segment: str) -> UUID:
     """Raises LabelNotFound."""
     return _id(segment, LabelNotFound)
+
+
+def comment_id(segment: str) -> UUID:
+    """Raises CommentNotFound."""
+    return _id(segment, CommentNotFound)
 
 
 def project_member_id(segment: str) -> UUID:

@@ -31,10 +31,12 @@ _NEEDED: dict[Scope | Access, str] = {
     " removeProjectMember",
     Scope.CYCLES_READ: "listCycles getCycle",
     Scope.CYCLES_WRITE: "createCycle changeCycle replaceCycle deleteCycle startCycle completeCycle",
-    Scope.TASKS_READ: "listTasks getTask getBoard getColumn listLabels getLabel",
+    Scope.TASKS_READ: "listTasks getTask getBoard getColumn listLabels getLabel listComments getComment"
+    " listTaskActivity",
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
-    " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel",
-    Scope.EVENTS_READ: "listEvents",
+    " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
+    " createComment changeComment replaceComment deleteComment watchTask unwatchTask",
+    Scope.EVENTS_READ: "listEvents listActivity",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"

@@ -23,6 +23,10 @@ from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.labels import SqlLabelReader
+from adapters.sql.readers.activity import SqlActivityReader
+from adapters.sql.readers.comments import SqlCommentReader
+from adapters.sql.repositories.comments import SqlCommentUnitOfWork
+from adapters.sql.repositories.watchers import SqlWatcherUnitOfWork
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
@@ -54,6 +58,9 @@ from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.kin import KinContract
+from tests.contracts.comments import CommentContract
+from tests.contracts.watching import WatchingContract
+from tests.contracts.activity import ActivityContract
 from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
@@ -75,6 +82,8 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.label_reader = SqlLabelReader(database)
+        self.comment_reader = SqlCommentReader(database)
+        self.activity_reader = SqlActivityReader(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -93,6 +102,12 @@ class SqlWorld:
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlTaskUnitOfWork:
         return SqlTaskUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def comment_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCommentUnitOfWork:
+        return SqlCommentUnitOfWork(self._database, self.clock, actor, once=once, lazy=True)
+
+    def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlWatcherUnitOfWork:
+        return SqlWatcherUnitOfWork(self._database, self.clock, actor, once=once, lazy=True)
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
         return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
@@ -283,6 +298,18 @@ class TestSqlRecurrences(Sql, RecurrenceContract):
 
 
 class TestSqlKin(Sql, KinContract):
+    pass
+
+
+class TestSqlComments(Sql, CommentContract):
+    pass
+
+
+class TestSqlWatching(Sql, WatchingContract):
+    pass
+
+
+class TestSqlActivity(Sql, ActivityContract):
     pass
 
 

@@ -11,6 +11,9 @@ from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.kin import KinContract
+from tests.contracts.activity import ActivityContract
+from tests.contracts.comments import CommentContract
+from tests.contracts.watching import WatchingContract
 from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
@@ -73,6 +76,18 @@ class TestInMemoryDeletedTasks(InMemory, DeletedTaskContract):
 
 
 class TestInMemoryKin(InMemory, KinContract):
+    pass
+
+
+class TestInMemoryComments(InMemory, CommentContract):
+    pass
+
+
+class TestInMemoryWatching(InMemory, WatchingContract):
+    pass
+
+
+class TestInMemoryActivity(InMemory, ActivityContract):
     pass
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.activity.use_cases import ActivityUseCases
 from core.auth.errors import (
     InvalidCredentials,
     NoActiveMembership,
@@ -36,6 +37,7 @@ from core.auth.use_cases.credentials import Credentials
 from core.auth.use_cases.signing_in import AuthUseCases
 from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.errors import CompaniesClosed, CompanyNotFound
+from core.comments.use_cases import CommentUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.actor import Actor, System, Visitor
 from core.cycles.errors import (
@@ -111,21 +113,31 @@ from core.users.use_cases.users import UserUseCases
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.placing import Destination
+from core.watching.use_cases import WatchUseCases
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
-from tests.unit.core import factor_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
+from tests.unit.core import (
+    comment_refusals,
+    factor_refusals,
+    mail_refusals,
+    oidc_refusals,
+    people_refusals,
+    token_refusals,
+)
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
 USE_CASES = (
     AcceptanceUseCases,
+    ActivityUseCases,
     ApiTokenUseCases,
     AuthUseCases,
     BoardUseCases,
     ColumnUseCases,
+    CommentUseCases,
     CompanyUseCases,
     CycleUseCases,
     LabelUseCases,
@@ -150,6 +162,7 @@ USE_CASES = (
     UnlockingUseCases,
     TokenOperatorUseCases,
     UserUseCases,
+    WatchUseCases,
 )
 
 # Of these alone something is written: that they were refused.
@@ -168,6 +181,9 @@ RAISED_OUTSIDE = {
     ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("LabelUseCases.list", CursorInvalid): "as above",
+    ("CommentUseCases.list", CursorInvalid): "as above",
+    ("ActivityUseCases.list", CursorInvalid): "as above",
+    ("ActivityUseCases.of_task", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
     ("CompanyUseCases.list", CursorInvalid): "as above",
@@ -1316,6 +1332,7 @@ async def _(office: Office) -> Awaitable[object]:
     return ask()
 
 
+comment_refusals.add_to(refuses)
 factor_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)

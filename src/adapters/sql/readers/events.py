@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from sqlalchemy import BigInteger, Integer, Text, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, Uuid, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
@@ -16,16 +16,19 @@ from core.realtime.policy import Audible
 from core.realtime.read_models import EventView, Stretch
 
 
-@cache
-def _after(everything: bool, typed: bool) -> Statement:
+def is_audible(*, everything: bool) -> ColumnElement[bool]:
+    """Whether `:member_id` hears of an event, `everything` that admins do, or what is told in their projects."""
     named = bindparam("member_id", type_=Uuid) == func.any(events.c.named)
     if everything:
-        audible = or_(events.c.for_admins, events.c.for_everyone, named)
-    else:
-        # A deleted project opens nothing: its row is out of sight.
-        standing = select(projects.c.id).where(projects.c.id == events.c.project_id).exists()
-        of_project = and_(events.c.project_id.is_not(None), is_member_of(events.c.project_id), standing)
-        audible = or_(of_project, events.c.for_everyone, named)
+        return or_(events.c.for_admins, events.c.for_everyone, named)
+    # A deleted project opens nothing: its row is out of sight.
+    standing = select(projects.c.id).where(projects.c.id == events.c.project_id).exists()
+    of_project = and_(events.c.project_id.is_not(None), is_member_of(events.c.project_id), standing)
+    return or_(of_project, events.c.for_everyone, named)
+
+
+@cache
+def _after(everything: bool, typed: bool) -> Statement:
     query = (
         select(
             events.c.seq,
@@ -37,7 +40,7 @@ def _after(everything: bool, typed: bool) -> Statement:
             events.c.project_id,
             events.c.body,
         )
-        .where(events.c.seq > bindparam("position", type_=BigInteger), audible)
+        .where(events.c.seq > bindparam("position", type_=BigInteger), is_audible(everything=everything))
         .order_by(events.c.seq)
         .limit(bindparam("most", type_=Integer))
     )

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import Key, in_order, ordered
+from adapters.sql.readers.watching import watches
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.people import users
@@ -71,10 +72,11 @@ class Shape(NamedTuple):
 
 
 def task_columns(rows: FromClause = tasks) -> list[ColumnElement[Any]]:
-    """The columns of a TaskView, in its order, from rows that have the columns of tasks."""
+    """The columns of a TaskView, in its order, from rows that have the columns of tasks, as `:watcher` sees them."""
     elsewhere: dict[str, ColumnElement[Any]] = {
         "key": (projects.c.key + DASH + cast(rows.c.number, Text)).label("key"),
         "assigned_to_name": assignees.c.name.label("assigned_to_name"),
+        "watching": watches(rows, "watcher").label("watching"),
     }
     shown = [elsewhere[name] if name in elsewhere else rows.c[name] for name in TaskView._fields[:-1]]
     return [*shown, rows.c.sub_tasks_total, rows.c.sub_tasks_done]

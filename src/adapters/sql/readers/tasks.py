@@ -32,6 +32,7 @@ from adapters.sql.readers.task_lists import (
     with_names,
 )
 from adapters.sql.readers.task_names import named_task, ref_values
+from adapters.sql.readers.watching import watches
 from adapters.sql.statement import Statement
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import board_columns, projects, tasks
@@ -58,6 +59,7 @@ def _tag(by_key: bool, member: bool) -> Statement:
             projects.c.key + DASH + cast(tasks.c.number, Text),
             assignees.c.name,
             tasks.c.labels,
+            watches(tasks, "watcher"),
             tasks.c.sub_tasks_total,
             tasks.c.sub_tasks_done,
         )
@@ -142,11 +144,11 @@ class SqlTaskReader:
         return Answer(Page(found, rows.next_position, rows.total), seq)
 
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
-        found = await self._database.rows(actor, *_question(_one, ref, visible))
+        found = await self._database.rows(actor, *_question(_one, actor, ref, visible))
         return Answer(task_view(found.rows[0]) if found.rows else None, found.seq)
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
-        found = await self._database.rows(actor, *_question(_tag, ref, visible))
+        found = await self._database.rows(actor, *_question(_tag, actor, ref, visible))
         if not found.rows:
             return Answer(None, found.seq)
         *names, total, done = found.rows[0]
@@ -159,7 +161,7 @@ class SqlTaskReader:
         if visible.member_id is not None:
             values["member_id"] = visible.member_id
         shape = not isinstance(ref, UUID), visible.member_id is not None
-        cards = (_cards(*shape), {**values, "most": tasks_per_column})
+        cards = (_cards(*shape), {**values, "most": tasks_per_column, "watcher": actor.user_id})
         found = await self._database.rows(actor, _columns(*shape), values, also=cards)
         columns: dict[UUID, ColumnView] = {}
         for _, column, name, category, position, limit, count in found.rows:
@@ -183,7 +185,7 @@ class SqlTaskReader:
             skips=page.skip > 0,
         )
         count = (count_statement(filters), values) if page.include_total else None
-        asked = {**values, **position_values(page)}
+        asked = {**values, **position_values(page), "watcher": actor.user_id}
         found = await self._database.rows(actor, page_statement(shape), asked, also=count)
         total = found.also[0][0] if page.include_total else None
         read = SORTS[sort.field].read
@@ -191,8 +193,8 @@ class SqlTaskReader:
         return Answer(rows, found.seq)
 
 
-def _question(shape: Any, ref: TaskRef, visible: Visible) -> tuple[Statement, dict[str, Any]]:
-    values = ref_values(ref)
+def _question(shape: Any, actor: Actor, ref: TaskRef, visible: Visible) -> tuple[Statement, dict[str, Any]]:
+    values = {**ref_values(ref), "watcher": actor.user_id}
     if visible.member_id is not None:
         values["member_id"] = visible.member_id
     return shape(not isinstance(ref, UUID), visible.member_id is not None), values

@@ -86,7 +86,7 @@ class SqlDeletedTasks:
         asking = {**values, "for_user": for_user}
         locked, loaded, columns, assignees, lineage = await self._unit.fetch(
             (_lock_project(by_key), values),
-            (_load(by_key), values),
+            (_load(by_key), asking),
             (_board(by_key), asking),
             (_assignee(by_key), asking),
             (_lineage(by_key), values),
@@ -97,10 +97,10 @@ class SqlDeletedTasks:
         key, is_active = lock_of(locked, row)
         is_member = is_member_in(columns)
         task = task_of(row, key)
-        task.deleted_at, is_taken, is_over = row[len(LOADED) + 1 :]
+        watching, task.deleted_at, is_taken, is_over = row[len(LOADED) + 1 :]
         assignee = Assignee._make(assignees[0]) if assignees else None
         return LoadedDeletedTask(
-            task, is_active, is_member, board_of(columns), is_taken, is_over, assignee, lineage_of(lineage)
+            task, is_active, is_member, board_of(columns), is_taken, is_over, assignee, lineage_of(lineage), watching
         )
 
     def restore(self, task: Task, *, was: int) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import shares_project
+from adapters.sql.readers.watching import watches
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import board_columns, project_members, tasks
 from adapters.sql.tenancy import TenantTable
@@ -122,9 +123,9 @@ LOADED = (
 
 
 def loading(rows: TenantTable) -> Select[Any]:
-    """What `task_of` reads, and the assignee's name after it."""
+    """What `task_of` reads, and after it the assignee's name, and whether `:for_user` watches it."""
     name = select(_assignees.c.name).where(_assignees.c.id == rows.c.assigned_to).scalar_subquery()
-    return select(*(rows.c[each] for each in LOADED), name)
+    return select(*(rows.c[each] for each in LOADED), name, watches(rows, "for_user"))
 
 
 # What every change of a task writes.

@@ -273,7 +273,7 @@ class SqlTasks:
             lock["also"] = also
         asked = [
             (_lock_project(by_key, also is not None), lock),
-            (_load(by_key), values),
+            (_load(by_key), {**values, "for_user": for_user}),
             # Beside a card it goes by the ranks of that one and its neighbours.
             (
                 _board_of_task(by_key, Last.OF_ALL if beside is None else Last.OF_NONE),
@@ -299,6 +299,7 @@ class SqlTasks:
             is_member=is_member_in(columns),
             assigned_to_name=row[len(LOADED)],
             board=board_of(columns),
+            watching=row[len(LOADED) + 1],
             also_is_locked=also_is_locked,
             neighbour=Neighbour._make(more[0][0]) if more and more[0] else None,
             labels=named,

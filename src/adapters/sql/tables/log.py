@@ -43,8 +43,24 @@ events = TenantTable(
     Column("for_admins", Boolean, nullable=False),
     Column("body", JSONB, nullable=False),
     Column("for_everyone", Boolean, nullable=False, server_default=text("false")),
+    # The task that it tells of, which is in the body too; there no index could find it under row-level security.
+    Column("task_id", Uuid),
     # No foreign key: it would lock the company's row in every write, and the sequence's row has one.
     CheckConstraint("via IN ('session', 'token', 'system')", name="events_via_check"),
+)
+Index(
+    "events_of_task",
+    events.c.company_id,
+    events.c.task_id,
+    events.c.seq,
+    postgresql_where=events.c.task_id.is_not(None),
+)
+Index(
+    "events_of_project",
+    events.c.company_id,
+    events.c.project_id,
+    events.c.seq,
+    postgresql_where=events.c.project_id.is_not(None),
 )
 
 # Up to where a reader of the log has read it, and the places before that it has to come back to.

@@ -65,7 +65,7 @@ class DeletedTaskUseCases:
                 raise TaskNotFound
             task, name = loaded.task, _assignee_name(loaded)
             policy.authorise_edit(uow.actor, task)
-            ensure_current(expected, TaskView.of(task, assigned_to_name=name))
+            ensure_current(expected, TaskView.of(task, assigned_to_name=name, watching=loaded.watching))
             if not loaded.project_is_active:
                 raise ProjectArchived
             if task.deleted_at is None:
@@ -83,7 +83,7 @@ class DeletedTaskUseCases:
             uow.deleted_tasks.restore(task, was=was)
             uow.record(restored)
             seq = await uow.commit(made=Made(kind="task", id=task.id, version=task.version))
-        return Answer(TaskView.of(task, assigned_to_name=name), seq)
+        return Answer(TaskView.of(task, assigned_to_name=name, watching=loaded.watching), seq)
 
 
 def _assignee_name(loaded: LoadedDeletedTask) -> str | None:

@@ -65,7 +65,8 @@ class TaskUseCases:
         InFlight,
     )
     async def create(self, actor: Actor, given: NewTask, *, once: Once | None = None) -> Answer[TaskView]:
-        """Creates a task at the end of its column. Whoever sees the project may.
+        """Creates a task at the end of its column. Whoever sees the project may, and watches the task from then on, as
+        its assignee does.
 
         `labels` are names of labels that there are, in any case; `external_id`, what it is called in another system, is
         its alone in the project. `recurrence` is a rule by which it comes again each time that it is done.
@@ -120,7 +121,7 @@ class TaskUseCases:
                 await recur(uow, task, ids=self._ids, at=task.created_at)
             seq = await uow.commit(made=Made(kind="task", id=task.id, version=task.version))
         name = opening.assignee.name if opening.assignee else None
-        return Answer(TaskView.of(task, assigned_to_name=name), seq)
+        return Answer(TaskView.of(task, assigned_to_name=name, watching=True), seq)
 
     @reading
     @answers(CursorInvalid)
@@ -186,7 +187,8 @@ class TaskUseCases:
             loaded = await self._load(uow, actor, ref, also=changes.project_id, labels=labels)
             task, name, board = loaded.task, loaded.assigned_to_name, loaded.board
             policy.authorise_change(uow.actor, task, changes)
-            present = TaskView.of(task, assigned_to_name=name)
+            watching = loaded.watching
+            present = TaskView.of(task, assigned_to_name=name, watching=watching)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
             _ensure_open(loaded)
@@ -205,6 +207,7 @@ class TaskUseCases:
                     )
                 check_assignee(uow.actor, changes.assigned_to, assignee)
                 name = assignee.name if assignee else None
+                watching |= changes.assigned_to == actor.user_id
             if changes.cycle_id is not None:
                 cycle = await uow.tasks.cycle(changes.cycle_id, project_id=task.project_id)
                 ensure_takes_tasks(cycle, pointer="/cycle_id")
@@ -236,7 +239,7 @@ class TaskUseCases:
                     off=tuple(label for label in loaded.labels if label.name in off),
                 )
             seq = await uow.commit()
-        return Answer(TaskView.of(task, assigned_to_name=name), seq)
+        return Answer(TaskView.of(task, assigned_to_name=name, watching=watching), seq)
 
     @answers(
         TaskNotFound, Forbidden, Stale, ReferenceNotFound, MoveContradicts, ProjectArchived, BoardIncomplete, Invalid
@@ -249,13 +252,13 @@ class TaskUseCases:
             loaded = await self._load(uow, actor, ref, beside=to.beside)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
-            ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
+            ensure_current(expected, _shown(loaded))
             _ensure_open(loaded)
             place = await place_for(uow, loaded, to)
             if place is not None:
                 await self._move(uow, task, place)
             seq = await uow.commit()
-        return Answer(TaskView.of(task, assigned_to_name=loaded.assigned_to_name), seq)
+        return Answer(_shown(loaded), seq)
 
     @answers(TaskNotFound, Forbidden, Stale, ProjectArchived, BoardIncomplete, KeyReused, InFlight)
     async def complete(
@@ -276,14 +279,14 @@ class TaskUseCases:
             loaded = await self._load(uow, actor, ref)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
-            ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
+            ensure_current(expected, _shown(loaded))
             _ensure_open(loaded)
             wanted = task.status is not Status.DONE if completed is None else completed
             column = task.column_for(loaded.board, completed=wanted)
             if column is not None:
                 await self._move(uow, task, await place_at_end(uow, column))
             seq = await uow.commit(made=Made(kind="task", id=task.id, version=task.version))
-        return Answer(TaskView.of(task, assigned_to_name=loaded.assigned_to_name), seq)
+        return Answer(_shown(loaded), seq)
 
     @answers(TaskNotFound, Forbidden, Stale, ProjectArchived)
     async def delete(self, actor: Actor, ref: TaskRef, *, expected: int | None = None) -> int:
@@ -295,7 +298,7 @@ class TaskUseCases:
             loaded = await self._load(uow, actor, ref)
             task = loaded.task
             policy.authorise_edit(uow.actor, task)
-            ensure_current(expected, TaskView.of(task, assigned_to_name=loaded.assigned_to_name))
+            ensure_current(expected, _shown(loaded))
             _ensure_open(loaded)
             was, at = task.version, self._clock.now()
             uow.record(task.delete(by=actor.user_id, at=at))
@@ -358,6 +361,10 @@ class TaskUseCases:
             at=self._clock.now(),
         )
         return transferred, opening.board
+
+
+def _shown(loaded: LoadedTask) -> TaskView:
+    return TaskView.of(loaded.task, assigned_to_name=loaded.assigned_to_name, watching=loaded.watching)
 
 
 def _ensure_open(loaded: LoadedTask) -> None:

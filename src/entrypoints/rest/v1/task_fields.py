@@ -57,6 +57,7 @@ class TaskShown(Shown):
     version: int
     created_at: datetime
     updated_at: datetime
+    watching: Annotated[bool, Field(description="Whether you watch it.")]
     sub_tasks: Annotated[SubTasksShown, Field(description="Those right below it.")]
     deleted_at: Annotated[datetime | None, Field(description="Only in a list of deleted tasks.")] = None
 
@@ -108,6 +109,7 @@ class TaskPatch(Given):
     completed_at: Instant | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
+    watching: bool | None = None
     sub_tasks: SubTasksGiven | None = None
 
 
@@ -134,5 +136,6 @@ TASK_EXAMPLE = {
     "version": 3,
     "created_at": "2026-11-20T09:30:00.123456Z",
     "updated_at": "2026-11-20T10:00:00.654321Z",
+    "watching": True,
     "sub_tasks": {"total": 2, "done": 1},
 }

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import adapters.sql.tables.comments
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
@@ -331,9 +332,10 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
     assert found == [
         ("api_token_of(bytea)", True, UPKEEP, pinned, True, False),
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
-        # A trigger's: it sees what whoever writes sees, and nobody calls it.
+        # Those of triggers see what whoever writes sees, and nobody calls them.
         ("count_sub_tasks()", False, OWNER, pinned, False, False),
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
+        ("keep_watching()", False, OWNER, pinned, False, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
     ]
@@ -341,6 +343,12 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
 
 def test_no_trigger_or_rule_works_behind_the_back_of_a_statement(catalogue: Catalogue) -> None:
     found = {name for (name,) in catalogue.ask("select tgname from pg_trigger where not tgisinternal")}
-    # The one thing that is kept so: how many sub-tasks a task has, whatever changes these (decision 0018).
-    assert found == {"tasks_sub_task_added", "tasks_sub_task_changed", "tasks_sub_task_removed"}
+    # What is kept so: how many sub-tasks a task has, whatever changes these (decision 0018), and that whoever loses a
+    # task goes on watching it, whatever takes it away (decision 0019).
+    assert found == {
+        "tasks_assigned",
+        "tasks_sub_task_added",
+        "tasks_sub_task_changed",
+        "tasks_sub_task_removed",
+    }
     assert catalogue.ask("select rulename from pg_rules where schemaname = 'public'") == []

@@ -18,6 +18,7 @@ from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
 from adapters.sql.repositories.task_rows import Last
+from adapters.sql.readers import activity as activity_reader, comments as comment_reader
 from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
@@ -293,6 +294,12 @@ USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role",
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
+ACTIVITY = [
+    activity_reader.Shape(everything, of, member)
+    for everything in (False, True)
+    for of in ("company", "one project", "projects", "task by id", "task by key")
+    for member in ((False, True) if of.startswith("task") else (False,))
+]
 MADE_BY_HAND = {
     "adapters.sql.readers.api_tokens._page": [
         (token_reader.Shape(status, Sort(field=field, descending=descending), after, null, 51, skips),)
@@ -304,6 +311,26 @@ MADE_BY_HAND = {
         for skips in (False, True)
     ],
     "adapters.sql.readers.api_tokens._count": [(status,) for status in TOKEN_STATUSES],
+    "adapters.sql.readers.comments._page": [
+        (comment_reader.Shape(by_key, member, Sort(field=field, descending=descending), after, 51, skips),)
+        for by_key in (False, True)
+        for member in (False, True)
+        for field in comment_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.activity._page": [
+        (activity_reader.PageShape(shape, descending, after, 51, skips),)
+        for shape in ACTIVITY
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.activity._count": [(shape,) for shape in ACTIVITY],
+    "adapters.sql.readers.activity._about": [
+        (shape, counted) for shape in ACTIVITY if shape.of.startswith("task") for counted in (False, True)
+    ],
     "adapters.sql.readers.labels._page": [
         (label_reader.Shape(searches, Sort(field=field, descending=descending), after, 51, skips),)
         for searches in (False, True)
@@ -581,7 +608,8 @@ def test_a_write_to_companies_is_an_insert_and_nothing_else() -> None:
     for name, statement in statements():
         text = " ".join(statement.text.split())
         if "ON CONFLICT" in text:
-            assert "DO NOTHING" in text or "idempotency_keys" in text, name
+            # Of these the key begins with the company, which the insert fills in: what conflicts is its own.
+            assert "DO NOTHING" in text or "idempotency_keys" in text or "INTO task_watchers" in text, name
 
 
 RAW = re.compile(

@@ -89,6 +89,7 @@ class World:
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
             "label_id": str(uuid4()),
+            "comment_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [
@@ -159,6 +160,7 @@ class World:
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
             "createLabel": {"name": uuid4().hex},
+            "createComment": {"body": "x"},
             "createCycle": {"project_id": self.project["id"], "name": "x"},
             "moveTask": {"new_status": "todo"},
             "createUser": {"name": "x", "email": f"{uuid4().hex}@example.com"},

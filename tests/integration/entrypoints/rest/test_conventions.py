@@ -39,6 +39,7 @@ class World:
         connection: dict[str, Any],
         domain: dict[str, Any],
         label: dict[str, Any],
+        comment: dict[str, Any],
         conformance: Conformance,
     ) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
@@ -54,6 +55,7 @@ class World:
             "connection_id": connection["id"],
             "domain_id": domain["id"],
             "label_id": label["id"],
+            "comment_id": comment["id"],
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -83,7 +85,8 @@ async def world(api: Api, conformance: Conformance) -> World:
     domain = (await ann.post(f"{company}/email-domains", {"domain": "example.com"})).json()
     task, cycle = await ann.task(project), await ann.cycle(project)
     label = (await ann.post("/labels", {"name": "design"})).json()
-    return World(ann, project, task, cycle, invitation, token, connection, domain, label, conformance)
+    comment = (await ann.post(f"/tasks/{task['id']}/comments", {"body": "Which one?"})).json()
+    return World(ann, project, task, cycle, invitation, token, connection, domain, label, comment, conformance)
 
 
 def is_signed_in(operation: dict[str, Any]) -> bool:
@@ -451,6 +454,7 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
         "/tasks": {"title": "x", "project_id": world.project["id"]},
         "/cycles": {"name": "x", "project_id": world.project["id"]},
         "/labels": {"name": "x"},
+        f"/tasks/{world.task['id']}/comments": {"body": "x"},
         "/companies": {"name": "x"},
         "/users": {"name": "x", "email": f"{uuid4().hex}@example.com"},
         "/invitations": {"email": f"{uuid4().hex}@example.com"},
@@ -493,6 +497,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
     api.sql("update projects set created_at = %s, updated_at = %s where id = %s", (even, even, world.project["id"]))
     api.sql("update cycles set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
     api.sql("update labels set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
+    api.sql("update comments set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
     api.sql("update companies set created_at = %s, updated_at = %s where id = %s", (even, even, ann.company_id))
     api.sql(
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",
@@ -517,7 +522,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
     other = await ann.task(world.project)
     for path in world.reads():
         text = (await ann.get(path)).text
-        found = re.findall(r'"(?:[a-z_]+_)?at":"([^"]*)"', text)
+        found = re.findall(r'"(?:(?:[a-z_]+_)?at|timestamp)":"([^"]*)"', text)
         assert all(INSTANT.fullmatch(each) for each in found), (path, found)
         if path not in (f"/projects/{world.project['id']}/progress",):
             assert "2026-03-01T12:00:00.000000Z" in found, path

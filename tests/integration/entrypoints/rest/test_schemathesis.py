@@ -132,6 +132,7 @@ class Ground:
         sessions = self.client.get("/auth/sessions", headers=self.headers).json()
         cycle = self._post("/cycles", {"project_id": project["id"], "name": "One"}, **self.headers)
         label = self._post("/labels", {"name": uuid4().hex}, **self.headers)
+        comment = self._post(f"/tasks/{task['id']}/comments", {"body": "Which one?"}, **self.headers)
         company = f"/companies/{self.me['company']['id']}"
         provider = {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"}
         connection = self._post(f"{company}/oidc-connections", provider, **self.headers)
@@ -142,6 +143,7 @@ class Ground:
             "column_id": task["column_id"],
             "cycle_id": cycle["id"],
             "label_id": label["id"],
+            "comment_id": comment["id"],
             "user_id": user["id"],
             "invitation_id": invitation["id"],
             "connection_id": connection["id"],

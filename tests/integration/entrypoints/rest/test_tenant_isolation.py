@@ -40,6 +40,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "addColumn": lambda side: {"name": "Review", "category": "in_progress"},
     "orderColumns": lambda side: {"column_ids": side.columns},
     "createLabel": lambda side: {"name": uuid4().hex},
+    "createComment": lambda side: {"body": "x"},
 }
 # They would end the caller's own access, or need a link that somebody else made, or codes: tried in tests of their own.
 NOT_CARRIED_OUT = {
@@ -97,6 +98,7 @@ class Side:
         self.columns: list[str] = []
         self.connection: dict[str, Any] = {}
         self.label: dict[str, Any] = {}
+        self.comment: dict[str, Any] = {}
         self.domain: dict[str, Any] = {}
 
     def path_ids(self) -> Ids:
@@ -106,6 +108,7 @@ class Side:
             "task_id": [self.task["id"], self.task["key"]],
             "cycle_id": [self.cycle["id"]],
             "label_id": [self.label["id"]],
+            "comment_id": [self.comment["id"]],
             "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
@@ -125,6 +128,10 @@ class Side:
             "cycle_id": [self.cycle["id"]],
             "carry_over_to": [self.cycle["id"]],
             "parent_id": [self.other["id"]],
+            "createComment.parent_id": [self.comment["id"]],
+            "task_id": [self.task["id"]],
+            "author_id": [self.person.user_id],
+            "changeComment.parent_id": [self.comment["id"]],
             "column_id": [self.task["column_id"]],
             "assigned_to": [self.person.user_id],
             "created_by": [self.person.user_id],
@@ -158,6 +165,7 @@ async def settled(person: Person, key: str | None = None) -> Side:
     await person.task(project, parent_id=tasks[1]["id"])
     side = Side(person, project, cycle, *tasks, user=user.json(), invitation=invitation.json(), tokens=tokens)
     side.label = (await person.post("/labels", {"name": uuid4().hex})).json()
+    side.comment = (await person.post(f"/tasks/{side.task['id']}/comments", {"body": "x"})).json()
     side.columns = [column["id"] for column in (await person.board(project))["columns"]]
     added = await person.post(f"/projects/{project['id']}/columns", {"name": "Ideas", "category": "todo"})
     side.columns.append(added.json()["id"])

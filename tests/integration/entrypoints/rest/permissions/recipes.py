@@ -84,6 +84,14 @@ async def _label(case: Case) -> str:
     return str(made.json()["id"])
 
 
+async def _comment(case: Case) -> str:
+    comment = (await case.host.post(f"/tasks/{await _task(case)}/comments", {"body": "x"})).json()
+    if case.place is Place.OWN:
+        assert case.caller is not None
+        case.stage.api.sql("update comments set author_id = %s where id = %s", (case.caller.user_id, comment["id"]))
+    return str(comment["id"])
+
+
 async def _column(case: Case) -> str:
     given = {"name": "x", "category": "in_progress"}
     return str((await case.host.post(f"/projects/{await _project(case)}/columns", given)).json()["id"])
@@ -135,6 +143,7 @@ async def _domain(case: Case) -> str:
 
 THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
+    "comment_id": ThingMaker(_comment, ANYWHERE),
     "column_id": ThingMaker(_column, IN_PROJECTS),
     "label_id": ThingMaker(_label, (Place.OWN, Place.FOREIGN)),
     "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
@@ -188,6 +197,8 @@ BODIES: dict[str, dict[str, Body]] = {
     "completeCycle": {"": _given()},
     "createLabel": {"": lambda _, __: {"name": uuid4().hex}},
     "changeLabel": {"": _given(color="#1f77b4")},
+    "createComment": {"": _given(body="x")},
+    "changeComment": {"": _given(body="y")},
     "addColumn": {"": _given(name="x", category="in_progress")},
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},

@@ -1,0 +1,176 @@
+"""Reading the event log as people do."""
+
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
+from adapters.sql.readers.comments import task_values, visible_task
+from adapters.sql.readers.events import is_audible
+from adapters.sql.readers.paging import page_of
+from adapters.sql.statement import Statement
+from adapters.sql.tables.log import events
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import tasks
+from core.activity.model import deed_of
+from core.activity.read_models import ActivityView
+from core.kernel.actor import Actor
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.realtime.policy import Audible
+from core.tasks.policy import Visible
+from core.tasks.ports import TaskRef
+
+_doers = users.alias("doers")
+
+
+class Shape(NamedTuple):
+    """What a statement depends on; all else are parameters. `of`: a task by its id or key, one project or several."""
+
+    everything: bool
+    of: str
+    member: bool = False
+
+
+class PageShape(NamedTuple):
+    """And what that of a page depends on besides."""
+
+    events: Shape
+    descending: bool
+    after: bool
+    most: int
+    skips: bool
+
+
+def _told(query: Select[Any], shape: Shape) -> Select[Any]:
+    # Somebody's notification tells of what was done, which is told by itself.
+    query = query.where(events.c.event != "notification_created", is_audible(everything=shape.everything))
+    if shape.of == "one project":
+        return query.where(events.c.project_id == bindparam("project", type_=Uuid))
+    if shape.of == "projects":
+        return query.where(events.c.project_id == func.any(bindparam("projects", type_=ARRAY(Uuid))))
+    if shape.of in ("task by id", "task by key"):
+        task = visible_task(select(tasks.c.id), by_key=shape.of == "task by key", member=shape.member)
+        return query.where(events.c.task_id == task.correlate(None).scalar_subquery())
+    return query
+
+
+@lru_cache(maxsize=200)
+def _page(shape: PageShape) -> Statement:
+    """A page of events alone, and then the names that go with it."""
+    query = _told(select(events), shape.events).limit(literal_column(str(shape.most)))
+    query = query.order_by(events.c.seq.desc() if shape.descending else events.c.seq)
+    if shape.after:
+        # Asked for by itself, as in every list: a plan that holds for any position is made once.
+        position = select(bindparam("at_value", type_=BigInteger)).scalar_subquery()
+        query = query.where(events.c.seq < position if shape.descending else events.c.seq > position)
+    if shape.skips:
+        query = query.offset(bindparam("skip", type_=Integer))
+    page = query.subquery("page")
+    shown = (
+        page.c.seq,
+        page.c.actor_id,
+        _doers.c.name,
+        page.c.event,
+        page.c.project_id,
+        page.c.body,
+        page.c.occurred_at,
+    )
+    again = page.c.seq.desc() if shape.descending else page.c.seq.asc()
+    named = page.outerjoin(_doers, _doers.c.id == page.c.actor_id)
+    return Statement(select(*shown).select_from(named).order_by(again))
+
+
+@cache
+def _count(shape: Shape) -> Statement:
+    """A row with the number of events if they are to be counted."""
+    return Statement(_told(select(func.count()).select_from(events), shape))
+
+
+@cache
+def _about(shape: Shape, counted: bool) -> Statement:
+    """A row if the task is visible, with the number of events if they are to be counted."""
+    count: ColumnElement[Any] = literal(0)
+    if counted:
+        count = _told(select(func.count()).select_from(events), shape).scalar_subquery()
+    return Statement(visible_task(select(count), by_key=shape.of == "task by key", member=shape.member))
+
+
+class SqlActivityReader:
+    """The log as people read it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, actor: Actor, *, audible: Audible, project_ids: tuple[UUID, ...], sort: Sort, page: PageRequest
+    ) -> Answer[Page[ActivityView]]:
+        values: dict[str, Any] = {"member_id": audible.user_id}
+        of = "company"
+        if len(project_ids) == 1:
+            of, values["project"] = "one project", project_ids[0]
+        elif project_ids:
+            of, values["projects"] = "projects", list(project_ids)
+        shape = Shape(audible.everything, of)
+        also = (_count(shape), values) if page.include_total else None
+        statement, asked = _page_asked(shape, values, sort, page)
+        found = await self._database.rows(actor, statement, asked, also=also)
+        return Answer(_found(found.rows, page, found.also[0][0] if found.also else None), found.seq)
+
+    async def of_task(
+        self, actor: Actor, ref: TaskRef, *, visible: Visible, audible: Audible, sort: Sort, page: PageRequest
+    ) -> Answer[Page[ActivityView] | None]:
+        values = {**task_values(ref, visible), "member_id": audible.user_id}
+        of = "task by id" if isinstance(ref, UUID) else "task by key"
+        shape = Shape(audible.everything, of, visible.member_id is not None)
+        statement, asked = _page_asked(shape, values, sort, page)
+        also = (_about(shape, page.include_total), values)
+        found = await self._database.rows(actor, statement, asked, also=also)
+        if not found.also:
+            return Answer(None, found.seq)
+        return Answer(_found(found.rows, page, found.also[0][0] if page.include_total else None), found.seq)
+
+
+def _page_asked(
+    shape: Shape, values: dict[str, Any], sort: Sort, page: PageRequest
+) -> tuple[Statement, dict[str, Any]]:
+    statement = _page(PageShape(shape, sort.descending, page.position is not None, page.limit + 1, page.skip > 0))
+    asked = {**values, "skip": page.skip}
+    if page.position is not None:
+        asked["at_value"] = page.position[0]
+    return statement, asked
+
+
+def _found(rows: list[Row], page: PageRequest, total: int | None) -> Page[ActivityView]:
+    found = page_of(rows, page, position=lambda row: (row[0], str(row[0])), total=total)
+    return Page([_view(row) for row in found.items], found.next_position, found.total)
+
+
+def _view(row: Row) -> ActivityView:
+    seq, actor_id, name, event, project_id, body, occurred_at = row
+    deed = deed_of(event, body)
+    return ActivityView(
+        seq=str(seq),
+        user_id=actor_id,
+        user_name=name,
+        action=deed.action,
+        entity=deed.entity,
+        entity_id=deed.entity_id,
+        project_id=project_id,
+        changes=deed.changes,
+        timestamp=occurred_at,
+    )

@@ -1,0 +1,33 @@
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# What is told of something else than its name begins with; the field that holds that thing's id.
+_OF_ANOTHER = {
+    "columns_ordered": ("board", "ordered", "project_id"),
+    "project_member_added": ("project", "member_added", "project_id"),
+    "project_member_removed": ("project", "member_removed", "project_id"),
+}
+
+
+class Deed(NamedTuple):
+    """What an event tells: what was done to which thing. `changes` are fields with their old and new values."""
+
+    action: str
+    entity: str
+    entity_id: str | None
+    changes: dict[str, Any]
+
+
+def deed_of(event: str, body: Mapping[str, Any]) -> Deed:
+    """The deed that an event of that name and those flat fields tells; `task_moved` is that a task was moved.
+
+    What was is what the event says by `changes`, or by fields `old_...` and `new_...`; of a move what differs.
+    """
+    entity, _, action = event.rpartition("_")
+    entity, action, holds_id = _OF_ANOTHER.get(event, (entity, action, f"{entity}_id"))
+    changes = dict(body.get("changes") or {})
+    for name, old in body.items():
+        field = name.removeprefix("old_")
+        if field != name and f"new_{field}" in body and body[f"new_{field}"] != old:
+            changes[field] = {"old": old, "new": body[f"new_{field}"]}
+    return Deed(action, entity, body.get(holds_id), changes)

@@ -1,0 +1,19 @@
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+
+class ActivityView(NamedTuple):
+    """What somebody did, as a screen shows it. `seq` is its position in the log; `user_id` None: nobody, but FlowTrack
+    itself.
+    """
+
+    seq: str
+    user_id: UUID | None
+    user_name: str | None
+    action: str
+    entity: str
+    entity_id: str | None
+    project_id: UUID | None
+    changes: dict[str, Any]
+    timestamp: datetime

@@ -1,0 +1,49 @@
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from core.kernel.events import Audience, Change, Channel, Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentFact(Fact):
+    """Whoever may see the project now hears of the comments on its tasks."""
+
+    channel: ClassVar[Channel] = Channel.TASKS
+
+    comment_id: UUID
+    task_id: UUID
+    project_id: UUID
+    version: int
+
+    def audience(self) -> Audience:
+        return Audience(project_id=self.project_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentCreated(CommentFact):
+    """`mentions` are users. The text is not told: it is read where the comment is, as long as it stands there."""
+
+    event: ClassVar[str] = "comment_created"
+
+    parent_id: UUID | None
+    author_id: UUID
+    mentions: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentUpdated(CommentFact):
+    event: ClassVar[str] = "comment_updated"
+
+    changes: dict[str, Change]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentDeleted(CommentFact):
+    """`keeps_place`: it was answered, and shows from now on that it was deleted; else it is gone."""
+
+    event: ClassVar[str] = "comment_deleted"
+
+    author_id: UUID | None
+    deleted_by: UUID
+    keeps_place: bool
