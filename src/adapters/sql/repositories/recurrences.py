@@ -112,7 +112,7 @@ class SqlRecurrences:
         )
 
     async def of_column(self, column_id: UUID) -> list[Task]:
-        (rows,) = await self._unit.fetch((_OF_COLUMN, {"column": column_id}))
+        (rows,) = await self._unit.fetch((_OF_COLUMN, {"column": column_id, "for_user": self._unit.actor.user_id}))
         return [task_of(row, row[-1]) for row in rows]
 
     def keep(self, tasks: Sequence[Task]) -> None:
