@@ -28,11 +28,20 @@ FIELDS = (
     "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id",
     "cycle_id", "parent_id", "labels", "external_id", "recurrence", "assigned_to", "assigned_to_name", "created_by",
     "completed_at", "version", "created_at", "updated_at", "sub_tasks",
+    "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id", "cycle_id",
+    "parent_id", "labels", "external_id", "assigned_to", "assigned_to_name", "created_by", "completed_at", "version",
+    "created_at", "updated_at", "watching", "sub_tasks",
 )  # fmt: skip
+# Whether a task is watched is shown as whoever created it sees it: the same look-up, and it need not be told who asks.
 _VIEW = """
 select t.id, p.key || '-' || t.number::text, t.number, t.title, t.description, t.priority, t.status, t.column_id,
        t.deadline, t.project_id, t.cycle_id, t.parent_id, t.label_names, t.external_id, t.recurrence, t.assigned_to,
        u.name, t.created_by, t.completed_at, t.version, t.created_at, t.updated_at, t.sub_tasks_total, t.sub_tasks_done
+       t.deadline, t.project_id, t.cycle_id, t.parent_id, t.label_names, t.external_id, t.assigned_to, u.name,
+       t.created_by, t.completed_at, t.version, t.created_at, t.updated_at,
+       coalesce((select w.watching from task_watchers w
+                  where w.company_id = t.company_id and w.task_id = t.id and w.user_id = t.created_by), true),
+       t.sub_tasks_total, t.sub_tasks_done
   from {tasks} t
   join projects p on p.company_id = t.company_id and p.id = t.project_id and p.deleted_at is null
   left join users u on u.company_id = t.company_id and u.id = t.assigned_to
@@ -180,6 +189,8 @@ async def insert_task(request: Request) -> Response:
         values["id"], f"BENCH-{number}", number, given.title, given.description, given.priority, "todo",
         given.column_id, given.deadline, given.project_id, None, None, [], None, None, given.assigned_to, None,
         given.created_by, None, 1, at, at, {"total": 0, "done": 0},
+        given.column_id, given.deadline, given.project_id, None, None, [], None, given.assigned_to, None, given.created_by,
+        None, 1, at, at, True, {"total": 0, "done": 0},
     )  # fmt: skip
     return Response(_encode(shown), status_code=201, media_type="application/json")
 

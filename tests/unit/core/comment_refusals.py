@@ -139,13 +139,9 @@ def _changing(refuses: Any) -> None:
     async def _(office: Office) -> Awaitable[object]:
         return office.comments.change(office.mia, (await a_remnant(office)).id, to("y"))
 
-    # A flood is refused before a use case is asked, where the changes are made; as is a text that is none.
     @refuses(CommentUseCases.change, TooManyMentions)
     async def _(office: Office) -> Awaitable[object]:
-        comment = await a_comment(office)
-        changes = to("y")
-        object.__setattr__(changes, "body", FLOOD)
-        return office.comments.change(office.mia, comment.id, changes)
+        return office.comments.change(office.mia, (await a_comment(office)).id, to(FLOOD))
 
     @refuses(CommentUseCases.change, ProjectArchived)
     async def _(office: Office) -> Awaitable[object]:

@@ -164,7 +164,8 @@ class SqlComments:
         ]
         if parent is not None:
             asked += [(_LOCK_PARENT, {"parent": parent}), (_PARENT, {"parent": parent})]
-        locked, found, *more = await self._unit.fetch(*asked)
+        # Their locks are shared: another request with the same key does not wait for them.
+        locked, found, *more = await self._unit.fetch(*asked, guarded=True)
         if not locked or not found:
             return None
         task_id, project_id, is_member, author_name = found[0]

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
 from adapters.sql.migrating import migrate
+from adapters.sql.readers import activity as activity_reader, comments as comment_reader
 from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import columns as column_reader, cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
@@ -28,7 +29,7 @@ from adapters.sql.readers import task_lists, tasks as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
-from adapters.sql.repositories import api_tokens as token_repository
+from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import users as user_repository
@@ -194,6 +195,10 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "role": ["admin", "member"],
             "is_active": True,
             "at_id": str(uuid.UUID(int=1)),
+            "watcher": member,
+            "project": project.id,
+            "projects": [project.id],
+            "comment": firm.sql("select id from comments where company_id = %s limit 1", (firm.id,))[0][0],
         }
         yield Seeded(connection=connection, firm=firm, project=project, values=values)
 
@@ -275,6 +280,26 @@ def _fill(firm: Firm, count: int) -> Ground:
     firm.sql(
         "update tasks t set cycle_id = c.id from cycles c where t.company_id = %s and c.company_id = t.company_id"
         "   and c.project_id = t.project_id and c.number = 1 and t.number %% 2 = 0",
+        (firm.id,),
+    )
+    # Three comments on each task, the third of them an answer that mentions somebody, who watches; and the log of it all.
+    firm.sql(
+        "with made as (insert into comments (company_id, id, task_id, author_id, body, version, created_at, updated_at)"
+        "  select company_id, gen_random_uuid(), id, created_by, 'x', 1, created_at, created_at"
+        "    from tasks cross join generate_series(1, 2) where company_id = %s returning *),"
+        " first as (select distinct on (task_id) * from made),"
+        " answers as (insert into comments (company_id, id, task_id, parent_id, author_id, body, version, created_at,"
+        "   updated_at) select company_id, gen_random_uuid(), task_id, id, author_id, 'y', 1, created_at, created_at"
+        "   from first returning *),"
+        " mentions as (insert into comment_mentions select company_id, id, author_id from answers)"
+        " insert into task_watchers select company_id, task_id, author_id, true from answers",
+        (firm.id,),
+    )
+    firm.sql(
+        "insert into events (company_id, seq, event, channel, occurred_at, actor_id, via, project_id, task_id, for_admins,"
+        "  body) select company_id, 1000 + row_number() over (order by n, number), 'task_updated', 'task_updates',"
+        "  created_at, created_by, 'session', project_id, id, true, '{}' from tasks, generate_series(1, 3) n"
+        "  where company_id = %s",
         (firm.id,),
     )
     return grounds[0]
@@ -893,3 +918,87 @@ def test_what_decides_the_company_is_not_thought_rarer_for_the_company(small: Se
     assert plan["Plan Rows"] >= count / (6 if status else 2)
     settled = small.generic_plan(listed(f"{name} is", *(("status is",) if status else ())))
     assert not any(node["Node Type"] == "Bitmap Heap Scan" for node in reads_of(settled)), settled
+# Comments, watching and activity
+
+
+def listed_comments(*, by_key: bool = False, member: bool = False, after: bool = False) -> Statement:
+    sort = Sort(field="created_at")
+    return comment_reader._page(comment_reader.Shape(by_key, member, sort, after, MOST, skips=False))
+
+
+@pytest.mark.parametrize("how", PLANS)
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("member", [False, True])
+def test_the_comments_on_a_task_are_read_by_the_tasks_index(
+    seeded: Seeded, member: bool, after: bool, how: str
+) -> None:
+    plan = getattr(seeded, how)(listed_comments(member=member, after=after), **(AT_DATE if after else {}))
+    found = conditions(plan, "comments")
+    assert set(found) == {"comments_of_task"}, plan
+    assert {"company_id", "task_id"} <= set(re.findall(r"\w+", found["comments_of_task"])), plan
+    assert set(conditions(plan, "comment_mentions")) == {"comment_mentions_pkey"}, plan
+
+
+def test_a_comment_is_found_and_locked_by_indexes_alone(seeded: Seeded) -> None:
+    answered = {"parent": seeded.values["comment"]}
+    for statement, values in (
+        (comment_reader._one(False), {}),
+        (comment_reader._one(True), {}),
+        (comment_repository._LOCK, {}),
+        (comment_repository._LOAD, {}),
+        (comment_repository._ANSWERED, {}),
+        (comment_repository._PARENT, answered),
+        (comment_repository._LOCK_PARENT, answered),
+        (comment_repository._LOCK_PROJECT_OF_COMMENT, {}),
+    ):
+        plan = seeded.plan(statement, **values)
+        assert set(conditions(plan, "comments")) <= {"comments_pkey", "comments_of_parent"}, plan
+        assert read_by_company(plan, "comments"), plan
+
+
+@pytest.mark.parametrize("how", PLANS)
+def test_whether_a_task_is_watched_is_looked_up_by_its_key(both: tuple[Seeded, Seeded], how: str) -> None:
+    for company in both:
+        for statement, values in (
+            (listed("project_id is"), {}),
+            (listed(), {}),
+            (task_reader._one(False, False), {}),
+            (task_reader._cards(False, False), {"ref": company.project.id, "most": 500}),
+        ):
+            plan = getattr(company, how)(statement, **values)
+            found = conditions(plan, "task_watchers")
+            assert set(found) == {"task_watchers_pkey"}, plan
+            columns = {"company_id", "task_id", "user_id"}
+            assert columns <= set(re.findall(r"\w+", found["task_watchers_pkey"])), plan
+
+
+# What is asked, the index that it is read by, and the columns in its condition.
+ACTIVITY = {
+    "company": ("events_pkey", {"company_id"}),
+    "one project": ("events_of_project", {"company_id", "project_id"}),
+    "task by id": ("events_of_task", {"company_id", "task_id"}),
+    "task by key": ("events_of_task", {"company_id", "task_id"}),
+}
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("of", ACTIVITY)
+def test_activity_is_read_newest_first_by_an_index_and_no_more_than_a_page_of_it(
+    seeded: Seeded, of: str, everything: bool, after: bool, mode: str
+) -> None:
+    index, columns = ACTIVITY[of]
+    shape = activity_reader.Shape(everything, of, member=not everything and of.startswith("task"))
+    statement = activity_reader._page(activity_reader.PageShape(shape, True, after, MOST, skips=False))
+    values: dict[str, Any] = {"at_value": 50_000} if after else {}
+    if of == "task by key":
+        values["ref"] = seeded.project.key
+    plan, generic = seeded.carried_out(statement, mode=mode, **values)
+    assert generic > 0 or mode == "auto"
+    found = conditions(plan, "events")
+    assert set(found) == {index}, plan
+    assert columns | ({"seq"} if after else set()) <= set(re.findall(r"\w+", found[index])), plan
+    (read,) = reads_of(plan, "events")
+    if of != "company" or everything:
+        assert read["Actual Rows"] * read["Actual Loops"] <= MOST, plan

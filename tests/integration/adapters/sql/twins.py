@@ -71,6 +71,13 @@ def _fill(firm: Firm) -> Ground:
     )
     firm.sql("insert into task_labels select company_id, id, %s from tasks where company_id = %s", (label, firm.id))
     firm.sql(
+        "with said as (insert into comments (company_id, id, task_id, author_id, body, version, created_at, updated_at)"
+        "  select company_id, gen_random_uuid(), id, created_by, 'Same', 1, now(), now() from tasks where company_id = %s"
+        "  returning *), mentioned as (insert into comment_mentions select company_id, id, %s from said)"
+        " insert into task_watchers select company_id, task_id, %s, true from said",
+        (firm.id, member.user_id, member.user_id),
+    )
+    firm.sql(
         "insert into task_keys (company_id, project_id, number, task_id) values (%s, %s, 100, %s)",
         (firm.id, project.id, gone),
     )

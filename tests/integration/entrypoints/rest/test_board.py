@@ -87,7 +87,7 @@ async def test_members_see_whole_boards_of_their_projects(api: Api) -> None:
     project, hidden = await owner.project(), await owner.project()
     bob = await api.colleague(owner, projects=(project,))
     task = await owner.task(project, assigned_to=owner.user_id)
-    assert (await bob.board(project))["columns"][0]["tasks"] == [task]
+    assert (await bob.board(project))["columns"][0]["tasks"] == [{**task, "watching": False}]
     refused = await bob.get(f"/projects/{hidden['id']}/board")
     assert (refused.status_code, refused.json()["code"]) == (404, "project.not_found")
 

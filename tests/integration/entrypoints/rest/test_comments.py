@@ -102,7 +102,7 @@ async def test_comments_are_answered_on_one_level(stage: Stage) -> None:
     assert await stage.bodies(stage.ben) == []
 
 
-async def test_the_list_is_paged_and_asks_as_often_for_two_as_for_fifty(api: Api, stage: Stage) -> None:
+async def test_the_list_is_paged_and_sorted(api: Api, stage: Stage) -> None:
     for number in range(5):
         await stage.say(stage.ann if number % 2 else stage.ben, str(number))
     assert await stage.bodies(stage.ben) == list("01234")

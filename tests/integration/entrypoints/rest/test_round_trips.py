@@ -62,6 +62,9 @@ async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator
         "/projects",
         "/projects/{project}/board",
         "/events?after=0",
+        "/tasks/{card}/comments?include_total=true",
+        "/tasks/{card}/activity?include_total=true",
+        "/activity?include_total=true",
     ],
 )
 async def test_a_read_takes_one(desk: Desk, path: str) -> None:
@@ -98,6 +101,23 @@ async def test_a_token_is_recognised_once_and_what_it_writes_takes_what_it_takes
 
 async def test_a_new_task_with_a_key_takes_two(desk: Desk) -> None:
     assert await desk.most("POST", "/tasks", {"project_id": desk.project["id"], "title": "New"}) == 2
+
+
+async def test_a_new_comment_with_a_key_takes_two_and_one_more_to_look_up_whom_it_mentions(desk: Desk) -> None:
+    assert await desk.most("POST", "/tasks/{card}/comments", {"body": "Of {other}"}) == 2
+    assert await desk.most("POST", "/tasks/{card}/comments", {"body": "For @u{other} and @u{card}"}) == 3
+
+
+async def test_watching_takes_two(desk: Desk) -> None:
+    assert await desk.most("PUT", "/tasks/{card}/watch") == 2
+
+
+async def test_comments_are_listed_in_one_however_many_they_are(desk: Desk) -> None:
+    path, me = f"/tasks/{desk.cards[0]}/comments", (await desk.person.get("/auth/me")).json()["username"]
+    for count in (1, 20):
+        for _ in range(count):
+            await desk.person.post(path, {"body": f"For @{me}"})
+        assert await desk.most("GET", path) == 1
 
 
 async def test_a_change_takes_two(desk: Desk) -> None:

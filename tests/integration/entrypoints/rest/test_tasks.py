@@ -95,6 +95,7 @@ async def test_a_new_task_says_everything_about_itself(api: Api) -> None:
         "labels": [],
         "external_id": None,
         "recurrence": None,
+        "watching": True,
         "sub_tasks": {"total": 0, "done": 0},
         "assigned_to": ann.user_id,
         "assigned_to_name": "Ann Miller",
@@ -983,7 +984,7 @@ async def test_a_member_sees_the_tasks_of_their_projects_and_no_others(api: Api)
     project, hidden = await owner.project(), await owner.project()
     bob = await api.colleague(owner, projects=(project,))
     task, secret = await owner.task(project), await owner.task(hidden, assigned_to=None)
-    assert (await bob.get(f"/tasks/{task['id']}")).json() == task
+    assert (await bob.get(f"/tasks/{task['id']}")).json() == {**task, "watching": False}
     for ref in (secret["id"], secret["key"]):
         path = f"/tasks/{ref}"
         for refused in (
@@ -1048,7 +1049,7 @@ async def test_members_edit_what_is_assigned_to_or_created_by_them(api: Api) -> 
         assert await writes(bob, task) == [403, 403, 403, 403]
         refused = await bob.patch(f"/tasks/{task['id']}", {"title": "x"})
         assert_refused(refused, 403, "permission.denied")
-        assert (await bob.get(f"/tasks/{task['id']}")).json() == task
+        assert (await bob.get(f"/tasks/{task['id']}")).json() == {**task, "watching": False}
     for role in ("admin", "owner"):
         colleague = await api.colleague(owner, role=role)
         assert await writes(colleague, await bob.task(project)) == [200, 200, 200, 204]
