@@ -36,6 +36,9 @@ from core.tasks.policy import Visible
 from core.tasks.ports import TaskRef
 
 _doers = users.alias("doers")
+# Somebody's notification tells of what was done, which is told by itself. Part of the text: of a parameter PostgreSQL
+# would expect to be any event, and hence few that are another.
+_NOTIFICATION: ColumnElement[str] = literal_column("'notification_created'")
 
 
 class Shape(NamedTuple):
@@ -57,8 +60,7 @@ class PageShape(NamedTuple):
 
 
 def _told(query: Select[Any], shape: Shape) -> Select[Any]:
-    # Somebody's notification tells of what was done, which is told by itself.
-    query = query.where(events.c.event != "notification_created", is_audible(everything=shape.everything))
+    query = query.where(events.c.event != _NOTIFICATION, is_audible(everything=shape.everything))
     if shape.of == "one project":
         return query.where(events.c.project_id == bindparam("project", type_=Uuid))
     if shape.of == "projects":
