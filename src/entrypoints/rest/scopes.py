@@ -35,6 +35,8 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
     " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel",
     Scope.EVENTS_READ: "listEvents",
+    Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
+    " drawFlow getDashboard",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"

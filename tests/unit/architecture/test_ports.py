@@ -20,6 +20,9 @@ from adapters.dns.records import DnsDomainRecords
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
+from adapters.charts.drawing import PygalCharts
+from adapters.sql.counting import SqlDayCounts
+from adapters.sql.readers.reports import SqlReportReader
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
@@ -67,6 +70,7 @@ from core.oidc import ports as oidc
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
+from core.reports import ports as reports
 from core.tasks import ports as tasks
 from core.tokens import ports as tokens
 from core.users import ports as users
@@ -117,6 +121,7 @@ from tests.fakes.people import (
     InMemoryUsers,
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
+from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader, WordyCharts
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
 from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts, Mailbox
@@ -190,6 +195,9 @@ ADAPTERS = [
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
     (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
+    (reports.ReportReader, SqlReportReader, InMemoryReportReader),
+    (reports.DayCounts, SqlDayCounts, InMemoryDayCounts),
+    (reports.Charts, PygalCharts, WordyCharts),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
@@ -218,7 +226,8 @@ class TestAdapters:
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, reports, tasks, tokens,
+            users,
         )  # fmt: skip
         found = {
             name
