@@ -122,7 +122,6 @@ class PublicRoute(APIRoute):
         self._request_name = described.request_param_name
         success = self.responses.get(self.status_code or 200) or {}
         answered = tuple(kind for kind in success.get("content", {}) if kind != "application/json")
-        # What has no model and another media type is never JSON.
         self._answers = answered if answered and "model" not in success else ("application/json", *answered)
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
         declared = {each["name"].lower() for each in (self.openapi_extra or {}).get("parameters", ())}

@@ -62,7 +62,7 @@ def operation(
         if also_answers is not None:
             success.setdefault("content", {})[also_answers] = {"schema": {"type": "string"}}
     if draws is not None:
-        success["content"] = {draws: {"schema": {"type": "string"}}}
+        success["content"] = {draws: {"schema": {"type": "string"}, "example": example}}
     kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):

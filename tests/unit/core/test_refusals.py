@@ -73,6 +73,7 @@ from core.projects.errors import (
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
 from core.labels.use_cases import LabelUseCases
+from core.reports.use_cases.reports import ReportUseCases
 from core.oidc.errors import LoginRefused
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
@@ -116,6 +117,7 @@ from tests.contracts.steps import a_key
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
 from tests.unit.core import factor_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
+from tests.unit.core import report_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -144,6 +146,7 @@ USE_CASES = (
     PurgeUseCases,
     SecondStepUseCases,
     RecoveryUseCases,
+    ReportUseCases,
     SessionUseCases,
     TaskUseCases,
     UnlockingUseCases,
@@ -1310,6 +1313,7 @@ people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 oidc_refusals.add_to(refuses)
 token_refusals.add_to(refuses)
+report_refusals.add_to(refuses)
 
 
 # What the operator does

@@ -169,6 +169,7 @@ FLOW_EXAMPLE = {
         {"day": "2026-11-17", "todo": 4, "in_progress": 1, "done": 3},
     ],
 }
+SVG_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 480" role="img"><title>Autumn</title></svg>'
 DASHBOARD_EXAMPLE = {"recent_tasks": [TASK_EXAMPLE], "project_progress": [PROJECT_EXAMPLE], "notifications": []}
 
 
@@ -242,7 +243,13 @@ async def report_burndown(request: Request, cycle_id: CycleId) -> Response:
 
 @router.get(
     "/reports/cycles/{cycle_id}/burndown.svg",
-    **operation(ReportUseCases.burndown_chart, id="drawBurndown", summary="Draw how a cycle goes", draws=SVG),
+    **operation(
+        ReportUseCases.burndown_chart,
+        id="drawBurndown",
+        summary="Draw how a cycle goes",
+        draws=SVG,
+        example=SVG_EXAMPLE,
+    ),
 )
 async def draw_burndown(request: Request, cycle_id: CycleId) -> Response:
     return drawn(await reports_of(request).burndown_chart(caller(request), cycle_ref(cycle_id)))
@@ -268,7 +275,13 @@ async def report_flow(request: Request, project_id: ProjectId, days: Days = USUA
 
 @router.get(
     "/reports/projects/{project_id}/flow.svg",
-    **operation(ReportUseCases.flow_chart, id="drawFlow", summary="Draw how the work of a project flows", draws=SVG),
+    **operation(
+        ReportUseCases.flow_chart,
+        id="drawFlow",
+        summary="Draw how the work of a project flows",
+        draws=SVG,
+        example=SVG_EXAMPLE,
+    ),
 )
 async def draw_flow(request: Request, project_id: ProjectId, days: Days = USUAL_DAYS) -> Response:
     return drawn(await reports_of(request).flow_chart(caller(request), project_ref(project_id), days=days))

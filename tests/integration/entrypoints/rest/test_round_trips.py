@@ -62,6 +62,11 @@ async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator
         "/projects",
         "/projects/{project}/board",
         "/events?after=0",
+        "/reports/project/{project}",
+        "/reports/projects/{project}/flow",
+        "/reports/team-performance",
+        "/reports/workload",
+        "/dashboard",
     ],
 )
 async def test_a_read_takes_one(desk: Desk, path: str) -> None:
