@@ -1,10 +1,11 @@
 """Reading what reports are made from."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, Uuid, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Uuid, bindparam, cast, func, or_, select, true
 
 from adapters.sql.connection import Database, Rows
 from adapters.sql.readers.counted import (
@@ -41,12 +42,24 @@ _AT_ONCE = 1_000
 _MEMBER = bindparam("member_id", type_=Uuid)
 
 
-def _of_status(status: str) -> ColumnElement[int]:
-    return func.count(tasks.c.id).filter(tasks.c.status == status)
-
-
 _STATUSES = ("todo", "in_progress", "done")
-_PROGRESS = [_of_status(status).label(status) for status in _STATUSES]
+_PRIORITIES = ("high", "medium", "low", "urgent")
+
+
+def _total(counted: FromClause, column: str, value: str) -> ColumnElement[int]:
+    """The sum of the counts of one value. PostgreSQL sums integers to larger ones, so that it has to be told."""
+    return cast(func.coalesce(func.sum(counted.c.count).filter(counted.c[column] == value), 0), Integer)
+
+
+# In the order of the index, whose entries are counted as they come: a quarter of the time that sorting them out takes.
+_of_project = (
+    select(tasks.c.status, func.count().label("count"))
+    .where(tasks.c.project_id == projects.c.id)
+    .group_by(tasks.c.status)
+    .correlate(projects)
+    .lateral("counted")
+)
+_PROGRESS = [_total(_of_project, "status", status) for status in _STATUSES]
 
 
 @cache
@@ -54,43 +67,46 @@ def project_statement(by_key: bool, member: bool) -> Statement:
     """How far one project is."""
     query = (
         select(projects.c.id, projects.c.name, *_PROGRESS)
-        .select_from(projects.outerjoin(tasks, tasks.c.project_id == projects.c.id))
+        .select_from(projects.outerjoin(_of_project, true()))
         .where(named_project(by_key))
         .group_by(projects.c.id, projects.c.name)
     )
     return Statement(query.where(is_member_of(projects.c.id)) if member else query)
 
 
-def _by_person(counts: dict[str, ColumnElement[int]], *conditions: ColumnElement[bool]) -> Statement:
-    """Counts of tasks by whom they are assigned to: of every active user, and of whoever has any, by name.
+def _by_person(kinds: Sequence[str], column: str, *conditions: ColumnElement[bool]) -> Statement:
+    """Tasks by whom they are assigned to, counted by the values of a column, and all of them: of every active user, and
+    of whoever has any, by name.
 
     The tasks of a deleted project are deleted themselves.
     """
-    given = (
-        select(tasks.c.assigned_to, *(count.label(name) for name, count in counts.items()))
+    by = dict.fromkeys(("project_id", "status", "assigned_to", column))
+    counted = (
+        select(*(tasks.c[name] for name in by), func.count().label("count"))
         .where(tasks.c.assigned_to.is_not(None), *conditions)
-        .group_by(tasks.c.assigned_to)
+        .group_by(*(tasks.c[name] for name in by))
+        .subquery("counted")
+    )
+    given = (
+        select(
+            counted.c.assigned_to,
+            cast(func.sum(counted.c.count), Integer).label("all"),
+            *(_total(counted, column, kind).label(kind) for kind in kinds),
+        )
+        .group_by(counted.c.assigned_to)
         .subquery("given")
     )
     return Statement(
-        select(users.c.id, users.c.name, *(func.coalesce(given.c[name], 0) for name in counts))
+        select(users.c.id, users.c.name, *(func.coalesce(given.c[name], 0) for name in ("all", *kinds)))
         .select_from(users.outerjoin(given, given.c.assigned_to == users.c.id))
         .where(or_(users.c.is_active, given.c.assigned_to.is_not(None)))
         .order_by(users.c.name, users.c.id)
     )
 
 
-def _among(column: ColumnElement[Any], value: str) -> ColumnElement[int]:
-    return func.count().filter(column == value)
-
-
-PERFORMANCE = _by_person({status: _among(tasks.c.status, status) for status in _STATUSES})
-WORKLOAD = _by_person(
-    {"assigned": func.count()}
-    | {priority: _among(tasks.c.priority, priority) for priority in ("high", "medium", "low", "urgent")},
-    # Not "is not done": these two are read from an index.
-    tasks.c.status.in_(("todo", "in_progress")),
-)
+PERFORMANCE = _by_person(_STATUSES, "status")
+# Not "is not done": these two are read from an index.
+WORKLOAD = _by_person(_PRIORITIES, "priority", tasks.c.status.in_(("todo", "in_progress")))
 NOTHING = Statement(select(true()))
 
 RECENT = Statement(
@@ -103,9 +119,7 @@ RECENT = Statement(
 MY_PROJECTS = Statement(
     select(projects.c.id, projects.c.name, *_PROGRESS)
     .select_from(
-        project_members.join(projects, projects.c.id == project_members.c.project_id).outerjoin(
-            tasks, tasks.c.project_id == projects.c.id
-        )
+        project_members.join(projects, projects.c.id == project_members.c.project_id).outerjoin(_of_project, true())
     )
     .where(project_members.c.user_id == _MEMBER, projects.c.is_active)
     .group_by(projects.c.id, projects.c.name)
@@ -176,7 +190,7 @@ class SqlReportReader:
         found = await self._database.rows(actor, PERFORMANCE, {})
         views = [
             PerformanceView.of(user_id, name, todo=todo, in_progress=in_progress, done=done)
-            for user_id, name, todo, in_progress, done in found.rows
+            for user_id, name, _, todo, in_progress, done in found.rows
         ]
         return Answer(views, found.seq)
 
