@@ -51,6 +51,8 @@ def jobs(container: Container) -> list[Recurring]:
         Recurring("mail", 15.0, 5.0, lambda: _mail(container), bell=container.mail_bell()),
         # Rung by commits of this process; what another one left when it died is found within half a minute.
         Recurring("audit chain", _MINUTE / 2, _MINUTE / 2, lambda: _chain(container), bell=container.audit_bell()),
+        # Reports count by themselves what has not been counted yet, so that nobody waits for this.
+        Recurring("days of reports", 10.0, 5.0, lambda: _count_days(container)),
         Recurring("audit heads", _HOUR, _HOUR, lambda: _write_heads(container)),
     ]
 
@@ -97,6 +99,10 @@ async def _pause(job: Recurring, seconds: float) -> None:
 
 async def _chain(container: Container) -> None:
     await container.audit_chain_use_cases().extend(System())
+
+
+async def _count_days(container: Container) -> None:
+    await container.counting_use_cases().catch_up(System())
 
 
 async def _write_heads(container: Container) -> None:

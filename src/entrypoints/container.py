@@ -95,6 +95,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
 from entrypoints.oidc_container import OidcContainer, provider_skew
+from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
 from entrypoints.work_container import WorkContainer
@@ -353,6 +354,9 @@ class Container(containers.DeclarativeContainer):
     comment_use_cases = work.comment_use_cases
     watch_use_cases = work.watch_use_cases
     activity_use_cases = work.activity_use_cases
+    reports = providers.Container(ReportsContainer, database=database, clock=clock)
+    report_use_cases = reports.report_use_cases
+    counting_use_cases = reports.counting_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)

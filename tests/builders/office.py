@@ -38,6 +38,8 @@ from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
+from core.reports.use_cases.counting import CountingUseCases
+from core.reports.use_cases.reports import ReportUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.fields import Status
 from core.tasks.model import Task
@@ -65,6 +67,7 @@ from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSeali
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
+from tests.fakes.reports import WordyCharts
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
 from tests.fakes.tokens import (
     CountedInvitationTokens,
@@ -115,6 +118,8 @@ class Office:
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )
+        self.reports = ReportUseCases(reader=self.world.report_reader, charts=WordyCharts(), clock=self.clock)
+        self.counting = CountingUseCases(counts=self.world.day_counts)
         self.events = EventUseCases(reader=self.world.event_reader)
         self.projects = ProjectUseCases(
             unit_of_work=self.world.project_unit_of_work, reader=self.world.project_reader, **both

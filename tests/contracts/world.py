@@ -27,6 +27,7 @@ from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
+from core.reports.ports import DayCounts, ReportReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
@@ -100,6 +101,12 @@ class ContractWorld(Protocol):
 
     @property
     def oidc_reader(self) -> OidcReader: ...
+
+    @property
+    def report_reader(self) -> ReportReader: ...
+
+    @property
+    def day_counts(self) -> DayCounts: ...
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 

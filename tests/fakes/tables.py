@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from core.labels.model import Label, LabelName, folded
 from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
 from core.projects.model import Project
 from core.projects.ports import ProjectRef
+from core.reports.model import CycleDay, ProjectDay, Standing
 from core.tasks.fields import Status
 from core.tasks.model import Board, Column, Task
 from core.tasks.ports import TaskRef
@@ -153,6 +154,10 @@ class CompanyTables:
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
     mailed: Position = Position()
+    counted_up_to: int = 0
+    standings: dict[UUID, Standing] = field(default_factory=dict)
+    project_days: dict[tuple[UUID, date], ProjectDay] = field(default_factory=dict)
+    cycle_days: dict[tuple[UUID, date], CycleDay] = field(default_factory=dict)
     api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
     oidc_connections: dict[UUID, OidcConnection] = field(default_factory=dict)
     email_domains: dict[UUID, EmailDomain] = field(default_factory=dict)
@@ -181,6 +186,10 @@ class CompanyTables:
             once=dict(self.once),
             invitations=dict(self.invitations),
             mailed=self.mailed,
+            counted_up_to=self.counted_up_to,
+            standings=dict(self.standings),
+            project_days=dict(self.project_days),
+            cycle_days=dict(self.cycle_days),
             api_tokens=dict(self.api_tokens),
             oidc_connections=dict(self.oidc_connections),
             email_domains=dict(self.email_domains),

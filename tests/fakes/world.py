@@ -29,6 +29,7 @@ from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
+from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
@@ -64,6 +65,8 @@ class World:
         self.company_posts = InMemoryCompanyPosts(self.store)
         self.account_posts = InMemoryAccountPosts(self.store)
         self.oidc_reader = InMemoryOidcReader(self.store)
+        self.report_reader = InMemoryReportReader(self.store)
+        self.day_counts = InMemoryDayCounts(self.store)
 
     @property
     def tables(self) -> Tables:

@@ -25,7 +25,9 @@ class TaskCreated(TaskFact):
 
     task_key: str
     task_title: str
+    status: str
     column_id: UUID
+    cycle_id: UUID | None
     parent_id: UUID | None
     labels: tuple[str, ...]
     assigned_to: UUID | None
@@ -74,7 +76,9 @@ class TaskRestored(TaskFact):
 
     task_key: str
     task_title: str
+    status: str
     column_id: UUID
+    cycle_id: UUID | None
     parent_id: UUID | None
     assigned_to: UUID | None
     restored_by: UUID

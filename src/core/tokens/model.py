@@ -27,6 +27,7 @@ class Scope(StrEnum):
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
     EVENTS_READ = "events:read"
+    REPORTS_READ = "reports:read"
     AUDIT_READ = "audit:read"
 
 

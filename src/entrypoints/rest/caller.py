@@ -120,8 +120,9 @@ class PublicRoute(APIRoute):
         self._also_named = _also_named(self.endpoint)
         self._body = _Body(next(iter(described.body_params), None))
         self._request_name = described.request_param_name
-        answered = (self.responses.get(self.status_code or 200) or {}).get("content", {})
-        self._answers = ("application/json", *(kind for kind in answered if kind != "application/json"))
+        success = self.responses.get(self.status_code or 200) or {}
+        answered = tuple(kind for kind in success.get("content", {}) if kind != "application/json")
+        self._answers = answered if answered and "model" not in success else ("application/json", *answered)
         self._limited_by: tuple[str, ...] = tuple((self.openapi_extra or {}).get(LIMITED_BY, ()))
         declared = {each["name"].lower() for each in (self.openapi_extra or {}).get("parameters", ())}
         self._heeds = {name.encode() for name in _READ_FIRST if name in declared}

@@ -106,7 +106,7 @@ class RequestRefused(Refusal):
 _PROTOCOL = {
     404: ("route.not_found", "There is nothing at this address"),
     405: ("method.not_allowed", "This method is not known here"),
-    406: ("accept.not_acceptable", "The answer is JSON, which the request does not accept"),
+    406: ("accept.not_acceptable", "The request accepts none of the forms that the answer has"),
     413: ("body.too_large", "The body is larger than this address takes"),
     415: ("body.media_type_unsupported", "The body must be JSON"),
     500: ("server.failed", "The server failed; the fault is its own, and was logged"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
 from core.kernel.errors import ChangedMeanwhile, Refusal
 from entrypoints.rest.errors import RATE_LIMIT_HEADERS, HeaderMalformed, ResultGone, problem_responses
@@ -39,12 +40,14 @@ def operation(
     positioned: bool = True,
     limited_by: str | None = None,
     also_answers: str | None = None,
+    draws: str | None = None,
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
     becomes the description, and what it raises the other answers. `changes`: If-Match counts; `positioned`: the answer
     carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes; `also_answers`: the
-    media type in which the same is streamed to whoever asks for it.
+    media type in which the same is answered to whoever asks for it; `draws`: that of an answer that is never
+    JSON.
     """
     headers: dict[str, Any] = dict(RATE_LIMIT_HEADERS)
     headers |= _SEQ if signed_in and positioned else {}
@@ -58,6 +61,8 @@ def operation(
             success["content"] = {"application/json": {"example": example}}
         if also_answers is not None:
             success.setdefault("content", {})[also_answers] = {"schema": {"type": "string"}}
+    if draws is not None:
+        success["content"] = {draws: {"schema": {"type": "string"}, "example": example}}
     kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):
@@ -79,6 +84,7 @@ def operation(
         "description": inspect.getdoc(verb),
         "status_code": status,
         "response_model": None,
+        **({"response_class": Response} if draws is not None else {}),
         "responses": responses,
         "openapi_extra": {
             LIMITED_BY: [

@@ -37,6 +37,8 @@ _NEEDED: dict[Scope | Access, str] = {
     " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
     " createComment changeComment replaceComment deleteComment watchTask unwatchTask",
     Scope.EVENTS_READ: "listEvents listActivity",
+    Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
+    " drawFlow getDashboard",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.sql.connection import Database
+from adapters.sql.counting import SqlDayCounts
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
@@ -32,6 +33,7 @@ from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.reports import SqlReportReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
@@ -69,6 +71,7 @@ from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.recurrences import RecurrenceContract
+from tests.contracts.reports import ReportContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -97,6 +100,8 @@ class SqlWorld:
         self.company_posts = SqlCompanyPosts(database)
         self.account_posts = SqlAccountPosts(database)
         self.oidc_reader = SqlOidcReader(database)
+        self.report_reader = SqlReportReader(database)
+        self.day_counts = SqlDayCounts(database)
         self._database = database
         self._superuser = superuser
 
@@ -322,6 +327,10 @@ class TestSqlTransfers(Sql, TransferContract):
 
 
 class TestSqlProjects(Sql, ProjectContract):
+    pass
+
+
+class TestSqlReports(Sql, ReportContract):
     pass
 
 

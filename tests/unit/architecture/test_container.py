@@ -9,6 +9,7 @@ import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
 from entrypoints.oidc_container import OidcContainer
+from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.work_container import WorkContainer
 from tests.builders import an_actor
@@ -19,7 +20,7 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"oidc": OidcContainer, "work": WorkContainer}
+PARTS = {"oidc": OidcContainer, "reports": ReportsContainer, "work": WorkContainer}
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,9 @@ from adapters.dns.records import DnsDomainRecords
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
+from adapters.charts.drawing import PygalCharts
+from adapters.sql.counting import SqlDayCounts
+from adapters.sql.readers.reports import SqlReportReader
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
@@ -68,6 +71,7 @@ from core.oidc import ports as oidc
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
+from core.reports import ports as reports
 from core.tasks import ports as tasks
 from core.tasks import recurring_ports
 from core.tokens import ports as tokens
@@ -119,6 +123,7 @@ from tests.fakes.people import (
     InMemoryUsers,
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
+from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader, WordyCharts
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.recurrences import InMemoryRecurrences
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
@@ -194,6 +199,9 @@ ADAPTERS = [
     (operations.OperatorUnitOfWork, SqlOperatorUnitOfWork, InMemoryOperatorUnitOfWork),
     (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
+    (reports.ReportReader, SqlReportReader, InMemoryReportReader),
+    (reports.DayCounts, SqlDayCounts, InMemoryDayCounts),
+    (reports.Charts, PygalCharts, WordyCharts),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
@@ -222,7 +230,7 @@ class TestAdapters:
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, tasks,
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, reports, tasks,
             tokens, users,
         )  # fmt: skip
         found = {

@@ -23,6 +23,7 @@ from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.posts import PostContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.recurrences import RecurrenceContract
+from tests.contracts.reports import ReportContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -100,6 +101,10 @@ class TestInMemoryTransfers(InMemory, TransferContract):
 
 
 class TestInMemoryProjects(InMemory, ProjectContract):
+    pass
+
+
+class TestInMemoryReports(InMemory, ReportContract):
     pass
 
 

@@ -75,6 +75,7 @@ from core.projects.errors import (
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
 from core.labels.use_cases import LabelUseCases
+from core.reports.use_cases.reports import ReportUseCases
 from core.oidc.errors import LoginRefused
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
@@ -125,6 +126,7 @@ from tests.unit.core import (
     mail_refusals,
     oidc_refusals,
     people_refusals,
+    report_refusals,
     token_refusals,
 )
 
@@ -157,6 +159,7 @@ USE_CASES = (
     PurgeUseCases,
     SecondStepUseCases,
     RecoveryUseCases,
+    ReportUseCases,
     SessionUseCases,
     TaskUseCases,
     UnlockingUseCases,
@@ -1338,6 +1341,7 @@ people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 oidc_refusals.add_to(refuses)
 token_refusals.add_to(refuses)
+report_refusals.add_to(refuses)
 
 
 # What the operator does

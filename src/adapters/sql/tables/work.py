@@ -267,6 +267,16 @@ Index(
     unique=True,
     postgresql_where=text("external_id IS NOT NULL AND deleted_at IS NULL"),
 )
+# Counts tasks by what they are, without reading them: it holds all that a report asks for.
+Index(
+    "tasks_by_standing",
+    tasks.c.company_id,
+    tasks.c.project_id,
+    tasks.c.status,
+    tasks.c.assigned_to,
+    tasks.c.priority,
+    postgresql_where=LIVING,
+)
 Index("tasks_deleted", tasks.c.company_id, tasks.c.deleted_at, postgresql_where=text("deleted_at IS NOT NULL"))
 
 # A task that moved to another project goes on being found by the number that it had, also once that project is no more.

@@ -25,6 +25,7 @@ from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import columns as column_reader, cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
 from adapters.sql.readers import projects as project_reader
+from adapters.sql.readers import reports as report_reader
 from adapters.sql.readers import task_lists, tasks as task_reader
 from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
@@ -918,6 +919,8 @@ def test_what_decides_the_company_is_not_thought_rarer_for_the_company(small: Se
     assert plan["Plan Rows"] >= count / (6 if status else 2)
     settled = small.generic_plan(listed(f"{name} is", *(("status is",) if status else ())))
     assert not any(node["Node Type"] == "Bitmap Heap Scan" for node in reads_of(settled)), settled
+
+
 # Comments, watching and activity
 
 
@@ -1002,3 +1005,32 @@ def test_activity_is_read_newest_first_by_an_index_and_no_more_than_a_page_of_it
     (read,) = reads_of(plan, "events")
     if of != "company" or everything:
         assert read["Actual Rows"] * read["Actual Loops"] <= MOST, plan
+
+
+@pytest.mark.parametrize(
+    ("statement", "columns"),
+    [
+        (report_reader.PERFORMANCE, {"company_id", "assigned_to"}),
+        (report_reader.WORKLOAD, {"company_id", "assigned_to", "status"}),
+        (report_reader.MY_PROJECTS, {"company_id", "project_id"}),
+        (report_reader.project_statement(False, False), {"company_id", "project_id"}),
+    ],
+    ids=["performance", "workload", "my projects", "a project"],
+)
+def test_reports_count_tasks_by_an_index_and_read_none(seeded: Seeded, statement: Statement, columns: set[str]) -> None:
+    plan = seeded.settled_plan(statement, ref=seeded.project.id)
+    (read,) = reads_of(plan)
+    assert (read["Node Type"], read["Index Name"]) == ("Index Only Scan", "tasks_by_standing")
+    assert set(re.findall(r"\b(company_id|project_id|status|assigned_to)\b", read["Index Cond"])) == columns
+
+
+def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seeded) -> None:
+    plan = seeded.settled_plan(report_reader.RECENT, most=10)
+    assert set(conditions(plan)) == {"tasks_of_assignee"}
+    assert not any(node["Node Type"] == "Sort" for node in nodes(plan))
+
+
+def test_what_is_not_counted_yet_is_found_by_its_position(seeded: Seeded) -> None:
+    plan = seeded.settled_plan(report_reader.PENDING, most=1_000)
+    read = conditions(plan, "events")
+    assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]

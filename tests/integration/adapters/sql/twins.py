@@ -63,6 +63,13 @@ def _fill(firm: Firm) -> Ground:
         (firm.id, cycle, project.id, firm.owner.user_id),
     )
     firm.sql("update tasks set cycle_id = %s where company_id = %s", (cycle, firm.id))
+    firm.sql(
+        "insert into counted_tasks (company_id, task_id, project_id, status, is_counted)"
+        " select company_id, id, project_id, status, true from tasks where company_id = %s",
+        (firm.id,),
+    )
+    firm.sql("insert into project_days values (%s, %s, '2026-01-01', 1, 2, 3)", (firm.id, project.id))
+    firm.sql("insert into cycle_days values (%s, %s, '2026-01-01', 'planned', 1, 2, 0, 0)", (firm.id, cycle))
     label = uuid.uuid4()
     firm.sql(
         "insert into labels (company_id, id, name, folded, created_by, version, created_at, updated_at)"

@@ -524,7 +524,8 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         text = (await ann.get(path)).text
         found = re.findall(r'"(?:(?:[a-z_]+_)?at|timestamp)":"([^"]*)"', text)
         assert all(INSTANT.fullmatch(each) for each in found), (path, found)
-        if path not in (f"/projects/{world.project['id']}/progress",):
+        # Reports tell of days, and a dashboard may be empty.
+        if path not in (f"/projects/{world.project['id']}/progress", "/dashboard") and "/reports/" not in path:
             assert "2026-03-01T12:00:00.000000Z" in found, path
     assert (await ann.patch(f"/tasks/{task['id']}", {"title": "x"})).json()[
         "created_at"

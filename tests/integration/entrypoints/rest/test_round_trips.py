@@ -65,6 +65,11 @@ async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator
         "/tasks/{card}/comments?include_total=true",
         "/tasks/{card}/activity?include_total=true",
         "/activity?include_total=true",
+        "/reports/project/{project}",
+        "/reports/projects/{project}/flow",
+        "/reports/team-performance",
+        "/reports/workload",
+        "/dashboard",
     ],
 )
 async def test_a_read_takes_one(desk: Desk, path: str) -> None:

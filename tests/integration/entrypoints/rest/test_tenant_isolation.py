@@ -259,8 +259,8 @@ def tenant_tables(api: Api) -> list[tuple[str, str]]:
 
 
 def snapshot(api: Api, company_id: str) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of a company, table by table; but for what servers do by themselves: whoever mails reads on, and audit
-    events get their proofs.
+    """All rows of a company, table by table; but for what servers do by themselves: whoever mails reads on, audit
+    events get their proofs, and days are counted.
     """
     shown = {"audit_events": "(t.id, t.type, t.details)::text"}
     return {
@@ -268,7 +268,7 @@ def snapshot(api: Api, company_id: str) -> dict[str, list[tuple[Any, ...]]]:
             f"select {shown.get(table, 't::text')} from {table} t where {column} = %s order by 1", (company_id,)
         )
         for table, column in tenant_tables(api)
-        if table != "log_positions"
+        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days")
     }
 
 

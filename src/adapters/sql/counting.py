@@ -1,0 +1,203 @@
+"""Counting the companies' logs into days. Only the container may import this.
+
+A company's position is locked while its log is counted, so that one does it at a time, and is moved in the transaction
+that keeps what was counted.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from adapters.sql.connection import COMMIT, Connection, Database, execute
+from adapters.sql.pipeline import Asked
+from adapters.sql.readers.counted import AFTER, READER, cycle_day_of, entries, entry_of, project_day_of, standing_of
+from adapters.sql.statement import Statement
+from adapters.sql.tenancy import OWN
+from adapters.sql.upkeep import Upkeep
+from core.kernel.errors import Refusal, Unavailable
+from core.reports.model import Batch, Tally
+
+log = logging.getLogger("flowtrack.reports")
+
+_HERE = f"company_id = {OWN} and reader = '{READER}'"
+
+# By the upkeep role: whose log went on.
+_BEHIND = Statement.plain(f"""
+select q.company_id
+  from event_sequences q
+  join companies c on c.id = q.company_id and c.is_active and c.deleted_at is null
+  left join log_positions p on p.company_id = q.company_id and p.reader = '{READER}'
+ where q.last_seq > coalesce(p.seq, 0)
+ order by q.company_id
+""")
+_BEGIN = Statement.plain(f"insert into log_positions (reader, seq) values ('{READER}', 0) on conflict do nothing")
+_TAKE = Statement.plain(f"""
+select p.seq, (select time_zone from companies where id = {OWN}),
+       (select last_seq from event_sequences where company_id = {OWN})
+  from log_positions p where p.company_id = {OWN} and p.reader = '{READER}' for update skip locked
+""")
+# What the log of before there were reports does not tell: with which status and in which cycle a task was made. It is
+# what the first change says that it was before, or else what it is now.
+_RECALL = Statement.plain(f"""
+with changes as (
+  select e.seq, (e.body ->> 'task_id')::uuid as task_id,
+         coalesce(e.body ->> 'old_status', e.body #>> '{{changes,status,old}}') as status,
+         e.body #> '{{changes,cycle_id}}' as cycle
+    from events e
+   where e.company_id = {OWN} and e.event in ('task_moved', 'task_updated')
+), statuses as (
+  select distinct on (task_id) task_id, status from changes where status is not null order by task_id, seq
+), moves as (
+  select distinct on (task_id) task_id, (cycle ->> 'old')::uuid as cycle_id from changes
+   where cycle is not null order by task_id, seq
+)
+insert into counted_tasks (task_id, project_id, status, cycle_id, is_counted)
+select t.id, t.project_id, coalesce(s.status, t.status),
+       case when m.task_id is null then t.cycle_id else m.cycle_id end, false
+  from tasks t
+  left join statuses s on s.task_id = t.id
+  left join moves m on m.task_id = t.id
+ where t.company_id = {OWN}
+on conflict do nothing
+""")
+_ENTRIES = Statement(entries(AFTER))
+# What is gone for good is not found. Cycles and projects are held until the end: their days refer to them.
+_TASKS = Statement.plain(f"""
+select t.id, c.project_id, c.status, c.cycle_id, c.is_counted
+  from tasks t left join counted_tasks c on c.company_id = t.company_id and c.task_id = t.id
+ where t.company_id = {OWN} and t.id = any(%(tasks)s)
+""")
+_PROJECTS = Statement.plain(f"""
+select p.id, d.day, d.todo, d.in_progress, d.done
+  from projects p
+  left join lateral (select * from project_days each where each.company_id = {OWN} and each.project_id = p.id
+                      order by each.day desc limit 1) d on true
+ where p.company_id = {OWN} and p.id = any(%(projects)s)
+   for key share of p
+""")
+_CYCLES = Statement.plain(f"""
+select y.id, d.day, d.status, d.scope, d.done, d.added, d.removed
+  from cycles y
+  left join lateral (select * from cycle_days each where each.company_id = {OWN} and each.cycle_id = y.id
+                      order by each.day desc limit 1) d on true
+ where y.company_id = {OWN} and y.id = any(%(cycles)s)
+   for key share of y
+""")
+_KEEP_TASKS = Statement.plain("""
+insert into counted_tasks (task_id, project_id, status, cycle_id, is_counted)
+select * from unnest(%(ids)s::uuid[], %(projects)s::uuid[], %(statuses)s::text[], %(cycles)s::uuid[],
+                     %(counted)s::boolean[])
+on conflict (company_id, task_id) do update
+   set project_id = excluded.project_id, status = excluded.status, cycle_id = excluded.cycle_id,
+       is_counted = excluded.is_counted
+""")
+_KEEP_PROJECT_DAYS = Statement.plain("""
+insert into project_days (project_id, day, todo, in_progress, done)
+select * from unnest(%(ids)s::uuid[], %(days)s::date[], %(todo)s::integer[], %(in_progress)s::integer[],
+                     %(done)s::integer[])
+on conflict (company_id, project_id, day) do update
+   set todo = excluded.todo, in_progress = excluded.in_progress, done = excluded.done
+""")
+_KEEP_CYCLE_DAYS = Statement.plain("""
+insert into cycle_days (cycle_id, day, status, scope, done, added, removed)
+select * from unnest(%(ids)s::uuid[], %(days)s::date[], %(statuses)s::text[], %(scope)s::integer[],
+                     %(done)s::integer[], %(added)s::integer[], %(removed)s::integer[])
+on conflict (company_id, cycle_id, day) do update
+   set status = excluded.status, scope = excluded.scope, done = excluded.done, added = excluded.added,
+       removed = excluded.removed
+""")
+_MOVE_ON = Statement.plain(f"update log_positions set seq = %(seq)s where {_HERE}")
+
+
+class SqlDayCounts:
+    """The days of all companies, in their tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._upkeep = Upkeep(database)
+
+    async def behind(self) -> list[UUID]:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_BEHIND, {}))
+            return [row[0] for row in found.rows()]
+
+    async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:
+        try:
+            async with self._upkeep.within(company_id) as connection:
+                return await self._advance(connection, most, counted)
+        except Unavailable:
+            raise
+        except Refusal as refusal:
+            # Something was purged, or a cycle deleted, at this very moment: the others do not wait for it.
+            log.warning("a company's days were left to the next time: %s", refusal.code)
+            return False
+
+    async def _advance(self, connection: Connection, most: int, counted: Callable[[Batch], Tally]) -> bool:
+        begun, taken = await execute(connection, Asked(_BEGIN, {}), Asked(_TAKE, {}))
+        row = taken.first()
+        if row is None:
+            return False
+        after, zone, head = row
+        if begun.count:
+            await execute(connection, Asked(_RECALL, {}))
+        # All up to the head is committed: a sequence is given out in the order of commits.
+        (found,) = await execute(connection, Asked(_ENTRIES, {"after": after, "most": most}))
+        rows = [each for each in found.rows() if each[0] <= head]
+        is_more = len(rows) == most
+        batch = await self._batch(connection, zone, rows)
+        kept = _keeping(counted(batch))
+        position = rows[-1][0] if is_more else head
+        await execute(connection, *kept, Asked(_MOVE_ON, {"seq": position}), Asked(COMMIT, {}))
+        return is_more
+
+    async def _batch(self, connection: Connection, zone: str, rows: list[tuple[Any, ...]]) -> Batch:
+        """The events with all that they may concern; two questions, since the second needs what the first found."""
+        taken = tuple(entry_of(row) for row in rows)
+        (tasks,) = await execute(connection, Asked(_TASKS, {"tasks": sorted({row[4] for row in rows if row[4]})}))
+        standings = {row[0]: standing_of(row[1:]) for row in tasks.rows()}
+        known = [each for each in standings.values() if each is not None]
+        projects = {UUID(each.body["project_id"]) for each in taken} | {each.project_id for each in known}
+        cycles = {each.cycle_id for each in known if each.cycle_id is not None}
+        for each in taken:
+            change = (each.body["changes"] or {}).get("cycle_id") or {}
+            named = (each.body.get("cycle_id"), change.get("new"))
+            cycles |= {UUID(cycle_id) for cycle_id in named if cycle_id is not None}
+        of_projects, of_cycles = await execute(
+            connection,
+            Asked(_PROJECTS, {"projects": sorted(projects)}),
+            Asked(_CYCLES, {"cycles": sorted(cycles)}),
+        )
+        return Batch(
+            zone=zone,
+            entries=taken,
+            tasks=standings,
+            projects={row[0]: project_day_of(row[1:]) for row in of_projects.rows()},
+            cycles={row[0]: cycle_day_of(row[1:]) for row in of_cycles.rows()},
+        )
+
+
+def _keeping(tally: Tally) -> list[Asked]:
+    """What writes down what was counted, in the order of ids."""
+    asked = []
+    if tally.standings:
+        standings = sorted(tally.standings.items())
+        values: dict[str, Any] = {
+            "ids": [task_id for task_id, _ in standings],
+            "projects": [each.project_id for _, each in standings],
+            "statuses": [str(each.status) for _, each in standings],
+            "cycles": [each.cycle_id for _, each in standings],
+            "counted": [each.is_counted for _, each in standings],
+        }
+        asked.append(Asked(_KEEP_TASKS, values))
+    if tally.project_days:
+        days = sorted(tally.project_days.items())
+        values = {name: [getattr(row, name) for _, row in days] for name in ("todo", "in_progress", "done")}
+        values |= {"ids": [project_id for (project_id, _), _ in days], "days": [row.day for _, row in days]}
+        asked.append(Asked(_KEEP_PROJECT_DAYS, values))
+    if tally.cycle_days:
+        of_cycles = sorted(tally.cycle_days.items())
+        values = {name: [getattr(row, name) for _, row in of_cycles] for name in ("scope", "done", "added", "removed")}
+        values |= {"ids": [cycle_id for (cycle_id, _), _ in of_cycles], "days": [row.day for _, row in of_cycles]}
+        values["statuses"] = [str(row.status) for _, row in of_cycles]
+        asked.append(Asked(_KEEP_CYCLE_DAYS, values))
+    return asked

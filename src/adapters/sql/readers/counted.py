@@ -1,0 +1,82 @@
+"""The part of the log that is to be counted: of its events only what counting needs, whatever else they tell."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, Uuid, bindparam, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.tables.log import events, log_positions
+from adapters.sql.tables.reports import counted_tasks
+from core.cycles.model import CycleStatus
+from core.reports.model import COUNTED, CycleDay, LogEntry, ProjectDay, Standing
+from core.tasks.fields import Status
+
+READER = "reports"
+_MOVES = ("status", "cycle_id")
+
+_changes = events.c.body["changes"]
+# Texts of any length may have changed: they stay where they are.
+_body = events.c.body.op("-")(cast("changes", Text)).op("||")(
+    func.jsonb_build_object(
+        "changes", func.jsonb_build_object(*(part for name in _MOVES for part in (name, _changes[name])))
+    )
+)
+_task_id = cast(events.c.body["task_id"].astext, Uuid)
+
+counted_up_to: ColumnElement[int] = (
+    select(func.coalesce(func.max(log_positions.c.seq), 0)).where(log_positions.c.reader == READER).scalar_subquery()
+)
+"""Where the company's log was counted up to."""
+
+
+def entries(after: ColumnElement[int]) -> Select[Any]:
+    """The events to count after a position, oldest first, `:most` at most, each with where its task stood then."""
+    return (
+        select(
+            events.c.seq,
+            events.c.event,
+            events.c.occurred_at,
+            _body,
+            _task_id,
+            counted_tasks.c.project_id,
+            counted_tasks.c.status,
+            counted_tasks.c.cycle_id,
+            counted_tasks.c.is_counted,
+        )
+        .select_from(events.outerjoin(counted_tasks, counted_tasks.c.task_id == _task_id))
+        .where(
+            events.c.seq > after,
+            events.c.event == func.any(bindparam("counted", type_=ARRAY(Text), value=list(COUNTED))),
+            or_(
+                events.c.event != "task_updated",
+                *(_changes[name].is_not(None) for name in _MOVES),
+                _changes["project_id"].is_not(None),
+            ),
+        )
+        .order_by(events.c.seq)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+def entry_of(row: tuple[Any, ...]) -> LogEntry:
+    """The event in a row of `entries`."""
+    return LogEntry(*row[:4])
+
+
+def standing_of(row: tuple[Any, ...]) -> Standing | None:
+    """Where a task stood, from four columns; None if it was not met yet."""
+    project_id, status, cycle_id, is_counted = row
+    return Standing(project_id, Status(status), cycle_id, is_counted) if project_id is not None else None
+
+
+def project_day_of(row: tuple[Any, ...]) -> ProjectDay | None:
+    """A day of a project, from its columns; None if there is none."""
+    return ProjectDay._make(row) if row[0] is not None else None
+
+
+def cycle_day_of(row: tuple[Any, ...]) -> CycleDay | None:
+    """A day of a cycle, from its columns; None if there is none."""
+    return CycleDay(row[0], CycleStatus(row[1]), *row[2:]) if row[0] is not None else None
+
+
+AFTER = bindparam("after", type_=BigInteger)
