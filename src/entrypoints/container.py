@@ -350,6 +350,7 @@ class Container(containers.DeclarativeContainer):
     column_use_cases = work.column_use_cases
     board_use_cases = work.board_use_cases
     label_use_cases = work.label_use_cases
+    search_use_cases = work.search_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)

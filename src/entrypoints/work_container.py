@@ -8,6 +8,7 @@ from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
@@ -19,6 +20,7 @@ from core.kernel.ports import Clock, Ids
 from core.labels.use_cases import LabelUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
+from core.search.use_cases import SearchUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
@@ -39,6 +41,7 @@ class WorkContainer(containers.DeclarativeContainer):
     task_reader = providers.Singleton(SqlTaskReader, database)
     column_reader = providers.Singleton(SqlColumnReader, database)
     label_reader = providers.Singleton(SqlLabelReader, database)
+    search_reader = providers.Singleton(SqlSearchReader, database)
 
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
@@ -77,3 +80,4 @@ class WorkContainer(containers.DeclarativeContainer):
     label_use_cases = providers.Singleton(
         LabelUseCases, unit_of_work=label_unit_of_work.provider, reader=label_reader, clock=clock, ids=ids
     )
+    search_use_cases = providers.Singleton(SearchUseCases, reader=search_reader)

@@ -35,6 +35,7 @@ from core.projects.read_models import ProjectView
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
+from core.search.use_cases import SearchUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.fields import Status
 from core.tasks.model import Task
@@ -107,6 +108,7 @@ class Office:
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )
         self.events = EventUseCases(reader=self.world.event_reader)
+        self.searching = SearchUseCases(reader=self.world.search_reader)
         self.projects = ProjectUseCases(
             unit_of_work=self.world.project_unit_of_work, reader=self.world.project_reader, **both
         )

@@ -25,6 +25,7 @@ from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
+from core.search.ports import SearchReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
@@ -58,6 +59,9 @@ class ContractWorld(Protocol):
 
     @property
     def label_reader(self) -> LabelReader: ...
+
+    @property
+    def search_reader(self) -> SearchReader: ...
 
     @property
     def cycle_reader(self) -> CycleReader: ...

@@ -27,6 +27,7 @@ from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
+from tests.fakes.search import InMemorySearchReader
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
@@ -46,6 +47,7 @@ class World:
         self.task_reader = InMemoryTaskReader(self.store)
         self.cycle_reader = InMemoryCycleReader(self.store)
         self.label_reader = InMemoryLabelReader(self.store)
+        self.search_reader = InMemorySearchReader(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
+import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked

@@ -47,6 +47,7 @@ from entrypoints.rest.v1 import (
     oidc,
     oidc_connections,
     projects,
+    search,
     sessions,
     tasks,
     tokens,
@@ -56,8 +57,8 @@ from entrypoints.rest.v1 import (
 log = logging.getLogger("flowtrack.rest")
 
 EXPOSED = (
-    "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
-    "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
+    "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Partial", "X-Total-Count", "X-Request-ID",
+    "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
 # What is streamed leaves as it comes: compressed, it would wait until there is enough of it.
@@ -124,6 +125,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         members.router,
         cycles.router,
         labels.router,
+        search.router,
         events.router,
         companies.router,
         auth.public,

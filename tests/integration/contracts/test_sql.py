@@ -28,6 +28,7 @@ from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
@@ -61,6 +62,7 @@ from tests.contracts.joining import JoiningContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
+from tests.contracts.search import SearchContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -74,6 +76,7 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.label_reader = SqlLabelReader(database)
+        self.search_reader = SqlSearchReader(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -282,6 +285,10 @@ class TestSqlKin(Sql, KinContract):
 
 
 class TestSqlLabels(Sql, LabelContract):
+    pass
+
+
+class TestSqlSearch(Sql, SearchContract):
     pass
 
 

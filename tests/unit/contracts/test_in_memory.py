@@ -19,6 +19,7 @@ from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.posts import PostContract
 from tests.contracts.projects import ProjectContract
+from tests.contracts.search import SearchContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -52,6 +53,10 @@ class TestInMemoryReads(InMemory, ConcurrentReadContract):
 
 
 class TestInMemoryTasks(InMemory, TaskContract):
+    pass
+
+
+class TestInMemorySearch(InMemory, SearchContract):
     pass
 
 

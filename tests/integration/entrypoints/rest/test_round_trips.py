@@ -62,6 +62,7 @@ async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator
         "/projects",
         "/projects/{project}/board",
         "/events?after=0",
+        "/search?q=card",
     ],
 )
 async def test_a_read_takes_one(desk: Desk, path: str) -> None:
