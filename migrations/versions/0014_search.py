@@ -38,8 +38,9 @@ SEPARATORS = (
 SIGNS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 READ, LONGEST = 20_000, 64
 
+# None of these looks at a table, so that there is nothing to pin them to: whoever calls them is pinned.
 WORDS = f"""
-create function spaced_words(given text) returns text language plpgsql immutable parallel safe {PINNED} as $$
+create function spaced_words(given text) returns text language plpgsql immutable parallel safe as $$
 begin
   if octet_length(given) = length(given) then
     return regexp_replace(lower(given collate "C"), '[^a-z0-9]', ' ', 'g');
@@ -48,7 +49,7 @@ begin
   return regexp_replace(replace(given, U&'\\03c2', U&'\\03c3'), '[{SEPARATORS}]', ' ', 'g');
 end $$;
 
-create function search_words(given text) returns text[] language plpgsql immutable parallel safe {PINNED} as $$
+create function search_words(given text) returns text[] language plpgsql immutable parallel safe as $$
 declare
   spaced text := spaced_words(given);
 begin
@@ -63,10 +64,14 @@ create function search_sign(company uuid) returns text language sql immutable pa
   return right(company::text, 8);
 
 create function search_vector(company uuid, heading text, body text) returns tsvector
-language plpgsql immutable parallel safe {PINNED} as $$
+language plpgsql immutable parallel safe as $$
 declare
   own text := search_sign(company);
 begin
+  if body is null then
+    return (select coalesce(string_agg(own || word || '\\:1A', ' '), '')::tsvector
+              from unnest(search_words(heading)) word);
+  end if;
   return (
     select coalesce(string_agg(own || word || '\\:1' || weight, ' '), '')::tsvector
       from (select unnest(search_words(heading)) as word, 'A' as weight
@@ -76,7 +81,7 @@ end $$;
 
 -- The part of a text that a found word stands in; null if none does.
 create function search_excerpt(given text, wanted text[]) returns text
-language plpgsql immutable parallel safe {PINNED} as $$
+language plpgsql immutable parallel safe as $$
 declare
   spaced text := ' ' || spaced_words(left(given, {READ}));
   place integer;

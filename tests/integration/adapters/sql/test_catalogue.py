@@ -365,12 +365,12 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("remove_words()", False, OWNER, pinned, False, False),
         # These look at no table.
-        ("search_excerpt(text,text[])", False, OWNER, pinned, True, False),
+        ("search_excerpt(text,text[])", False, OWNER, None, True, False),
         ("search_hits(text,text[],uuid[])", True, SEARCH, planned, True, False),
         ("search_sign(uuid)", False, OWNER, None, True, False),
-        ("search_vector(uuid,text,text)", False, OWNER, pinned, True, False),
-        ("search_words(text)", False, OWNER, pinned, True, False),
-        ("spaced_words(text)", False, OWNER, pinned, True, False),
+        ("search_vector(uuid,text,text)", False, OWNER, None, True, False),
+        ("search_words(text)", False, OWNER, None, True, False),
+        ("spaced_words(text)", False, OWNER, None, True, False),
     ]
 
 

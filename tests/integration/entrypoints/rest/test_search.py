@@ -88,9 +88,9 @@ async def test_a_task_is_found_by_every_key_that_it_has_or_had_and_where_it_is_n
     member = await api.colleague(ann, projects=(web,))
     await ann.patch(f"/projects/{web['id']}", {"key": "SITE"})
     for key in ("WEB-1", "site-1"):
-        assert [(hit["id"], hit["key"]) for hit in await found(ann, q=key, types="task")] == [
-            (task["id"], "SITE-1")
-        ], key
+        assert [(hit["id"], hit["key"]) for hit in await found(ann, q=key, types="task")] == [(task["id"], "SITE-1")], (
+            key
+        )
     assert await titles(member, "draw") == ["Draw it"]
     await ann.patch(f"/tasks/{task['id']}", {"project_id": app["id"]})
     for text in ("WEB-1", "SITE-1", "APP-1", "draw"):
