@@ -31,7 +31,7 @@ create index search_documents_words on search_documents using gin (words) with (
 # database takes for a letter depends on how it was made; `core.search.model` says the same, and a test compares them.
 MARKS = r"\u0300-\u036f\u0591-\u05bd\u064b-\u065f"
 SEPARATORS = (
-    r"\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u060c\u061b\u061f\u0964\u0965\u2000-\u2bff"
+    r"\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u060c\u061b\u061f\u0964\u0965\u1680\u2000-\u2bff"
     r"\u2e00-\u2e7f\u3000-\u303f\ufe10-\ufe6f\uff00-\uff0f\uff1a-\uff20\ufff0-\uffff\U0001f000-\U0001faff"
 )
 # Of what is written without spaces each sign is a word.
@@ -51,7 +51,8 @@ end $$;
 
 create function search_words(given text) returns text[] language plpgsql immutable parallel safe as $$
 declare
-  spaced text := spaced_words(given);
+  -- A sign may stand for many letters, and a list of words has an end.
+  spaced text := left(spaced_words(given), 2 * {READ});
 begin
   if octet_length(spaced) <> length(spaced) then
     spaced := regexp_replace(spaced, '([{SIGNS}])', ' \\1 ', 'g');
@@ -69,11 +70,11 @@ declare
   own text := search_sign(company);
 begin
   if body is null then
-    return (select coalesce(string_agg(own || word || '\\:1A', ' '), '')::tsvector
+    return (select coalesce(string_agg(quote_literal(own || word) || '\\:1A', ' '), '')::tsvector
               from unnest(search_words(heading)) word);
   end if;
   return (
-    select coalesce(string_agg(own || word || '\\:1' || weight, ' '), '')::tsvector
+    select coalesce(string_agg(quote_literal(own || word) || '\\:1' || weight, ' '), '')::tsvector
       from (select unnest(search_words(heading)) as word, 'A' as weight
              union all
             select unnest(search_words(left(body, {READ}))), 'B') found);
@@ -180,7 +181,8 @@ create function search_hits(
 #variable_conflict use_column
 declare
   own constant uuid := {OWN};
-  signed constant text[] := array(select search_sign(own) || word from unnest(search_words(given)) word);
+  signed constant text[] :=
+    array(select quote_literal(search_sign(own) || word) from unnest(search_words(given)) word);
   depth constant integer := greatest({EXAMINED} / greatest(cardinality(among), 1), 1);
   matching tsquery;
   ranking tsquery;

@@ -20,7 +20,7 @@ _SHOWN = 240
 # The same as in the migration that made the database's functions; a test compares what they say.
 _MARKS = re.compile(r"[\u0300-\u036f\u0591-\u05bd\u064b-\u065f]")
 _SEPARATORS = (
-    r"\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u060c\u061b\u061f\u0964\u0965\u2000-\u2bff"
+    r"\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u060c\u061b\u061f\u0964\u0965\u1680\u2000-\u2bff"
     r"\u2e00-\u2e7f\u3000-\u303f\ufe10-\ufe6f\uff00-\uff0f\uff1a-\uff20\ufff0-\uffff\U0001f000-\U0001faff"
 )
 # Of what is written without spaces each sign is a word.
@@ -49,7 +49,7 @@ def folded(text: str) -> str:
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a text: runs of letters and digits, folded."""
-    return tuple(word[:_LONGEST_WORD] for word in _WORD.findall(folded(text)))
+    return tuple(word[:_LONGEST_WORD] for word in _WORD.findall(folded(text)[: 2 * READ]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.api_tokens import SqlApiTokens
@@ -67,6 +68,7 @@ from core.oidc import ports as oidc
 from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
+from core.search import ports as search
 from core.tasks import ports as tasks
 from core.tokens import ports as tokens
 from core.users import ports as users
@@ -117,6 +119,7 @@ from tests.fakes.people import (
     InMemoryUsers,
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
+from tests.fakes.search import InMemorySearchReader
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
 from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts, Mailbox
@@ -191,6 +194,7 @@ ADAPTERS = [
     (operations.TokenOperatorUnitOfWork, SqlTokenOperatorUnitOfWork, InMemoryTokenOperatorUnitOfWork),
     (operations.Remains, SqlRemains, InMemoryRemains),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
+    (search.SearchReader, SqlSearchReader, InMemorySearchReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
 
@@ -218,7 +222,7 @@ class TestAdapters:
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, search, tasks, tokens, users,
         )  # fmt: skip
         found = {
             name

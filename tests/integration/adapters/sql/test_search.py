@@ -1,6 +1,7 @@
 """The words that things are found by: who writes them, who reads them, by which index, and what they are."""
 
 import itertools
+import unicodedata
 import uuid
 from typing import Any
 
@@ -83,10 +84,33 @@ def test_and_of_any_other(test_database: TestDatabase, texts: list[str]) -> None
 
 
 def test_words_are_made_in_time_that_grows_with_the_text(superuser: psycopg.Connection[Any]) -> None:
-    for text in ("w" * 100_000, "a " * 50_000, "é " * 50_000, "京" * 100_000, "e\u0301" * 50_000, "\u0301" * 100_000):
+    for text in (
+        "w" * 100_000,
+        "a " * 50_000,
+        "é " * 50_000,
+        "京" * 100_000,
+        "e\u0301" * 50_000,
+        "\u0301" * 100_000,
+        "ﷺ" * 100_000,
+    ):
         assert superuser.execute(
             "select length(search_vector(gen_random_uuid(), %s, %s)) >= 0", (text[:500], text)
         ).fetchone() == (True,)
+
+
+def test_no_sign_breaks_a_list_of_words_or_a_question(superuser: psycopg.Connection[Any], firm: Firm) -> None:
+    """PostgreSQL reads both from text, in which some signs mean something to it."""
+    signs = [chr(n) for n in range(1, 0x30000) if unicodedata.category(chr(n))[0] not in "LNC" or n < 0x100]
+    superuser.execute("select set_config('app.company_id', %s, false)", (str(firm.id),))
+    for sign in signs:
+        text = f"a{sign}b {sign}c{sign}"
+        ((found,),) = superuser.execute(
+            "select tsvector_to_array(search_vector(%s, %s, %s))", (firm.id, text, text)
+        ).fetchall()
+        assert {word[:8] for word in found} == {str(firm.id)[-8:]}, hex(ord(sign))
+        superuser.execute("select * from search_hits(%s, '{task}', %s)", (text, [firm.id]))
+    superuser.execute("select set_config('app.company_id', '', false)")
+    assert len(signs) > 5_000
 
 
 # Who writes them
