@@ -40,24 +40,36 @@ READ, LONGEST = 20_000, 64
 
 # None of these looks at a table, so that there is nothing to pin them to: whoever calls them is pinned.
 WORDS = f"""
-create function spaced_words(given text) returns text language plpgsql immutable parallel safe as $$
+create function folded_text(given text) returns text language plpgsql immutable parallel safe as $$
 begin
   if octet_length(given) = length(given) then
-    return regexp_replace(lower(given collate "C"), '[^a-z0-9]', ' ', 'g');
+    return lower(given collate "C");
   end if;
   given := lower(normalize(regexp_replace(normalize(given, nfkd), '[{MARKS}]', '', 'g'), nfkc));
-  return regexp_replace(replace(given, U&'\\03c2', U&'\\03c3'), '[{SEPARATORS}]', ' ', 'g');
+  return replace(given, U&'\\03c2', U&'\\03c3');
+end $$;
+
+-- The words of a text with one space between each and the next.
+create function spaced_words(given text) returns text language plpgsql immutable parallel safe as $$
+declare
+  spaced text;
+begin
+  -- A sign may stand for many letters, and a list of words has an end.
+  spaced := left(folded_text(given), 2 * {READ});
+  if octet_length(spaced) = length(spaced) then
+    spaced := regexp_replace(spaced, '[^a-z0-9]+', ' ', 'g');
+  else
+    spaced := regexp_replace(regexp_replace(spaced, '([{SIGNS}])', ' \\1 ', 'g'), '[{SEPARATORS}]+', ' ', 'g');
+  end if;
+  if spaced ~ '[^ ]{{{LONGEST + 1}}}' then
+    spaced := regexp_replace(spaced, '([^ ]{{{LONGEST}}})[^ ]+', '\\1', 'g');
+  end if;
+  return btrim(spaced);
 end $$;
 
 create function search_words(given text) returns text[] language plpgsql immutable parallel safe as $$
-declare
-  -- A sign may stand for many letters, and a list of words has an end.
-  spaced text := left(spaced_words(given), 2 * {READ});
 begin
-  if octet_length(spaced) <> length(spaced) then
-    spaced := regexp_replace(spaced, '([{SIGNS}])', ' \\1 ', 'g');
-  end if;
-  return array(select left(word, {LONGEST}) from unnest(string_to_array(spaced, ' ')) word where word <> '');
+  return string_to_array(spaced_words(given), ' ');
 end $$;
 
 -- The sign of a company is the end of its id: the beginning is when it was made.
@@ -67,24 +79,21 @@ create function search_sign(company uuid) returns text language sql immutable pa
 create function search_vector(company uuid, heading text, body text) returns tsvector
 language plpgsql immutable parallel safe as $$
 declare
-  own text := search_sign(company);
+  own constant text := '''' || search_sign(company);
+  first constant text := spaced_words(heading);
+  second constant text := spaced_words(coalesce(left(body, {READ}), ''));
 begin
-  if body is null then
-    return (select coalesce(string_agg(quote_literal(own || word) || '\\:1A', ' '), '')::tsvector
-              from unnest(search_words(heading)) word);
-  end if;
   return (
-    select coalesce(string_agg(quote_literal(own || word) || '\\:1' || weight, ' '), '')::tsvector
-      from (select unnest(search_words(heading)) as word, 'A' as weight
-             union all
-            select unnest(search_words(left(body, {READ}))), 'B') found);
+    case when first = '' then '' else own || replace(first, ' ', '''\\:1A ' || own) || '''\\:1A ' end
+    || case when second = '' then '' else own || replace(second, ' ', '''\\:1B ' || own) || '''\\:1B' end
+  )::tsvector;
 end $$;
 
 -- The part of a text that a found word stands in; null if none does.
 create function search_excerpt(given text, wanted text[]) returns text
 language plpgsql immutable parallel safe as $$
 declare
-  spaced text := ' ' || spaced_words(left(given, {READ}));
+  spaced text := ' ' || regexp_replace(folded_text(left(given, {READ})), '[{SEPARATORS}]', ' ', 'g');
   place integer;
   first integer;
   found text;
@@ -162,6 +171,7 @@ TRIGGER_FUNCTIONS = (
     "remove_words()",
 )
 PLAIN_FUNCTIONS = (
+    "folded_text(text)",
     "spaced_words(text)",
     "search_words(text)",
     "search_sign(uuid)",

@@ -360,11 +360,12 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
         # A trigger's: it sees what whoever writes sees, and nobody calls it.
         ("count_sub_tasks()", False, OWNER, pinned, False, False),
+        # This and those below look at no table.
+        ("folded_text(text)", False, OWNER, None, True, False),
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("remove_words()", False, OWNER, pinned, False, False),
-        # These look at no table.
         ("search_excerpt(text,text[])", False, OWNER, None, True, False),
         ("search_hits(text,text[],uuid[])", True, SEARCH, planned, True, False),
         ("search_sign(uuid)", False, OWNER, None, True, False),
