@@ -18,7 +18,7 @@ from statistics import median
 import psycopg
 from psycopg import sql
 
-from benchmarks import asking, combinations, neighbours, reference, report, seeding, servers, storm, wire
+from benchmarks import asking, combinations, neighbours, reference, report, searching, seeding, servers, storm, wire
 from benchmarks.load import CONNECTIONS
 from benchmarks.measuring import Compared, Pace, Side, compare
 from benchmarks.report import Row, compared_row
@@ -311,6 +311,22 @@ def other_lists(bench: Bench) -> list[Row]:
     return [Row(what, f"{took:.0f}", "", "<= 100", is_met=took <= 100)]
 
 
+def search(bench: Bench) -> list[Row]:
+    """In the company that has the most tasks, where nearly every word stands in all of them."""
+    seeded, company = bench.large, bench.large.companies[0]
+    rare = [asking.encoded("GET", searching.path(searching.RARE), token=company.token)]
+    found = bench.compare("search", bench.side(seeded, rare), bench.side(seeded, asking.lists([company])))
+    took, asked, count = searching.slowest(seeded.server, company)
+    bench.notes.append(f"`search`: the slowest of {count} was `{asked}`.")
+    size = f"{bench.large_size.biggest:,}"
+    return [
+        compared_row(
+            f"search a rare word in the company of {size}; reference: its list", found, least=0.1, target=">= 0.1"
+        ),
+        Row(f"the slowest of {count} searches there, ms", f"{took:.0f}", "", "<= 50", is_met=took <= 50),
+    ]
+
+
 def noisy_neighbour(bench: Bench) -> list[Row]:
     """The limits as they are by default, for sessions and companies."""
     small = bench.small
@@ -390,6 +406,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "big-company": big_company,
     "named-lists": named_lists,
     "other-lists": other_lists,
+    "search": search,
     "memory": memory,
 }
 

@@ -21,6 +21,11 @@ def upkeep_role() -> str:
     return str(_quote(context.config.attributes["upkeep_role"]))
 
 
+def search_role() -> str:
+    """The role that finds words past row-level security, quoted."""
+    return str(_quote(context.config.attributes["search_role"]))
+
+
 def protect(table: str, *, tenant_column: str = "company_id", verbs: str = "select, insert, update, delete") -> None:
     """Makes a table's rows exist for their own company alone, for its owner too, and grants the application them."""
     own = f"{tenant_column} = nullif(current_setting('app.company_id', true), '')::uuid"

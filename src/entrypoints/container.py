@@ -357,6 +357,7 @@ class Container(containers.DeclarativeContainer):
     reports = providers.Container(ReportsContainer, database=database, clock=clock)
     report_use_cases = reports.report_use_cases
     counting_use_cases = reports.counting_use_cases
+    search_use_cases = work.search_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)

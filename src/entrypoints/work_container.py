@@ -10,6 +10,7 @@ from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.comments import SqlCommentUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
@@ -25,6 +26,7 @@ from core.kernel.ports import Clock, Ids
 from core.labels.use_cases import LabelUseCases
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
+from core.search.use_cases import SearchUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.use_cases.boards import BoardUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
@@ -48,6 +50,7 @@ class WorkContainer(containers.DeclarativeContainer):
     label_reader = providers.Singleton(SqlLabelReader, database)
     comment_reader = providers.Singleton(SqlCommentReader, database)
     activity_reader = providers.Singleton(SqlActivityReader, database)
+    search_reader = providers.Singleton(SqlSearchReader, database)
 
     project_unit_of_work = providers.Factory(SqlProjectUnitOfWork, database, clock, ids)
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
@@ -93,3 +96,4 @@ class WorkContainer(containers.DeclarativeContainer):
     )
     watch_use_cases = providers.Singleton(WatchUseCases, unit_of_work=watcher_unit_of_work.provider)
     activity_use_cases = providers.Singleton(ActivityUseCases, reader=activity_reader)
+    search_use_cases = providers.Singleton(SearchUseCases, reader=search_reader)

@@ -40,6 +40,7 @@ from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.use_cases import EventUseCases
 from core.reports.use_cases.counting import CountingUseCases
 from core.reports.use_cases.reports import ReportUseCases
+from core.search.use_cases import SearchUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.fields import Status
 from core.tasks.model import Task
@@ -121,6 +122,7 @@ class Office:
         self.reports = ReportUseCases(reader=self.world.report_reader, charts=WordyCharts(), clock=self.clock)
         self.counting = CountingUseCases(counts=self.world.day_counts)
         self.events = EventUseCases(reader=self.world.event_reader)
+        self.searching = SearchUseCases(reader=self.world.search_reader)
         self.projects = ProjectUseCases(
             unit_of_work=self.world.project_unit_of_work, reader=self.world.project_reader, **both
         )

@@ -28,6 +28,7 @@ from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
 from core.reports.ports import DayCounts, ReportReader
+from core.search.ports import SearchReader
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
@@ -68,6 +69,7 @@ class ContractWorld(Protocol):
 
     @property
     def activity_reader(self) -> ActivityReader: ...
+    def search_reader(self) -> SearchReader: ...
 
     @property
     def cycle_reader(self) -> CycleReader: ...

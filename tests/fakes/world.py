@@ -30,6 +30,7 @@ from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
 from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader
+from tests.fakes.search import InMemorySearchReader
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.store import Store
 from tests.fakes.tables import OnceKey, StoredOutcome, Tables
@@ -53,6 +54,7 @@ class World:
         self.label_reader = InMemoryLabelReader(self.store)
         self.comment_reader = InMemoryCommentReader(self.store)
         self.activity_reader = InMemoryActivityReader(self.store)
+        self.search_reader = InMemorySearchReader(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)

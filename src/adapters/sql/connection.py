@@ -20,7 +20,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from adapters.sql.pipeline import Asked, Observer, PipelineConnection, PipelineFailed, Result, Row, send
-from adapters.sql.roles import INSPECT, UPKEEP, refuse_wrong_role
+from adapters.sql.roles import INSPECT, INSPECTED, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
 from core.auth.errors import SessionEnded, TokenInvalid
@@ -111,7 +111,7 @@ class Database:
         """Connects. Raises WrongRole if row-level security would not bind us, DatabaseAway if nobody answers."""
         await self._pool.open()
         async with self.connection() as connection:
-            cursor = await connection.execute(INSPECT, {"upkeep": UPKEEP})
+            cursor = await connection.execute(INSPECT, INSPECTED)
             found = await cursor.fetchone()
         assert found is not None
         refuse_wrong_role(*found)

@@ -8,7 +8,7 @@ import psycopg
 from adapters.crypto.sealing import Sealer
 from adapters.sql.backing_up import WITHOUT_BACKUP, told
 from adapters.sql.preflight import NotReady, present_revision, refuse_malformed
-from adapters.sql.roles import INSPECT, UPKEEP, WrongRole, refuse_wrong_role
+from adapters.sql.roles import INSPECT, INSPECTED, WrongRole, refuse_wrong_role
 from adapters.sql.sealed import Opening, opening
 
 _MAJORS = (15, 18)
@@ -73,7 +73,7 @@ def examine(url: str, *, sealer: Sealer | None) -> DatabaseFacts:
     try:
         refuse_malformed(url, variable="FLOWTRACK_DATABASE_URL")
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-            inspected = connection.execute(INSPECT, {"upkeep": UPKEEP}).fetchone()
+            inspected = connection.execute(INSPECT, INSPECTED).fetchone()
             isolation, ahead, place = _place(connection)
             assert inspected is not None
             return DatabaseFacts(

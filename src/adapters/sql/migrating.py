@@ -15,10 +15,11 @@ import adapters.sql.tables.comments
 import adapters.sql.tables.identity
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
+import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.backing_up import BACKING_UP, MIGRATING, WITHOUT_BACKUP
 from adapters.sql.preflight import newest_revision
-from adapters.sql.roles import UPKEEP, make_roles
+from adapters.sql.roles import SEARCH, UPKEEP, make_roles
 from adapters.sql.tenancy import metadata
 
 PATIENCE = 300
@@ -107,6 +108,7 @@ def config(connection: Connection, *, application_role: str) -> Config:
     settings.attributes["connection"] = connection
     settings.attributes["application_role"] = application_role
     settings.attributes["upkeep_role"] = UPKEEP
+    settings.attributes["search_role"] = SEARCH
     settings.attributes["metadata"] = metadata
     return settings
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from adapters.sql.roles import INSPECT, ISOLATION, UPKEEP, refuse_wrong_role
+from adapters.sql.roles import INSPECT, INSPECTED, ISOLATION, refuse_wrong_role
 
 log = logging.getLogger("flowtrack.sql")
 
@@ -44,7 +44,7 @@ def check_database(url: str) -> None:
     refuse_malformed(url, variable="FLOWTRACK_DATABASE_URL")
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
-            found = connection.execute(INSPECT, {"upkeep": UPKEEP}).fetchone()
+            found = connection.execute(INSPECT, INSPECTED).fetchone()
             assert found is not None
             refuse_wrong_role(*found)
             if connection.info.server_version < 150000:

@@ -9,6 +9,7 @@ import adapters.sql.tables.comments
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.reports
+import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked

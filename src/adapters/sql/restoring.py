@@ -18,6 +18,10 @@ _WALLED = """
 select relname from pg_class
  where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and relforcerowsecurity
 """
+_TRIGGERED = """
+select distinct tgrelid::regclass::text from pg_trigger
+ where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
+"""
 _FOREIGN_KEYS = """
 select f.relname, k.conname from pg_constraint k join pg_class f on f.oid = k.conrelid
  where k.contype = 'f' and not k.condeferrable and f.relnamespace = 'public'::regnamespace
@@ -92,8 +96,12 @@ def _load(connection: psycopg.Connection[Any], archive: Archive) -> None:
         connection.execute(setting)
     walled = [name for (name,) in connection.execute(_WALLED)]
     keys = connection.execute(_FOREIGN_KEYS).fetchall()
+    # What triggers wrote is in the backup, too.
+    triggered = [name for (name,) in connection.execute(_TRIGGERED)]
     for name in walled:
         _alter(connection, name, "no force row level security")
+    for name in triggered:
+        _alter(connection, name, "disable trigger user")
     for name, key in keys:
         _alter(connection, name, "alter constraint {} deferrable initially deferred", key)
     _refuse_rows(connection)
@@ -105,6 +113,8 @@ def _load(connection: psycopg.Connection[Any], archive: Archive) -> None:
     connection.execute("set constraints all immediate")
     for name, key in keys:
         _alter(connection, name, "alter constraint {} not deferrable", key)
+    for name in triggered:
+        _alter(connection, name, "enable trigger user")
     for name in walled:
         _alter(connection, name, "force row level security")
     connection.commit()

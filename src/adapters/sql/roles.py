@@ -2,7 +2,8 @@
 
 *owner* migrates. *application* is the runtime: no superuser, no BYPASSRLS, NOINHERIT. *upkeep* cannot log in and has
 policies only on the tables that the doors across companies need; the application may step into it (`SET LOCAL ROLE`)
-but inherits nothing of it: a plain GRANT would open the whole wall.
+but inherits nothing of it: a plain GRANT would open the whole wall. *search* cannot log in either, reads the words that
+people search by and owns the one function that does; the application has no part in it.
 """
 
 from typing import Any, Final
@@ -12,6 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 UPKEEP: Final = "flowtrack_upkeep"
+SEARCH: Final = "flowtrack_search"
 
 # In one statement's pipeline, all that is read is of one snapshot.
 ISOLATION: Final = "repeatable read"
@@ -36,7 +38,7 @@ _ATTEMPTS = 10
 
 
 def make_roles(*, owner_url: str, application_url: str) -> str:
-    """Makes the application's and the upkeep role as the owner, and returns the application role's name.
+    """Makes the application's, the upkeep and the search role as the owner, and returns the application role's name.
 
     The owner needs CREATEROLE. The password in `application_url` becomes the application role's: of a new role, and
     of an existing one that cannot sign in with it, so that a changed URL changes the password. It is sent as a SCRAM
@@ -66,11 +68,12 @@ def _make_roles(owner_url: str, application_url: str) -> str:
         existing = {
             name
             for (name,) in connection.execute(
-                "select rolname from pg_roles where rolname = any(%s)", ([UPKEEP, application],)
+                "select rolname from pg_roles where rolname = any(%s)", ([UPKEEP, SEARCH, application],)
             )
         }
-        if UPKEEP not in existing:
-            connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(UPKEEP)))
+        for role in (UPKEEP, SEARCH):
+            if role not in existing:
+                connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
         password = _secret(connection, application, str(given.get("password") or ""))
         if application not in existing:
             statement = sql.SQL("create role {} login noinherit nosuperuser nobypassrls")
@@ -78,8 +81,9 @@ def _make_roles(owner_url: str, application_url: str) -> str:
         elif given.get("password") and not _lets_in(application_url):
             connection.execute(sql.SQL("alter role {}").format(sql.Identifier(application)) + password)
         granted = connection.execute(
-            "select pg_has_role(%s, %s, 'member'), pg_has_role(current_user, %s, 'member')",
-            (application, UPKEEP, UPKEEP),
+            "select pg_has_role(%s, %s, 'member'), pg_has_role(current_user, %s, 'member'),"
+            "       pg_has_role(current_user, %s, 'member')",
+            (application, UPKEEP, UPKEEP, SEARCH),
         ).fetchone()
         assert granted is not None
         if not granted[0]:
@@ -87,9 +91,10 @@ def _make_roles(owner_url: str, application_url: str) -> str:
             connection.execute(
                 sql.SQL("grant {} to {}").format(sql.Identifier(UPKEEP), sql.Identifier(application)) + how
             )
-        if not granted[1] or modern:
-            # The owner hands functions over to the upkeep role, so it has to be able to become it.
-            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(UPKEEP), sql.Identifier(owner)))
+        for role, is_granted in zip((UPKEEP, SEARCH), granted[1:], strict=True):
+            if not is_granted or modern:
+                # The owner hands functions over to these roles, so it has to be able to become them.
+                connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(owner)))
         for name, value in _SETTINGS.items():
             connection.execute(
                 sql.SQL("alter role {} in database {} set {} = {}").format(
@@ -100,8 +105,8 @@ def _make_roles(owner_url: str, application_url: str) -> str:
                 )
             )
         connection.execute(
-            sql.SQL("grant usage on schema public to {}, {}").format(
-                sql.Identifier(application), sql.Identifier(UPKEEP)
+            sql.SQL("grant usage on schema public to {}, {}, {}").format(
+                sql.Identifier(application), sql.Identifier(UPKEEP), sql.Identifier(SEARCH)
             )
         )
         connection.execute("select pg_advisory_unlock(7163298414)")
@@ -129,13 +134,18 @@ select current_user, r.rolsuper, r.rolbypassrls,
        coalesce((select bool_or(pg_has_role(r.oid, c.relowner, 'usage'))
                    from pg_class c join pg_namespace n on n.oid = c.relnamespace
                   where n.nspname = 'public' and c.relname = 'tasks'), false),
-       coalesce((select pg_has_role(r.oid, u.oid, 'usage') from pg_roles u where u.rolname = %(upkeep)s), false)
+       coalesce((select pg_has_role(r.oid, u.oid, 'usage') from pg_roles u where u.rolname = %(upkeep)s), false),
+       coalesce((select pg_has_role(r.oid, s.oid, 'member') from pg_roles s where s.rolname = %(search)s), false)
   from pg_roles r where r.rolname = current_user
 """
 
 
+INSPECTED: Final = {"upkeep": UPKEEP, "search": SEARCH}
+"""The parameters of INSPECT."""
+
+
 def refuse_wrong_role(
-    name: str, is_superuser: bool, bypasses: bool, inherits_owner: bool, inherits_upkeep: bool
+    name: str, is_superuser: bool, bypasses: bool, inherits_owner: bool, inherits_upkeep: bool, is_search: bool
 ) -> None:
     """Raises WrongRole if row-level security would not bind the role that the runtime works under.
 
@@ -153,5 +163,7 @@ def refuse_wrong_role(
             f'it inherits the upkeep role: alter role "{name}" noinherit; revoke {UPKEEP} from "{name}"; '
             "then run `flowtrack migrate`"
         )
+    elif is_search:
+        mend = f'it may become the search role: revoke {SEARCH} from "{name}"'
     if mend is not None:
         raise WrongRole(f"The database role {name!r} would see through the tenant wall, since {mend}")

@@ -26,6 +26,7 @@ class Scope(StrEnum):
     CYCLES_WRITE = "cycles:write"
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
+    SEARCH_READ = "search:read"
     EVENTS_READ = "events:read"
     REPORTS_READ = "reports:read"
     AUDIT_READ = "audit:read"

@@ -50,6 +50,7 @@ from entrypoints.rest.v1 import (
     oidc_connections,
     projects,
     reports,
+    search,
     sessions,
     tasks,
     tokens,
@@ -59,8 +60,8 @@ from entrypoints.rest.v1 import (
 log = logging.getLogger("flowtrack.rest")
 
 EXPOSED = (
-    "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Total-Count", "X-Request-ID", "Idempotency-Replayed",
-    "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
+    "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Partial", "X-Total-Count", "X-Request-ID",
+    "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
 # What is streamed leaves as it comes: compressed, it would wait until there is enough of it.
@@ -128,6 +129,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         cycles.router,
         labels.router,
         comments.router,
+        search.router,
         events.router,
         activity.router,
         reports.router,

@@ -39,6 +39,7 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.EVENTS_READ: "listEvents listActivity",
     Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
     " drawFlow getDashboard",
+    Scope.SEARCH_READ: "search",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"

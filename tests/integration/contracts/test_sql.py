@@ -34,6 +34,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.reports import SqlReportReader
+from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
@@ -72,6 +73,7 @@ from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.recurrences import RecurrenceContract
 from tests.contracts.reports import ReportContract
+from tests.contracts.search import SearchContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -87,6 +89,7 @@ class SqlWorld:
         self.label_reader = SqlLabelReader(database)
         self.comment_reader = SqlCommentReader(database)
         self.activity_reader = SqlActivityReader(database)
+        self.search_reader = SqlSearchReader(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -319,6 +322,10 @@ class TestSqlActivity(Sql, ActivityContract):
 
 
 class TestSqlLabels(Sql, LabelContract):
+    pass
+
+
+class TestSqlSearch(Sql, SearchContract):
     pass
 
 

@@ -152,7 +152,7 @@ def test_alembic_sees_no_difference_between_the_migrated_database_and_the_tables
     [
         "alter table tasks add column surplus text",
         "alter table tasks alter column title drop not null",
-        "alter table tasks alter column description type varchar(200000)",
+        "alter table cycles alter column description type varchar(200000)",
         "alter table companies alter column time_zone set default 'Europe/Paris'",
         "alter table projects alter column company_id drop default",
         "drop index tasks_newest",

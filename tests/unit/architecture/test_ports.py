@@ -46,6 +46,7 @@ from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
+from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.api_tokens import SqlApiTokens
@@ -72,6 +73,7 @@ from core.operations import ports as operations
 from core.projects import ports as projects
 from core.realtime import ports as realtime
 from core.reports import ports as reports
+from core.search import ports as search
 from core.tasks import ports as tasks
 from core.tasks import recurring_ports
 from core.tokens import ports as tokens
@@ -124,6 +126,7 @@ from tests.fakes.people import (
 )
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjects, InMemoryProjectUnitOfWork
 from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader, WordyCharts
+from tests.fakes.search import InMemorySearchReader
 from tests.fakes.sessions import InMemorySessionReader
 from tests.fakes.recurrences import InMemoryRecurrences
 from tests.fakes.tasks import InMemoryDeletedTasks, InMemoryTaskReader, InMemoryTaskUnitOfWork, InMemoryTasks
@@ -203,6 +206,7 @@ ADAPTERS = [
     (reports.DayCounts, SqlDayCounts, InMemoryDayCounts),
     (reports.Charts, PygalCharts, WordyCharts),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
+    (search.SearchReader, SqlSearchReader, InMemorySearchReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
 
@@ -230,8 +234,8 @@ class TestAdapters:
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, reports, tasks,
-            tokens, users,
+            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, reports,
+            search, tasks, tokens, users,
         )  # fmt: skip
         found = {
             name

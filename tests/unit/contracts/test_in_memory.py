@@ -24,6 +24,7 @@ from tests.contracts.posts import PostContract
 from tests.contracts.projects import ProjectContract
 from tests.contracts.recurrences import RecurrenceContract
 from tests.contracts.reports import ReportContract
+from tests.contracts.search import SearchContract
 from tests.contracts.tasks import TaskContract
 from tests.contracts.transactions import ConcurrentReadContract, OnceContract, TransactionContract
 from tests.contracts.visibility import BOUNDED, PLANS, Plan, agree
@@ -61,6 +62,10 @@ class TestInMemoryTasks(InMemory, TaskContract):
 
 
 class TestInMemoryRecurrences(InMemory, RecurrenceContract):
+    pass
+
+
+class TestInMemorySearch(InMemory, SearchContract):
     pass
 
 

@@ -88,6 +88,8 @@ from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.errors import PositionInvalid
 from core.realtime.use_cases import EventUseCases
+from core.search.errors import TooManyWords
+from core.search.use_cases import SearchUseCases
 from core.tasks.columns import MOST_COLUMNS, ColumnChanges
 from core.tasks.errors import (
     AssigneeCannotSeeProject,
@@ -147,6 +149,7 @@ USE_CASES = (
     EmailUseCases,
     EmailDomainUseCases,
     EventUseCases,
+    SearchUseCases,
     FactorUseCases,
     InvitationUseCases,
     MailUseCases,
@@ -867,6 +870,16 @@ async def _(office: Office) -> Awaitable[object]:
 @refuses(EventUseCases.after, PositionInvalid)
 async def _(office: Office) -> Awaitable[object]:
     return office.events.after(office.olga, position=office.head + 1, types=(), limit=1)
+
+
+@refuses(SearchUseCases.search, Invalid)
+async def _(office: Office) -> Awaitable[object]:
+    return office.searching.search(office.mia, text=" ", limit=1)
+
+
+@refuses(SearchUseCases.search, TooManyWords)
+async def _(office: Office) -> Awaitable[object]:
+    return office.searching.search(office.mia, text="a b c d e f g h i j-k", limit=1)
 
 
 # Changing, moving, completing and deleting a task: what they refuse alike

@@ -57,6 +57,7 @@ async def used(
         task = await ann.task(
             project, title="Find me\\again", description="two\nlines\ttab\n\\.\n\\N", deadline="2031-01-31"
         )
+        await ann.task(project, parent_id=task["id"])
         gone = await ann.task(project)
         assert (await ann.delete(f"/tasks/{gone['id']}")).status_code == 204
         yield database, ann, task
@@ -87,6 +88,7 @@ def wall(database: TestDatabase) -> list[Any]:
                 "select tablename, policyname, roles::text, cmd, qual, with_check from pg_policies order by 1, 2",
                 "select conname, condeferrable, condeferred, convalidated, pg_get_constraintdef(oid) from pg_constraint"
                 " where connamespace = 'public'::regnamespace order by 1",
+                "select tgname, tgenabled from pg_trigger where not tgisinternal order by 1",
             )
         ]
 
@@ -102,7 +104,10 @@ async def test_every_row_and_the_wall_are_as_they_were(used: Any, empty: TestDat
     assert {table.name: table.rows for table in made.tables} | {"alembic_version": 1} == {
         name: len(found) for name, found in rows.items()
     }
-    assert all(rows[name] for name in ("accounts", "companies", "users", "tasks", "events", "idempotency_keys"))
+    assert all(
+        rows[name]
+        for name in ("accounts", "companies", "users", "tasks", "events", "idempotency_keys", "search_documents")
+    )
     bring(empty, tmp_path / "backup")
     assert contents(empty) == rows
     assert wall(empty) == wall(database)
@@ -123,7 +128,7 @@ async def test_what_was_restored_is_worked_with_as_before(
         assert found.headers["etag"] == before.headers["etag"]
         assert found.headers["x-event-seq"] == before.headers["x-event-seq"]
         more = await again.post("/tasks", {"project_id": task["project_id"], "title": "One more"})
-        assert (more.status_code, more.json()["number"]) == (201, 4)
+        assert (more.status_code, more.json()["number"]) == (201, 5)
         assert int(more.headers["x-event-seq"]) == int(before.headers["x-event-seq"]) + 1
         other = Api(client=client, superuser_url=empty.superuser)
         stranger = await other.register()
@@ -376,7 +381,7 @@ def test_the_owner_sees_nothing_unless_it_makes_a_backup(used: Any) -> None:
     with psycopg.connect(used[0].owner) as connection:
         assert connection.execute("select count(*) from tasks").fetchone() == (0,)
         connection.execute("set local app.backup = 'on'")
-        assert connection.execute("select count(*) from tasks").fetchone() == (3,)
+        assert connection.execute("select count(*) from tasks").fetchone() == (4,)
         assert connection.execute("update tasks set title = 'changed'").rowcount == 0
 
 

@@ -8,8 +8,9 @@ import pytest
 import adapters.sql.tables.comments
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
+import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
-from adapters.sql.roles import UPKEEP
+from adapters.sql.roles import SEARCH, UPKEEP
 from adapters.sql.tables.identity import GLOBAL_TABLES
 from adapters.sql.tenancy import metadata
 from tests.integration.conftest import APPLICATION, OWNER
@@ -21,6 +22,7 @@ NOT_BY_COMPANY = {
     "api_tokens_digest_unique": "whoever presents a token does not say of which company it is",
     "oidc_connections_id_unique": "whoever comes to sign in does not say of which company the connection is",
     "email_domains_proved": "whoever looks for a way in knows their address alone",
+    "search_documents_words": "GIN has no order to begin with; each word in it begins with its company's sign",
     "idempotency_keys_old": "what is old stands together, of all companies, and costs a request nothing that way",
     "invitations_token_unique": "whoever holds a link does not say of which company it is",
 }
@@ -45,6 +47,8 @@ UPKEEP_DOORS = {
     ("audit_events", "UPDATE"): "the chain takes rows up, and what tells of a person can be erased",
     ("audit_events", "DELETE"): "the purge removes the audit of a company that was deleted long ago",
 }
+# What the search role reads, of all companies, and the company is the one that the opening statement set.
+SEARCHED = {("search_documents", "SELECT")}
 # Of these tables only some columns may be changed, by upkeep alone.
 CHANGED_IN_PART = {"audit_events": {"number", "mac", "address", "agent", "personal", "salt", "erased_at"}}
 # Doors that are open for some companies alone.
@@ -140,14 +144,14 @@ def test_every_table_behind_the_wall_has_the_one_policy_for_its_own_company(cata
     assert found == expected
 
 
-def test_no_other_policy_opens_a_table_but_the_listed_doors_of_upkeep(catalogue: Catalogue) -> None:
+def test_no_other_policy_opens_a_table_but_the_listed_doors_of_upkeep_and_search(catalogue: Catalogue) -> None:
     found = catalogue.ask(
         "select tablename, cmd, roles::text[], qual, with_check from pg_policies"
         " where schemaname = 'public' and policyname not in ('own', 'backup')"
     )
-    assert {(table, verb) for table, verb, *_ in found} == set(UPKEEP_DOORS)
+    assert {(table, verb) for table, verb, *_ in found} == set(UPKEEP_DOORS) | SEARCHED
     for table, verb, roles, using, check in found:
-        assert roles == [UPKEEP], table
+        assert roles == [SEARCH if (table, verb) in SEARCHED else UPKEEP], table
         if (table, verb) in NARROW_DOORS:
             assert NARROW_DOORS[table, verb] in using and using.startswith("(EXISTS"), table
         else:
@@ -294,6 +298,16 @@ def test_upkeep_holds_what_its_doors_need_and_nothing_more(catalogue: Catalogue)
     assert held == set(UPKEEP_DOORS) - in_part | of_secrets | purged
 
 
+def test_search_reads_what_is_searched_and_nothing_more(catalogue: Catalogue) -> None:
+    held = {
+        (table, verb)
+        for table in catalogue.tables
+        for verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+        if catalogue.ask("select has_table_privilege(%s, %s, %s)", SEARCH, table, verb) == [(True,)]
+    }
+    assert held == SEARCHED
+
+
 def test_nothing_is_granted_to_everybody(catalogue: Catalogue) -> None:
     found = catalogue.ask(
         "select c.relname, a.privilege_type from pg_class c, aclexplode(c.relacl) a"
@@ -302,7 +316,7 @@ def test_nothing_is_granted_to_everybody(catalogue: Catalogue) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("role", [APPLICATION, UPKEEP])
+@pytest.mark.parametrize("role", [APPLICATION, UPKEEP, SEARCH])
 def test_the_roles_of_the_runtime_can_make_nothing(catalogue: Catalogue, role: str) -> None:
     can = catalogue.ask(
         "select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, has_schema_privilege(oid, 'public', 'create')"
@@ -320,6 +334,13 @@ def test_upkeep_cannot_sign_in_and_the_application_inherits_nothing_of_it(catalo
     ) == [(True, False, False)]
 
 
+def test_search_cannot_sign_in_and_the_application_has_no_part_in_it(catalogue: Catalogue) -> None:
+    assert catalogue.ask("select rolcanlogin from pg_roles where rolname = %s", SEARCH) == [(False,)]
+    assert catalogue.ask(
+        "select pg_has_role(%s, %s, 'member'), pg_has_role(%s, %s, 'member')", APPLICATION, SEARCH, UPKEEP, SEARCH
+    ) == [(False, False)]
+
+
 def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_everybody(catalogue: Catalogue) -> None:
     found = catalogue.ask(
         "select p.oid::regprocedure::text, p.prosecdef, pg_get_userbyid(p.proowner), p.proconfig,"
@@ -329,26 +350,39 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         APPLICATION,
     )
     pinned = ["search_path=public, pg_temp"]
+    planned = [*pinned, "plan_cache_mode=force_generic_plan", "enable_seqscan=off", "jit=off"]
     assert found == [
+        # Triggers': they see what whoever writes sees, and nobody calls them.
+        ("add_project_words()", False, OWNER, pinned, False, False),
+        ("add_task_words()", False, OWNER, pinned, False, False),
         ("api_token_of(bytea)", True, UPKEEP, pinned, True, False),
+        ("change_project_words()", False, OWNER, pinned, False, False),
+        ("change_task_words()", False, OWNER, pinned, False, False),
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
         # Those of triggers see what whoever writes sees, and nobody calls them.
         ("count_sub_tasks()", False, OWNER, pinned, False, False),
+        # This and those below look at no table.
+        ("folded_text(text)", False, OWNER, None, True, False),
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("keep_watching()", False, OWNER, pinned, False, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
+        ("remove_words()", False, OWNER, pinned, False, False),
+        ("search_excerpt(text,text[])", False, OWNER, None, True, False),
+        ("search_hits(text,text[],uuid[])", True, SEARCH, planned, True, False),
+        ("search_sign(uuid)", False, OWNER, None, True, False),
+        ("search_vector(uuid,text,text)", False, OWNER, None, True, False),
+        ("search_words(text)", False, OWNER, None, True, False),
+        ("spaced_words(text)", False, OWNER, None, True, False),
     ]
 
 
 def test_no_trigger_or_rule_works_behind_the_back_of_a_statement(catalogue: Catalogue) -> None:
     found = {name for (name,) in catalogue.ask("select tgname from pg_trigger where not tgisinternal")}
-    # What is kept so: how many sub-tasks a task has, whatever changes these (decision 0018), and that whoever loses a
-    # task goes on watching it, whatever takes it away (decision 0019).
-    assert found == {
-        "tasks_assigned",
-        "tasks_sub_task_added",
-        "tasks_sub_task_changed",
-        "tasks_sub_task_removed",
-    }
+    # What is kept so: how many sub-tasks a task has, whatever changes these (decision 0018), that whoever loses a task
+    # goes on watching it, whatever takes it away (decision 0019), and by which words things are found, whoever writes
+    # them (decision 0022).
+    counting = {"tasks_sub_task_added", "tasks_sub_task_changed", "tasks_sub_task_removed"}
+    words = {f"{table}_words_{what}" for table in ("projects", "tasks") for what in ("added", "changed", "removed")}
+    assert found == {"tasks_assigned"} | counting | words
     assert catalogue.ask("select rulename from pg_rules where schemaname = 'public'") == []

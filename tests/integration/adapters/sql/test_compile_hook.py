@@ -283,6 +283,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "finished_too": (False, True),
     "searches": (False, True),
     "last": tuple(Last),
+    "names_task": (False, True),
 }
 CYCLE_FILTERS = [
     frozenset(filters)

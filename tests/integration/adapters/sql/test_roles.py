@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.sql.connection import Database
 from adapters.sql.migrating import migrate
-from adapters.sql.roles import UPKEEP, WrongRole, make_roles
+from adapters.sql.roles import SEARCH, UPKEEP, WrongRole, make_roles
 from tests.integration.adapters.sql.conftest import opened
 from tests.integration.conftest import APPLICATION, OWNER, Server, TestDatabase
 
@@ -118,6 +118,20 @@ async def test_a_role_that_inherits_upkeep_through_a_group_is_refused(
         assert "inherits the upkeep role" in await refusal_of(as_role(test_database.application, role))
     finally:
         superuser.execute("drop role test_group")
+
+
+async def test_a_role_that_may_become_search_is_refused_until_it_is_mended_as_told(
+    test_database: TestDatabase, superuser: psycopg.Connection[Any], role: str
+) -> None:
+    superuser.execute(f'alter role "{role}" noinherit')
+    superuser.execute(f'grant {SEARCH} to "{role}"')
+    url = as_role(test_database.application, role)
+    said = await refusal_of(url)
+    mend = f'revoke {SEARCH} from "{role}"'
+    assert mend in said
+    superuser.execute(mend)
+    async with opened(Database(url=url)) as database:
+        assert await database.is_alive()
 
 
 # Making them

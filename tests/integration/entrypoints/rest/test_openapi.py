@@ -18,6 +18,7 @@ OPERATIONS = {
     "listLoginSessions", "revokeLoginSession", "stepUp", "changePassword",
     "listComments", "createComment", "getComment", "changeComment", "deleteComment", "watchTask", "unwatchTask",
     "listActivity", "listTaskActivity",
+    "search",
     "listLabels", "createLabel", "getLabel", "changeLabel", "deleteLabel",
     "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
     "restoreTask", "addColumn", "orderColumns", "getColumn", "changeColumn", "deleteColumn",
@@ -195,9 +196,11 @@ async def test_headers_that_change_an_operation_are_in_the_document(conformance:
             assert "If-None-Match" in headers, f"{method} {path}"
 
 
-# Lists that are no pages: the log is read by position, in the one order that it has; of the others there are few.
+# Lists that are no pages: the log is read by position, in the one order that it has; of what is searched the best is shown,
+# and the rest is found by asking for more; of the others there are few.
 WHOLE = {
     "/api/v1/events",
+    "/api/v1/search",
     "/api/v1/auth/oidc/discover",
     "/api/v1/companies/{company_id}/oidc-connections",
     "/api/v1/companies/{company_id}/email-domains",

@@ -70,6 +70,7 @@ async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator
         "/reports/team-performance",
         "/reports/workload",
         "/dashboard",
+        "/search?q=card",
     ],
 )
 async def test_a_read_takes_one(desk: Desk, path: str) -> None:

@@ -245,6 +245,7 @@ BODIES: dict[str, dict[str, Body]] = {
 QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
     "discoverOidc": {"": lambda _: {"email": "ann@example.com"}},
     "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
+    "search": {"": lambda _: {"q": "website"}},
 }
 
 PLACES: dict[str, tuple[Place, ...]] = {
