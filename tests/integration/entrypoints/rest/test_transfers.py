@@ -152,13 +152,13 @@ async def test_the_caller_must_see_the_other_project_and_edit_the_task(api: Api)
         )
     assert_refused(await cem.patch(path, {"project_id": second["id"]}), 403, "permission.denied")
     assert_refused(await bob.patch(path, {"project_id": None}), 422, "request.invalid", "/project_id")
-    assert (await owner.get(path)).json() == task
+    assert (await owner.get(path)).json() == {**task, "watching": False}
     assert api.count("task_keys", owner.company_id) == 0
     await owner.patch(f"/projects/{second['id']}", {"is_active": False})
     assert_refused(await owner.patch(path, {"project_id": second["id"]}), 409, "project.archived")
     await owner.delete(f"/projects/{second['id']}")
     assert_refused(await owner.patch(path, {"project_id": second["id"]}), 422, "reference.not_found", "/project_id")
-    assert (await owner.patch(path, {"project_id": first["id"]})).json() == task
+    assert (await owner.patch(path, {"project_id": first["id"]})).json() == {**task, "watching": False}
 
 
 async def test_the_assignee_must_see_the_other_project(api: Api) -> None:
