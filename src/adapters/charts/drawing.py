@@ -39,8 +39,8 @@ class _Series(NamedTuple):
 
 
 class PygalCharts:
-    """Draws in a thread of its own, so that nobody waits for a chart who did not ask for it. One chart at a time: several
-    threads would share one processor, and each would take memory.
+    """Draws in a thread of its own, so that nobody waits for a chart who did not ask for it. One chart at a time:
+    several threads would share one processor, and each would take memory.
     """
 
     def __init__(self) -> None:
