@@ -80,12 +80,14 @@ def main() -> None:
             repeated = asking.over_and_over([request])
             return load.run(server.port, repeated, expected=200, warm_up=0.3, seconds=given.seconds).rate
 
+        before = server.megabytes()
         for name, path in addresses(company).items():
             lists, reports = rate("/tasks?limit=50"), rate(path)
             times = lists / reports
             print(f"{name}: {times:.1f} times a list ({1e3 / reports:.2f} ms, {1e3 / lists:.2f} ms)"
                   f"{'' if times <= MOST else '  TOO SLOW'}", flush=True)  # fmt: skip
             time.sleep(0.1)
+        print(f"server: {before:.0f} MB before, {server.megabytes():.0f} MB once it had drawn")
 
 
 if __name__ == "__main__":

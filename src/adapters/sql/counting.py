@@ -15,7 +15,7 @@ from adapters.sql.readers.counted import AFTER, READER, cycle_day_of, entries, e
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
 from adapters.sql.upkeep import Upkeep
-from core.kernel.errors import Refusal, Unavailable
+from core.kernel.errors import DatabaseAway, Refusal, StorageFull
 from core.reports.model import Batch, Tally
 
 log = logging.getLogger("flowtrack.reports")
@@ -39,6 +39,7 @@ select p.seq, (select time_zone from companies where id = {OWN}),
 """)
 # What the log of before there were reports does not tell: with which status and in which cycle a task was made. It is
 # what the first change says that it was before, or else what it is now.
+_PATIENTLY = Statement.plain("set local statement_timeout = '10min'")
 _RECALL = Statement.plain(f"""
 with changes as (
   select e.seq, (e.body ->> 'task_id')::uuid as task_id,
@@ -125,10 +126,10 @@ class SqlDayCounts:
         try:
             async with self._upkeep.within(company_id) as connection:
                 return await self._advance(connection, most, counted)
-        except Unavailable:
+        except (DatabaseAway, StorageFull):
             raise
         except Refusal as refusal:
-            # Something was purged, or a cycle deleted, at this very moment: the others do not wait for it.
+            # Something was purged or is held at this very moment, or takes too long: the others do not wait for it.
             log.warning("a company's days were left to the next time: %s", refusal.code)
             return False
 
@@ -139,7 +140,7 @@ class SqlDayCounts:
             return False
         after, zone, head = row
         if begun.count:
-            await execute(connection, Asked(_RECALL, {}))
+            await execute(connection, Asked(_PATIENTLY, {}), Asked(_RECALL, {}))
         # All up to the head is committed: a sequence is given out in the order of commits.
         (found,) = await execute(connection, Asked(_ENTRIES, {"after": after, "most": most}))
         rows = [each for each in found.rows() if each[0] <= head]
