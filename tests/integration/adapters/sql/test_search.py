@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.sql.connection import Database
 from adapters.sql.migrating import migrate, run
-from adapters.sql.readers.search import SqlSearchReader
+from adapters.sql.readers.search import SOURCES, SqlSearchReader
 from core.kernel.actor import Actor
 from core.projects.policy import Visible
 from core.search.model import RANKED, Kind, Question, words_of
@@ -233,9 +233,12 @@ async def test_a_thousand_are_all_ranked_and_one_more_is_not(database: Database,
     assert (await found(database, firm.owner, "common")).is_partial is (count > RANKED)
 
 
-async def test_every_kind_has_its_place_in_the_table_of_words(superuser: psycopg.Connection[Any]) -> None:
+async def test_every_kind_has_its_place_in_the_table_of_words_and_where_it_is_read_from(
+    superuser: psycopg.Connection[Any],
+) -> None:
     (definition,) = superuser.execute(
         "select pg_get_constraintdef(oid) from pg_constraint where conname = 'search_documents_kind_check'"
     ).fetchone() or ("",)
+    assert set(SOURCES) == set(Kind)
     for kind in Kind:
         assert f"'{kind}'" in definition
