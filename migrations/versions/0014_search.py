@@ -179,7 +179,7 @@ PLAIN_FUNCTIONS = (
     "search_excerpt(text,text[])",
 )
 
-RANKED, GATHERED, EXAMINED = 1_000, 2_000, 6_000
+RANKED, GATHERED, EXAMINED, TRIED = 1_000, 2_000, 6_000, 200
 # Row-level security would keep `@@` from the index, so this works as a role that it does not bind; the company is the
 # one that the opening statement set, and nothing that is given can name another.
 HITS = f"""
@@ -194,10 +194,13 @@ declare
   signed constant text[] :=
     array(select quote_literal(search_sign(own) || word) from unnest(search_words(given)) word);
   depth constant integer := greatest({EXAMINED} / greatest(cardinality(among), 1), 1);
+  first_depth constant integer := greatest({TRIED} / greatest(cardinality(among), 1), 1);
   matching tsquery;
   ranking tsquery;
   gathered uuid[];
   newest uuid[];
+  fitting_projects uuid[];
+  is_common boolean;
   counted bigint;
   partial boolean := false;
 begin
@@ -206,14 +209,31 @@ begin
   end if;
   matching := (array_to_string(signed, ' & ') || ':*')::tsquery;
   ranking := (array_to_string(signed, ' | ') || ':*')::tsquery;
+  -- All of these, since a project is older than what is in it.
+  if 'project' = any(kinds) then
+    fitting_projects := array(
+      select d.ref_id from search_documents d
+       where d.company_id = own and d.ref_id = any(among) and d.kind = 'project' and d.words @@ matching
+       order by d.ref_id desc limit {RANKED});
+  end if;
+  -- Where most things hold the words, the index would name nearly all there are.
+  select 2 * count(*) filter (where words @@ matching) >= count(*) into is_common
+    from unnest(among) project
+   cross join lateral (
+     select d.words from search_documents d
+      where d.company_id = own and d.project_id = project order by d.ref_id desc limit first_depth) recent;
   -- By the words alone: asked as it is, the company is no condition of another index.
-  select count(*), array_agg(ref_id) filter (where kind = any(kinds) and project_id = any(among))
-    into counted, gathered
-    from (select d.ref_id, d.kind, d.project_id from search_documents d
-           where d.words @@ matching and (d.company_id = own) is true limit {GATHERED} + 1) hits;
-  if counted > {GATHERED} then
+  if not is_common then
+    select count(*), array_agg(ref_id)
+             filter (where kind = any(kinds) and kind <> 'project' and project_id = any(among))
+      into counted, gathered
+      from (select d.ref_id, d.kind, d.project_id from search_documents d
+             where d.words @@ matching and (d.company_id = own) is true limit {GATHERED} + 1) hits;
+  end if;
+  if is_common or counted > {GATHERED} then
     -- So many that reading them all would take long: the newest of each project are looked through instead.
-    select bool_or(place = depth), array_agg(ref_id) filter (where kind = any(kinds) and words @@ matching)
+    select bool_or(place = depth), array_agg(ref_id)
+           filter (where kind = any(kinds) and kind <> 'project' and words @@ matching)
       into partial, newest
       from unnest(among) project
      cross join lateral (
@@ -224,7 +244,11 @@ begin
   partial := partial or cardinality(gathered) > {RANKED};
   return query
     select d.kind, d.ref_id, ts_rank(d.words, ranking), partial
-      from (select distinct id from unnest(gathered) id order by id desc limit {RANKED}) ranked
+      from (
+        (select distinct id from unnest(gathered) id order by id desc limit {RANKED})
+         union all
+        select unnest(fitting_projects)
+      ) ranked
       join search_documents d on d.company_id = own and d.ref_id = ranked.id;
 end $$;
 """

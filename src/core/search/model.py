@@ -33,7 +33,7 @@ _TASK_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{1,9}-[1-9][0-9]{0,8}\Z")
 
 
 class Kind(StrEnum):
-    """What can be found. A new kind is a row here, one in the reader's sources, and triggers that write its words."""
+    """What can be found. A new kind is a row here, one of SOURCES in the reader, and triggers that write its words."""
 
     PROJECT = "project"
     TASK = "task"

@@ -5,6 +5,7 @@ What they are, and whether they are there to be seen at all, is asked of their o
 deleted, or of a project that the caller does not see, is in no answer, whatever the words say.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -82,15 +83,22 @@ def _tasks(score: ColumnElement[float]) -> Select[Any]:
     )
 
 
+def _projects_of(hits: CTE) -> Select[Any]:
+    return _projects(hits.c.score).select_from(hits.join(projects, projects.c.id == hits.c.ref_id))
+
+
+def _tasks_of(hits: CTE) -> Select[Any]:
+    rows = hits.join(tasks, tasks.c.id == hits.c.ref_id).join(projects, projects.c.id == tasks.c.project_id)
+    return _tasks(hits.c.score).select_from(rows)
+
+
+# What was found of each kind, as far as it is there to be seen: each joins the project that it is of.
+SOURCES: dict[Kind, Callable[[CTE], Select[Any]]] = {Kind.PROJECT: _projects_of, Kind.TASK: _tasks_of}
+
+
 def _of_kind(hits: CTE, kind: Kind, *, member: bool) -> Select[Any]:
-    """What was found of a kind, as far as it is there and the caller sees it. A new kind is a row here."""
-    if kind is Kind.PROJECT:
-        query = _projects(hits.c.score)
-        rows = hits.join(projects, projects.c.id == hits.c.ref_id)
-    else:
-        query = _tasks(hits.c.score)
-        rows = hits.join(tasks, tasks.c.id == hits.c.ref_id).join(projects, projects.c.id == tasks.c.project_id)
-    query = query.select_from(rows).where(hits.c.kind == literal_column(f"'{kind}'"))
+    """What was found of a kind, as far as the caller sees it."""
+    query = SOURCES[kind](hits).where(hits.c.kind == literal_column(f"'{kind}'"))
     return query.where(is_member_of(projects.c.id)) if member else query
 
 

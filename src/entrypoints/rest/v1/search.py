@@ -1,6 +1,6 @@
 """Searching over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -53,11 +53,10 @@ async def search(
         Query(min_length=1, max_length=LONGEST, description="Up to 10 words; the last may be only begun."),
         AlsoNamed(("query", "search")),
     ],
-    types: Annotated[list[Literal["project", "task"]], Several, Query(max_length=50)] = [],  # noqa: B006
+    types: Annotated[list[Kind], Several, Query(max_length=50)] = [],  # noqa: B006
     limit: paging.Limit = paging.USUAL_LIMIT,
 ) -> Response:
     searching = container_of(request).search_use_cases()
-    kinds = frozenset(Kind(each) for each in types)
-    found, seq = await searching.search(caller(request), text=q, kinds=kinds, limit=limit)
+    found, seq = await searching.search(caller(request), text=q, kinds=frozenset(types), limit=limit)
     headers = [*answers.read_headers(seq), (b"x-partial", b"true" if found.is_partial else b"false")]
     return answers.JsonResponse(answers.encoded_list(found.hits), headers=headers)
