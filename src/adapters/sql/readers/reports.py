@@ -204,7 +204,9 @@ class SqlReportReader:
 
     async def dashboard(self, actor: Actor, *, most: int) -> Answer[DashboardView]:
         mine = {"member_id": actor.user_id}
-        found = await self._database.rows(actor, RECENT, {**mine, "most": most}, also=(MY_PROJECTS, mine))
+        found = await self._database.rows(
+            actor, RECENT, {**mine, "watcher": actor.user_id, "most": most}, also=(MY_PROJECTS, mine)
+        )
         view = DashboardView(
             recent_tasks=[task_view(row) for row in found.rows],
             project_progress=[_report(row) for row in found.also],

@@ -20,7 +20,13 @@ KEY = "Idempotency-Key"
 AT_ONCE = 100
 EDITORS = 8
 # Filled from the log or from other tables, beside answering: at whatever moment that comes by.
-WRITTEN_BESIDE = {"log_positions", "audit_heads"}
+WRITTEN_BESIDE = {
+    "log_positions",
+    "audit_heads",
+    "counted_tasks",
+    "cycle_days",
+    "project_days",
+}
 # Counted before the key is looked at, as every limit is.
 BOUNDED = {"unlockUser": [(429, "user.too_many_unlocks")]}
 CHANGES_NOTHING = {
