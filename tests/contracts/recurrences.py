@@ -88,7 +88,7 @@ class RecurrenceContract:
             loaded = await uow.tasks.load(task.id, for_user=owner.user_id)
             assert loaded is not None
             assert loaded.task.recurred_at == again.recurred_at and not loaded.task.may_recur
-            assert await uow.recurrences.of_column(task.column_id) == []
+            assert await uow.recurrences.of_column(task.column_id, most=9) == []
             uow.recurrences.keep([again])
             with pytest.raises(Conflict):
                 await uow.commit()
@@ -110,4 +110,5 @@ class RecurrenceContract:
         async with world.task_unit_of_work(owner) as uow:
             loaded = await uow.tasks.load(first.id, for_user=owner.user_id)
             assert loaded is not None and end_of(loaded.board.first_of(Status.TODO)).after_id == second.id
-            assert await uow.recurrences.of_column(first.column_id) == [first, second]
+            assert await uow.recurrences.of_column(first.column_id, most=9) == [first, second]
+            assert await uow.recurrences.of_column(first.column_id, most=1) == [first]

@@ -47,9 +47,9 @@ class InMemoryRecurrences:
             time_zone=tables.company.settings.time_zone,
         )
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
         tables = self._unit.now
-        return [tables.counted(card) for card in tables.cards(column_id) if card.may_recur]
+        return [tables.counted(card) for card in tables.cards(column_id) if card.may_recur][:most]
 
     def keep(self, tasks: Sequence[Task]) -> None:
         kept = {task.id: task.recurred_at for task in tasks}

@@ -32,8 +32,8 @@ class Recurrences(Protocol):
         """
         ...
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
-        """The tasks of a column that may recur, from top to bottom."""
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
+        """The first so many tasks of a column that may recur, from top to bottom."""
         ...
 
     def keep(self, tasks: Sequence[Task]) -> None:

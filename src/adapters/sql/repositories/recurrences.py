@@ -73,6 +73,7 @@ _OF_COLUMN = Statement(
         tasks.c.recurred_at.is_(None),
     )
     .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
 )
 _KEEP = Statement(
     update(tasks)
@@ -111,8 +112,9 @@ class SqlRecurrences:
             time_zone=zone[0][0],
         )
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
-        (rows,) = await self._unit.fetch((_OF_COLUMN, {"column": column_id, "for_user": self._unit.actor.user_id}))
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
+        values = {"column": column_id, "for_user": self._unit.actor.user_id, "most": most}
+        (rows,) = await self._unit.fetch((_OF_COLUMN, values))
         return [task_of(row, row[-1]) for row in rows]
 
     def keep(self, tasks: Sequence[Task]) -> None:

@@ -196,6 +196,7 @@ def test_no_rule_takes_long(rule: str, after: date) -> None:
         lines += event == "line"
         return count
 
+    Recurrence.read.cache_clear()
     before = gettrace()
     settrace(count)
     try:
