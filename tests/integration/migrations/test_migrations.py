@@ -185,6 +185,17 @@ def test_the_log_is_read_and_written_while_its_indexes_are_built(fresh: TestData
     assert shape(fresh.superuser) == before
 
 
+def test_rules_of_tasks_are_checked_after_the_table_was_locked_and_that_may_be_begun_again(fresh: TestDatabase) -> None:
+    move(fresh, "0016")
+    before = shape(fresh.superuser)
+    with psycopg.connect(fresh.superuser, autocommit=True) as connection:
+        connection.execute("update pg_constraint set convalidated = false where conname = 'tasks_recurrence_check'")
+        connection.execute("update alembic_version set version_num = '0015'")
+    assert shape(fresh.superuser) != before
+    move(fresh, "0016")
+    assert shape(fresh.superuser) == before
+
+
 # The migrated database and the tables that the code knows
 
 
