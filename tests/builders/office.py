@@ -40,6 +40,7 @@ from core.tasks.fields import Status
 from core.tasks.model import Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.bulk import BulkUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.changes import NewTask
@@ -95,6 +96,7 @@ class Office:
         self.passwords = CheapPasswords()
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
+        self.bulk = BulkUseCases(unit_of_work=self.world.batch_unit_of_work, reader=self.world.task_reader, **both)
         self.deleted_tasks = DeletedTaskUseCases(
             unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, clock=self.clock
         )

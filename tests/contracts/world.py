@@ -25,6 +25,7 @@ from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
 from core.realtime.ports import EventReader
+from core.tasks.batches import BatchUnitOfWork
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
@@ -95,6 +96,8 @@ class ContractWorld(Protocol):
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
+
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> BatchUnitOfWork: ...
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 

@@ -31,9 +31,9 @@ _NEEDED: dict[Scope | Access, str] = {
     " removeProjectMember",
     Scope.CYCLES_READ: "listCycles getCycle",
     Scope.CYCLES_WRITE: "createCycle changeCycle replaceCycle deleteCycle startCycle completeCycle",
-    Scope.TASKS_READ: "listTasks getTask getBoard getColumn listLabels getLabel",
-    Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
-    " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel",
+    Scope.TASKS_READ: "listTasks getTask exportTasks getBoard getColumn listLabels getLabel",
+    Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask bulkTasks"
+    " addColumn changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel",
     Scope.EVENTS_READ: "listEvents",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",

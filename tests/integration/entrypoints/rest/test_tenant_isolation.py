@@ -29,6 +29,14 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "forgotPassword": lambda side: {"email": side.person.email},
     "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "moveTask": lambda side: {"new_status": "in_progress"},
+    "bulkTasks": lambda side: {
+        "operations": [
+            {"op": "create", "project_id": side.project["id"], "title": "x", "ref": "x"},
+            {"op": "update", "id": side.task["key"], "title": "y"},
+            {"op": "move", "id": {"ref": "x"}, "before": side.task["id"]},
+            {"op": "delete", "id": {"ref": "x"}},
+        ]
+    },
     "createUser": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "sendInvitation": lambda side: {"email": f"{uuid4().hex}@example.com"},
     "forgotPassword": lambda side: {"email": f"{uuid4().hex}@example.com"},
