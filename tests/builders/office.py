@@ -44,6 +44,7 @@ from core.tasks.use_cases.bulk import BulkUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.changes import NewTask
+from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.model import USUAL, Scope
@@ -97,6 +98,7 @@ class Office:
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
         self.bulk = BulkUseCases(unit_of_work=self.world.batch_unit_of_work, reader=self.world.task_reader, **both)
+        self.exports = ExportUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader)
         self.deleted_tasks = DeletedTaskUseCases(
             unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, clock=self.clock
         )

@@ -94,6 +94,7 @@ async def export_tasks(
 
 def _streamed(body: AsyncIterator[bytes], kind: str, form: str, seq: int) -> Response:
     headers = {name.decode(): value.decode() for name, value in answers.read_headers(seq)}
+    headers["Vary"] = "Authorization, Accept-Encoding"
     headers["Content-Disposition"] = f'attachment; filename="tasks.{form}"'
     # What stands between is to hand it on as it comes.
     headers["X-Accel-Buffering"] = "no"

@@ -280,3 +280,31 @@ async def test_two_batches_over_the_same_projects_do_not_wait_for_each_other_in_
         assert {answer.status_code for answer in answers} <= {200, 409}
     numbers = [task["key"] for task in (await ann.get("/tasks?limit=200")).json()]
     assert len(numbers) == len(set(numbers)) == 10
+
+
+async def test_nothing_of_another_company_is_reached(api: Api) -> None:
+    ann, cy = await api.register(), await api.register()
+    theirs, mine = await ann.project(key="THEM"), await cy.project()
+    foreign, cycle = await ann.task(theirs), await ann.cycle(theirs)
+    own = await cy.task(mine)
+    change = {"op": "update", "id": own["id"]}
+    answer = await bulk(
+        cy,
+        {"op": "delete", "id": foreign["id"]},
+        {"op": "delete", "id": "THEM-1"},
+        {"op": "move", "id": own["id"], "before": foreign["id"]},
+        {"op": "move", "id": own["id"], "column_id": foreign["column_id"]},
+        create(theirs),
+        create(mine, parent_id=foreign["id"]),
+        create(mine, cycle_id=cycle["id"]),
+        {**change, "project_id": theirs["id"]},
+        {**change, "parent_id": foreign["id"]},
+        {**change, "cycle_id": cycle["id"]},
+        {**change, "assigned_to": ann.user_id},
+        atomic=False,
+    )
+    assert statuses(answer) == [404] * 2 + [422] * 9
+    codes = {each["problem"]["code"] for each in answer.json()["results"]}
+    assert codes == {"task.not_found", "reference.not_found"}
+    assert (await ann.get(f"/tasks/{foreign['id']}")).json() == foreign
+    assert (await cy.get(f"/tasks/{own['id']}")).json() == own
