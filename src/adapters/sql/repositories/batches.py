@@ -48,11 +48,12 @@ _key = (
     .table_valued("key", "number", name="given")
     .render_derived()
 )
-_stands = tasks.alias("stands")
+_stands, _stood = tasks.alias("stands"), tasks.alias("stood")
 _named = (
     _key.join(project_keys, project_keys.c.key == _key.c.key)
     .outerjoin(_stands, (_stands.c.project_id == project_keys.c.project_id) & (_stands.c.number == _key.c.number))
     .outerjoin(task_keys, (task_keys.c.project_id == project_keys.c.project_id) & (task_keys.c.number == _key.c.number))
+    .outerjoin(_stood, _stood.c.id == task_keys.c.task_id)
 )
 _named_id = func.coalesce(_stands.c.id, task_keys.c.task_id)
 _KEYS = Statement(select(_key.c.key, _key.c.number, project_keys.c.project_id, _named_id).select_from(_named))
@@ -64,8 +65,8 @@ def _lock_projects(by_key: bool) -> Statement:
     of_tasks = select(tasks.c.project_id).where(_among(tasks.c.id, "tasks"))
     wanted = [_each_of("projects"), of_tasks]
     if by_key:
-        named = select(_named_id).select_from(_named)
-        wanted.append(select(tasks.c.project_id).where(tasks.c.id.in_(named)))
+        # Not the task's by the id of the task: as part of a condition, COALESCE would keep it from the index.
+        wanted.append(select(func.coalesce(_stands.c.project_id, _stood.c.project_id)).select_from(_named))
     return Statement(
         select(projects.c.id, projects.c.key, projects.c.is_active, projects.c.last_number)
         .where(projects.c.id.in_(union(*wanted)))

@@ -23,7 +23,9 @@ from entrypoints.rest.v1.tasks import SORTS, task_filter, tasks_of
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
-COLUMNS = (*TaskView._fields[:-1], "sub_tasks_total", "sub_tasks_done")
+# The counts of sub-tasks are two columns, and the last.
+_COUNTS = TaskView._fields.index("sub_tasks")
+COLUMNS = (*TaskView._fields[:_COUNTS], *TaskView._fields[_COUNTS + 1 :], "sub_tasks_total", "sub_tasks_done")
 # What a spreadsheet would take for a formula, or for the end of one cell and the beginning of another.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _EXAMPLES = {
@@ -143,7 +145,7 @@ def _cells(task: TaskView) -> list[Any]:
         created_at=_instant(task.created_at),
         updated_at=_instant(task.updated_at),
     )
-    return [*written[:-1], counts["total"], counts["done"]]
+    return [*written[:_COUNTS], *written[_COUNTS + 1 :], counts["total"], counts["done"]]
 
 
 def _instant(instant: Any) -> Any:
