@@ -31,6 +31,7 @@ from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
+from adapters.sql.repositories import batch_writes, batches
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import users as user_repository
@@ -552,6 +553,50 @@ def test_what_stands_beside_a_card_is_found_in_the_order_of_its_column(seeded: S
     for node in found:
         assert {"company_id", "column_id", "rank"} <= set(re.findall(r"\w+", node["Index Cond"])), plan
     assert {node["Node Type"] for node in reads_of(plan)} <= {"Index Scan", "Index Only Scan"}, plan
+
+
+# Batches
+
+BATCH_STATEMENTS: dict[str, Statement] = {
+    "projects": batches._lock_projects(by_key=False),
+    "projects of keys": batches._lock_projects(by_key=True),
+    "keys": batches._KEYS,
+    "tasks": batches._TASKS,
+    "boards": batches._BOARDS,
+    "beside": batches._BESIDE,
+    "above": batches._KIN_ABOVE,
+    "below": batches._KIN_BELOW,
+    "people": batches._PEOPLE,
+    "external ids": batches._EXTERNAL_IDS,
+    "changed": batch_writes._CHANGE,
+    "ranked": batch_writes._RANK,
+}
+
+
+@pytest.mark.parametrize("name", BATCH_STATEMENTS)
+def test_what_a_batch_asks_and_writes_is_found_by_indexes(seeded: Seeded, name: str) -> None:
+    statement, count = BATCH_STATEMENTS[name], 20
+    ids = [row[0] for row in _rows(seeded, f"select id from tasks order by id limit {count}")]
+    values: dict[str, Any] = {each: ids for each in statement.order if each not in statement.given}
+    named = {"projects": [seeded.project.id], "external_ids": ["x"], "for_user": seeded.firm.owner.user_id}
+    named |= {"keys": [seeded.project.key] * count, "numbers": [*range(1, count + 1)]}
+    named |= {"rank": ["a"] * count, "was": [1] * count, "version": [2] * count, "number": [*range(count)]}
+    named |= dict.fromkeys(("title", "description", "priority", "status", "labels", "external_id"), ["x"] * count)
+    named |= dict.fromkeys(("completed_at", "updated_at", "deleted_at", "deadline"), [None] * count)
+    plan = seeded.plan(statement, **values | {each: named[each] for each in named.keys() & values.keys()})
+    reads = [node for node in reads_of(plan) if node["Node Type"] != "ModifyTable"]
+    assert {node["Node Type"] for node in reads} <= {
+        "Index Scan",
+        "Index Only Scan",
+        "Bitmap Heap Scan",
+        "Bitmap Index Scan",
+    }
+    assert [each for each in conditions(plan).values() if "company_id" not in each] == []
+
+
+def _rows(seeded: Seeded, asked: str) -> list[Any]:
+    with seeded.entered() as connection:
+        return connection.execute(asked).fetchall()
 
 
 # Cycles
