@@ -158,7 +158,7 @@ class SqlTaskReader:
         return Answer(task_view(found.rows[0]) if found.rows else None, found.seq)
 
     async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
-        values: dict[str, Any] = {"ids": [*task_ids]}
+        values: dict[str, Any] = {"ids": [*task_ids], "watcher": actor.user_id}
         if visible.member_id is not None:
             values["member_id"] = visible.member_id
         found = await self._database.rows(actor, _those(visible.member_id is not None), values)

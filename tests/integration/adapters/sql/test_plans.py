@@ -299,7 +299,7 @@ def _fill(firm: Firm, count: int) -> Ground:
     )
     firm.sql(
         "insert into events (company_id, seq, event, channel, occurred_at, actor_id, via, project_id, task_id, for_admins,"
-        "  body) select company_id, 1000 + row_number() over (order by n, number), 'task_updated', 'task_updates',"
+        "  body) select company_id, 10000 + row_number() over (order by n, number), 'task_updated', 'task_updates',"
         "  created_at, created_by, 'session', project_id, id, true, '{}' from tasks, generate_series(1, 3) n"
         "  where company_id = %s",
         (firm.id,),
@@ -934,7 +934,7 @@ def test_the_control_an_operator_that_leaks_is_no_condition_of_an_index(seeded: 
         assert "named" not in " ".join(as_application.values())
     finally:
         seeded.firm.sql("drop index events_by_named")
-        seeded.firm.sql("delete from events where company_id = %s", (seeded.firm.id,))
+        seeded.firm.sql("delete from events where company_id = %s and seq <= 3000", (seeded.firm.id,))
 
 
 def test_events_are_read_in_the_order_of_the_log(seeded: Seeded) -> None:
@@ -962,6 +962,9 @@ def test_what_decides_the_company_is_not_thought_rarer_for_the_company(small: Se
         query = query.where(tasks.c.status == bindparam("status", type_=Text))
     plan = small.plan(Statement(query))
     assert plan["Plan Rows"] >= count / (6 if status else 2)
+    if name == "column_id":
+        # Its index is in the order of the board, and no other order has one.
+        return
     settled = small.generic_plan(listed(f"{name} is", *(("status is",) if status else ())))
     assert not any(node["Node Type"] == "Bitmap Heap Scan" for node in reads_of(settled)), settled
 
