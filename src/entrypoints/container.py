@@ -347,6 +347,8 @@ class Container(containers.DeclarativeContainer):
     cycle_use_cases = work.cycle_use_cases
     member_use_cases = work.member_use_cases
     task_use_cases = work.task_use_cases
+    bulk_use_cases = work.bulk_use_cases
+    export_use_cases = work.export_use_cases
     deleted_task_use_cases = work.deleted_task_use_cases
     column_use_cases = work.column_use_cases
     board_use_cases = work.board_use_cases

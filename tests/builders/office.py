@@ -46,9 +46,11 @@ from core.tasks.fields import Status
 from core.tasks.model import Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.bulk import BulkUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.changes import NewTask
+from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.model import USUAL, Scope
@@ -103,6 +105,8 @@ class Office:
         self.passwords = CheapPasswords()
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
+        self.bulk = BulkUseCases(unit_of_work=self.world.batch_unit_of_work, reader=self.world.task_reader, **both)
+        self.exports = ExportUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader)
         self.deleted_tasks = DeletedTaskUseCases(
             unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, clock=self.clock
         )

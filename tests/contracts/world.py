@@ -29,6 +29,7 @@ from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, P
 from core.realtime.ports import EventReader
 from core.reports.ports import DayCounts, ReportReader
 from core.search.ports import SearchReader
+from core.tasks.batches import BatchUnitOfWork
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
@@ -113,6 +114,8 @@ class ContractWorld(Protocol):
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
+
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> BatchUnitOfWork: ...
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 

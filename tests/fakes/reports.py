@@ -63,7 +63,11 @@ class InMemoryReportReader:
         ]
         view = DashboardView(
             recent_tasks=[
-                TaskView.of(tables.counted(task), assigned_to_name=tables.name_of(task.assigned_to))
+                TaskView.of(
+                    tables.counted(task),
+                    assigned_to_name=tables.name_of(task.assigned_to),
+                    watching=tables.watches(task, actor.user_id),
+                )
                 for task in mine[:most]
             ],
             project_progress=[

@@ -14,6 +14,7 @@ from core.users.events import UserCreated
 from core.users.model import User
 from tests.fakes.activity import InMemoryActivityReader
 from tests.fakes.api_tokens import InMemoryApiTokenReader, InMemoryPresentedTokens
+from tests.fakes.batches import InMemoryBatchUnitOfWork
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.comments import InMemoryCommentReader, InMemoryCommentUnitOfWork
@@ -82,6 +83,9 @@ class World:
 
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryTaskUnitOfWork:
         return InMemoryTaskUnitOfWork(self.store, actor, once=once)
+
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryBatchUnitOfWork:
+        return InMemoryBatchUnitOfWork(self.store, actor, once=once)
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryProjectUnitOfWork:
         return InMemoryProjectUnitOfWork(self.store, self.ids, actor, once=once)

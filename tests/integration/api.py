@@ -1,6 +1,8 @@
 """The API as tests use it: people who are signed in, and what they send."""
 
 import base64
+import csv
+import io
 import itertools
 import json
 import uuid
@@ -13,6 +15,13 @@ import psycopg
 
 PASSWORD = "Tr0ub4dor and three"
 _numbers = itertools.count(1)
+
+
+def shown(answer: httpx.Response) -> Any:
+    """What an answer shows: JSON, or the rows of a file."""
+    if answer.headers["content-type"].startswith("text/csv"):
+        return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    return answer.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

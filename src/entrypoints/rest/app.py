@@ -35,12 +35,14 @@ from entrypoints.rest.v1 import (
     audit,
     auth,
     boards,
+    bulk,
     columns,
     comments,
     companies,
     cycles,
     email_domains,
     events,
+    exports,
     factors,
     invitations,
     labels,
@@ -62,6 +64,7 @@ log = logging.getLogger("flowtrack.rest")
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Partial", "X-Total-Count", "X-Request-ID",
     "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
+    "Content-Disposition",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
 # What is streamed leaves as it comes: compressed, it would wait until there is enough of it.
@@ -121,6 +124,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     )
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (
+        bulk.router,
+        exports.router,
         tasks.router,
         boards.router,
         columns.router,

@@ -36,7 +36,7 @@ from entrypoints.rest.errors import (
     refusal_of,
 )
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
-from entrypoints.rest.middleware.form import LARGEST_BODY
+from entrypoints.rest.middleware.form import largest_body
 from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
@@ -168,7 +168,7 @@ class PublicRoute(APIRoute):
             elif name in self._heeds:
                 _READ_FIRST[name.decode()](value.decode("latin-1"))
         if length:
-            if length > LARGEST_BODY:
+            if length > largest_body(scope["path"]):
                 raise RequestRefused(413)
             if media_type not in _BODY_TYPES:
                 raise RequestRefused(415)

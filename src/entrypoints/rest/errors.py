@@ -34,6 +34,7 @@ from core.kernel.errors import (
     refusals_of,
 )
 from core.oidc.errors import LoginCodeInvalid, RedirectRefused
+from core.tasks.errors import BulkFailed
 from core.tokens.errors import ScopeMissing
 
 log = logging.getLogger("flowtrack.rest")
@@ -180,8 +181,7 @@ def add_handlers(
                 await before_refusing(request)
             except Refusal as first:
                 return problem(request, first)
-        if isinstance(error, _DENIALS):
-            await on_denied(request, error)
+        await note_denials(request, error.refused.values() if isinstance(error, BulkFailed) else [error])
         return problem(request, error)
 
     async def not_valid(request: Request, error: Exception) -> Response:
@@ -201,10 +201,18 @@ def add_handlers(
         log.error("a request failed", exc_info=error)
         return problem(request, RequestRefused(500))
 
+    app.state.on_denied = on_denied
     app.add_exception_handler(Exception, defect)
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, protocol)
+
+
+async def note_denials(request: Request, refusals: Iterable[Refusal]) -> None:
+    """Tells auditors of the refusals that they are to hear of, of each kind once."""
+    denials = {refusal.code: refusal for refusal in refusals if isinstance(refusal, _DENIALS)}
+    for denial in denials.values():
+        await request.app.state.on_denied(request, denial)
 
 
 def _methods_at(request: Request) -> list[str]:

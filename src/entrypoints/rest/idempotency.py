@@ -23,15 +23,16 @@ async def answered_once(
     request: Request,
     *,
     do: Callable[[Once | None], Awaitable[Answer[View]]],
-    again: Callable[[UUID], Awaitable[Answer[View]]],
     respond: Callable[[Answer[View]], Response],
+    again: Callable[[UUID], Awaitable[Answer[View]]] | None = None,
     respond_again: Callable[[Answer[View], Made], Response] | None = None,
+    again_of_many: Callable[[Made], Awaitable[Response]] | None = None,
 ) -> Response:
     """Carries a request out, or answers it again if its key was used before.
 
     `again` reads what the first request made, as the caller may see it now, by its id; `respond_again` answers it where
-    the status depends on what was made. Rule refusals (409 and 422) are kept as well; others are not, since trying
-    again may help.
+    the status depends on what was made. Where many things were made, `again_of_many` does both. Rule refusals (409 and
+    422) are kept as well; others are not, since trying again may help.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -43,7 +44,10 @@ async def answered_once(
     try:
         return respond(await _done(request, once, do))
     except AlreadyAnswered as before:
-        if isinstance(before.outcome, Made):
+        if isinstance(before.outcome, Made) and again_of_many is not None:
+            response = await again_of_many(before.outcome)
+        elif isinstance(before.outcome, Made):
+            assert again is not None, "what was made is read by one of the two"
             try:
                 answer = await again(before.outcome.id)
             except NotFound as gone:

@@ -37,6 +37,7 @@ from adapters.sql.readers.reports import SqlReportReader
 from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.repositories.batches import SqlBatchUnitOfWork
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
@@ -51,8 +52,10 @@ from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
+from core.tasks.use_cases.bulk_operations import Operation
 from core.users.model import User
 from tests.contracts.api_tokens import ApiTokenContract
+from tests.contracts.batches import BATCHES, CALLERS, agree_at_once
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
@@ -116,6 +119,9 @@ class SqlWorld:
 
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlWatcherUnitOfWork:
         return SqlWatcherUnitOfWork(self._database, self.clock, actor, once=once, lazy=True)
+
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlBatchUnitOfWork:
+        return SqlBatchUnitOfWork(self._database, self.clock, actor, once=once)
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
         return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
@@ -382,3 +388,12 @@ class TestSqlVisibility(Sql):
     @settings(**BOUNDED)
     async def test_lists_show_what_the_policies_say(self, world: SqlWorld, plan: Plan) -> None:
         await agree(world, plan)
+
+
+class TestSqlBatches(Sql):
+    @given(operations=BATCHES, who=CALLERS)
+    @settings(**BOUNDED)
+    async def test_do_what_their_operations_do_one_by_one(
+        self, world: SqlWorld, operations: list[Operation], who: str
+    ) -> None:
+        await agree_at_once(world, who, operations)

@@ -50,6 +50,7 @@ from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.api_tokens import SqlApiTokens
+from adapters.sql.repositories.batches import SqlBatches, SqlBatchUnitOfWork
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
@@ -75,7 +76,8 @@ from core.realtime import ports as realtime
 from core.reports import ports as reports
 from core.search import ports as search
 from core.tasks import ports as tasks
-from core.tasks import recurring_ports
+from core.tasks import batches, recurring_ports
+from core.tasks.use_cases.workspace import Workspace
 from core.tokens import ports as tokens
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
@@ -86,6 +88,7 @@ from tests.fakes.api_tokens import (
     NumberedApiTokenTexts,
 )
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
+from tests.fakes.batches import InMemoryBatches, InMemoryBatchUnitOfWork
 from tests.fakes.clock import SettableClock
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
@@ -183,7 +186,10 @@ ADAPTERS = [
     (projects.MemberReader, SqlMemberReader, InMemoryMemberReader),
     (tasks.Assignments, SqlAssignments, InMemoryAssignments),
     (tasks.AssignmentUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
-    (tasks.Tasks, SqlTasks, InMemoryTasks),
+    (tasks.Tasks, SqlTasks, InMemoryTasks, Workspace),
+    (tasks.TaskDesk, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork, Workspace),
+    (batches.Batches, SqlBatches, InMemoryBatches),
+    (batches.BatchUnitOfWork, SqlBatchUnitOfWork, InMemoryBatchUnitOfWork),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
     (recurring_ports.Recurrences, SqlRecurrences, InMemoryRecurrences),
@@ -227,6 +233,7 @@ class TestAdapters:
             "LeaveCycle",
             "OpenProjectUnitOfWork",
             "OpenTaskUnitOfWork",
+            "OpenBatchUnitOfWork",
             "OpenPeopleUnitOfWork",
         }
         abstract = {"UnitOfWork", "NewPasswords"}
@@ -234,8 +241,8 @@ class TestAdapters:
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, reports,
-            search, tasks, tokens, users,
+            auth, batches, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports,
+            reports, search, tasks, tokens, users,
         )  # fmt: skip
         found = {
             name

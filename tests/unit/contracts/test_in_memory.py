@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given, settings
 
+from core.tasks.use_cases.bulk_operations import Operation
 from tests.contracts.api_tokens import ApiTokenContract
+from tests.contracts.batches import BATCHES, CALLERS, agree_at_once
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
@@ -158,3 +160,11 @@ class TestInMemoryVisibility(InMemory):
     @settings(**BOUNDED)
     async def test_lists_show_what_the_policies_say(self, plan: Plan) -> None:
         await agree(World(), plan)
+
+
+class TestInMemoryBatches(InMemory):
+    @given(operations=BATCHES, who=CALLERS)
+    @settings(**BOUNDED | {"max_examples": 25})
+    async def test_do_what_their_operations_do_one_by_one(self, operations: list[Operation], who: str) -> None:
+        # A world of its own: in one that grows, each transaction would copy more.
+        await agree_at_once(World(), who, operations)

@@ -62,7 +62,8 @@ from core.kernel.errors import (
     Stale,
     refusals_of,
 )
-from core.kernel.once import InFlight, KeyReused
+from core.kernel.once import InFlight, KeyReused, Once
+from core.tasks.read_models import TaskView
 from core.kernel.paging import CursorInvalid, PageRequest, Sort
 from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.projects.errors import (
@@ -105,6 +106,7 @@ from core.tasks.errors import (
     RecurrenceInvalid,
     TaskNotDeleted,
     TaskNotFound,
+    BulkFailed,
     TooManyColumns,
     TooManyRecurring,
 )
@@ -116,6 +118,9 @@ from core.tasks.changes import NewTask
 from core.tasks.use_cases.tasks import Destination, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from core.tasks.use_cases.bulk import BulkUseCases
+from core.tasks.use_cases.bulk_operations import DeleteTask
+from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.placing import Destination
@@ -144,6 +149,7 @@ USE_CASES = (
     ApiTokenUseCases,
     AuthUseCases,
     BoardUseCases,
+    BulkUseCases,
     ColumnUseCases,
     CommentUseCases,
     CompanyUseCases,
@@ -154,6 +160,7 @@ USE_CASES = (
     EmailDomainUseCases,
     EventUseCases,
     SearchUseCases,
+    ExportUseCases,
     FactorUseCases,
     InvitationUseCases,
     MailUseCases,
@@ -854,6 +861,29 @@ async def _(office: Office) -> Awaitable[object]:
 @refuses(TaskUseCases.create, CycleTakesNoTasks)
 async def _(office: Office) -> Awaitable[object]:
     return office.tasks.create(office.mia, in_web(office, cycle_id=(await office.completed_cycle()).id))
+
+
+def a_batch(office: Office, task: TaskView | None = None, once: Once | None = None) -> Awaitable[object]:
+    """Deletes a task, of which there is none unless it is named."""
+    operations = [DeleteTask(task=task.id if task is not None else an_id())]
+    return office.bulk.carry_out(office.adam, operations, atomic=True, outline=lambda _: b"", once=once)
+
+
+@refuses(BulkUseCases.carry_out, BulkFailed)
+async def _(office: Office) -> Awaitable[object]:
+    return a_batch(office)
+
+
+@refuses(BulkUseCases.carry_out, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    await a_batch(office, await office.task(), a_key())
+    return a_batch(office, await office.task(), a_key(digest=b"other"))
+
+
+@refuses(BulkUseCases.carry_out, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.batch_unit_of_work(office.adam, once=a_key()).__aenter__()
+    return a_batch(office, await office.task(), a_key())
 
 
 @refuses(TaskUseCases.get, TaskNotFound)

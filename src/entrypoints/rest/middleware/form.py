@@ -4,6 +4,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1024 * 1024
+# Addresses that take more than the others.
+_LARGER = {"/api/v1/tasks/bulk": 10 * LARGEST_BODY}
+
+
+def largest_body(path: str) -> int:
+    """How many bytes the body of a request to that address may have."""
+    return _LARGER.get(path, LARGEST_BODY)
 
 
 class Form:
@@ -21,10 +28,10 @@ class Form:
             # Changed in place: the frame around us reads the route from this same scope.
             scope["path"] = path.rstrip("/") or "/"
         method = scope["method"]
-        receive = _bounded(receive)
+        receive = _bounded(receive, largest_body(scope["path"]))
         if method == "HEAD":
             # A copy, since the server looks at its own to know that no body may follow.
-            asked = {**scope, "method": "GET"}
+            asked = {**scope, "method": "GET", "flowtrack.head": True}
             await self._app(asked, receive, _without_body(send))
             scope.update(
                 {name: asked[name] for name in ("route", "flowtrack.actor", "flowtrack.code") if name in asked}
@@ -42,7 +49,7 @@ def _without_body(send: Send) -> Send:
     return headers_only
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     read = 0
 
     async def counted() -> Message:
@@ -50,7 +57,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
-            if read > LARGEST_BODY:
+            if read > most:
                 raise HTTPException(413)
         return message
 

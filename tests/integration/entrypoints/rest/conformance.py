@@ -158,8 +158,8 @@ class Conformance:
         content = declared.get("content", {})
         if kind not in content:
             return [*wrong, f"{operation['operationId']} declares no {kind} with {status}"]
-        # A stream, an object a line, or a drawing: the same as JSON is held against the model.
-        if kind in ("application/x-ndjson", "image/svg+xml"):
+        # A stream, an object a line or a row, or a drawing: the same as JSON is held against the model.
+        if kind in ("application/x-ndjson", "text/csv", "image/svg+xml"):
             return wrong
         found = response.json()
         if isinstance(found, list) and len(found) > 2 * _LOOKED_AT:

@@ -188,6 +188,11 @@ BODIES: dict[str, dict[str, Body]] = {
         "into the archive": _given(is_active=False),
     },
     "createTask": {"": lambda case, _: {"project_id": case.project["id"], "title": "x"}},
+    "bulkTasks": {
+        "creating one": lambda case, _: {
+            "operations": [{"op": "create", "project_id": case.project["id"], "title": "x"}]
+        },
+    },
     "changeTask": {"a title": _given(title="x"), "taking it": _me},
     "moveTask": {"": _given(new_status="in_progress")},
     "completeTask": {"": _given(completed=True)},
