@@ -61,3 +61,11 @@ class InMemoryRecurrences:
                 tables.tasks[task_id] = replace(tables.tasks[task_id], recurred_at=at)
 
         self._unit.transaction.defer(self._unit.within(put))
+
+    def renew(self, task: Task) -> None:
+        def put(tables: CompanyTables) -> None:
+            if tables.tasks[task.id].recurred_at is None:
+                raise Conflict("it has no next occurrence")
+            tables.tasks[task.id] = replace(tables.tasks[task.id], recurred_at=None)
+
+        self._unit.transaction.defer(self._unit.within(put))

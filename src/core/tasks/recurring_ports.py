@@ -39,3 +39,7 @@ class Recurrences(Protocol):
     def keep(self, tasks: Sequence[Task]) -> None:
         """Writes that the tasks have a next occurrence."""
         ...
+
+    def renew(self, task: Task) -> None:
+        """Writes that a task that had a next occurrence has none any more, as by its new rule."""
+        ...

@@ -80,6 +80,11 @@ KEEP = Statement(
     .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_(None))
     .values(recurred_at=bindparam("at", type_=INSTANT))
 )
+RENEW = Statement(
+    update(tasks)
+    .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_not(None))
+    .values(recurred_at=null())
+)
 
 
 class SqlRecurrences:
@@ -121,3 +126,6 @@ class SqlRecurrences:
         if tasks:
             values = {"ids": [task.id for task in tasks], "at": tasks[0].recurred_at}
             self._unit.write(KEEP, values, rows=len(tasks))
+
+    def renew(self, task: Task) -> None:
+        self._unit.write(RENEW, {"ids": [task.id]}, rows=1)

@@ -122,6 +122,28 @@ async def test_the_cards_of_a_column_that_becomes_a_done_one_come_again(api: Api
     assert len(await open_tasks(ann, project)) == 2
 
 
+@pytest.mark.parametrize("batched", [False, True], ids=["alone", "in a batch"])
+async def test_what_was_completed_by_mistake_comes_again_by_a_new_rule(api: Api, *, batched: bool) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    task = await ann.task(project, recurrence="FREQ=DAILY", deadline="2026-03-06")
+    await ann.post(f"/tasks/{task['id']}/complete", {})
+    await ann.post(f"/tasks/{task['id']}/complete", {"completed": False})
+    (following,) = [each for each in await open_tasks(ann, project) if each["id"] != task["id"]]
+    assert (await ann.delete(f"/tasks/{following['id']}")).status_code == 204
+    for rule, due in [("FREQ=DAILY", []), ("FREQ=WEEKLY", ["2026-03-13"])]:
+        changes = {"recurrence": rule, "status": "done"}
+        if batched:
+            operations = [{"op": "update", "id": task["id"], **changes}]
+            changed = await ann.post("/tasks/bulk", {"operations": operations})
+        else:
+            changed = await ann.patch(f"/tasks/{task['id']}", changes)
+        assert changed.status_code == 200, changed.text
+        assert [each["deadline"] for each in await open_tasks(ann, project)] == due
+        await ann.post(f"/tasks/{task['id']}/complete", {"completed": False})
+    assert len(await open_tasks(ann, project)) == 2
+
+
 async def test_so_many_cards_recur_at_once_and_not_one_more(api: Api) -> None:
     ann = await api.register()
     project = await ann.project()
