@@ -78,11 +78,12 @@ revoke all on function keep_watching() from public;
 # The column is filled from now on. That old rows have none is right until they are filled, as docs/operations.md says:
 # not here, where the table is locked.
 LOG = "alter table events add column task_id uuid"
-# Both are read newest first, of one project and of one task. The log may be long, and everything that is written is
-# written into it: neither who reads nor who writes is to wait until they are built.
+# All are read newest first: of one task, of one project, and what is told to everybody or to who is named. The log may
+# be long, and everything that is written is written into it: nobody is to wait until they are built.
 INDEXES = {
     "events_of_task": "(company_id, task_id, seq) where task_id is not null",
     "events_of_project": "(company_id, project_id, seq) where project_id is not null",
+    "events_for_named": "(company_id, seq) where (for_everyone or named <> '{}') and event <> 'notification_created'",
 }
 _IS_VALID = "select indisvalid from pg_index where indexrelid = to_regclass(%(name)s)"
 

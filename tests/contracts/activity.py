@@ -6,6 +6,8 @@ The subclass provides the fixture `world`; see `tests.contracts.world`.
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import pytest
+
 from core.activity.model import TOLD
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
@@ -192,6 +194,53 @@ class ActivityContract:
                 assert found == everything.items
                 skipped = await self._ask(world, owner, ask, project, task, sort, PageRequest(limit=2, skip=3))
                 assert skipped.items == everything.items[3:5]
+
+    @pytest.mark.parametrize("ask", ["company", "one project", "projects"])
+    @pytest.mark.parametrize("who", ["member", "owner"])
+    async def test_pages_of_several_projects_follow_each_other(self, world: ContractWorld, who: str, ask: str) -> None:
+        owner = await world.company()
+        web, app, other = [await open_project(world, owner, key=key) for key in ("WEB", "APP", "OTHER")]
+        ann, bob = [await world.person(owner.company_id, name=name) for name in ("Ann", "Bob")]
+        for project in (web, app):
+            await world.add_to_project(project.id, ann)
+        actor = owner if who == "owner" else ann
+        for project in (web, other, app, web):
+            task = await add_task(world, owner, project)
+            left = updated(task, left=(ann, bob)), updated(task, left=(bob,))
+            everyone = Noted(text="x", to=Audience(everyone=True)), Noted(text="y", to=Audience(named=(bob.user_id,)))
+            await note(world, owner, *left, *everyone)
+        named = {"company": (), "one project": (other,), "projects": (web, other, web)}[ask]
+        for sort in (NEWEST_FIRST, Sort(field="seq")):
+            everything = await told(world, actor, *named, sort=sort)
+            expected = {
+                ("member", "company"): 9 + 1 + 2 + 4,
+                ("member", "one project"): 1,
+                ("member", "projects"): 8,
+                ("owner", "one project"): 4,
+                ("owner", "projects"): 11,
+            }.get((who, ask), len(everything))
+            numbers = [int(view.seq) for view in everything]
+            assert numbers == sorted(set(numbers), reverse=sort.descending)
+            assert len(numbers) == expected
+            found, position = [], None
+            while position is not None or not found:
+                page = PageRequest(limit=1 if ask == "one project" else 3, position=position, include_total=True)
+                answer = await world.activity_reader.page(
+                    actor,
+                    audible=audible_events(actor),
+                    project_ids=tuple(project.id for project in named),
+                    sort=sort,
+                    page=page,
+                )
+                assert answer.value.total == len(everything)
+                found += answer.value.items
+                position = answer.value.next_position
+                if position is None:
+                    break
+            assert found == everything
+            for skip in (2, 7):
+                page = PageRequest(limit=3, skip=skip)
+                assert await told(world, actor, *named, sort=sort, page=page) == everything[skip : skip + 3]
 
     async def _ask(
         self, world: ContractWorld, owner: Actor, ask: str, project: Project, task: Task, sort: Sort, page: PageRequest

@@ -135,7 +135,7 @@ AN_EVENT = (
 )
 INDEXES = (
     "select indexrelid::regclass::text, indisvalid from pg_index"
-    " where indexrelid::regclass::text in ('events_of_task', 'events_of_project') order by 1"
+    " where indexrelid::regclass::text in ('events_of_task', 'events_of_project', 'events_for_named') order by 1"
 )
 
 
@@ -181,7 +181,9 @@ def test_the_log_is_read_and_written_while_its_indexes_are_built(fresh: TestData
             earlier.commit()
         migration.result(timeout=30)
         again.result(timeout=30)
-        assert connection.execute(INDEXES).fetchall() == [("events_of_project", True), ("events_of_task", True)]
+        assert connection.execute(INDEXES).fetchall() == [
+            (name, True) for name in ("events_for_named", "events_of_project", "events_of_task")
+        ]
     assert shape(fresh.superuser) == before
 
 

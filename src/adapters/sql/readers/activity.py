@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Select,
     Uuid,
@@ -14,7 +15,10 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
+    true,
+    union,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -26,7 +30,7 @@ from adapters.sql.readers.paging import page_of
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
 from adapters.sql.tables.people import users
-from adapters.sql.tables.work import tasks
+from adapters.sql.tables.work import project_members, projects, tasks
 from core.activity.model import TOLD, deed_of
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
@@ -59,7 +63,9 @@ case when pg_column_size(page.body) <= {_SMALL} then page.body else (
 
 
 class Shape(NamedTuple):
-    """What a statement depends on; all else are parameters. `of`: a task by its id or key, one project or several."""
+    """What a statement depends on; all else are parameters. `of`: a task by its id or key, one project, several, or the
+    company.
+    """
 
     everything: bool
     of: str
@@ -88,17 +94,76 @@ def _told(query: Select[Any], shape: Shape) -> Select[Any]:
     return query
 
 
+def _in_order(query: Select[Any], shape: PageShape, seq: ColumnElement[int]) -> Select[Any]:
+    return query.order_by(seq.desc() if shape.descending else seq)
+
+
+def _first(query: Select[Any], shape: PageShape) -> Select[Any]:
+    """Of a part of the log as much as a page may need of it."""
+    most: ColumnElement[int] = literal_column(str(shape.most))
+    if shape.skips:
+        most = most + bindparam("skip", type_=Integer)
+    return _in_order(_beyond(query, shape), shape, events.c.seq).limit(most)
+
+
+def _beyond(query: Select[Any], shape: PageShape) -> Select[Any]:
+    if not shape.after:
+        return query
+    # Asked for by itself, as in every list: a plan that holds for any position is made once.
+    position = select(bindparam("at_value", type_=BigInteger)).scalar_subquery()
+    return query.where(events.c.seq < position if shape.descending else events.c.seq > position)
+
+
+def _merged(shape: PageShape) -> Select[Any]:
+    """The events of a page where those of several projects are merged: so many of each at most are looked at, also
+    where the projects are quiet and the company is not. Members have besides what is for everyone or names them.
+    """
+    everything = shape.events.everything
+    projects_named = func.any(bindparam("projects", type_=ARRAY(Uuid)))
+    if everything:
+        given = select(func.unnest(bindparam("projects", type_=ARRAY(Uuid))).label("project_id")).subquery("given")
+    else:
+        own = select(project_members.c.project_id).where(
+            project_members.c.user_id == bindparam("member_id", type_=Uuid),
+            # A deleted project opens nothing: its row is out of sight.
+            select(projects.c.id).where(projects.c.id == project_members.c.project_id).exists(),
+        )
+        if shape.events.of == "projects":
+            own = own.where(project_members.c.project_id == projects_named)
+        given = own.subquery("given")
+    of_one = select(events.c.seq).where(events.c.event != _NOTIFICATION, events.c.project_id == given.c.project_id)
+    if everything:
+        of_one = of_one.where(is_audible(everything=True))
+    newest = _first(of_one, shape).lateral("newest")
+    positions: Select[Any] | CompoundSelect[Any] = select(newest.c.seq).select_from(given.join(newest, true()))
+    if not everything:
+        besides = select(events.c.seq).where(
+            events.c.event != _NOTIFICATION,
+            or_(events.c.for_everyone, events.c.named != literal_column("'{}'")),
+            or_(events.c.for_everyone, bindparam("member_id", type_=Uuid) == func.any(events.c.named)),
+        )
+        if shape.events.of == "projects":
+            besides = besides.where(events.c.project_id == projects_named)
+        first = _first(besides, shape).subquery("besides")
+        positions = union(positions, select(first.c.seq))
+    found = positions.subquery("found")
+    page = _in_order(select(found.c.seq), shape, found.c.seq).limit(literal_column(str(shape.most)))
+    if shape.skips:
+        page = page.offset(bindparam("skip", type_=Integer))
+    chosen = page.subquery("chosen")
+    return select(events).join(chosen, chosen.c.seq == events.c.seq)
+
+
 @lru_cache(maxsize=200)
 def _page(shape: PageShape) -> Statement:
     """A page of events alone, and then the names that go with it."""
-    query = _told(select(events), shape.events).limit(literal_column(str(shape.most)))
-    query = query.order_by(events.c.seq.desc() if shape.descending else events.c.seq)
-    if shape.after:
-        # Asked for by itself, as in every list: a plan that holds for any position is made once.
-        position = select(bindparam("at_value", type_=BigInteger)).scalar_subquery()
-        query = query.where(events.c.seq < position if shape.descending else events.c.seq > position)
-    if shape.skips:
-        query = query.offset(bindparam("skip", type_=Integer))
+    if shape.events.of == "projects" or (shape.events.of == "company" and not shape.events.everything):
+        query = _merged(shape)
+    else:
+        query = _in_order(_beyond(_told(select(events), shape.events), shape), shape, events.c.seq)
+        query = query.limit(literal_column(str(shape.most)))
+        if shape.skips:
+            query = query.offset(bindparam("skip", type_=Integer))
     page = query.subquery("page")
     shown = (
         page.c.seq,
@@ -140,10 +205,10 @@ class SqlActivityReader:
     ) -> Answer[Page[ActivityView]]:
         values: dict[str, Any] = {"member_id": audible.user_id}
         of = "company"
-        if len(project_ids) == 1:
+        if len(project_ids) == 1 and audible.everything:
             of, values["project"] = "one project", project_ids[0]
         elif project_ids:
-            of, values["projects"] = "projects", list(project_ids)
+            of, values["projects"] = "projects", list(dict.fromkeys(project_ids))
         shape = Shape(audible.everything, of)
         also = (_count(shape), values) if page.include_total else None
         statement, asked = _page_asked(shape, values, sort, page)

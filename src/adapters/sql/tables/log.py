@@ -62,6 +62,12 @@ Index(
     events.c.seq,
     postgresql_where=events.c.project_id.is_not(None),
 )
+Index(
+    "events_for_named",
+    events.c.company_id,
+    events.c.seq,
+    postgresql_where=text("(for_everyone or named <> '{}') and event <> 'notification_created'"),
+)
 
 # Up to where a reader of the log has read it, and the places before that it has to come back to.
 log_positions = TenantTable(

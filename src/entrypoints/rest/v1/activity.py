@@ -64,7 +64,7 @@ def activity_of(request: Request) -> ActivityUseCases:
 )
 async def list_activity(
     request: Request,
-    project_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006  (the framework copies it)
+    project_id: Annotated[list[UUID], Several, Query(max_length=50)] = [],  # noqa: B006  (the framework copies it)
     sort: Literal["seq", "-seq"] = "-seq",
     limit: paging.Limit = paging.USUAL_LIMIT,
     cursor: paging.Cursor = None,
