@@ -20,6 +20,7 @@ from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
+from core.jobs.use_cases.jobs import JobUseCases
 from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
@@ -103,6 +104,9 @@ class Office:
         )
         self.boards = BoardUseCases(reader=self.world.task_reader)
         self.labels = LabelUseCases(unit_of_work=self.world.label_unit_of_work, reader=self.world.label_reader, **both)
+        self.jobs = JobUseCases(
+            unit_of_work=self.world.job_unit_of_work, reader=self.world.job_reader, clock=self.clock
+        )
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )

@@ -16,6 +16,7 @@ from uuid import UUID
 from core.auth.ports import IdentityUnitOfWork, SessionReader
 from core.companies.ports import CompanyReader, CompanyUnitOfWork
 from core.cycles.ports import CycleReader, CycleUnitOfWork
+from core.jobs.ports import JobReader, JobRuns, JobUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
@@ -60,6 +61,12 @@ class ContractWorld(Protocol):
     def label_reader(self) -> LabelReader: ...
 
     @property
+    def job_reader(self) -> JobReader: ...
+
+    @property
+    def job_runs(self) -> JobRuns: ...
+
+    @property
     def cycle_reader(self) -> CycleReader: ...
 
     @property
@@ -97,6 +104,8 @@ class ContractWorld(Protocol):
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
+
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> JobUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
 

@@ -13,6 +13,7 @@ from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
+from core.jobs.model import Job
 from core.kernel.actor import NOWHERE, Origin, Role, Via
 from core.kernel.audit import Note
 from core.kernel.errors import Conflict
@@ -146,6 +147,7 @@ class CompanyTables:
     task_keys: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
     labels: dict[UUID, Label] = field(default_factory=dict)
     task_labels: frozenset[tuple[UUID, UUID]] = frozenset()  # (task, label)
+    jobs: dict[UUID, Job] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
@@ -172,6 +174,7 @@ class CompanyTables:
             task_keys=dict(self.task_keys),
             labels=dict(self.labels),
             task_labels=self.task_labels,
+            jobs=dict(self.jobs),
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),

@@ -18,6 +18,7 @@ from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobUnitOfWork
 from tests.fakes.labels import InMemoryLabelReader, InMemoryLabelUnitOfWork
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
@@ -46,6 +47,8 @@ class World:
         self.task_reader = InMemoryTaskReader(self.store)
         self.cycle_reader = InMemoryCycleReader(self.store)
         self.label_reader = InMemoryLabelReader(self.store)
+        self.job_reader = InMemoryJobReader(self.store)
+        self.job_runs = InMemoryJobRuns(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)
@@ -80,6 +83,9 @@ class World:
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryLabelUnitOfWork:
         return InMemoryLabelUnitOfWork(self.store, actor, once=once)
+
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryJobUnitOfWork:
+        return InMemoryJobUnitOfWork(self.store, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
         return InMemoryCycleUnitOfWork(self.store, actor, once=once)

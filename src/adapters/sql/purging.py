@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
@@ -51,6 +52,7 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
     ),
     ("invitations", _delete("invitations", "least(accepted_at, revoked_at, expires_at) < %(deleted)s")),
     ("api_tokens", _delete("api_tokens", "least(revoked_at, expires_at) < %(deleted)s")),
+    ("jobs", _delete("jobs", "finished_at < %(deleted)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
 _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
@@ -163,7 +165,8 @@ class SqlRemains:
                 Asked(COMMIT, {}),
             )
         counted = {
-            name: emptied[name] for name in ("tasks", "projects", "invitations", "api_tokens", "idempotency_keys")
+            name: emptied[name]
+            for name in ("tasks", "projects", "invitations", "api_tokens", "jobs", "idempotency_keys")
         }
         return Counter(companies=erased.count, accounts=orphaned.count, **counted)
 

@@ -26,6 +26,8 @@ class Scope(StrEnum):
     CYCLES_WRITE = "cycles:write"
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
     EVENTS_READ = "events:read"
     AUDIT_READ = "audit:read"
 

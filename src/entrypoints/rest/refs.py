@@ -6,6 +6,7 @@ from uuid import UUID
 from core.auth.errors import SessionNotFound
 from core.companies.errors import CompanyNotFound
 from core.cycles.errors import CycleNotFound
+from core.jobs.errors import JobNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
 from core.labels.errors import LabelNotFound
@@ -72,6 +73,11 @@ def cycle_id(segment: str) -> UUID:
 def label_id(segment: str) -> UUID:
     """Raises LabelNotFound."""
     return _id(segment, LabelNotFound)
+
+
+def job_id(segment: str) -> UUID:
+    """Raises JobNotFound."""
+    return _id(segment, JobNotFound)
 
 
 def project_member_id(segment: str) -> UUID:

@@ -34,6 +34,8 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.TASKS_READ: "listTasks getTask getBoard getColumn listLabels getLabel",
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
     " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel",
+    Scope.JOBS_READ: "listJobs getJob",
+    Scope.JOBS_WRITE: "cancelJob",
     Scope.EVENTS_READ: "listEvents",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.sql.connection import Database
+from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
@@ -22,6 +23,7 @@ from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
+from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
@@ -32,6 +34,7 @@ from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
+from adapters.sql.repositories.jobs import SqlJobUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
@@ -53,6 +56,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
@@ -74,6 +78,8 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.label_reader = SqlLabelReader(database)
+        self.job_reader = SqlJobReader(database)
+        self.job_runs = SqlJobRuns(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -95,6 +101,9 @@ class SqlWorld:
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
         return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlJobUnitOfWork:
+        return SqlJobUnitOfWork(self._database, self.clock, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCycleUnitOfWork:
         return SqlCycleUnitOfWork(self._database, self.clock, actor, once=once)
@@ -262,6 +271,10 @@ class TestSqlReads(Sql, ConcurrentReadContract):
 
 
 class TestSqlTasks(Sql, TaskContract):
+    pass
+
+
+class TestSqlJobs(Sql, JobContract):
     pass
 
 

@@ -8,6 +8,7 @@ from dependency_injector import providers
 import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
+from entrypoints.jobs_container import JobsContainer
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.settings import Settings
 from entrypoints.work_container import WorkContainer
@@ -19,7 +20,7 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"oidc": OidcContainer, "work": WorkContainer}
+PARTS = {"jobs": JobsContainer, "oidc": OidcContainer, "work": WorkContainer}
 
 
 @pytest.fixture(scope="module")

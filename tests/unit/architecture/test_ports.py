@@ -20,6 +20,8 @@ from adapters.dns.records import DnsDomainRecords
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
+from adapters.jobs.queue import ProcrastinateQueue
+from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
@@ -41,6 +43,7 @@ from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.tasks import SqlTaskReader
@@ -51,6 +54,7 @@ from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
 from adapters.sql.repositories.assignments import SqlAssignments
+from adapters.sql.repositories.jobs import SqlJobs, SqlJobUnitOfWork
 from adapters.sql.repositories.members import SqlMembers, SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
@@ -61,6 +65,7 @@ from adapters.system.ids import UuidV7Ids
 from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
+from core.jobs import ports as jobs
 from core.kernel import ports as kernel
 from core.mail import ports as mail
 from core.oidc import ports as oidc
@@ -86,6 +91,7 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycl
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobs, InMemoryJobUnitOfWork, RememberedWakes
 from tests.fakes.members import (
     InMemoryAssignments,
     InMemoryMemberReader,
@@ -167,6 +173,11 @@ ADAPTERS = [
     (cycles.Cycles, SqlCycles, InMemoryCycles),
     (cycles.CycleUnitOfWork, SqlCycleUnitOfWork, InMemoryCycleUnitOfWork),
     (cycles.CycleReader, SqlCycleReader, InMemoryCycleReader),
+    (jobs.Jobs, SqlJobs, InMemoryJobs),
+    (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
+    (jobs.JobReader, SqlJobReader, InMemoryJobReader),
+    (jobs.JobRuns, SqlJobRuns, InMemoryJobRuns),
+    (jobs.JobQueue, ProcrastinateQueue, RememberedWakes),
     (projects.Members, SqlMembers, InMemoryMembers),
     (projects.MemberUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
     (projects.MemberReader, SqlMemberReader, InMemoryMemberReader),
@@ -213,12 +224,13 @@ class TestAdapters:
             "OpenTaskUnitOfWork",
             "OpenPeopleUnitOfWork",
         }
-        abstract = {"UnitOfWork", "NewPasswords"}
+        abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
+        factories |= {"OpenJobUnitOfWork"}
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+            auth, companies, cycles, jobs, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
         )  # fmt: skip
         found = {
             name

@@ -10,6 +10,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
@@ -52,6 +53,10 @@ class TestInMemoryReads(InMemory, ConcurrentReadContract):
 
 
 class TestInMemoryTasks(InMemory, TaskContract):
+    pass
+
+
+class TestInMemoryJobs(InMemory, JobContract):
     pass
 
 

@@ -70,6 +70,8 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.jobs.use_cases.jobs import JobUseCases
+from core.jobs.use_cases.running import JobRunUseCases
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
 from core.labels.use_cases import LabelUseCases
@@ -115,7 +117,7 @@ from tests.builders.office import PASSWORD, Office
 from tests.contracts.steps import a_key
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
-from tests.unit.core import factor_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
+from tests.unit.core import factor_refusals, job_refusals, mail_refusals, oidc_refusals, people_refusals, token_refusals
 
 Verb = Callable[..., Any]
 Scenario = Callable[[Office], Awaitable[Awaitable[object]]]
@@ -127,6 +129,8 @@ USE_CASES = (
     ColumnUseCases,
     CompanyUseCases,
     CycleUseCases,
+    JobRunUseCases,
+    JobUseCases,
     LabelUseCases,
     DeletedTaskUseCases,
     EmailUseCases,
@@ -166,6 +170,7 @@ RAISED_OUTSIDE = {
     ("ApiTokenUseCases.list", CursorInvalid): "as above",
     ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
+    ("JobUseCases.list", CursorInvalid): "as above",
     ("LabelUseCases.list", CursorInvalid): "as above",
     ("DeletedTaskUseCases.list", CursorInvalid): "as above",
     ("MemberUseCases.list", CursorInvalid): "as above",
@@ -1306,6 +1311,7 @@ async def _(office: Office) -> Awaitable[object]:
 
 
 factor_refusals.add_to(refuses)
+job_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 oidc_refusals.add_to(refuses)

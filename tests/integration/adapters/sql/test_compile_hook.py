@@ -18,7 +18,12 @@ from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
 from adapters.sql.repositories.task_rows import Last
-from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
+from adapters.sql.readers import (
+    cycles as cycle_reader,
+    jobs as job_reader,
+    labels as label_reader,
+    members as member_reader,
+)
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import task_lists as task_reader
@@ -282,6 +287,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "finished_too": (False, True),
     "searches": (False, True),
     "last": tuple(Last),
+    "own": (False, True),
 }
 CYCLE_FILTERS = [
     frozenset(filters)
@@ -292,6 +298,7 @@ CYCLE_FILTERS = [
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
+JOB_FILTERS = [(), ("kind",), ("kind", "state")]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 MADE_BY_HAND = {
     "adapters.sql.readers.api_tokens._page": [
@@ -312,6 +319,16 @@ MADE_BY_HAND = {
         for after in (False, True)
         for skips in (False, True)
     ],
+    "adapters.sql.readers.jobs._page": [
+        (job_reader.Shape(filters, own, Sort(field=field, descending=descending), after, 51, skips),)
+        for filters in JOB_FILTERS
+        for own in (False, True)
+        for field in job_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.jobs._count": list(itertools.product(JOB_FILTERS, (False, True))),
     "adapters.sql.readers.companies._page": [
         (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
         for field in company_reader.SORTS
@@ -514,6 +531,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "presented_tokens": ("_NOTE_USES",),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
+        "job_runs": ("_DUE",),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
@@ -602,6 +620,7 @@ DOORS = {
     "refusals.py",
     "telling.py",
     "posting.py",
+    "job_runs.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 

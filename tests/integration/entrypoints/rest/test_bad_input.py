@@ -89,6 +89,7 @@ class World:
             "session_id": ann.session_id,
             "cycle_id": cycle["id"],
             "label_id": str(uuid4()),
+            "job_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [

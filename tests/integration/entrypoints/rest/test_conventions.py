@@ -39,6 +39,7 @@ class World:
         connection: dict[str, Any],
         domain: dict[str, Any],
         label: dict[str, Any],
+        job: str,
         conformance: Conformance,
     ) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
@@ -54,6 +55,7 @@ class World:
             "connection_id": connection["id"],
             "domain_id": domain["id"],
             "label_id": label["id"],
+            "job_id": job,
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -83,7 +85,7 @@ async def world(api: Api, conformance: Conformance) -> World:
     domain = (await ann.post(f"{company}/email-domains", {"domain": "example.com"})).json()
     task, cycle = await ann.task(project), await ann.cycle(project)
     label = (await ann.post("/labels", {"name": "design"})).json()
-    return World(ann, project, task, cycle, invitation, token, connection, domain, label, conformance)
+    return World(ann, project, task, cycle, invitation, token, connection, domain, label, api.job(ann), conformance)
 
 
 def is_signed_in(operation: dict[str, Any]) -> bool:
@@ -493,6 +495,10 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
     api.sql("update projects set created_at = %s, updated_at = %s where id = %s", (even, even, world.project["id"]))
     api.sql("update cycles set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
     api.sql("update labels set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id))
+    api.sql(
+        "update jobs set created_at = %s, started_at = %s, finished_at = %s, state = 'cancelled' where company_id = %s",
+        (even, even, even, ann.company_id),
+    )
     api.sql("update companies set created_at = %s, updated_at = %s where id = %s", (even, even, ann.company_id))
     api.sql(
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",

@@ -17,6 +17,7 @@ OPERATIONS = {
     "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
     "listLoginSessions", "revokeLoginSession", "stepUp", "changePassword",
     "listLabels", "createLabel", "getLabel", "changeLabel", "deleteLabel",
+    "listJobs", "getJob", "cancelJob",
     "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
     "restoreTask", "addColumn", "orderColumns", "getColumn", "changeColumn", "deleteColumn",
     "restoreProject", "listProjectMembers", "getProjectMember", "addProjectMember", "removeProjectMember",

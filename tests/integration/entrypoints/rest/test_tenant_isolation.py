@@ -97,6 +97,7 @@ class Side:
         self.columns: list[str] = []
         self.connection: dict[str, Any] = {}
         self.label: dict[str, Any] = {}
+        self.job = ""
         self.domain: dict[str, Any] = {}
 
     def path_ids(self) -> Ids:
@@ -106,6 +107,7 @@ class Side:
             "task_id": [self.task["id"], self.task["key"]],
             "cycle_id": [self.cycle["id"]],
             "label_id": [self.label["id"]],
+            "job_id": [self.job],
             "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
@@ -295,6 +297,7 @@ async def probe(
 
     async def fresh() -> Side:
         side = await settled(await signed_in())
+        side.job = api.job(side.person)
         await refreshed(api, side)
         return side
 
@@ -416,6 +419,7 @@ async def probe(
 async def test_the_owner_of_another_company_reaches_nothing(api: Api, conformance: Conformance) -> None:
     victim, attacker = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
+    foreign.job = api.job(victim)
     before = snapshot(api, victim.company_id)
     assert all(
         before[table]
@@ -433,6 +437,7 @@ async def test_one_account_in_two_companies_reaches_the_other_only_by_switching(
 ) -> None:
     victim, account = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
+    foreign.job = api.job(victim)
     there = await api.colleague(victim, who=account, role="owner")
     assert (await there.get(f"/tasks/{foreign.task['id']}")).status_code == 200, "as an owner of that company"
     before = snapshot(api, victim.company_id)

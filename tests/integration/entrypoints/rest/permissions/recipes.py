@@ -103,6 +103,12 @@ async def _invitation(case: Case) -> str:
     return str(answer.json()["id"])
 
 
+async def _job(case: Case) -> str:
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    return case.stage.api.job(person)
+
+
 def _token_of(case: Case, user_id: str) -> str:
     (row,) = case.stage.api.sql(
         "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at)"
@@ -137,6 +143,7 @@ THINGS: dict[str, ThingMaker] = {
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "column_id": ThingMaker(_column, IN_PROJECTS),
     "label_id": ThingMaker(_label, (Place.OWN, Place.FOREIGN)),
+    "job_id": ThingMaker(_job, (Place.OWN, Place.HIDDEN, Place.FOREIGN)),
     "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
