@@ -1,4 +1,4 @@
-"""Jobs: work that takes longer than a request."""
+"""Jobs, work that takes longer than a request, and the files of imports."""
 
 from alembic import op
 from migrations.protection import application_role, open_door, protect, upkeep_role
@@ -40,6 +40,38 @@ create table jobs (
 create index jobs_newest on jobs (company_id, created_at, id);
 create index jobs_of_asker on jobs (company_id, created_by, created_at, id);
 create index jobs_unfinished on jobs (company_id, created_at) where state in ('queued', 'started');
+
+create table task_imports (
+  company_id uuid not null default {OWN},
+  id uuid not null,
+  project_id uuid not null,
+  progress jsonb not null,
+  created_at timestamptz not null,
+  primary key (company_id, id),
+  constraint task_imports_project_fk foreign key (company_id, project_id) references projects (company_id, id)
+    on delete cascade
+);
+create index task_imports_by_age on task_imports (company_id, created_at);
+
+create table import_chunks (
+  company_id uuid not null default {OWN},
+  import_id uuid not null,
+  number integer not null,
+  content bytea not null,
+  primary key (company_id, import_id, number),
+  constraint import_chunks_import_fk foreign key (company_id, import_id) references task_imports (company_id, id)
+    on delete cascade
+);
+
+create table import_rows (
+  company_id uuid not null default {OWN},
+  import_id uuid not null,
+  external_id text not null,
+  number integer not null,
+  primary key (company_id, import_id, external_id),
+  constraint import_rows_import_fk foreign key (company_id, import_id) references task_imports (company_id, id)
+    on delete cascade
+);
 """
 
 # What open_company is for a login session, for a step of a job that somebody carries out: it lets in whoever asked for
@@ -70,13 +102,15 @@ begin
   end if;
 end $$
 """
+PROTECTED = ("jobs", "task_imports", "import_chunks", "import_rows")
 SIGNATURE = "open_company_by_job(uuid, uuid)"
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute(TABLES)
-    protect("jobs")
+    for table in PROTECTED:
+        protect(table)
     # Those that nobody carries out are found in all companies.
     open_door("jobs", verbs=("select",))
     op.execute(f"grant create on schema public to {upkeep_role()}")
@@ -93,4 +127,4 @@ def downgrade() -> None:
     op.execute(f"set local role {upkeep_role()}")
     op.execute(f"drop function {SIGNATURE}")
     op.execute("set local role none")
-    op.execute("drop table jobs")
+    op.execute(f"drop table {', '.join(reversed(PROTECTED))}")

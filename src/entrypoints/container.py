@@ -364,6 +364,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
+    import_use_cases = jobs.import_use_cases
     job_queue = jobs.queue
     job_use_cases = jobs.use_cases
     job_run_use_cases = jobs.run_use_cases

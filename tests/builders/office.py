@@ -20,7 +20,11 @@ from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
+from core.imports.use_cases.asking import ImportUseCases
+from core.imports.use_cases.reading import TaskImportWork
+from core.jobs.model import JobKind
 from core.jobs.use_cases.jobs import JobUseCases
+from core.jobs.use_cases.running import JobRunUseCases
 from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
@@ -60,6 +64,7 @@ from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.jobs import RememberedWakes
 from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.tables import CompanyTables, StoredColumn, StoredEvent
@@ -106,6 +111,14 @@ class Office:
         self.labels = LabelUseCases(unit_of_work=self.world.label_unit_of_work, reader=self.world.label_reader, **both)
         self.jobs = JobUseCases(
             unit_of_work=self.world.job_unit_of_work, reader=self.world.job_reader, clock=self.clock
+        )
+        self.wakes = RememberedWakes()
+        self.imports = ImportUseCases(unit_of_work=self.world.import_unit_of_work, queue=self.wakes, **both)
+        self.job_runs = JobRunUseCases(
+            runs=self.world.job_runs,
+            queue=self.wakes,
+            work={JobKind.TASK_IMPORT: TaskImportWork(unit_of_work=self.world.import_unit_of_work, **both)},
+            **both,
         )
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both

@@ -16,6 +16,7 @@ from uuid import UUID
 from core.auth.ports import IdentityUnitOfWork, SessionReader
 from core.companies.ports import CompanyReader, CompanyUnitOfWork
 from core.cycles.ports import CycleReader, CycleUnitOfWork
+from core.imports.ports import ImportUnitOfWork
 from core.jobs.ports import JobReader, JobRuns, JobUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
@@ -106,6 +107,8 @@ class ContractWorld(Protocol):
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> JobUnitOfWork: ...
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ImportUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
 

@@ -13,6 +13,7 @@ from core.auth.letters import Letter
 from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
+from core.imports.model import TaskImport
 from core.jobs.model import Job
 from core.kernel.actor import NOWHERE, Origin, Role, Via
 from core.kernel.audit import Note
@@ -148,6 +149,9 @@ class CompanyTables:
     labels: dict[UUID, Label] = field(default_factory=dict)
     task_labels: frozenset[tuple[UUID, UUID]] = frozenset()  # (task, label)
     jobs: dict[UUID, Job] = field(default_factory=dict)
+    task_imports: dict[UUID, TaskImport] = field(default_factory=dict)
+    import_chunks: dict[tuple[UUID, int], bytes] = field(default_factory=dict)
+    import_rows: dict[tuple[UUID, str], int] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
@@ -175,6 +179,9 @@ class CompanyTables:
             labels=dict(self.labels),
             task_labels=self.task_labels,
             jobs=dict(self.jobs),
+            task_imports=dict(self.task_imports),
+            import_chunks=dict(self.import_chunks),
+            import_rows=dict(self.import_rows),
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),

@@ -18,6 +18,7 @@ from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.imports import InMemoryImportUnitOfWork
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobUnitOfWork
 from tests.fakes.labels import InMemoryLabelReader, InMemoryLabelUnitOfWork
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
@@ -86,6 +87,9 @@ class World:
 
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryJobUnitOfWork:
         return InMemoryJobUnitOfWork(self.store, actor, once=once)
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryImportUnitOfWork:
+        return InMemoryImportUnitOfWork(self.store, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
         return InMemoryCycleUnitOfWork(self.store, actor, once=once)

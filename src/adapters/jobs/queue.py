@@ -8,6 +8,7 @@ far it came is in our own table: a wake-up that a dead worker had taken may stay
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 import psycopg
@@ -56,12 +57,23 @@ class ProcrastinateQueue:
         """Carries out whatever jobs workers are woken for, until it is cancelled. Raises what stands in the way."""
         self._carry_out = carry_out
         app = await self._opened()
-        await app.run_worker_async(
-            concurrency=_AT_ONCE,
-            delete_jobs="always",
-            install_signal_handlers=False,
-            shutdown_graceful_timeout=_TO_END,
+        working = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=_AT_ONCE,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=_TO_END,
+            )
         )
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            working.cancel()
+            # Whoever is cancelled twice would leave jobs behind that nobody lets go of.
+            while not working.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([working])
+            raise
 
     async def tidy(self) -> None:
         """Takes away what workers had taken that are no more."""

@@ -52,6 +52,15 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
     ),
     ("invitations", _delete("invitations", "least(accepted_at, revoked_at, expires_at) < %(deleted)s")),
     ("api_tokens", _delete("api_tokens", "least(revoked_at, expires_at) < %(deleted)s")),
+    # No figure of its own: it goes with its job.
+    (
+        "jobs",
+        _delete(
+            "task_imports",
+            "created_at < %(keys)s and id not in (select j.id from jobs j"
+            f" where j.company_id = {OWN} and j.state in ('queued', 'started'))",
+        ),
+    ),
     ("jobs", _delete("jobs", "finished_at < %(deleted)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )

@@ -41,6 +41,7 @@ from entrypoints.rest.v1 import (
     email_domains,
     events,
     factors,
+    imports,
     invitations,
     jobs,
     labels,
@@ -120,6 +121,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     )
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (
+        # Before those with an id in the same place.
+        imports.router,
         tasks.router,
         boards.router,
         columns.router,

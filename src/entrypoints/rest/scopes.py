@@ -33,7 +33,8 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.CYCLES_WRITE: "createCycle changeCycle replaceCycle deleteCycle startCycle completeCycle",
     Scope.TASKS_READ: "listTasks getTask getBoard getColumn listLabels getLabel",
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
-    " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel",
+    " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
+    " importTasks",
     Scope.JOBS_READ: "listJobs getJob",
     Scope.JOBS_WRITE: "cancelJob",
     Scope.EVENTS_READ: "listEvents",

@@ -39,6 +39,7 @@ from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
+from adapters.sql.repositories.task_imports import SqlImportUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
@@ -56,6 +57,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.labels import LabelContract
@@ -104,6 +106,9 @@ class SqlWorld:
 
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlJobUnitOfWork:
         return SqlJobUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlImportUnitOfWork:
+        return SqlImportUnitOfWork(self._database, self.clock, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCycleUnitOfWork:
         return SqlCycleUnitOfWork(self._database, self.clock, actor, once=once)
@@ -275,6 +280,10 @@ class TestSqlTasks(Sql, TaskContract):
 
 
 class TestSqlJobs(Sql, JobContract):
+    pass
+
+
+class TestSqlImports(Sql, ImportContract):
     pass
 
 

@@ -57,6 +57,8 @@ from adapters.sql.repositories.assignments import SqlAssignments
 from adapters.sql.repositories.jobs import SqlJobs, SqlJobUnitOfWork
 from adapters.sql.repositories.members import SqlMembers, SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
+from adapters.sql.repositories.many_tasks import SqlManyTasks
+from adapters.sql.repositories.task_imports import SqlImportUnitOfWork, SqlTaskImports
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -65,6 +67,7 @@ from adapters.system.ids import UuidV7Ids
 from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
+from core.imports import ports as imports
 from core.jobs import ports as jobs
 from core.kernel import ports as kernel
 from core.mail import ports as mail
@@ -91,6 +94,7 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycl
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobs, InMemoryJobUnitOfWork, RememberedWakes
 from tests.fakes.members import (
     InMemoryAssignments,
@@ -173,6 +177,9 @@ ADAPTERS = [
     (cycles.Cycles, SqlCycles, InMemoryCycles),
     (cycles.CycleUnitOfWork, SqlCycleUnitOfWork, InMemoryCycleUnitOfWork),
     (cycles.CycleReader, SqlCycleReader, InMemoryCycleReader),
+    (imports.TaskImports, SqlTaskImports, InMemoryTaskImports),
+    (imports.ManyTasks, SqlManyTasks, InMemoryManyTasks),
+    (imports.ImportUnitOfWork, SqlImportUnitOfWork, InMemoryImportUnitOfWork),
     (jobs.Jobs, SqlJobs, InMemoryJobs),
     (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
     (jobs.JobReader, SqlJobReader, InMemoryJobReader),
@@ -226,11 +233,11 @@ class TestAdapters:
         }
         abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
-        factories |= {"OpenJobUnitOfWork"}
+        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork"}
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, jobs, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
+            auth, companies, cycles, imports, jobs, kernel, mail, oidc, operations, projects, realtime, tasks, tokens, users,
         )  # fmt: skip
         found = {
             name

@@ -10,6 +10,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.labels import LabelContract
@@ -57,6 +58,10 @@ class TestInMemoryTasks(InMemory, TaskContract):
 
 
 class TestInMemoryJobs(InMemory, JobContract):
+    pass
+
+
+class TestInMemoryImports(InMemory, ImportContract):
     pass
 
 

@@ -70,6 +70,7 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.imports.use_cases.asking import ImportUseCases
 from core.jobs.use_cases.jobs import JobUseCases
 from core.jobs.use_cases.running import JobRunUseCases
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
@@ -137,6 +138,7 @@ USE_CASES = (
     EmailDomainUseCases,
     EventUseCases,
     FactorUseCases,
+    ImportUseCases,
     InvitationUseCases,
     MailUseCases,
     MemberUseCases,

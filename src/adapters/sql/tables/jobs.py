@@ -1,9 +1,20 @@
-"""Work that takes longer than a request: jobs. Every table is a company's."""
+"""Work that takes longer than a request: jobs, and the files of imports. Every table is a company's."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Integer, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
-import adapters.sql.tables.people  # noqa: F401  (what is referred to is in the metadata then)
+import adapters.sql.tables.work  # noqa: F401  (what is referred to is in the metadata then)
 from adapters.sql.tables.identity import instant
 from adapters.sql.tenancy import TenantTable, company_column, metadata
 
@@ -45,3 +56,53 @@ jobs = TenantTable(
 Index("jobs_newest", jobs.c.company_id, jobs.c.created_at, jobs.c.id)
 Index("jobs_of_asker", jobs.c.company_id, jobs.c.created_by, jobs.c.created_at, jobs.c.id)
 Index("jobs_unfinished", jobs.c.company_id, jobs.c.created_at, postgresql_where=UNFINISHED)
+
+# A file that becomes tasks, of the job with the same id; it may be here before the job. How far it is read is one
+# document, of which nobody asks anything.
+task_imports = TenantTable(
+    "task_imports",
+    metadata,
+    company_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("project_id", Uuid, nullable=False),
+    Column("progress", JSONB, nullable=False),
+    instant("created_at"),
+    ForeignKeyConstraint(
+        ["company_id", "project_id"],
+        ["projects.company_id", "projects.id"],
+        name="task_imports_project_fk",
+        ondelete="CASCADE",
+    ),
+)
+Index("task_imports_by_age", task_imports.c.company_id, task_imports.c.created_at)
+
+import_chunks = TenantTable(
+    "import_chunks",
+    metadata,
+    company_column(),
+    Column("import_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["company_id", "import_id"],
+        ["task_imports.company_id", "task_imports.id"],
+        name="import_chunks_import_fk",
+        ondelete="CASCADE",
+    ),
+)
+
+# Which task each row of a file is about, so that no two are about the same.
+import_rows = TenantTable(
+    "import_rows",
+    metadata,
+    company_column(),
+    Column("import_id", Uuid, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["company_id", "import_id"],
+        ["task_imports.company_id", "task_imports.id"],
+        name="import_rows_import_fk",
+        ondelete="CASCADE",
+    ),
+)

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from tests.integration.api import PASSWORD
+from tests.integration.entrypoints.rest.conformance import FILES
 from tests.integration.entrypoints.rest.permissions.stage import COLLEAGUES, Case, Place, Role
 
 Ids = dict[str, Any]
 """The ids in the path, by their names, and whatever else BEFORE found out for the body."""
-Body = Callable[[Case, Ids], dict[str, Any]]
+Body = Callable[[Case, Ids], dict[str, Any] | bytes]
 
 IN_PROJECTS = (Place.SHARED, Place.HIDDEN, Place.FOREIGN)
 ANYWHERE = (Place.OWN, *IN_PROJECTS)
@@ -186,6 +187,7 @@ BODIES: dict[str, dict[str, Body]] = {
         "into the archive": _given(is_active=False),
     },
     "createTask": {"": lambda case, _: {"project_id": case.project["id"], "title": "x"}},
+    "importTasks": {"": lambda _, __: FILES["importTasks"]},
     "changeTask": {"a title": _given(title="x"), "taking it": _me},
     "moveTask": {"": _given(new_status="in_progress")},
     "completeTask": {"": _given(completed=True)},
@@ -239,12 +241,14 @@ BODIES: dict[str, dict[str, Body]] = {
 }
 
 QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
+    "importTasks": {"": lambda case: {"project_id": case.project["id"]}},
     "discoverOidc": {"": lambda _: {"email": "ann@example.com"}},
     "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
 }
 
 PLACES: dict[str, tuple[Place, ...]] = {
     "createTask": IN_PROJECTS,
+    "importTasks": IN_PROJECTS,
     "createCycle": IN_PROJECTS,
     "createUserToken": IN_PROJECTS,
     "getUserToken": ANYWHERE,
