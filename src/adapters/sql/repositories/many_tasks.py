@@ -51,19 +51,31 @@ from core.tasks.ports import Assignee
 
 _INSTANT = DateTime(timezone=True)
 _project = bindparam("project", type_=Uuid)
-_external_ids = bindparam("external_ids", type_=ARRAY(Text))
-_named = tasks.c.external_id == func.any(_external_ids)
+# One by one, the next in the order of the one index that has it: of a project that grew just now PostgreSQL knows
+# nothing, and would by equality take any other index of it, and read all of its tasks for each.
+_SORTING = Statement(select(func.set_config("enable_sort", bindparam("sorting", type_=Text), True)))
+_given = (
+    func.unnest(bindparam("external_ids", type_=ARRAY(Text)))
+    .table_valued(column("external_id", Text), name="given")
+    .render_derived()
+)
+_called = tasks.alias("called")
+_found = (
+    select(_called.c.id, _called.c.external_id)
+    .where(_called.c.project_id == _project, _called.c.external_id >= _given.c.external_id)
+    .order_by(_called.c.external_id)
+    .limit(1)
+    .lateral("found")
+)
+_FIND = Statement(select(_found.c.id).select_from(_given.join(_found, _found.c.external_id == _given.c.external_id)))
+_ids = bindparam("ids", type_=ARRAY(Uuid))
 
 _PROJECT = Statement(
     select(projects.c.is_active, belongs_to(projects.c.id, "for_user")).where(projects.c.id == _project)
 )
 
 # In the order in which everybody locks: labels, the project, tasks. What is read after each sees what nobody changes.
-_borne = (
-    select(task_labels.c.label_id)
-    .select_from(task_labels.join(tasks, tasks.c.id == task_labels.c.task_id))
-    .where(tasks.c.project_id == _project, _named)
-)
+_borne = select(task_labels.c.label_id).where(task_labels.c.task_id == func.any(_ids))
 _LABELS = Statement(
     select(labels.c.id, labels.c.name)
     .where(or_(labels.c.folded == func.any(bindparam("folded", type_=ARRAY(Text))), labels.c.id.in_(_borne)))
@@ -78,7 +90,8 @@ _LOCK_PROJECT = Statement(
 )
 _TASKS = Statement(
     select(*(tasks.c[name] for name in LOADED))
-    .where(tasks.c.project_id == _project, _named)
+    # That it is still of that project, and called so, is asked again of what is locked.
+    .where(tasks.c.id == func.any(_ids), tasks.c.project_id == _project, tasks.c.external_id.is_not(None))
     .order_by(tasks.c.id)
     .with_for_update(of=tasks, key_share=True)
 )
@@ -185,7 +198,7 @@ class SqlManyTasks:
         external_ids: Sequence[str],
     ) -> Beginning | None:
         where = {"project": project_id}
-        named = {**where, "external_ids": list(external_ids)}
+        named = {**where, "ids": await self._find(project_id, external_ids)}
         asked: list[tuple[Statement, dict[str, Any]]] = [
             (_LABELS, {**named, "folded": [folded(name) for name in labels]}),
             (_LOCK_PROJECT, where),
@@ -221,6 +234,13 @@ class SqlManyTasks:
             people=by_word,
             tasks={str(task.external_id): task for task in (task_of(row, key) for row in loaded)},
         )
+
+    async def _find(self, project_id: UUID, external_ids: Sequence[str]) -> list[UUID]:
+        if not external_ids:
+            return []
+        asked = (_FIND, {"project": project_id, "external_ids": list(external_ids)})
+        _, rows, _ = await self._unit.fetch((_SORTING, {"sorting": "off"}), asked, (_SORTING, {"sorting": "on"}))
+        return [task_id for (task_id,) in rows]
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:
         self._unit.write(_TAKE_NUMBERS, {"project": project_id, "last_number": last}, rows=1)

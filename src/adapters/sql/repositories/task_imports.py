@@ -13,12 +13,14 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    column,
     delete,
     exists,
     func,
     insert,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -87,12 +89,19 @@ _SAVE = Statement(
     update(task_imports).where(task_imports.c.id == _import).values(progress=bindparam("progress", type_=JSONB))
 )
 _REMOVE = Statement(delete(task_imports).where(task_imports.c.id == _import))
-_SEEN = Statement(
-    select(import_rows.c.external_id, import_rows.c.number).where(
-        import_rows.c.import_id == _import,
-        import_rows.c.external_id == func.any(bindparam("external_ids", type_=ARRAY(Text))),
-    )
+_given = (
+    func.unnest(bindparam("external_ids", type_=ARRAY(Text)))
+    .table_valued(column("external_id", Text), name="given")
+    .render_derived()
 )
+# One by one in the index, however large the file is of which the table knows nothing yet.
+_seen = (
+    select(import_rows.c.number)
+    .where(import_rows.c.import_id == _import, import_rows.c.external_id == _given.c.external_id)
+    .limit(1)
+    .lateral("seen")
+)
+_SEEN = Statement(select(_given.c.external_id, _seen.c.number).select_from(_given.join(_seen, true())))
 _NOTE_SEEN = Statement(
     insert(import_rows).from_select(
         ["import_id", "external_id", "number"],
