@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -277,6 +278,23 @@ async def test_what_cannot_be_asked_for(api: Api, imports: Imports) -> None:
     await ann.patch(f"/projects/{project['id']}", {"is_active": False})
     await refused(409, "project.archived")
     assert api.count("task_imports", ann.company_id) == 0 == api.count("jobs", ann.company_id)
+
+
+@pytest.mark.parametrize(("length", "status"), [(200 * 1024 * 1024 + 1, 413), (2 * 1024 * 1024, 202)])
+async def test_a_file_is_larger_than_other_bodies_but_not_without_end(
+    api: Api, imports: Imports, length: int, status: int
+) -> None:
+    ann = await api.register()
+    project = await ann.project()
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"title\n"
+        for _ in range(length // 65_536 + 1):
+            yield b"x" * 65_535 + b"\n"
+
+    answer = await ann.post("/tasks/import", content=content(), headers=CSV, params={"project_id": project["id"]})
+    assert answer.status_code == status
+    assert api.count("task_imports", ann.company_id) == (status == 202)
 
 
 async def test_import_is_no_task(api: Api) -> None:
