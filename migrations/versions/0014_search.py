@@ -4,7 +4,7 @@ from alembic import op
 from migrations.protection import application_role, protect, search_role, upkeep_role
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

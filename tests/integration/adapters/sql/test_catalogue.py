@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 import adapters.sql.tables.comments
+import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.search
@@ -40,6 +41,7 @@ UPKEEP_DOORS = {
     ("oidc_connections", "SELECT"): "whoever signs in at a provider does not say of which company the connection is",
     ("email_domains", "SELECT"): "so does a provider's word count that the company has proved the domain",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
+    ("jobs", "SELECT"): "those that nobody carries out are found in all companies",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",
     ("audit_events", "SELECT"): "the chain takes rows up, in all companies",
@@ -174,7 +176,7 @@ def test_every_table_behind_the_wall_can_be_backed_up_by_its_owner_and_by_nobody
 def test_what_refers_to_a_purged_thing_goes_with_it_or_lets_go(catalogue: Catalogue) -> None:
     found = catalogue.ask(
         "select k.conname from pg_constraint k join pg_class t on t.oid = k.confrelid"
-        " where k.contype = 'f' and k.confdeltype not in ('c', 'n')"
+        " where k.contype = 'f' and k.confdeltype not in ('c', 'n') and k.connamespace = 'public'::regnamespace"
     )
     # Tasks are deleted before their project, and users before their account.
     assert {name for (name,) in found} == {"tasks_column_fk", "users_account_fk"}
@@ -366,6 +368,7 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("keep_watching()", False, OWNER, pinned, False, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
+        ("open_company_by_job(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("remove_words()", False, OWNER, pinned, False, False),
         ("search_excerpt(text,text[])", False, OWNER, None, True, False),
@@ -378,7 +381,13 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
 
 
 def test_no_trigger_or_rule_works_behind_the_back_of_a_statement(catalogue: Catalogue) -> None:
-    found = {name for (name,) in catalogue.ask("select tgname from pg_trigger where not tgisinternal")}
+    found = {
+        name
+        for (name,) in catalogue.ask(
+            "select tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+            " where not tgisinternal and c.relnamespace = 'public'::regnamespace"
+        )
+    }
     # What is kept so: how many sub-tasks a task has, whatever changes these (decision 0018), that whoever loses a task
     # goes on watching it, whatever takes it away (decision 0019), and by which words things are found, whoever writes
     # them (decision 0022).
