@@ -13,7 +13,7 @@ MOST_WORDS: Final = 10
 RANKED: Final = 1_000
 """So many of what fits are put into the order of how well they fit; what is beyond is left out, and said to be."""
 READ: Final = 20_000
-"""So many characters of a description are searched."""
+"""So many characters of a description or a comment are searched."""
 _LONGEST_WORD = 64
 _SHOWN = 240
 
@@ -37,6 +37,7 @@ class Kind(StrEnum):
 
     PROJECT = "project"
     TASK = "task"
+    COMMENT = "comment"
 
 
 def folded(text: str) -> str:

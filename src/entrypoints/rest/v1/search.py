@@ -20,12 +20,12 @@ router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Search"])
 class HitShown(Shown):
     type: Kind
     id: UUID
-    key: str
-    title: str
+    key: str = Field(description="Of a comment, that of its task.")
+    title: str = Field(description="Of a comment, that of its task; of a project, its name.")
     project_id: UUID = Field(description="The project that it belongs to; of a project, itself.")
     snippet: str = Field(
-        description="HTML, escaped: the part of the description that a word stands in, or else the title; the words are"
-        " in `<mark>`."
+        description="HTML, escaped: the part of the description or comment that a word stands in, or else the title;"
+        " the words are in `<mark>`."
     )
 
 

@@ -355,9 +355,11 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
     planned = [*pinned, "plan_cache_mode=force_generic_plan", "enable_seqscan=off", "jit=off"]
     assert found == [
         # Triggers': they see what whoever writes sees, and nobody calls them.
+        ("add_comment_words()", False, OWNER, pinned, False, False),
         ("add_project_words()", False, OWNER, pinned, False, False),
         ("add_task_words()", False, OWNER, pinned, False, False),
         ("api_token_of(bytea)", True, UPKEEP, pinned, True, False),
+        ("change_comment_words()", False, OWNER, pinned, False, False),
         ("change_project_words()", False, OWNER, pinned, False, False),
         ("change_task_words()", False, OWNER, pinned, False, False),
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
@@ -367,6 +369,7 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         ("folded_text(text)", False, OWNER, None, True, False),
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("keep_watching()", False, OWNER, pinned, False, False),
+        ("move_comment_words()", False, OWNER, pinned, False, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_job(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
@@ -392,6 +395,7 @@ def test_no_trigger_or_rule_works_behind_the_back_of_a_statement(catalogue: Cata
     # goes on watching it, whatever takes it away (decision 0019), and by which words things are found, whoever writes
     # them (decision 0022).
     counting = {"tasks_sub_task_added", "tasks_sub_task_changed", "tasks_sub_task_removed"}
-    words = {f"{table}_words_{what}" for table in ("projects", "tasks") for what in ("added", "changed", "removed")}
-    assert found == {"tasks_assigned"} | counting | words
+    whens = ("added", "changed", "removed")
+    words = {f"{table}_words_{when}" for table in ("projects", "tasks", "comments") for when in whens}
+    assert found == {"tasks_assigned", "tasks_words_moved"} | counting | words
     assert catalogue.ask("select rulename from pg_rules where schemaname = 'public'") == []
