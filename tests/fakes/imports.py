@@ -155,7 +155,7 @@ class InMemoryManyTasks:
                 found = tables.task(task.id)
                 if found is None or found.version != was:
                     raise Conflict("a task changed meanwhile")
-                tables.tasks[task.id] = task
+                tables.put_task(task)
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -164,6 +164,9 @@ class InMemoryManyTasks:
             tables.task_labels = (tables.task_labels - set(off)) | set(on)
 
         self._unit.transaction.defer(self._unit.within(put))
+
+    async def settle(self) -> None:
+        self._unit.transaction.settle()
 
 
 class InMemoryImportUnitOfWork(InMemoryTaskUnitOfWork):

@@ -143,6 +143,13 @@ class Transaction:
         """Writes with the commit, which raises what the write raises."""
         self._writes.append(_Kept(write, is_seen=False))
 
+    def settle(self) -> None:
+        """Writes now what was left to the commit."""
+        for place, kept in enumerate(self._writes):
+            if not kept.is_seen:
+                kept.write(self.seen())
+                self._writes[place] = kept._replace(is_seen=True)
+
     def commit(self) -> None:
         """All or nothing."""
         tables = self._store.tables.copy()

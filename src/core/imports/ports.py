@@ -115,6 +115,10 @@ class ManyTasks(Protocol):
         """Puts labels on tasks, and takes others off: pairs of a task and a label."""
         ...
 
+    async def settle(self) -> None:
+        """Writes now what was left to the commit, so that what is asked next sees it. Raises what the commit would."""
+        ...
+
 
 class ImportUnitOfWork(TaskUnitOfWork, Protocol):
     @property

@@ -268,3 +268,6 @@ class SqlManyTasks:
             if pairs:
                 values = {"tasks": [task for task, _ in pairs], "labels": [label for _, label in pairs]}
                 self._unit.write(statement, values)
+
+    async def settle(self) -> None:
+        await self._unit.flush()

@@ -28,6 +28,7 @@ from core.tasks.fields import Priority, Status
 from core.tasks.model import Column, Place, Task
 from core.tasks.use_cases.assigning import check_assignee
 from core.tasks.use_cases.placing import ranks_at_end
+from core.tasks.use_cases.recurring import recur
 
 # Of who there is and does not see the project, no more is said than of who is nobody.
 _NOBODY = "nobody who sees the project has that address or username"
@@ -52,6 +53,7 @@ class _Writing:
     on: list[tuple[UUID, UUID]] = field(default_factory=list)
     off: list[tuple[UUID, UUID]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    done: list[Task] = field(default_factory=list)
 
 
 async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Row], *, ids: Ids, at: datetime) -> None:
@@ -84,6 +86,11 @@ async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[R
         uow.imports.note_seen(task_import.id, stand)
     if not task_import.dry_run:
         _write(uow, task_import, begun, batch.writing)
+        again = [task for task in batch.writing.done if task.may_recur]
+        if again:
+            # Their numbers and places are those after what was just written.
+            await uow.many_tasks.settle()
+            await recur(uow, *again, ids=ids, at=at)
 
 
 def _write(uow: ImportUnitOfWork, task_import: TaskImport, begun: Beginning, writing: _Writing) -> None:
@@ -281,6 +288,8 @@ class _Batch:
             moved = task.move(self._places.take(column, task.id), by=self._actor.user_id, at=self._at)
         self.writing.facts.extend(fact for fact in (updated, moved) if fact is not None)
         self.writing.saved.append((task, was))
+        if moved is not None and task.status is Status.DONE:
+            self.writing.done.append(task)
         self._import.updated += 1
 
     def _assignee(self, draft: Draft) -> UUID | None:

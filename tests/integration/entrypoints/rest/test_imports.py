@@ -127,6 +127,28 @@ async def test_what_is_known_by_its_external_id_is_changed_and_nothing_is_double
     assert (await ann.patch(f"/tasks/{paint['id']}", {"labels": []})).json()["labels"] == []
 
 
+async def test_what_comes_again_does_so_when_a_file_says_that_it_is_done(api: Api, imports: Imports) -> None:
+    ann = await api.register()
+    project = await ann.project(key="WEB")
+    await ann.post("/labels", {"name": "home"})
+    task = await ann.task(project, recurrence="FREQ=DAILY", deadline="2026-11-30", external_id="A-1", labels=["home"])
+    content = "title,external_id,status\nNew,A-2,\nA task,A-1,Done\nMore,A-3,\n"
+    assert (await imports.result(ann, project, content))["updated"] == 1
+    found = await tasks_of(ann, project)
+    assert [(each["key"], each["status"], each["deadline"], each["labels"]) for each in found] == [
+        ("WEB-1", "done", "2026-11-30", ["home"]),
+        ("WEB-2", "todo", None, []),
+        ("WEB-3", "todo", None, []),
+        ("WEB-4", "todo", "2026-12-01", ["home"]),
+    ]
+    board = await ann.board(project)
+    assert [card["key"] for card in board["columns"][0]["tasks"]] == ["WEB-2", "WEB-3", "WEB-4"]
+    await imports.result(ann, project, "title,external_id,status\nA task,A-1,To do\n")
+    await imports.result(ann, project, "title,external_id,status\nA task,A-1,Done\n")
+    assert len(await tasks_of(ann, project)) == 4
+    assert found[0]["id"] == task["id"]
+
+
 async def test_each_row_says_what_is_wrong_with_it(api: Api, imports: Imports) -> None:
     ann = await api.register()
     stranger = await api.register()
