@@ -65,6 +65,11 @@ class ColumnNotEmpty(Conflict):
     title = "The column holds cards; say with move_to where they go"
 
 
+class TooManyRecurring(Conflict):
+    code = "column.too_many_recurring"
+    title = "More than 500 cards of the column would recur at once; move some of them first"
+
+
 class TooManyColumns(Conflict):
     code = "board.too_many_columns"
     title = "A board has 50 columns at most"

@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from uuid import UUID
+
 import pytest
 
 from core.activity.use_cases import ActivityUseCases
@@ -109,6 +111,7 @@ from core.tasks.errors import (
     TaskNotFound,
     BulkFailed,
     TooManyColumns,
+    TooManyRecurring,
 )
 from core.tasks.changes import TaskChanges
 from core.tasks.fields import Status
@@ -124,6 +127,7 @@ from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.placing import Destination
+from core.tasks.use_cases.recurring import MOST_RECURRING
 from core.watching.use_cases import WatchUseCases
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
@@ -1318,6 +1322,21 @@ async def _(office: Office) -> Awaitable[object]:
     return office.board_columns.change(office.mia, office.column(Status.TODO), changes)
 
 
+async def a_column_of_very_many_that_recur(office: Office) -> UUID:
+    column = office.add_column(Status.TODO)
+    task = office.stored_task((await office.task(column_id=column, recurrence="FREQ=DAILY")).id)
+    for number in range(MOST_RECURRING):
+        also = replace(task, id=an_id(), number=task.number + 1 + number)
+        office.stored.tasks[also.id] = also
+    return column
+
+
+@refuses(ColumnUseCases.change, TooManyRecurring)
+async def _(office: Office) -> Awaitable[object]:
+    column = await a_column_of_very_many_that_recur(office)
+    return office.board_columns.change(office.mia, column, column_changes(category=Status.DONE))
+
+
 @refuses(ColumnUseCases.order, ProjectNotFound)
 async def _(office: Office) -> Awaitable[object]:
     return office.board_columns.order(office.nora, "WEB", [an_id()])
@@ -1376,6 +1395,12 @@ async def _(office: Office) -> Awaitable[object]:
     column = office.add_column(Status.TODO)
     await office.task(column_id=column)
     return office.board_columns.delete(office.mia, column)
+
+
+@refuses(ColumnUseCases.delete, TooManyRecurring)
+async def _(office: Office) -> Awaitable[object]:
+    column = await a_column_of_very_many_that_recur(office)
+    return office.board_columns.delete(office.mia, column, move_to=office.column(Status.DONE))
 
 
 @refuses(AuthUseCases.actor_of, TokenInvalid)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.repositories.recurrences import KEEP
+from adapters.sql.repositories.recurrences import KEEP, RENEW
 from adapters.sql.repositories.task_rows import INSTANT, WRITTEN, plain
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import task_labels
@@ -100,6 +100,8 @@ def written(outcome: Outcome) -> Iterator[Write]:
     if outcome.last_numbers:
         numbers = outcome.last_numbers
         yield Write(_NUMBER, {"project": [*numbers], "last_number": [*numbers.values()]}, len(numbers))
+    if outcome.renewed:
+        yield Write(RENEW, {"ids": [*outcome.renewed]}, len(outcome.renewed))
     if outcome.recurred:
         yield Write(KEEP, {"ids": [*outcome.recurred], "at": outcome.recurred_at}, len(outcome.recurred))
 

@@ -73,11 +73,17 @@ _OF_COLUMN = Statement(
         tasks.c.recurred_at.is_(None),
     )
     .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
 )
 KEEP = Statement(
     update(tasks)
     .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_(None))
     .values(recurred_at=bindparam("at", type_=INSTANT))
+)
+RENEW = Statement(
+    update(tasks)
+    .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_not(None))
+    .values(recurred_at=null())
 )
 
 
@@ -111,11 +117,15 @@ class SqlRecurrences:
             time_zone=zone[0][0],
         )
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
-        (rows,) = await self._unit.fetch((_OF_COLUMN, {"column": column_id, "for_user": self._unit.actor.user_id}))
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
+        values = {"column": column_id, "for_user": self._unit.actor.user_id, "most": most}
+        (rows,) = await self._unit.fetch((_OF_COLUMN, values))
         return [task_of(row, row[-1]) for row in rows]
 
     def keep(self, tasks: Sequence[Task]) -> None:
         if tasks:
             values = {"ids": [task.id for task in tasks], "at": tasks[0].recurred_at}
             self._unit.write(KEEP, values, rows=len(tasks))
+
+    def renew(self, task: Task) -> None:
+        self._unit.write(RENEW, {"ids": [task.id]}, rows=1)

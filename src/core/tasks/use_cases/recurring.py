@@ -10,6 +10,9 @@ from core.tasks.model import Column, Place, Task
 from core.tasks.ports import TaskDesk
 from core.tasks.use_cases.placing import ranks_at_end
 
+MOST_RECURRING = 500
+"""So many cards of a column recur at once: a second or so."""
+
 
 async def recur(desk: TaskDesk, *done: Task, ids: Ids, at: datetime, into: UUID | None = None) -> None:
     """Makes the next occurrences of tasks of one project that are done now, at the end of the first column to do.

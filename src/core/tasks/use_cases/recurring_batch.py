@@ -30,6 +30,10 @@ class Shelf(Protocol):
         """Keeps that the task has a next occurrence."""
         ...
 
+    def renew_recurred(self, task: Task) -> None:
+        """Keeps that the task has none any more."""
+        ...
+
 
 class BatchRecurrences:
     """The port `Recurrences`, for the verbs of a batch."""
@@ -56,9 +60,12 @@ class BatchRecurrences:
             time_zone=self._shelf.time_zone,
         )
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
         raise NotImplementedError("no operation of a batch changes a column")
 
     def keep(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             self._shelf.keep_recurred(task)
+
+    def renew(self, task: Task) -> None:
+        self._shelf.renew_recurred(task)

@@ -135,8 +135,10 @@ class TaskVerbs:
                 raise ReferenceNotFound(pointer="/parent_id")
             lineage.ensure_fits()
         was, at = present.version, self._clock.now()
-        before = task.labels
+        before, recurred_at = task.labels, task.recurred_at
         updated = task.change(changes, at=at)
+        if task.recurred_at != recurred_at:
+            desk.recurrences.renew(task)
         column = column_meant(board, status=changes.status, column_id=changes.column_id)
         moved = None
         if transferred is None and column is not None and not _stands_in(task, column, changes):
