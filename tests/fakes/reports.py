@@ -20,6 +20,7 @@ from core.reports.read_models import (
 )
 from core.tasks.fields import Status
 from core.tasks.model import Task
+from core.tasks.policy import Visible as VisibleTasks
 from core.tasks.read_models import TaskView
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
@@ -52,9 +53,15 @@ class InMemoryReportReader:
     async def nothing(self, actor: Actor) -> Answer[None]:
         return Answer(None, self._store.read(actor).last_seq)
 
-    async def dashboard(self, actor: Actor, *, most: int) -> Answer[DashboardView]:
+    async def dashboard(self, actor: Actor, *, visible: VisibleTasks, most: int) -> Answer[DashboardView]:
         tables = self._store.read(actor)
-        mine = [task for task in tables.tasks.values() if tables.stands(task) and task.assigned_to == actor.user_id]
+        mine = [
+            task
+            for task in tables.tasks.values()
+            if tables.stands(task)
+            and task.assigned_to == actor.user_id
+            and (visible.member_id is None or (task.project_id, visible.member_id) in tables.members)
+        ]
         mine.sort(key=lambda task: (task.created_at, task.id), reverse=True)
         projects = [
             project
@@ -63,7 +70,11 @@ class InMemoryReportReader:
         ]
         view = DashboardView(
             recent_tasks=[
-                TaskView.of(tables.counted(task), assigned_to_name=tables.name_of(task.assigned_to))
+                TaskView.of(
+                    tables.counted(task),
+                    assigned_to_name=tables.name_of(task.assigned_to),
+                    watching=tables.watches(task, actor.user_id),
+                )
                 for task in mine[:most]
             ],
             project_progress=[
