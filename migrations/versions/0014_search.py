@@ -36,7 +36,7 @@ SEPARATORS = (
 )
 # Of what is written without spaces each sign is a word.
 SIGNS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-READ, LONGEST = 20_000, 64
+READ, EXCERPTED, LONGEST = 20_000, 2_000, 64
 
 # None of these looks at a table, so that there is nothing to pin them to: whoever calls them is pinned.
 WORDS = f"""
@@ -89,22 +89,30 @@ begin
   )::tsvector;
 end $$;
 
--- The part of a text that a found word stands in; null if none does.
+-- The part of a text that a found word stands in, among its first characters; null if none does. Places are those of
+-- the folded text, which is as long but for rare letters: whoever shows the part looks whether a word is in it.
 create function search_excerpt(given text, wanted text[]) returns text
 language plpgsql immutable parallel safe as $$
 declare
-  spaced text := ' ' || regexp_replace(folded_text(left(given, {READ})), '[{SEPARATORS}]', ' ', 'g');
+  part constant text := normalize(left(given, {EXCERPTED} + 240), nfc);
+  folded constant text := ' ' || folded_text(left(part, {EXCERPTED})) || ' ';
+  spaced constant text := regexp_replace(folded, '[{SEPARATORS}{SIGNS}]', ' ', 'g');
   place integer;
   first integer;
   found text;
 begin
-  select min(coalesce(nullif(strpos(spaced, ' ' || word), 0), nullif(strpos(spaced, word), 0)))
-    into place from unnest(wanted) word;
+  select min(nullif(case
+           when word ~ '^[{SIGNS}]' then greatest(strpos(folded, word) - 1, 0)
+           -- The last may be only begun, and of a longer one the beginning counts.
+           when number = cardinality(wanted) or length(word) = {LONGEST} then strpos(spaced, ' ' || word)
+           else strpos(spaced, ' ' || word || ' ') end, 0))
+    into place from unnest(wanted) with ordinality as asked (word, number);
   if place is null then
     return null;
   end if;
   first := greatest(place - 60, 1);
-  found := substr(given, first, 240) || case when length(given) >= first + 240 then '…' else '' end;
+  found := substr(part, first, 240)
+    || case when length(part) >= first + 240 or length(given) > {EXCERPTED} + 240 then '…' else '' end;
   -- A word that was cut off is left out, but for one as long as a line.
   return case when first > 1 then '…' || regexp_replace(found, '^\\S{{1,30}}\\s', '') else found end;
 end $$;
