@@ -7,7 +7,7 @@ from core.kernel.paging import Answer
 from core.projects.model import Project
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
-from core.reports.model import COUNTED, Batch, LogEntry, Tally
+from core.reports.model import COUNTED, Batch, LogEntry, Standing, Tally
 from core.reports.read_models import (
     BurndownView,
     CycleCourse,
@@ -151,7 +151,11 @@ def _batch(tables: CompanyTables, *, projects: Iterable[UUID], cycles: Iterable[
     return Batch(
         zone=tables.company.settings.time_zone,
         entries=tuple(entries[:most]),
-        tasks={task_id: tables.standings.get(task_id) for task_id in tables.tasks},
+        tasks={
+            task.id: tables.standings.get(task.id)
+            or Standing(task.project_id, task.status, task.cycle_id, is_counted=False)
+            for task in tables.tasks.values()
+        },
         projects={
             each: next((row for (of, _), row in sorted(tables.project_days.items(), reverse=True) if of == each), None)
             for each in projects
