@@ -188,6 +188,8 @@ PLAIN_FUNCTIONS = (
 )
 
 RANKED, GATHERED, EXAMINED, TRIED = 1_000, 2_000, 6_000, 200
+# Of so many projects, the newest, some are tried, and so many looked through: at least ten things of each.
+PROJECTS_TRIED, PROJECTS_EXAMINED = 200, 600
 # Row-level security would keep `@@` from the index, so this works as a role that it does not bind; the company is the
 # one that the opening statement set, and nothing that is given can name another.
 HITS = f"""
@@ -201,7 +203,8 @@ declare
   own constant uuid := {OWN};
   signed constant text[] :=
     array(select quote_literal(search_sign(own) || word) from unnest(search_words(given)) word);
-  depth constant integer := greatest({EXAMINED} / greatest(cardinality(among), 1), 1);
+  examined constant uuid[] := array(select id from unnest(among) id order by id desc limit {PROJECTS_EXAMINED});
+  depth constant integer := {EXAMINED} / greatest(cardinality(examined), 1);
   first_depth constant integer := greatest({TRIED} / greatest(cardinality(among), 1), 1);
   matching tsquery;
   ranking tsquery;
@@ -225,25 +228,25 @@ begin
        order by d.ref_id desc limit {RANKED});
   end if;
   -- Where most things hold the words, the index would name nearly all there are.
-  select 2 * count(*) filter (where words @@ matching) >= count(*) into is_common
-    from unnest(among) project
+  select count(*) > 0 and 2 * count(*) filter (where words @@ matching) >= count(*) into is_common
+    from unnest(examined[1\\:{PROJECTS_TRIED}]) project
    cross join lateral (
      select d.words from search_documents d
       where d.company_id = own and d.project_id = project order by d.ref_id desc limit first_depth) recent;
   -- By the words alone: asked as it is, the company is no condition of another index.
   if not is_common then
     select count(*), array_agg(ref_id)
-             filter (where kind = any(kinds) and kind <> 'project' and project_id = any(among))
+             filter (where kind = any(kinds) and kind <> 'project' and project_id in (select unnest(among)))
       into counted, gathered
       from (select d.ref_id, d.kind, d.project_id from search_documents d
              where d.words @@ matching and (d.company_id = own) is true limit {GATHERED} + 1) hits;
   end if;
   if is_common or counted > {GATHERED} then
     -- So many that reading them all would take long: the newest of each project are looked through instead.
-    select bool_or(place = depth), array_agg(ref_id)
+    select bool_or(place = depth) or cardinality(among) > cardinality(examined), array_agg(ref_id)
            filter (where kind = any(kinds) and kind <> 'project' and words @@ matching)
       into partial, newest
-      from unnest(among) project
+      from unnest(examined) project
      cross join lateral (
        select d.ref_id, d.kind, d.words, row_number() over (order by d.ref_id desc) as place from search_documents d
         where d.company_id = own and d.project_id = project order by d.ref_id desc limit depth) recent;

@@ -227,6 +227,33 @@ def test_the_index_of_words_is_read_and_the_table_is_not(
             ).fetchone() == (0, by_words), text
 
 
+def test_of_very_many_projects_the_newest_are_looked_through_and_it_is_said(
+    test_database: TestDatabase, superuser: psycopg.Connection[Any], firm: Firm
+) -> None:
+    old, project = firm.project(), firm.project()
+    rare = firm.task(old, title="Rare common")
+    firm.task(old, title="Other")
+    many(firm, project, "Common")
+    superuser.execute("analyze search_documents")
+    older = [uuid.UUID(int=number) for number in range(1_000)]
+    for text, among, probes, found_too, is_partial in (
+        ("rare", [old.id, project.id, *older], 200, True, False),
+        ("common", [old.id, project.id, *older], 800, True, True),
+        # One beside six hundred newer ones is found by what is rare alone.
+        ("rare", [old.id, *(uuid.UUID(int=2**128 - number) for number in range(1, 700))], 200, True, False),
+        ("common", [project.id, *older[:599]], 800, False, True),
+    ):
+        with psycopg.connect(test_database.application) as connection:
+            connection.execute("select set_config('app.company_id', %s, true)", (str(firm.id),))
+            hits = connection.execute("select ref_id, is_partial from search_hits(%s, '{task}', %s)", (text, among))
+            there = dict(hits.fetchall())
+            assert (rare in there) is found_too, text
+            assert set(there.values()) == {is_partial}
+            assert connection.execute(
+                "select pg_stat_get_xact_numscans('search_documents_of_project'::regclass)"
+            ).fetchone() == (probes,), text
+
+
 async def test_of_very_many_the_newest_are_ranked_and_it_is_said(database: Database, firm: Firm) -> None:
     crowded, quiet = firm.project(), firm.project()
     many(firm, crowded, "Common")
