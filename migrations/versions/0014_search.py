@@ -36,7 +36,7 @@ SEPARATORS = (
 )
 # Of what is written without spaces each sign is a word.
 SIGNS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-READ, LONGEST = 20_000, 64
+READ, EXCERPTED, LONGEST = 20_000, 2_000, 64
 
 # None of these looks at a table, so that there is nothing to pin them to: whoever calls them is pinned.
 WORDS = f"""
@@ -89,22 +89,30 @@ begin
   )::tsvector;
 end $$;
 
--- The part of a text that a found word stands in; null if none does.
+-- The part of a text that a found word stands in, among its first characters; null if none does. Places are those of
+-- the folded text, which is as long but for rare letters: whoever shows the part looks whether a word is in it.
 create function search_excerpt(given text, wanted text[]) returns text
 language plpgsql immutable parallel safe as $$
 declare
-  spaced text := ' ' || regexp_replace(folded_text(left(given, {READ})), '[{SEPARATORS}]', ' ', 'g');
+  part constant text := normalize(left(given, {EXCERPTED} + 240), nfc);
+  folded constant text := ' ' || folded_text(left(part, {EXCERPTED})) || ' ';
+  spaced constant text := regexp_replace(folded, '[{SEPARATORS}{SIGNS}]', ' ', 'g');
   place integer;
   first integer;
   found text;
 begin
-  select min(coalesce(nullif(strpos(spaced, ' ' || word), 0), nullif(strpos(spaced, word), 0)))
-    into place from unnest(wanted) word;
+  select min(nullif(case
+           when word ~ '^[{SIGNS}]' then greatest(strpos(folded, word) - 1, 0)
+           -- The last may be only begun, and of a longer one the beginning counts.
+           when number = cardinality(wanted) or length(word) = {LONGEST} then strpos(spaced, ' ' || word)
+           else strpos(spaced, ' ' || word || ' ') end, 0))
+    into place from unnest(wanted) with ordinality as asked (word, number);
   if place is null then
     return null;
   end if;
   first := greatest(place - 60, 1);
-  found := substr(given, first, 240) || case when length(given) >= first + 240 then '…' else '' end;
+  found := substr(part, first, 240)
+    || case when length(part) >= first + 240 or length(given) > {EXCERPTED} + 240 then '…' else '' end;
   -- A word that was cut off is left out, but for one as long as a line.
   return case when first > 1 then '…' || regexp_replace(found, '^\\S{{1,30}}\\s', '') else found end;
 end $$;
@@ -220,6 +228,8 @@ PLAIN_FUNCTIONS = (
 )
 
 RANKED, GATHERED, EXAMINED, TRIED = 1_000, 2_000, 6_000, 200
+# Of so many projects, the newest, some are tried, and so many looked through: at least ten things of each.
+PROJECTS_TRIED, PROJECTS_EXAMINED = 200, 600
 # Row-level security would keep `@@` from the index, so this works as a role that it does not bind; the company is the
 # one that the opening statement set, and nothing that is given can name another.
 HITS = f"""
@@ -233,7 +243,8 @@ declare
   own constant uuid := {OWN};
   signed constant text[] :=
     array(select quote_literal(search_sign(own) || word) from unnest(search_words(given)) word);
-  depth constant integer := greatest({EXAMINED} / greatest(cardinality(among), 1), 1);
+  examined constant uuid[] := array(select id from unnest(among) id order by id desc limit {PROJECTS_EXAMINED});
+  depth constant integer := {EXAMINED} / greatest(cardinality(examined), 1);
   first_depth constant integer := greatest({TRIED} / greatest(cardinality(among), 1), 1);
   matching tsquery;
   ranking tsquery;
@@ -257,25 +268,25 @@ begin
        order by d.ref_id desc limit {RANKED});
   end if;
   -- Where most things hold the words, the index would name nearly all there are.
-  select 2 * count(*) filter (where words @@ matching) >= count(*) into is_common
-    from unnest(among) project
+  select count(*) > 0 and 2 * count(*) filter (where words @@ matching) >= count(*) into is_common
+    from unnest(examined[1\\:{PROJECTS_TRIED}]) project
    cross join lateral (
      select d.words from search_documents d
       where d.company_id = own and d.project_id = project order by d.ref_id desc limit first_depth) recent;
   -- By the words alone: asked as it is, the company is no condition of another index.
   if not is_common then
     select count(*), array_agg(ref_id)
-             filter (where kind = any(kinds) and kind <> 'project' and project_id = any(among))
+             filter (where kind = any(kinds) and kind <> 'project' and project_id in (select unnest(among)))
       into counted, gathered
       from (select d.ref_id, d.kind, d.project_id from search_documents d
              where d.words @@ matching and (d.company_id = own) is true limit {GATHERED} + 1) hits;
   end if;
   if is_common or counted > {GATHERED} then
     -- So many that reading them all would take long: the newest of each project are looked through instead.
-    select bool_or(place = depth), array_agg(ref_id)
+    select bool_or(place = depth) or cardinality(among) > cardinality(examined), array_agg(ref_id)
            filter (where kind = any(kinds) and kind <> 'project' and words @@ matching)
       into partial, newest
-      from unnest(among) project
+      from unnest(examined) project
      cross join lateral (
        select d.ref_id, d.kind, d.words, row_number() over (order by d.ref_id desc) as place from search_documents d
         where d.company_id = own and d.project_id = project order by d.ref_id desc limit depth) recent;

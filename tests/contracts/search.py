@@ -118,6 +118,33 @@ class SearchContract:
         assert hit.snippet.startswith("…") and hit.snippet.endswith("…")
         assert len(hit.snippet) < 350
 
+    @pytest.mark.parametrize(
+        ("text", "asked", "part"),
+        [
+            # Letters in two signs do not move it from where it stands.
+            ("e\u0301te\u0301 " * 300 + "front", "front", "<mark>front</mark>"),
+            ("\u0434\u043e " * 400 + "Мосты", "мосты", "<mark>Мосты</mark>"),
+            # Not where it stands within another, nor where it is only begun.
+            ("afront " * 90 + "fronts " * 90 + "front page", "front page", "<mark>front</mark> <mark>page</mark>"),
+            ("東" * 400 + "京front", "京", "<mark>京</mark>"),
+            ("x" * 100 + " y", "x" * 80 + " y", "x</mark> <mark>y</mark>"),
+        ],
+    )
+    async def test_a_snippet_shows_where_the_word_itself_stands(
+        self, world: ContractWorld, text: str, asked: str, part: str
+    ) -> None:
+        owner, _, (task,) = await web(world, "Write")
+        await describe(world, owner, task, text)
+        (hit,) = (await found(world, owner, asked)).hits
+        assert part in hit.snippet
+
+    async def test_what_stands_far_down_is_found_and_its_title_shown(self, world: ContractWorld) -> None:
+        owner, _, (task,) = await web(world, "Write")
+        for before, shown in ((1_900, "<mark>дом</mark>"), (2_100, "Write")):
+            await describe(world, owner, task, f"{'й' * before} дом {'ж' * 15_000}")
+            (hit,) = (await found(world, owner, "дом")).hits
+            assert shown in hit.snippet
+
     async def test_a_task_whose_key_is_asked_for_is_first_by_any_key_it_has_or_had(self, world: ContractWorld) -> None:
         owner, _, _ = await web(world, "Draw", "As in web 1")
         for text in ("WEB-1", "web-1", " Web-1 "):

@@ -78,5 +78,5 @@ def _score(document: Document, question: Question) -> float:
 
 def _hit(document: Document, question: Question) -> Hit:
     part = excerpt(document.body, question) if document.body else None
-    shown = question.marked(document.title if part is None else part)
+    shown = question.shown(document.title, part)
     return Hit(document.kind, document.id, document.key, document.title, document.project_id, shown)

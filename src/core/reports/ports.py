@@ -18,6 +18,7 @@ from core.reports.read_models import (
     ProjectReport,
     WorkloadView,
 )
+from core.tasks.policy import Visible as VisibleTasks
 
 
 class ReportReader(Protocol):
@@ -39,8 +40,10 @@ class ReportReader(Protocol):
         """Finds out no more than who the caller is now. Raises ActorChanged."""
         ...
 
-    async def dashboard(self, actor: Actor, *, most: int) -> Answer[DashboardView]:
-        """The newest tasks of the caller's, so many at most, and the active projects that they belong to, by name."""
+    async def dashboard(self, actor: Actor, *, visible: VisibleTasks, most: int) -> Answer[DashboardView]:
+        """The newest of the visible tasks that are assigned to the caller, so many at most, and the active projects
+        that they belong to, by name.
+        """
         ...
 
     async def burndown(self, actor: Actor, cycle_id: UUID, *, visible: VisibleCycles) -> Answer[CycleCourse | None]: ...

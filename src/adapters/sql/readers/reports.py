@@ -37,6 +37,7 @@ from core.reports.read_models import (
     ProjectReport,
     WorkloadView,
 )
+from core.tasks.policy import Visible as VisibleTasks
 
 _AT_ONCE = 1_000
 _MEMBER = bindparam("member_id", type_=Uuid)
@@ -109,13 +110,24 @@ PERFORMANCE = _by_person(_STATUSES, "status")
 WORKLOAD = _by_person(_PRIORITIES, "priority", tasks.c.status.in_(("todo", "in_progress")))
 NOTHING = Statement(select(true()))
 
-RECENT = Statement(
-    select(*task_columns())
-    .select_from(with_names())
-    .where(tasks.c.assigned_to == select(_MEMBER).scalar_subquery())
-    .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
-    .limit(bindparam("most", type_=Integer))
-)
+
+@cache
+def recent_statement(member: bool) -> Statement:
+    """The newest tasks of a person's; for a member of those projects alone that they belong to still."""
+    query: Select[Any] = (
+        select(*task_columns())
+        .select_from(with_names())
+        .where(tasks.c.assigned_to == select(bindparam("assignee", type_=Uuid)).scalar_subquery())
+        .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+        .limit(bindparam("most", type_=Integer))
+    )
+    # Not EXISTS, which would become a join, and a sort of all that it finds.
+    belongs = select(project_members.c.user_id.is_not(None)).where(
+        project_members.c.project_id == tasks.c.project_id, project_members.c.user_id == _MEMBER
+    )
+    return Statement(query.where(belongs.scalar_subquery()) if member else query)
+
+
 MY_PROJECTS = Statement(
     select(projects.c.id, projects.c.name, *_PROGRESS)
     .select_from(
@@ -202,11 +214,12 @@ class SqlReportReader:
         found = await self._database.rows(actor, NOTHING, {})
         return Answer(None, found.seq)
 
-    async def dashboard(self, actor: Actor, *, most: int) -> Answer[DashboardView]:
-        mine = {"member_id": actor.user_id}
-        found = await self._database.rows(
-            actor, RECENT, {**mine, "watcher": actor.user_id, "most": most}, also=(MY_PROJECTS, mine)
-        )
+    async def dashboard(self, actor: Actor, *, visible: VisibleTasks, most: int) -> Answer[DashboardView]:
+        recent = recent_statement(visible.member_id is not None)
+        values: dict[str, Any] = {"assignee": actor.user_id, "watcher": actor.user_id, "most": most}
+        if visible.member_id is not None:
+            values["member_id"] = visible.member_id
+        found = await self._database.rows(actor, recent, values, also=(MY_PROJECTS, {"member_id": actor.user_id}))
         view = DashboardView(
             recent_tasks=[task_view(row) for row in found.rows],
             project_progress=[_report(row) for row in found.also],

@@ -177,6 +177,5 @@ class SqlSearchReader:
         hits: dict[Any, Hit] = {}
         for _, kind, thing, name, title, project, part in rows:
             if thing is not None:
-                shown = question.marked(title if part is None else part)
-                hits.setdefault(thing, Hit(kind, thing, name, title, project, shown))
+                hits.setdefault(thing, Hit(kind, thing, name, title, project, question.shown(title, part)))
         return Answer(Found(list(hits.values())[:limit], rows[0][0]), seq)

@@ -21,6 +21,7 @@ from core.reports.read_models import (
     ProjectReport,
     WorkloadView,
 )
+from core.tasks.policy import visible_tasks
 
 _MOST_RECENT = 10
 
@@ -69,7 +70,7 @@ class ReportUseCases:
         """What the caller sees first: the 10 newest of the tasks assigned to them, and how far the active projects are
         that they belong to, by name. Notifications come with a later release: until then there are none.
         """
-        return await self._reader.dashboard(actor, most=_MOST_RECENT)
+        return await self._reader.dashboard(actor, visible=visible_tasks(actor), most=_MOST_RECENT)
 
     @reading
     @answers(CycleNotFound)

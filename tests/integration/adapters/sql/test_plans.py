@@ -1074,8 +1074,9 @@ def test_reports_count_tasks_by_an_index_and_read_none(seeded: Seeded, statement
     assert columns - {"status"} <= found <= columns
 
 
-def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seeded) -> None:
-    plan = seeded.settled_plan(report_reader.RECENT, most=10)
+@pytest.mark.parametrize("member", [False, True])
+def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seeded, member: bool) -> None:
+    plan = seeded.settled_plan(report_reader.recent_statement(member), assignee=seeded.firm.owner.user_id, most=10)
     assert set(conditions(plan)) == {"tasks_of_assignee"}
     assert not any(node["Node Type"] == "Sort" for node in nodes(plan))
 

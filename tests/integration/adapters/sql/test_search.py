@@ -112,6 +112,15 @@ def test_words_are_made_in_time_that_grows_with_the_text(superuser: psycopg.Conn
         ).fetchone() == (True,)
 
 
+def test_the_part_that_is_shown_is_looked_for_in_little_of_a_long_text(superuser: psycopg.Connection[Any]) -> None:
+    """A page of the longest texts, not in ASCII: less time than reading one of them whole for each."""
+    (plan,) = superuser.execute(
+        "explain (analyze, format json) select search_excerpt(body, array['нет', 'конец'])"
+        "  from (select repeat('Дом и сад. ', 9000) || n as body from generate_series(1, 51) n offset 0) texts"
+    ).fetchone() or ([],)
+    assert plan[0]["Execution Time"] < 250
+
+
 def test_no_sign_breaks_a_list_of_words_or_a_question(superuser: psycopg.Connection[Any], firm: Firm) -> None:
     """PostgreSQL reads both from text, in which some signs mean something to it."""
     signs = [chr(n) for n in range(1, 0x30000) if unicodedata.category(chr(n))[0] not in "LNC" or n < 0x100]
@@ -300,6 +309,33 @@ def test_the_index_of_words_is_read_and_the_table_is_not(
                 "select pg_stat_get_xact_numscans('search_documents'::regclass),"
                 "       pg_stat_get_xact_numscans('search_documents_words'::regclass)"
             ).fetchone() == (0, by_words), text
+
+
+def test_of_very_many_projects_the_newest_are_looked_through_and_it_is_said(
+    test_database: TestDatabase, superuser: psycopg.Connection[Any], firm: Firm
+) -> None:
+    old, project = firm.project(), firm.project()
+    rare = firm.task(old, title="Rare common")
+    firm.task(old, title="Other")
+    many(firm, project, "Common")
+    superuser.execute("analyze search_documents")
+    older = [uuid.UUID(int=number) for number in range(1_000)]
+    for text, among, probes, found_too, is_partial in (
+        ("rare", [old.id, project.id, *older], 200, True, False),
+        ("common", [old.id, project.id, *older], 800, True, True),
+        # One beside six hundred newer ones is found by what is rare alone.
+        ("rare", [old.id, *(uuid.UUID(int=2**128 - number) for number in range(1, 700))], 200, True, False),
+        ("common", [project.id, *older[:599]], 800, False, True),
+    ):
+        with psycopg.connect(test_database.application) as connection:
+            connection.execute("select set_config('app.company_id', %s, true)", (str(firm.id),))
+            hits = connection.execute("select ref_id, is_partial from search_hits(%s, '{task}', %s)", (text, among))
+            there = dict(hits.fetchall())
+            assert (rare in there) is found_too, text
+            assert set(there.values()) == {is_partial}
+            assert connection.execute(
+                "select pg_stat_get_xact_numscans('search_documents_of_project'::regclass)"
+            ).fetchone() == (probes,), text
 
 
 async def test_of_very_many_the_newest_are_ranked_and_it_is_said(database: Database, firm: Firm) -> None:

@@ -185,7 +185,7 @@ async def test_what_is_asked_for_has_three_names(api: Api, name: str) -> None:
         ({"q": "a b c d e f g h i j k"}, 422, "search.too_many_words", "q"),
         ({"q": "x", "types": "comments"}, 422, "request.invalid", "types"),
         ({"q": "x", "limit": 0}, 422, "request.invalid", "limit"),
-        ({"q": "x", "limit": 201}, 422, "request.invalid", "limit"),
+        ({"q": "x", "limit": 51}, 422, "request.invalid", "limit"),
         ({"q": "x", "skip": 1}, 400, "parameter.unknown", None),
         ({"q": "x", "query": "x"}, 400, "parameter.unknown", None),
     ],
