@@ -40,9 +40,11 @@ class ReportReader(Protocol):
         """Finds out no more than who the caller is now. Raises ActorChanged."""
         ...
 
-    async def dashboard(self, actor: Actor, *, visible: VisibleTasks, most: int) -> Answer[DashboardView]:
-        """The newest of the visible tasks that are assigned to the caller, so many at most, and the active projects
-        that they belong to, by name.
+    async def dashboard(
+        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+    ) -> Answer[DashboardView]:
+        """The newest of the visible tasks that are assigned to the caller, and the first of the active projects that
+        they belong to, by name; so many of each at most.
         """
         ...
 
