@@ -66,7 +66,8 @@ class DayCounts(Protocol):
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:
         """Takes up to so many events of a company's log, and keeps what comes of them together with the new position:
-        no event is counted twice. Whether there are more; also false where somebody else is at it.
+        no event is counted twice. Whether there are more; also false where somebody else is at it, or where it fails
+        for what is in the log: the other companies are counted all the same.
         """
         ...
 
