@@ -150,7 +150,9 @@ class ReportContract:
         second = await add_task(world, owner, app, "second", assigned_to=ann.user_id, status=Status.DONE)
         await add_task(world, owner, web, "not mine")
         await delete_project(world, owner, gone)
-        board, seq = await world.report_reader.dashboard(ann, visible=VisibleTasks(member_id=ann.user_id), most=10)
+        board, seq = await world.report_reader.dashboard(
+            ann, visible=VisibleTasks(member_id=ann.user_id), most=10, most_projects=9
+        )
         assert seq > 0
         assert [task.id for task in board.recent_tasks] == [second.id, first.id]
         assert [tuple(each) for each in board.project_progress] == [
@@ -158,8 +160,10 @@ class ReportContract:
             (web.id, "Website", 2, 0, 0, 2, 0.0),
         ]
         assert board.notifications == []
-        newest, _ = await world.report_reader.dashboard(ann, visible=VisibleTasks(member_id=ann.user_id), most=1)
+        mine = VisibleTasks(member_id=ann.user_id)
+        newest, _ = await world.report_reader.dashboard(ann, visible=mine, most=1, most_projects=1)
         assert [task.title for task in newest.recent_tasks] == ["second"]
+        assert [project.project_name for project in newest.project_progress] == ["App"]
         assert hidden.id not in {each.project_id for each in board.project_progress}
 
     async def test_a_dashboard_holds_nothing_of_projects_that_one_no_longer_belongs_to(
@@ -171,15 +175,15 @@ class ReportContract:
         await world.add_to_project(project.id, ann)
         done = await add_task(world, owner, project, assigned_to=ann.user_id, status=Status.DONE)
         mine = VisibleTasks(member_id=ann.user_id)
-        board = (await world.report_reader.dashboard(ann, visible=mine, most=10)).value
+        board = (await world.report_reader.dashboard(ann, visible=mine, most=10, most_projects=9)).value
         assert [task.id for task in board.recent_tasks] == [done.id]
         async with world.member_unit_of_work(owner) as uow:
             uow.members.remove(project.id, ann.user_id)
             await uow.commit()
-        board = (await world.report_reader.dashboard(ann, visible=mine, most=10)).value
+        board = (await world.report_reader.dashboard(ann, visible=mine, most=10, most_projects=9)).value
         assert (board.recent_tasks, board.project_progress) == ([], [])
         # Whoever sees all projects needs not belong to one.
-        everything = (await world.report_reader.dashboard(ann, visible=VisibleTasks(), most=10)).value
+        everything = (await world.report_reader.dashboard(ann, visible=VisibleTasks(), most=10, most_projects=9)).value
         assert [task.id for task in everything.recent_tasks] == [done.id]
 
     async def test_whoever_is_another_one_now_is_told_so(self, world: ContractWorld) -> None:

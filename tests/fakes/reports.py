@@ -53,7 +53,9 @@ class InMemoryReportReader:
     async def nothing(self, actor: Actor) -> Answer[None]:
         return Answer(None, self._store.read(actor).last_seq)
 
-    async def dashboard(self, actor: Actor, *, visible: VisibleTasks, most: int) -> Answer[DashboardView]:
+    async def dashboard(
+        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+    ) -> Answer[DashboardView]:
         tables = self._store.read(actor)
         mine = [
             task
@@ -78,7 +80,8 @@ class InMemoryReportReader:
                 for task in mine[:most]
             ],
             project_progress=[
-                _report(tables, project) for project in sorted(projects, key=lambda each: (each.name, each.id))
+                _report(tables, project)
+                for project in sorted(projects, key=lambda each: (each.name, each.id))[:most_projects]
             ],
             notifications=[],
         )

@@ -135,6 +135,10 @@ class SqlDayCounts:
             # Something was purged or is held at this very moment, or takes too long: the others do not wait for it.
             log.warning("a company's days were left to the next time: %s", refusal.code)
             return False
+        except Exception:
+            # A defect of ours, or what somebody wrote past us: it keeps one company's days back, and nobody else's.
+            log.exception("the days of company %s cannot be counted", company_id)
+            return False
 
     async def _advance(self, connection: Connection, most: int, counted: Callable[[Batch], Tally]) -> bool:
         begun, taken, there = await execute(connection, Asked(_BEGIN, {}), Asked(_TAKE, {}), Asked(_HEAD, {}))

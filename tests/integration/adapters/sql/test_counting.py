@@ -168,7 +168,9 @@ def test_where_the_log_ends_is_asked_once_its_position_is_held() -> None:
     assert "for update" not in counting._HEAD.text
 
 
-async def test_what_fails_leaves_nothing_behind_and_is_counted_later(world: SqlWorld, superuser: Any) -> None:
+async def test_what_fails_leaves_nothing_behind_and_is_counted_later(
+    world: SqlWorld, superuser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     owner = await world.company()
     project = await open_project(world, owner)
     await add_task(world, owner, project)
@@ -177,12 +179,28 @@ async def test_what_fails_leaves_nothing_behind_and_is_counted_later(world: SqlW
     def broken(batch: Batch) -> Any:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await world.day_counts.advance(owner.company_id, most=9, counted=broken)
+    assert not await world.day_counts.advance(owner.company_id, most=9, counted=broken)
+    assert f"the days of company {owner.company_id} cannot be counted" in caplog.text
     assert rows(superuser, owner) == {"counted_tasks": [], "project_days": [], "cycle_days": []}
     await CountingUseCases(counts=world.day_counts).catch_up(System())
     assert len(rows(superuser, owner)["project_days"]) == 1
     assert await flow(world, owner, project) == fresh
+
+
+async def test_a_log_that_cannot_be_counted_holds_nobody_up(
+    world: SqlWorld, superuser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, whole = sorted([await world.company() for _ in range(2)], key=lambda owner: owner.company_id)
+    for owner in (broken, whole):
+        await add_task(world, owner, await open_project(world, owner))
+    superuser.execute(
+        """update events set body = body || '{"status": "lost"}' where company_id = %s and event = 'task_created'""",
+        (broken.company_id,),
+    )
+    await CountingUseCases(counts=world.day_counts).catch_up(System())
+    assert str(broken.company_id) in caplog.text
+    behind = await world.day_counts.behind()
+    assert broken.company_id in behind and whole.company_id not in behind
 
 
 async def test_what_is_purged_takes_its_days_along(world: SqlWorld, superuser: Any) -> None:
