@@ -1,12 +1,5 @@
-"""A thousand tasks in one request and in a thousand; and all of them taken away again, by rows a second and by memory.
+"""A thousand tasks in one request and in a thousand; and all of them taken away again, by rows a second and by memory."""
 
-    python -m benchmarks.bulk PORT [PID] [--rows 100000]
-
-asks a server on the loopback whose rate limits are off (FLOWTRACK_RATE_LIMITS_ENABLED=false); PID is the server's process, whose
-memory is looked at while it streams.
-"""
-
-import argparse
 import http.client
 import json
 import time
@@ -104,26 +97,3 @@ def _peak(pid: int | None, *, anew: bool = False) -> float:
     status = (process / "status").read_text(encoding="ascii")
     (line,) = (each for each in status.splitlines() if each.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int)
-    parser.add_argument("pid", type=int, nargs="?")
-    parser.add_argument("--rows", type=int, default=100_000)
-    given = parser.parse_args()
-    client = Client(given.port)
-    batches = measure_batches(client)
-    print(f"1,000 tasks singly {median(batches.singly):.2f} s, at once {median(batches.at_once):.3f} s:", end=" ")
-    print(f"{batches.times_faster:.1f} times faster")
-    for form in ("csv", "ndjson"):
-        export = measure_export(client, form=form, rows=given.rows, pid=given.pid)
-        print(
-            f"{form}: {export.rows} rows in {export.seconds:.2f} s, {export.rows / export.seconds:,.0f} a second,",
-            end=" ",
-        )
-        print(f"{export.grown:.1f} MiB more memory")
-
-
-if __name__ == "__main__":
-    main()

@@ -53,7 +53,7 @@ create table cycle_days (
 """
 
 INDEX = """
-create index tasks_by_standing on tasks (company_id, project_id, status, assigned_to, priority)
+create index if not exists tasks_by_standing on tasks (company_id, project_id, status, assigned_to, priority)
   where deleted_at is null
 """
 
@@ -61,11 +61,16 @@ PROTECTED = ("counted_tasks", "project_days", "cycle_days")
 
 
 def upgrade() -> None:
+    # In a transaction of its own: meanwhile tasks cannot be written, but projects and cycles can, to which the tables
+    # refer. Not concurrently: that waits for whoever waits for this migration to end.
+    with op.get_context().autocommit_block():
+        op.execute("set lock_timeout = '5s'")
+        op.execute(INDEX)
+        op.execute("reset lock_timeout")
     op.execute("set local lock_timeout = '5s'")
     op.execute(TABLES)
     for table in PROTECTED:
         protect(table)
-    op.execute(INDEX)
 
 
 def downgrade() -> None:

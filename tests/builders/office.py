@@ -23,6 +23,11 @@ from core.comments.use_cases import CommentUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
+from core.imports.use_cases.asking import ImportUseCases
+from core.imports.use_cases.reading import TaskImportWork
+from core.jobs.model import JobKind
+from core.jobs.use_cases.jobs import JobUseCases
+from core.jobs.use_cases.running import JobRunUseCases
 from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
@@ -68,6 +73,7 @@ from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.jobs import RememberedWakes
 from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.reports import WordyCharts
@@ -120,6 +126,17 @@ class Office:
         )
         self.watching = WatchUseCases(unit_of_work=self.world.watcher_unit_of_work)
         self.activity = ActivityUseCases(reader=self.world.activity_reader)
+        self.jobs = JobUseCases(
+            unit_of_work=self.world.job_unit_of_work, reader=self.world.job_reader, clock=self.clock
+        )
+        self.wakes = RememberedWakes()
+        self.imports = ImportUseCases(unit_of_work=self.world.import_unit_of_work, queue=self.wakes, **both)
+        self.job_runs = JobRunUseCases(
+            runs=self.world.job_runs,
+            queue=self.wakes,
+            work={JobKind.TASK_IMPORT: TaskImportWork(unit_of_work=self.world.import_unit_of_work, **both)},
+            **both,
+        )
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )

@@ -22,6 +22,7 @@ from core.reports.use_cases.counting import CountingUseCases
 from core.tasks.changes import TaskChanges
 from core.tasks.fields import Priority, Status
 from core.tasks.listeners import leave_cycle
+from core.tasks.policy import Visible as VisibleTasks
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.placing import Destination
 from core.tasks.use_cases.tasks import TaskUseCases
@@ -149,7 +150,9 @@ class ReportContract:
         second = await add_task(world, owner, app, "second", assigned_to=ann.user_id, status=Status.DONE)
         await add_task(world, owner, web, "not mine")
         await delete_project(world, owner, gone)
-        board, seq = await world.report_reader.dashboard(ann, most=10)
+        board, seq = await world.report_reader.dashboard(
+            ann, visible=VisibleTasks(member_id=ann.user_id), most=10, most_projects=9
+        )
         assert seq > 0
         assert [task.id for task in board.recent_tasks] == [second.id, first.id]
         assert [tuple(each) for each in board.project_progress] == [
@@ -157,9 +160,31 @@ class ReportContract:
             (web.id, "Website", 2, 0, 0, 2, 0.0),
         ]
         assert board.notifications == []
-        newest, _ = await world.report_reader.dashboard(ann, most=1)
+        mine = VisibleTasks(member_id=ann.user_id)
+        newest, _ = await world.report_reader.dashboard(ann, visible=mine, most=1, most_projects=1)
         assert [task.title for task in newest.recent_tasks] == ["second"]
+        assert [project.project_name for project in newest.project_progress] == ["App"]
         assert hidden.id not in {each.project_id for each in board.project_progress}
+
+    async def test_a_dashboard_holds_nothing_of_projects_that_one_no_longer_belongs_to(
+        self, world: ContractWorld
+    ) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id, name="Ann")
+        project = await open_project(world, owner)
+        await world.add_to_project(project.id, ann)
+        done = await add_task(world, owner, project, assigned_to=ann.user_id, status=Status.DONE)
+        mine = VisibleTasks(member_id=ann.user_id)
+        board = (await world.report_reader.dashboard(ann, visible=mine, most=10, most_projects=9)).value
+        assert [task.id for task in board.recent_tasks] == [done.id]
+        async with world.member_unit_of_work(owner) as uow:
+            uow.members.remove(project.id, ann.user_id)
+            await uow.commit()
+        board = (await world.report_reader.dashboard(ann, visible=mine, most=10, most_projects=9)).value
+        assert (board.recent_tasks, board.project_progress) == ([], [])
+        # Whoever sees all projects needs not belong to one.
+        everything = (await world.report_reader.dashboard(ann, visible=VisibleTasks(), most=10, most_projects=9)).value
+        assert [task.id for task in everything.recent_tasks] == [done.id]
 
     async def test_whoever_is_another_one_now_is_told_so(self, world: ContractWorld) -> None:
         owner = await world.company()

@@ -7,7 +7,7 @@ from core.kernel.paging import Answer
 from core.projects.model import Project
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
-from core.reports.model import COUNTED, Batch, LogEntry, Tally
+from core.reports.model import COUNTED, Batch, LogEntry, Standing, Tally
 from core.reports.read_models import (
     BurndownView,
     CycleCourse,
@@ -20,6 +20,7 @@ from core.reports.read_models import (
 )
 from core.tasks.fields import Status
 from core.tasks.model import Task
+from core.tasks.policy import Visible as VisibleTasks
 from core.tasks.read_models import TaskView
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
@@ -52,9 +53,17 @@ class InMemoryReportReader:
     async def nothing(self, actor: Actor) -> Answer[None]:
         return Answer(None, self._store.read(actor).last_seq)
 
-    async def dashboard(self, actor: Actor, *, most: int) -> Answer[DashboardView]:
+    async def dashboard(
+        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+    ) -> Answer[DashboardView]:
         tables = self._store.read(actor)
-        mine = [task for task in tables.tasks.values() if tables.stands(task) and task.assigned_to == actor.user_id]
+        mine = [
+            task
+            for task in tables.tasks.values()
+            if tables.stands(task)
+            and task.assigned_to == actor.user_id
+            and (visible.member_id is None or (task.project_id, visible.member_id) in tables.members)
+        ]
         mine.sort(key=lambda task: (task.created_at, task.id), reverse=True)
         projects = [
             project
@@ -71,7 +80,8 @@ class InMemoryReportReader:
                 for task in mine[:most]
             ],
             project_progress=[
-                _report(tables, project) for project in sorted(projects, key=lambda each: (each.name, each.id))
+                _report(tables, project)
+                for project in sorted(projects, key=lambda each: (each.name, each.id))[:most_projects]
             ],
             notifications=[],
         )
@@ -144,7 +154,11 @@ def _batch(tables: CompanyTables, *, projects: Iterable[UUID], cycles: Iterable[
     return Batch(
         zone=tables.company.settings.time_zone,
         entries=tuple(entries[:most]),
-        tasks={task_id: tables.standings.get(task_id) for task_id in tables.tasks},
+        tasks={
+            task.id: tables.standings.get(task.id)
+            or Standing(task.project_id, task.status, task.cycle_id, is_counted=False)
+            for task in tables.tasks.values()
+        },
         projects={
             each: next((row for (of, _), row in sorted(tables.project_days.items(), reverse=True) if of == each), None)
             for each in projects

@@ -78,7 +78,7 @@ class InMemoryTasks:
             is_member=(project_id, for_user) in tables.members,
             number=tables.last_numbers[project_id],
             board=tables.board(project_id),
-            assignee=_assignee(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
+            assignee=assignee_of(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
             cycle=tables.cycle_status(cycle, project_id=project_id) if cycle else None,
             parent=_lineage(tables, parent, project_id=project_id, of=None) if parent else None,
             labels=tables.labels_named(labels),
@@ -111,7 +111,7 @@ class InMemoryTasks:
         )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
-        return _assignee(self._unit.now, user_id, project_id=project_id, for_user=for_user)
+        return assignee_of(self._unit.now, user_id, project_id=project_id, for_user=for_user)
 
     async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
         return self._unit.now.cycle_status(cycle_id, project_id=project_id)
@@ -216,7 +216,7 @@ class InMemoryDeletedTasks:
         project = tables.projects[task.project_id]
         found = None
         if task.assigned_to is not None:
-            found = _assignee(tables, task.assigned_to, project_id=project.id, for_user=for_user)
+            found = assignee_of(tables, task.assigned_to, project_id=project.id, for_user=for_user)
         return LoadedDeletedTask(
             task=tables.counted(task),
             project_is_active=project.is_active,
@@ -351,7 +351,7 @@ def _neighbour(tables: CompanyTables, task_id: UUID, *, moved: Task) -> Neighbou
     )
 
 
-def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
+def assignee_of(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
     person = tables.people.get(user_id)
     if person is None:
         return None

@@ -138,6 +138,16 @@ class Api:
             (company_id, project_id, user_id),
         )
 
+    def job(self, of: Person) -> str:
+        """A job that somebody asked for, and nobody carries out."""
+        (row,) = self.sql(
+            "insert into jobs (company_id, id, kind, state, unit, done, created_by, via, attempts, created_at)"
+            " values (%s, gen_random_uuid(), 'task_import', 'queued', 'rows', 0, %s, 'session', 0, now())"
+            " returning id::text",
+            (of.company_id, of.user_id),
+        )
+        return str(row[0])
+
     def sql(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """What the database says when nobody stands in the way: as the superuser."""
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:

@@ -26,6 +26,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MOST_TICKS: Final = 12
 _LONGEST_NAME: Final = 60
 _DOTS_UP_TO: Final = 45
+_NO_XML: Final = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 
 
 class _Series(NamedTuple):
@@ -144,7 +145,8 @@ def _pygal() -> Any:
 
 
 def _short(name: str) -> str:
-    name = " ".join(name.split())
+    # Text may hold what no XML does.
+    name = " ".join(name.translate(_NO_XML).split())
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 

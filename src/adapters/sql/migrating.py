@@ -13,10 +13,12 @@ from sqlalchemy.pool import NullPool
 
 import adapters.sql.tables.comments
 import adapters.sql.tables.identity
+import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
+from adapters.jobs import schema as job_schema
 from adapters.sql.backing_up import BACKING_UP, MIGRATING, WITHOUT_BACKUP
 from adapters.sql.preflight import newest_revision
 from adapters.sql.roles import SEARCH, UPKEEP, make_roles
@@ -40,6 +42,7 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
     with engine.connect() as connection:
         if revision == "head" and _is_current(connection, application_role):
             engine.dispose()
+            make_job_schema(owner_url=owner_url, application_role=application_role)
             return
         _wait_for_others(connection)
         settings = config(connection, application_role=application_role)
@@ -55,6 +58,14 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
         connection.exec_driver_sql(f"grant select on alembic_version to {role}")
         connection.commit()
     engine.dispose()
+    if revision == "head":
+        make_job_schema(owner_url=owner_url, application_role=application_role)
+
+
+def make_job_schema(*, owner_url: str, application_role: str) -> None:
+    """Makes what the library of jobs keeps its wake-ups in, in a schema of its own."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        job_schema.make(connection, application_role=application_role)
 
 
 def _is_current(connection: Connection, application_role: str) -> bool:

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 import psycopg
 
@@ -159,6 +160,11 @@ class SqlUnitOfWork:
         connection, self._connection, self._is_over = self._connection, None, True
         if connection is not None:
             await self._database.end(connection)
+
+    @property
+    def company_id(self) -> UUID:
+        """The company that it is opened for."""
+        return self._caller.company_id
 
     @property
     def key_lock(self) -> int | None:

@@ -78,7 +78,8 @@ Day = TypeVar("Day", ProjectDay, CycleDay)
 class Tally:
     """Counts events, one after the other, in days of a time zone.
 
-    It begins with where tasks stand and with the newest day of each project and cycle, None where there is none yet.
+    It begins with where tasks stood when they were counted last, those that never were as they stand now, and with the
+    newest day of each project and cycle, None where there is none yet.
     What is in none of these is gone for good, and is passed over. A day that is over is never changed again: what comes
     late by a clock that goes slow counts for the newest day.
     """
@@ -187,7 +188,8 @@ def _begun(newest: Day | None, day: date, empty: Day) -> Day:
 def standing_after(old: Standing | None, entry: LogEntry) -> Standing | None:
     """Where a task stands after an event of it; None where that cannot be told, since nobody saw it being made.
 
-    Events of before there were reports do not say with which status and cycle a task was made: it stands where it did.
+    Events of a release without reports do not say with which status and cycle a task was made: it stands where it did.
+    Processes of such a release may still write them while this one is rolled out.
     """
     body = entry.body
     project_id = UUID(body["project_id"])

@@ -18,6 +18,7 @@ from core.reports.read_models import (
     ProjectReport,
     WorkloadView,
 )
+from core.tasks.policy import Visible as VisibleTasks
 
 
 class ReportReader(Protocol):
@@ -39,8 +40,12 @@ class ReportReader(Protocol):
         """Finds out no more than who the caller is now. Raises ActorChanged."""
         ...
 
-    async def dashboard(self, actor: Actor, *, most: int) -> Answer[DashboardView]:
-        """The newest tasks of the caller's, so many at most, and the active projects that they belong to, by name."""
+    async def dashboard(
+        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+    ) -> Answer[DashboardView]:
+        """The newest of the visible tasks that are assigned to the caller, and the first of the active projects that
+        they belong to, by name; so many of each at most.
+        """
         ...
 
     async def burndown(self, actor: Actor, cycle_id: UUID, *, visible: VisibleCycles) -> Answer[CycleCourse | None]: ...
@@ -61,7 +66,8 @@ class DayCounts(Protocol):
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:
         """Takes up to so many events of a company's log, and keeps what comes of them together with the new position:
-        no event is counted twice. Whether there are more; also false where somebody else is at it.
+        no event is counted twice. Whether there are more; also false where somebody else is at it, or where it fails
+        for what is in the log: the other companies are counted all the same.
         """
         ...
 

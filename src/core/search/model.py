@@ -13,7 +13,11 @@ MOST_WORDS: Final = 10
 RANKED: Final = 1_000
 """So many of what fits are put into the order of how well they fit; what is beyond is left out, and said to be."""
 READ: Final = 20_000
-"""So many characters of a description are searched."""
+"""So many characters of a description or a comment are searched."""
+EXCERPTED: Final = 2_000
+"""The part that is shown of a description or a comment is looked for in so many of them."""
+MOST_FOUND: Final = 50
+"""So much is answered at most: of each thing that was found a text has to be read."""
 _LONGEST_WORD = 64
 _SHOWN = 240
 
@@ -37,6 +41,7 @@ class Kind(StrEnum):
 
     PROJECT = "project"
     TASK = "task"
+    COMMENT = "comment"
 
 
 def folded(text: str) -> str:
@@ -94,10 +99,16 @@ class Question:
                 end = found.end()
         return shown + escape(text[end:])
 
+    def shown(self, title: str, part: str | None) -> str:
+        """What is shown of a thing, marked: a part of its text, if one of the words is in it, or else the title."""
+        marked = self.marked(part) if part is not None else ""
+        return marked if "<mark>" in marked else self.marked(title)
+
 
 def excerpt(text: str, question: Question) -> str | None:
-    """The part of a text that the first of the words stands in; None if none does."""
-    for found in _WORD.finditer(text[:READ]):
+    """The part of a text that the first of the words stands in, among its first characters; None if none does."""
+    text = unicodedata.normalize("NFC", text)
+    for found in _WORD.finditer(text[:EXCERPTED]):
         if any(question.finds(word) for word in words_of(found[0])):
             first = max(found.start() - 60, 0)
             last = first + _SHOWN

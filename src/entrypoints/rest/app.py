@@ -5,7 +5,7 @@ import gc
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.auth.errors import OriginRefused, PasswordChangeRequired, SecondFactorRequired
 from core.kernel.errors import Concern, Refusal
 from core.kernel.step_up import StepUpRequired
-from entrypoints.background import finish, jobs, working
+from entrypoints.background import finish, working
+from entrypoints.background import jobs as recurring
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.ending import end
 from entrypoints.rest import documentation, health, metrics, refresh_cookie
@@ -44,7 +45,9 @@ from entrypoints.rest.v1 import (
     events,
     exports,
     factors,
+    imports,
     invitations,
+    jobs,
     labels,
     links,
     members,
@@ -58,6 +61,7 @@ from entrypoints.rest.v1 import (
     tokens,
     users,
 )
+from entrypoints.worker.running import carrying_out
 
 log = logging.getLogger("flowtrack.rest")
 
@@ -126,6 +130,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     for router in (
         bulk.router,
         exports.router,
+        # Before those with an id in the same place.
+        imports.router,
         tasks.router,
         boards.router,
         columns.router,
@@ -135,6 +141,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         labels.router,
         comments.router,
         search.router,
+        jobs.router,
         events.router,
         activity.router,
         reports.router,
@@ -164,6 +171,10 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     return app
 
 
+def _jobs(container: Container) -> AbstractAsyncContextManager[None]:
+    return carrying_out(container) if container.settings().jobs_in_server else nullcontext()
+
+
 def make_document() -> dict[str, Any]:
     """The OpenAPI document, without anything that a running server needs."""
     return documentation.openapi_document(_routed())
@@ -183,11 +194,12 @@ def make_app(container: Container) -> ASGIApp:
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
-            async with shared_counts(container), working(jobs(container)):
+            async with shared_counts(container), working(recurring(container)), _jobs(container):
                 yield
             await finish(container)
             await end([watching])
         finally:
+            await container.job_queue().close()
             await database.close()
             container.tracing().close()
 

@@ -78,6 +78,11 @@ class BodyUnexpected(Invalid):
     title = "This address takes no body but an empty object"
 
 
+class BodyIncomplete(Malformed):
+    code = "body.incomplete"
+    title = "The body ended before its end, or did not go on for a minute"
+
+
 class ParameterUnknown(Malformed):
     code = "parameter.unknown"
     title = "A query parameter is unknown here, or given twice"
@@ -109,7 +114,7 @@ _PROTOCOL = {
     405: ("method.not_allowed", "This method is not known here"),
     406: ("accept.not_acceptable", "The request accepts none of the forms that the answer has"),
     413: ("body.too_large", "The body is larger than this address takes"),
-    415: ("body.media_type_unsupported", "The body must be JSON"),
+    415: ("body.media_type_unsupported", "The body is not of a kind that this address takes; most take JSON"),
     500: ("server.failed", "The server failed; the fault is its own, and was logged"),
 }
 
@@ -220,6 +225,8 @@ def _methods_at(request: Request) -> list[str]:
     found: set[str] = set()
     for route in request.app.router.routes:
         match, _ = route.matches(request.scope)
+        if match is not Match.NONE and getattr(route, "is_sole", False):
+            return sorted(getattr(route, "methods", None) or ())
         if match is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     # The viewers' files are mounted, and have no routes.

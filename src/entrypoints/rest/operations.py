@@ -54,7 +54,7 @@ def operation(
     headers |= _SEQ if signed_in and positioned else {}
     headers |= _LINK if is_list else {}
     headers |= _ETAG if tagged else {}
-    headers |= _LOCATION if status == 201 else {}
+    headers |= _LOCATION if status == 201 or (status == 202 and shows is not None) else {}
     success: dict[str, Any] = {"description": summary, "headers": headers}
     if shows is not None:
         success["model"] = shows

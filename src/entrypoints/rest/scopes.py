@@ -35,11 +35,13 @@ _NEEDED: dict[Scope | Access, str] = {
     " listTaskActivity",
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask bulkTasks"
     " addColumn changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
-    " createComment changeComment replaceComment deleteComment watchTask unwatchTask",
+    " createComment changeComment replaceComment deleteComment watchTask unwatchTask importTasks",
     Scope.EVENTS_READ: "listEvents listActivity",
     Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
     " drawFlow getDashboard",
     Scope.SEARCH_READ: "search",
+    Scope.JOBS_READ: "listJobs getJob",
+    Scope.JOBS_WRITE: "cancelJob",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from adapters.sql.connection import Database
 from adapters.sql.counting import SqlDayCounts
+from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
@@ -23,6 +24,7 @@ from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
+from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.activity import SqlActivityReader
 from adapters.sql.readers.comments import SqlCommentReader
@@ -40,10 +42,12 @@ from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.batches import SqlBatchUnitOfWork
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
+from adapters.sql.repositories.jobs import SqlJobUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
+from adapters.sql.repositories.task_imports import SqlImportUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
@@ -63,6 +67,8 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.imports import ImportContract
+from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.comments import CommentContract
 from tests.contracts.watching import WatchingContract
@@ -93,6 +99,8 @@ class SqlWorld:
         self.comment_reader = SqlCommentReader(database)
         self.activity_reader = SqlActivityReader(database)
         self.search_reader = SqlSearchReader(database)
+        self.job_reader = SqlJobReader(database)
+        self.job_runs = SqlJobRuns(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -125,6 +133,12 @@ class SqlWorld:
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
         return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlJobUnitOfWork:
+        return SqlJobUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlImportUnitOfWork:
+        return SqlImportUnitOfWork(self._database, self.clock, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCycleUnitOfWork:
         return SqlCycleUnitOfWork(self._database, self.clock, actor, once=once)
@@ -292,6 +306,14 @@ class TestSqlReads(Sql, ConcurrentReadContract):
 
 
 class TestSqlTasks(Sql, TaskContract):
+    pass
+
+
+class TestSqlJobs(Sql, JobContract):
+    pass
+
+
+class TestSqlImports(Sql, ImportContract):
     pass
 
 

@@ -12,6 +12,8 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.imports import ImportContract
+from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.activity import ActivityContract
 from tests.contracts.comments import CommentContract
@@ -68,6 +70,14 @@ class TestInMemoryRecurrences(InMemory, RecurrenceContract):
 
 
 class TestInMemorySearch(InMemory, SearchContract):
+    pass
+
+
+class TestInMemoryJobs(InMemory, JobContract):
+    pass
+
+
+class TestInMemoryImports(InMemory, ImportContract):
     pass
 
 

@@ -75,6 +75,9 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.imports.use_cases.asking import ImportUseCases
+from core.jobs.use_cases.jobs import JobUseCases
+from core.jobs.use_cases.running import JobRunUseCases
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
 from core.labels.use_cases import LabelUseCases
@@ -134,6 +137,7 @@ from core.tokens.use_cases.tokens import ApiTokenUseCases
 from tests.unit.core import (
     comment_refusals,
     factor_refusals,
+    job_refusals,
     mail_refusals,
     oidc_refusals,
     people_refusals,
@@ -154,6 +158,8 @@ USE_CASES = (
     CommentUseCases,
     CompanyUseCases,
     CycleUseCases,
+    JobRunUseCases,
+    JobUseCases,
     LabelUseCases,
     DeletedTaskUseCases,
     EmailUseCases,
@@ -162,6 +168,7 @@ USE_CASES = (
     SearchUseCases,
     ExportUseCases,
     FactorUseCases,
+    ImportUseCases,
     InvitationUseCases,
     MailUseCases,
     MemberUseCases,
@@ -197,6 +204,7 @@ RAISED_OUTSIDE = {
     ("ApiTokenUseCases.list", CursorInvalid): "as above",
     ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
+    ("JobUseCases.list", CursorInvalid): "as above",
     ("LabelUseCases.list", CursorInvalid): "as above",
     ("CommentUseCases.list", CursorInvalid): "as above",
     ("ActivityUseCases.list", CursorInvalid): "as above",
@@ -1405,6 +1413,7 @@ async def _(office: Office) -> Awaitable[object]:
 
 comment_refusals.add_to(refuses)
 factor_refusals.add_to(refuses)
+job_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 oidc_refusals.add_to(refuses)

@@ -2,11 +2,27 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, Uuid, bindparam, cast, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.tables.log import events, log_positions
 from adapters.sql.tables.reports import counted_tasks
+from adapters.sql.tables.work import tasks
+from adapters.sql.tenancy import including_deleted
 from core.cycles.model import CycleStatus
 from core.reports.model import COUNTED, CycleDay, LogEntry, ProjectDay, Standing
 from core.tasks.fields import Status
@@ -14,6 +30,7 @@ from core.tasks.fields import Status
 READER = "reports"
 _MOVES = ("status", "cycle_id")
 
+_tasks = including_deleted(tasks)
 _changes = events.c.body["changes"]
 # Texts of any length may have changed: they stay where they are.
 _body = events.c.body.op("-")(cast("changes", Text)).op("||")(
@@ -30,7 +47,9 @@ counted_up_to: ColumnElement[int] = (
 
 
 def entries(after: ColumnElement[int]) -> Select[Any]:
-    """The events to count after a position, oldest first, `:most` at most, each with where its task stood then."""
+    """The events to count after a position, oldest first, `:most` at most, each with where its task stood when it was
+    counted last; one that was not yet, where it stands now.
+    """
     return (
         select(
             events.c.seq,
@@ -38,12 +57,16 @@ def entries(after: ColumnElement[int]) -> Select[Any]:
             events.c.occurred_at,
             _body,
             _task_id,
-            counted_tasks.c.project_id,
-            counted_tasks.c.status,
-            counted_tasks.c.cycle_id,
-            counted_tasks.c.is_counted,
+            func.coalesce(counted_tasks.c.project_id, _tasks.c.project_id),
+            func.coalesce(counted_tasks.c.status, _tasks.c.status),
+            case((counted_tasks.c.task_id.is_(None), _tasks.c.cycle_id), else_=counted_tasks.c.cycle_id),
+            func.coalesce(counted_tasks.c.is_counted, false()),
         )
-        .select_from(events.outerjoin(counted_tasks, counted_tasks.c.task_id == _task_id))
+        .select_from(
+            events.outerjoin(counted_tasks, counted_tasks.c.task_id == _task_id).outerjoin(
+                _tasks, _tasks.c.id == _task_id
+            )
+        )
         .where(
             events.c.seq > after,
             events.c.event == func.any(bindparam("counted", type_=ARRAY(Text), value=list(COUNTED))),
@@ -64,7 +87,7 @@ def entry_of(row: tuple[Any, ...]) -> LogEntry:
 
 
 def standing_of(row: tuple[Any, ...]) -> Standing | None:
-    """Where a task stood, from four columns; None if it was not met yet."""
+    """Where a task stood, from four columns; None if it is gone for good."""
     project_id, status, cycle_id, is_counted = row
     return Standing(project_id, Status(status), cycle_id, is_counted) if project_id is not None else None
 

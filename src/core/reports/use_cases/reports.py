@@ -21,8 +21,10 @@ from core.reports.read_models import (
     ProjectReport,
     WorkloadView,
 )
+from core.tasks.policy import visible_tasks
 
 _MOST_RECENT = 10
+_MOST_PROJECTS = 100
 
 
 class ReportUseCases:
@@ -67,9 +69,11 @@ class ReportUseCases:
     @answers()
     async def dashboard(self, actor: Actor) -> Answer[DashboardView]:
         """What the caller sees first: the 10 newest of the tasks assigned to them, and how far the active projects are
-        that they belong to, by name. Notifications come with a later release: until then there are none.
+        that they belong to, the first 100 by name. Notifications come with a later release: until then there are none.
         """
-        return await self._reader.dashboard(actor, most=_MOST_RECENT)
+        return await self._reader.dashboard(
+            actor, visible=visible_tasks(actor), most=_MOST_RECENT, most_projects=_MOST_PROJECTS
+        )
 
     @reading
     @answers(CycleNotFound)

@@ -4,13 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1024 * 1024
-# Addresses that take more than the others.
-_LARGER = {"/api/v1/tasks/bulk": 10 * LARGEST_BODY}
-
-
-def largest_body(path: str) -> int:
-    """How many bytes the body of a request to that address may have."""
-    return _LARGER.get(path, LARGEST_BODY)
+LARGEST_BODY_HERE = "flowtrack.largest_body"
 
 
 class Form:
@@ -28,7 +22,7 @@ class Form:
             # Changed in place: the frame around us reads the route from this same scope.
             scope["path"] = path.rstrip("/") or "/"
         method = scope["method"]
-        receive = _bounded(receive, largest_body(scope["path"]))
+        receive = _bounded(receive, scope)
         if method == "HEAD":
             # A copy, since the server looks at its own to know that no body may follow.
             asked = {**scope, "method": "GET", "flowtrack.head": True}
@@ -49,7 +43,8 @@ def _without_body(send: Send) -> Send:
     return headers_only
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
+def _bounded(receive: Receive, scope: Scope) -> Receive:
+    """Routes that take more than others say so in the scope before they read."""
     read = 0
 
     async def counted() -> Message:
@@ -57,7 +52,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
-            if read > most:
+            if read > scope.get(LARGEST_BODY_HERE, LARGEST_BODY):
                 raise HTTPException(413)
         return message
 

@@ -18,10 +18,18 @@ from entrypoints.rest import answers
 from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.errors import note_denials, status_of
 from entrypoints.rest.idempotency import answered_once
+from entrypoints.rest.middleware.form import LARGEST_BODY
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.bulk_fields import BULK_EXAMPLE, BulkGiven, BulkShown, operation_of
 
-router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
+
+class BulkRoute(SignedInRoute):
+    """A route for as much as a batch may say."""
+
+    largest_body = 10 * LARGEST_BODY
+
+
+router = APIRouter(prefix="/api/v1", route_class=BulkRoute, tags=["Tasks and boards"])
 
 
 class _Kept(msgspec.Struct, array_like=True):

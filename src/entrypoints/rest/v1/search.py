@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from core.search.model import LONGEST, Kind
+from core.search.model import EXCERPTED, LONGEST, MOST_FOUND, Kind
 from core.search.use_cases import SearchUseCases
-from entrypoints.rest import answers, paging
+from entrypoints.rest import answers
 from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.fields import Several, Shown, Text
@@ -20,12 +20,12 @@ router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Search"])
 class HitShown(Shown):
     type: Kind
     id: UUID
-    key: str
-    title: str
+    key: str = Field(description="Of a comment, that of its task.")
+    title: str = Field(description="Of a comment, that of its task; of a project, its name.")
     project_id: UUID = Field(description="The project that it belongs to; of a project, itself.")
     snippet: str = Field(
-        description="HTML, escaped: the part of the description that a word stands in, or else the title; the words are"
-        " in `<mark>`."
+        description=f"HTML, escaped: the part of the description or comment that a word stands in, if it is among the"
+        f" first {EXCERPTED:,} characters, or else the title; the words are in `<mark>`."
     )
 
 
@@ -54,7 +54,7 @@ async def search(
         AlsoNamed(("query", "search")),
     ],
     types: Annotated[list[Kind], Several, Query(max_length=50)] = [],  # noqa: B006
-    limit: paging.Limit = paging.USUAL_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MOST_FOUND, description="How much is found at most.")] = MOST_FOUND,
 ) -> Response:
     searching = container_of(request).search_use_cases()
     found, seq = await searching.search(caller(request), text=q, kinds=frozenset(types), limit=limit)

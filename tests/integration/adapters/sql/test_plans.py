@@ -1105,7 +1105,7 @@ def test_activity_of_several_projects_reads_no_more_than_a_page_of_each(
     ids=["performance", "workload", "my projects", "a project"],
 )
 def test_reports_count_tasks_by_an_index_and_read_none(seeded: Seeded, statement: Statement, columns: set[str]) -> None:
-    plan = seeded.settled_plan(statement, ref=seeded.project.id)
+    plan = seeded.settled_plan(statement, ref=seeded.project.id, most=100)
     (read,) = reads_of(plan)
     assert (read["Node Type"], read["Index Name"]) == ("Index Only Scan", "tasks_by_standing")
     found = set(re.findall(r"\b(company_id|project_id|status|assigned_to)\b", read["Index Cond"]))
@@ -1113,8 +1113,9 @@ def test_reports_count_tasks_by_an_index_and_read_none(seeded: Seeded, statement
     assert columns - {"status"} <= found <= columns
 
 
-def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seeded) -> None:
-    plan = seeded.settled_plan(report_reader.RECENT, most=10)
+@pytest.mark.parametrize("member", [False, True])
+def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seeded, member: bool) -> None:
+    plan = seeded.settled_plan(report_reader.recent_statement(member), assignee=seeded.firm.owner.user_id, most=10)
     assert set(conditions(plan)) == {"tasks_of_assignee"}
     assert not any(node["Node Type"] == "Sort" for node in nodes(plan))
 

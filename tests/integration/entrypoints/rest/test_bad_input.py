@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.integration.api import PASSWORD, Api, Person, shown
-from tests.integration.entrypoints.rest.conformance import Conformance
+from tests.integration.entrypoints.rest.conformance import Conformance, json_schema_of
 
 JSON = {"Content-Type": "application/json"}
 
@@ -90,6 +90,7 @@ class World:
             "cycle_id": cycle["id"],
             "label_id": str(uuid4()),
             "comment_id": str(uuid4()),
+            "job_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [
@@ -119,8 +120,7 @@ class World:
         """Method, path, operation id and the schema of the body, of each operation that takes one."""
         found = []
         for method, path, operation in self.conformance.operations():
-            if "requestBody" in operation:
-                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            if (schema := json_schema_of(operation)) is not None:
                 options = [self.conformance.schema(each) for each in schema.get("anyOf", [schema])]
                 found.append(
                     (

@@ -55,6 +55,7 @@ DRAWINGS = [
     pytest.param(draw_burndown(burndown(9, name=HOSTILE)), id="burndown of a hostile name"),
     *(pytest.param(draw_flow(flow(count)), id=f"flow of {count}") for count in (0, 1, 2, 14, 90, 366)),
     pytest.param(draw_flow(flow(9, name=HOSTILE)), id="flow of a hostile name"),
+    pytest.param(draw_flow(flow(9, name="a\ufffe\uffff")), id="flow of a name that is no XML"),
 ]
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from core.kernel.errors import Invalid
 from core.search.errors import TooManyWords
-from core.search.model import READ, Question, excerpt, words_of
+from core.search.model import EXCERPTED, Question, excerpt, words_of
 
 
 class TestWords:
@@ -93,4 +93,11 @@ class TestExcerpts:
 
     def test_of_one_that_holds_no_word_nothing_is(self) -> None:
         assert excerpt("Draw", Question.of("front")) is None
-        assert excerpt(f"{'a ' * READ}front", Question.of("front")) is None
+        assert excerpt(f"{'a' * (EXCERPTED - 6)} front", Question.of("front")) is not None
+        assert excerpt(f"{'a' * (EXCERPTED - 4)} front", Question.of("front")) is None
+
+    def test_without_a_word_in_it_the_title_is_shown(self) -> None:
+        question = Question.of("front")
+        assert question.shown("The front", "of the front") == "of the <mark>front</mark>"
+        assert question.shown("The front", "of it") == question.shown("The front", None) == "The <mark>front</mark>"
+        assert question.shown("<mark>", "<mark>") == "&lt;mark&gt;"
