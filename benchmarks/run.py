@@ -18,7 +18,19 @@ from statistics import median
 import psycopg
 from psycopg import sql
 
-from benchmarks import asking, combinations, neighbours, reference, report, searching, seeding, servers, storm, wire
+from benchmarks import (
+    asking,
+    combinations,
+    many,
+    neighbours,
+    reference,
+    report,
+    searching,
+    seeding,
+    servers,
+    storm,
+    wire,
+)
 from benchmarks.load import CONNECTIONS
 from benchmarks.measuring import Compared, Pace, Side, compare
 from benchmarks.report import Row, compared_row
@@ -380,6 +392,23 @@ def login_storm(bench: Bench) -> list[Row]:
     ]  # fmt: skip
 
 
+def batches(bench: Bench) -> list[Row]:
+    return many.batches(bench.small.server)
+
+
+def exports(bench: Bench) -> list[Row]:
+    return many.exports(bench.small.server)
+
+
+def imports(bench: Bench) -> list[Row]:
+    return many.imports(bench.small.server)
+
+
+def reports(bench: Bench) -> list[Row]:
+    large = bench.large
+    return many.reports(large.server, large.urls, large.companies[0], tasks=bench.large_size.biggest)
+
+
 def memory(bench: Bench) -> list[Row]:
     server = bench.small.server
     now, most = server.megabytes(), server.megabytes(most=True)
@@ -409,6 +438,10 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "named-lists": named_lists,
     "other-lists": other_lists,
     "search": search,
+    "reports": reports,
+    "bulk": batches,
+    "import": imports,
+    "export": exports,
     "memory": memory,
 }
 

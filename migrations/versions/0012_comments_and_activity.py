@@ -76,18 +76,29 @@ revoke all on function keep_watching() from public;
 """
 
 # The column is filled from now on. That old rows have none is right until they are filled, as docs/operations.md says:
-# not here, where the table is locked. Both indexes are read newest first, of one project and of one task.
-LOG = """
-alter table events add column task_id uuid;
-create index events_of_task on events (company_id, task_id, seq) where task_id is not null;
-create index events_of_project on events (company_id, project_id, seq) where project_id is not null;
-"""
+# not here, where the table is locked.
+LOG = "alter table events add column task_id uuid"
+# Both are read newest first, of one project and of one task. The log may be long, and everything that is written is
+# written into it: neither who reads nor who writes is to wait until they are built.
+INDEXES = {
+    "events_of_task": "(company_id, task_id, seq) where task_id is not null",
+    "events_of_project": "(company_id, project_id, seq) where project_id is not null",
+}
+_IS_VALID = "select indisvalid from pg_index where indexrelid = to_regclass(%(name)s)"
 
 PROTECTED = ("comments", "comment_mentions", "task_watchers")
 
 
 def upgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
+    if op.get_bind().exec_driver_sql("select to_regclass('public.comments')").scalar() is None:
+        _make()
+    # If it breaks off here, it is begun again.
+    with op.get_context().autocommit_block():
+        _build_indexes()
+
+
+def _make() -> None:
     op.execute(TABLES)
     for table in PROTECTED:
         protect(table)
@@ -95,10 +106,24 @@ def upgrade() -> None:
     op.execute(LOG)
 
 
+def _build_indexes() -> None:
+    connection = op.get_bind()
+    # For transactions that began before, which hold up nobody else.
+    connection.exec_driver_sql("set lock_timeout = '300s'")
+    for name, columns in INDEXES.items():
+        is_valid = connection.exec_driver_sql(_IS_VALID, {"name": f"public.{name}"}).scalar()
+        if is_valid is False:
+            # What an attempt that broke off has left.
+            connection.exec_driver_sql(f"drop index concurrently {name}")
+        if not is_valid:
+            connection.exec_driver_sql(f"create index concurrently {name} on events {columns}")
+    connection.exec_driver_sql("reset lock_timeout")
+
+
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute("drop index events_of_project")
-    op.execute("drop index events_of_task")
+    for name in reversed(INDEXES):
+        op.execute(f"drop index {name}")
     op.execute("alter table events drop column task_id")
     op.execute("drop trigger tasks_assigned on tasks")
     op.execute("drop function keep_watching()")

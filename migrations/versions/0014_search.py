@@ -1,10 +1,10 @@
-"""What people search by: the words of projects and tasks, found through one function that sees past the wall's cost."""
+"""What people search by: the words of things, found through one function that sees past the wall's cost."""
 
 from alembic import op
 from migrations.protection import application_role, protect, search_role, upkeep_role
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -118,6 +118,13 @@ begin
 end $$;
 """
 
+
+def _said(comment: str) -> str:
+    """The words of a comment, which count least; one that only keeps its place has none."""
+    words = f"setweight(search_vector({comment}.company_id, '', {comment}.body), 'C')"
+    return f"case when {comment}.is_deleted then '' else {words} end"
+
+
 # In the transaction of what is written, whoever writes it. Deleting and restoring write no words: what is deleted is
 # not found, since it is not there to be shown.
 TRIGGERS = f"""
@@ -147,6 +154,27 @@ begin
    where company_id = new.company_id and ref_id = new.id;
   return null;
 end $$;
+create function add_comment_words() returns trigger language plpgsql {PINNED} as $$
+begin
+  -- A task that is being moved is waited for, and none is moved before its comments are there to go with it.
+  insert into search_documents (company_id, ref_id, kind, project_id, words)
+  select a.company_id, a.id, 'comment', t.project_id, {_said("a")}
+    from added a join tasks t on t.company_id = a.company_id and t.id = a.task_id for share of t;
+  return null;
+end $$;
+create function change_comment_words() returns trigger language plpgsql {PINNED} as $$
+begin
+  update search_documents set words = {_said("new")} where company_id = new.company_id and ref_id = new.id;
+  return null;
+end $$;
+create function move_comment_words() returns trigger language plpgsql {PINNED} as $$
+begin
+  update search_documents d
+     set project_id = new.project_id
+    from comments c
+   where c.company_id = new.company_id and c.task_id = new.id and d.company_id = c.company_id and d.ref_id = c.id;
+  return null;
+end $$;
 create function remove_words() returns trigger language plpgsql {PINNED} as $$
 begin
   -- Whoever removes a company from whose tables all is gone may not touch this one, and need not.
@@ -170,12 +198,24 @@ create trigger tasks_words_changed after update of title, description, project_i
   execute function change_task_words();
 create trigger tasks_words_removed after delete on tasks referencing old table as removed
   for each statement execute function remove_words();
+create trigger tasks_words_moved after update of project_id on tasks for each row
+  when (old.project_id is distinct from new.project_id) execute function move_comment_words();
+create trigger comments_words_added after insert on comments referencing new table as added
+  for each statement execute function add_comment_words();
+create trigger comments_words_changed after update of body, is_deleted on comments for each row
+  when ((old.body, old.is_deleted) is distinct from (new.body, new.is_deleted))
+  execute function change_comment_words();
+create trigger comments_words_removed after delete on comments referencing old table as removed
+  for each statement execute function remove_words();
 """
 TRIGGER_FUNCTIONS = (
     "add_project_words()",
     "change_project_words()",
     "add_task_words()",
     "change_task_words()",
+    "add_comment_words()",
+    "change_comment_words()",
+    "move_comment_words()",
     "remove_words()",
 )
 PLAIN_FUNCTIONS = (
@@ -268,19 +308,27 @@ HITS_SIGNATURE = "search_hits(text,text[],uuid[])"
 # So many are taken up in one transaction, and cannot be changed meanwhile.
 BATCH = 1_000
 _TAKEN_UP = {
-    "projects": "'project', id, search_vector(company_id, key || ' ' || name, description)",
-    "tasks": "'task', project_id, search_vector(company_id, title, description)",
+    "projects a": ("'project'", "a.id", "search_vector(a.company_id, a.key || ' ' || a.name, a.description)"),
+    "tasks a": ("'task'", "a.project_id", "search_vector(a.company_id, a.title, a.description)"),
+    # Their tasks cannot be moved meanwhile.
+    "comments a join tasks t on t.company_id = a.company_id and t.id = a.task_id": (
+        "'comment'",
+        "t.project_id",
+        _said("a"),
+    ),
 }
 
 
-def _take_up(table: str) -> str:
+def _take_up(source: str) -> str:
     """Takes the words of a batch up, after the id `after`, and answers how many there were and the last id."""
+    kind, project, words = _TAKEN_UP[source]
     return f"""
 with batch as (
-  select * from {table} where company_id = {OWN} and id > %(after)s::uuid order by id limit {BATCH} for share
+  select a.*, {project} as project from {source}
+   where a.company_id = {OWN} and a.id > %(after)s::uuid order by a.id limit {BATCH} for share
 ), taken_up as (
   insert into search_documents (company_id, ref_id, kind, project_id, words)
-  select company_id, id, {_TAKEN_UP[table]} from batch
+  select a.company_id, a.id, {kind}, a.project, {words} from batch a
   on conflict do nothing
 )
 select count(*), max(id::text) from batch
@@ -325,17 +373,18 @@ def _take_all_up() -> None:
     connection.exec_driver_sql("set role none")
     for company in companies:
         connection.exec_driver_sql("select set_config('app.company_id', %(id)s, false)", {"id": str(company)})
-        for table in _TAKEN_UP:
+        for source in _TAKEN_UP:
             count, last = BATCH, "00000000-0000-0000-0000-000000000000"
             while count == BATCH:
-                count, last = connection.exec_driver_sql(_take_up(table), {"after": last}).one()
+                count, last = connection.exec_driver_sql(_take_up(source), {"after": last}).one()
     connection.exec_driver_sql("select set_config('app.company_id', '', false)")
     connection.exec_driver_sql("reset lock_timeout")
 
 
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    for table in ("projects", "tasks"):
+    op.execute("drop trigger tasks_words_moved on tasks")
+    for table in ("projects", "tasks", "comments"):
         for when in ("added", "changed", "removed"):
             op.execute(f"drop trigger {table}_words_{when} on {table}")
     op.execute(f"set local role {search_role()}")

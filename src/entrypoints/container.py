@@ -94,6 +94,7 @@ from core.tokens.use_cases.tokens import ApiTokenUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
+from entrypoints.jobs_container import JobsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
@@ -150,6 +151,12 @@ def mail_of(settings: Settings) -> SmtpMail | FileMail:
         password=password.get_secret_value() if password is not None else None,
         sender=settings.smtp_from,
     )
+
+
+def _direct_url(settings: Settings, database_url: str) -> str:
+    """The database past any pooler."""
+    direct = settings.direct_database_url
+    return direct.get_secret_value() if direct is not None else database_url
 
 
 class Container(containers.DeclarativeContainer):
@@ -347,6 +354,8 @@ class Container(containers.DeclarativeContainer):
     cycle_use_cases = work.cycle_use_cases
     member_use_cases = work.member_use_cases
     task_use_cases = work.task_use_cases
+    bulk_use_cases = work.bulk_use_cases
+    export_use_cases = work.export_use_cases
     deleted_task_use_cases = work.deleted_task_use_cases
     column_use_cases = work.column_use_cases
     board_use_cases = work.board_use_cases
@@ -358,6 +367,17 @@ class Container(containers.DeclarativeContainer):
     report_use_cases = reports.report_use_cases
     counting_use_cases = reports.counting_use_cases
     search_use_cases = work.search_use_cases
+    jobs = providers.Container(
+        JobsContainer,
+        database=database,
+        url=providers.Callable(_direct_url, settings, database_url),
+        clock=clock,
+        ids=ids,
+    )
+    import_use_cases = jobs.import_use_cases
+    job_queue = jobs.queue
+    job_use_cases = jobs.use_cases
+    job_run_use_cases = jobs.run_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)

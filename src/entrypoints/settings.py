@@ -50,6 +50,7 @@ _OF_TESTS = "FLOWTRACK_TEST_"
 _SECRETS = (
     "DATABASE_URL",
     "MIGRATION_DATABASE_URL",
+    "DIRECT_DATABASE_URL",
     "REDIS_URL",
     "SECRET_KEY",
     "SECRET_KEY_PREVIOUS",
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: SecretStr | None = None
     migration_database_url: SecretStr | None = None
+    direct_database_url: SecretStr | None = None
     database_prepared_statements: bool = True
     secret_key: SecretStr | None = None
     secret_key_previous: SecretStr | None = None
@@ -118,6 +120,7 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: str = ""
     workers: int = Field(default=1, ge=1, le=64)
+    jobs_in_server: bool = True
     metrics_token: SecretStr | None = None
     oidc_providers: SecretStr | None = None
     oidc_redirect_allow: Annotated[tuple[str, ...], NoDecode] = ()

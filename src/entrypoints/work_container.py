@@ -12,6 +12,7 @@ from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
+from adapters.sql.repositories.batches import SqlBatchUnitOfWork
 from adapters.sql.repositories.comments import SqlCommentUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
@@ -29,8 +30,10 @@ from core.projects.use_cases.projects import ProjectUseCases
 from core.search.use_cases import SearchUseCases
 from core.tasks.listeners import leave_cycle, release_tasks
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.bulk import BulkUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
+from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.watching.use_cases import WatchUseCases
 
@@ -56,6 +59,7 @@ class WorkContainer(containers.DeclarativeContainer):
     cycle_unit_of_work = providers.Factory(SqlCycleUnitOfWork, database, clock, lazy=True)
     member_unit_of_work = providers.Factory(SqlMemberUnitOfWork, database, clock, lazy=True)
     task_unit_of_work = providers.Factory(SqlTaskUnitOfWork, database, clock, lazy=True)
+    batch_unit_of_work = providers.Factory(SqlBatchUnitOfWork, database, clock, lazy=True)
     label_unit_of_work = providers.Factory(SqlLabelUnitOfWork, database, clock, lazy=True)
     comment_unit_of_work = providers.Factory(SqlCommentUnitOfWork, database, clock, lazy=True)
     watcher_unit_of_work = providers.Factory(SqlWatcherUnitOfWork, database, clock, lazy=True)
@@ -81,6 +85,10 @@ class WorkContainer(containers.DeclarativeContainer):
     task_use_cases = providers.Singleton(
         TaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids
     )
+    bulk_use_cases = providers.Singleton(
+        BulkUseCases, unit_of_work=batch_unit_of_work.provider, reader=task_reader, clock=clock, ids=ids
+    )
+    export_use_cases = providers.Singleton(ExportUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader)
     deleted_task_use_cases = providers.Singleton(
         DeletedTaskUseCases, unit_of_work=task_unit_of_work.provider, reader=task_reader, clock=clock
     )

@@ -23,6 +23,11 @@ from core.comments.use_cases import CommentUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.cycles.read_models import CycleView
 from core.cycles.use_cases import CycleUseCases, NewCycle
+from core.imports.use_cases.asking import ImportUseCases
+from core.imports.use_cases.reading import TaskImportWork
+from core.jobs.model import JobKind
+from core.jobs.use_cases.jobs import JobUseCases
+from core.jobs.use_cases.running import JobRunUseCases
 from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
 from core.mail.use_cases import MailUseCases
@@ -46,9 +51,11 @@ from core.tasks.fields import Status
 from core.tasks.model import Task
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.boards import BoardUseCases
+from core.tasks.use_cases.bulk import BulkUseCases
 from core.tasks.use_cases.columns import ColumnUseCases
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.changes import NewTask
+from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.tasks import TaskUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.model import USUAL, Scope
@@ -66,6 +73,7 @@ from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
+from tests.fakes.jobs import RememberedWakes
 from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.reports import WordyCharts
@@ -103,6 +111,8 @@ class Office:
         self.passwords = CheapPasswords()
         both: dict[str, Any] = {"clock": self.clock, "ids": self.world.ids}
         self.tasks = TaskUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, **both)
+        self.bulk = BulkUseCases(unit_of_work=self.world.batch_unit_of_work, reader=self.world.task_reader, **both)
+        self.exports = ExportUseCases(unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader)
         self.deleted_tasks = DeletedTaskUseCases(
             unit_of_work=self.world.task_unit_of_work, reader=self.world.task_reader, clock=self.clock
         )
@@ -116,6 +126,17 @@ class Office:
         )
         self.watching = WatchUseCases(unit_of_work=self.world.watcher_unit_of_work)
         self.activity = ActivityUseCases(reader=self.world.activity_reader)
+        self.jobs = JobUseCases(
+            unit_of_work=self.world.job_unit_of_work, reader=self.world.job_reader, clock=self.clock
+        )
+        self.wakes = RememberedWakes()
+        self.imports = ImportUseCases(unit_of_work=self.world.import_unit_of_work, queue=self.wakes, **both)
+        self.job_runs = JobRunUseCases(
+            runs=self.world.job_runs,
+            queue=self.wakes,
+            work={JobKind.TASK_IMPORT: TaskImportWork(unit_of_work=self.world.import_unit_of_work, **both)},
+            **both,
+        )
         self.cycles = CycleUseCases(
             unit_of_work=self.world.cycle_unit_of_work, reader=self.world.cycle_reader, leave_cycle=leave_cycle, **both
         )

@@ -3,9 +3,10 @@
 The subclass provides the fixture `world`; see `tests.contracts.world`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from core.activity.model import TOLD
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
 from core.kernel.events import Audience, Change
@@ -100,6 +101,25 @@ class ActivityContract:
         assert (first.user_id, first.user_name) == (owner.user_id, "Owner of Acme")
         assert (first.entity_id, first.project_id) == (str(task.id), project.id)
         assert first.timestamp <= world.clock.now()
+
+    async def test_of_long_texts_the_beginning_is_told(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        task = await add_task(world, owner, project)
+        as_long_as_may_be = "é" * TOLD
+        changes = {
+            "description": Change(old="ü" * 100_000, new=None),
+            "labels": Change(old=["home"] * 100, new=[]),
+            "title": Change(old=as_long_as_may_be, new="Paint"),
+        }
+        await note(world, owner, replace(updated(task), changes=changes), replace(updated(task), changes={}))
+        (nothing, first, *_) = await told(world, owner)
+        assert first.changes == {
+            "description": {"old": "ü" * TOLD, "new": None, "truncated": True},
+            "labels": {"old": ["home"] * 100, "new": []},
+            "title": {"old": as_long_as_may_be, "new": "Paint"},
+        }
+        assert nothing.changes == {}
 
     async def test_of_a_task_is_told_what_was_done_to_it_and_said_about_it(self, world: ContractWorld) -> None:
         owner = await world.company()

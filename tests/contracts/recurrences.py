@@ -88,7 +88,7 @@ class RecurrenceContract:
             loaded = await uow.tasks.load(task.id, for_user=owner.user_id)
             assert loaded is not None
             assert loaded.task.recurred_at == again.recurred_at and not loaded.task.may_recur
-            assert await uow.recurrences.of_column(task.column_id) == []
+            assert await uow.recurrences.of_column(task.column_id, most=9) == []
             uow.recurrences.keep([again])
             with pytest.raises(Conflict):
                 await uow.commit()
@@ -97,6 +97,27 @@ class RecurrenceContract:
         async with world.task_unit_of_work(owner) as uow:
             loaded = await uow.tasks.load(task.id, for_user=owner.user_id)
             assert loaded is not None and loaded.task.recurred_at == again.recurred_at
+
+    async def test_a_task_that_had_a_next_occurrence_may_have_another_one(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        task = await add_task(world, owner, project, recurrence=WEEKLY)
+        again = replace(task, recurred_at=world.clock.now())
+        for renewed in (False, True):
+            async with world.task_unit_of_work(owner) as uow:
+                await uow.tasks.load(task.id, for_user=owner.user_id)
+                if renewed:
+                    uow.recurrences.renew(task)
+                uow.recurrences.keep([again])
+                if renewed:
+                    uow.recurrences.renew(task)
+                await uow.commit()
+        async with world.task_unit_of_work(owner) as uow:
+            loaded = await uow.tasks.load(task.id, for_user=owner.user_id)
+            assert loaded is not None and loaded.task.may_recur
+            uow.recurrences.renew(task)
+            with pytest.raises(Conflict):
+                await uow.commit()
 
     async def test_the_tasks_of_a_column_that_may_recur(self, world: ContractWorld) -> None:
         owner = await world.company()
@@ -110,4 +131,5 @@ class RecurrenceContract:
         async with world.task_unit_of_work(owner) as uow:
             loaded = await uow.tasks.load(first.id, for_user=owner.user_id)
             assert loaded is not None and end_of(loaded.board.first_of(Status.TODO)).after_id == second.id
-            assert await uow.recurrences.of_column(first.column_id) == [first, second]
+            assert await uow.recurrences.of_column(first.column_id, most=9) == [first, second]
+            assert await uow.recurrences.of_column(first.column_id, most=1) == [first]

@@ -11,6 +11,7 @@ from core.projects.policy import Visible
 from core.search.model import Kind, Question
 from core.search.read_models import Found
 from core.tasks.model import Task
+from tests.contracts.comments import say, take_back
 from tests.contracts.steps import add_task, delete_project, open_project, save_project, save_task
 from tests.contracts.world import ContractWorld
 
@@ -164,11 +165,66 @@ class SearchContract:
         assert await titles(world, owner, "shop") == ["Shop"]
 
     async def test_only_the_kinds_that_are_asked_for_are_found(self, world: ContractWorld) -> None:
-        owner, _, _ = await web(world, "Website")
-        assert [hit.type for hit in (await found(world, owner, "website")).hits] == ["task", "project"]
+        owner, _, (task,) = await web(world, "Website")
+        await say(world, owner, task, "The website")
+        assert [hit.type for hit in (await found(world, owner, "website")).hits] == ["task", "project", "comment"]
         for kind in Kind:
             hits = (await found(world, owner, "website", kinds=frozenset({kind}))).hits
             assert [hit.type for hit in hits] == [str(kind)]
+
+    async def test_a_comment_is_found_by_its_words_and_tells_of_its_task(self, world: ContractWorld) -> None:
+        owner, project, (task,) = await web(world, "Draw")
+        comment = await say(world, owner, task, f"{'before ' * 60}<b>Größe</b> & more {'after ' * 60}")
+        for text in ("GROßE", "more größe", "grö"):
+            (hit,) = (await found(world, owner, text)).hits
+            assert hit[:5] == ("comment", comment.id, "WEB-1", "Draw", project.id), text
+            assert "&lt;b&gt;<mark>Größe</mark>&lt;/b&gt; &amp;" in hit.snippet
+        for kinds in (frozenset({Kind.TASK}), frozenset({Kind.PROJECT})):
+            assert await titles(world, owner, "größe", kinds=kinds) == []
+        # Words of its task are not its own, nor is the task's key.
+        assert [hit.type for hit in (await found(world, owner, "draw")).hits] == ["task"]
+        assert await titles(world, owner, "WEB-1", kinds=frozenset({Kind.COMMENT})) == []
+
+    async def test_words_in_comments_count_least_and_then_the_newest_is_first(self, world: ContractWorld) -> None:
+        owner, _, (titled, described, said) = await web(world, "Front", "Described", "Said")
+        await describe(world, owner, described, "of the front page")
+        comments = [await say(world, owner, said, text) for text in ("The front", "At the front")]
+        ids = [hit.id for hit in (await found(world, owner, "front")).hits]
+        assert ids == [titled.id, described.id, comments[1].id, comments[0].id]
+
+    async def test_a_changed_comment_is_found_by_its_new_words_and_a_deleted_one_by_none(
+        self, world: ContractWorld
+    ) -> None:
+        owner, _, (task,) = await web(world, "Draw")
+        comment = await say(world, owner, task, "In ink")
+        async with world.comment_unit_of_work(owner) as uow:
+            loaded = await uow.comments.load(comment.id, for_user=owner.user_id)
+            assert loaded is not None
+            assert loaded.comment.change(body="In chalk", mentions=(), at=world.clock.now()) is not None
+            uow.comments.save(loaded.comment, was=comment.version)
+            await uow.commit()
+        assert await titles(world, owner, "ink") == []
+        assert await titles(world, owner, "chalk") == ["Draw"]
+        answer = await say(world, owner, task, "With what chalk?", answering=comment)
+        # It keeps its place as long as it is answered.
+        await take_back(world, owner, comment)
+        assert [hit.id for hit in (await found(world, owner, "chalk")).hits] == [answer.id]
+        await take_back(world, owner, answer)
+        assert await titles(world, owner, "chalk") == []
+
+    async def test_what_was_said_about_what_is_deleted_is_not_found(self, world: ContractWorld) -> None:
+        owner, project, (task, other) = await web(world, "Draw it", "Draw that")
+        for each in (task, other):
+            await say(world, owner, each, "With ink")
+        assert await titles(world, owner, "ink") == ["Draw that", "Draw it"]
+        task.deleted_at = world.clock.now()
+        await save(world, owner, task)
+        assert await titles(world, owner, "ink") == ["Draw that"]
+        task.deleted_at = None
+        await self._restore(world, owner, task)
+        assert await titles(world, owner, "ink") == ["Draw that", "Draw it"]
+        await delete_project(world, owner, project)
+        assert await titles(world, owner, "ink") == []
 
     async def test_what_was_changed_is_found_by_its_new_words_alone(self, world: ContractWorld) -> None:
         owner, _, (task,) = await web(world, "Draw")
@@ -198,23 +254,27 @@ class SearchContract:
     async def test_two_companies_of_the_same_words_find_their_own_alone(self, world: ContractWorld) -> None:
         here, there = await world.company("Here"), await world.company("There")
         for actor in (here, there):
-            await add_task(world, actor, await open_project(world, actor), f"Draw for {actor.company_id}")
+            task = await add_task(world, actor, await open_project(world, actor), f"Draw for {actor.company_id}")
+            await say(world, actor, task, "In ink")
         for actor in (here, there):
             assert await titles(world, actor, "draw") == [f"Draw for {actor.company_id}"]
             assert await titles(world, actor, "WEB-1") == [f"Draw for {actor.company_id}"]
+            assert await titles(world, actor, "ink") == [f"Draw for {actor.company_id}"]
             assert len(await titles(world, actor, "website")) == 1
 
     async def test_members_find_what_is_in_their_projects(self, world: ContractWorld) -> None:
-        owner, project, _ = await web(world, "Draw it")
+        owner, project, (task,) = await web(world, "Draw it")
         secret = await open_project(world, owner, key="SEC", name="Secret website")
-        await add_task(world, owner, secret, "Draw that")
+        for each in (task, await add_task(world, owner, secret, "Draw that")):
+            await say(world, owner, each, "In ink")
         ann = await world.person(owner.company_id)
         mine = Visible(member_id=ann.user_id)
-        for text in ("draw", "website", "SEC-1", "WEB-1"):
+        for text in ("draw", "website", "ink", "SEC-1", "WEB-1"):
             assert await titles(world, ann, text, visible=mine) == [], text
         await world.add_to_project(project.id, ann)
         assert await titles(world, ann, "draw", visible=mine) == ["Draw it"]
         assert await titles(world, ann, "website", visible=mine) == ["Website"]
+        assert await titles(world, ann, "ink", visible=mine) == ["Draw it"]
         assert await titles(world, ann, "SEC-1", visible=mine) == []
         assert await titles(world, ann, "WEB-1", visible=mine) == ["Draw it"]
 

@@ -18,6 +18,8 @@ from core.auth.ports import IdentityUnitOfWork, SessionReader
 from core.comments.ports import CommentReader, CommentUnitOfWork
 from core.companies.ports import CompanyReader, CompanyUnitOfWork
 from core.cycles.ports import CycleReader, CycleUnitOfWork
+from core.imports.ports import ImportUnitOfWork
+from core.jobs.ports import JobReader, JobRuns, JobUnitOfWork
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
@@ -29,6 +31,7 @@ from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, P
 from core.realtime.ports import EventReader
 from core.reports.ports import DayCounts, ReportReader
 from core.search.ports import SearchReader
+from core.tasks.batches import BatchUnitOfWork
 from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
@@ -70,6 +73,10 @@ class ContractWorld(Protocol):
     @property
     def activity_reader(self) -> ActivityReader: ...
     def search_reader(self) -> SearchReader: ...
+    def job_reader(self) -> JobReader: ...
+
+    @property
+    def job_runs(self) -> JobRuns: ...
 
     @property
     def cycle_reader(self) -> CycleReader: ...
@@ -114,11 +121,16 @@ class ContractWorld(Protocol):
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> BatchUnitOfWork: ...
+
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 
     def comment_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CommentUnitOfWork: ...
 
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> WatcherUnitOfWork: ...
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> JobUnitOfWork: ...
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ImportUnitOfWork: ...
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CycleAndTaskUnitOfWork: ...
 

@@ -47,9 +47,9 @@ class InMemoryRecurrences:
             time_zone=tables.company.settings.time_zone,
         )
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
         tables = self._unit.now
-        return [tables.counted(card) for card in tables.cards(column_id) if card.may_recur]
+        return [tables.counted(card) for card in tables.cards(column_id) if card.may_recur][:most]
 
     def keep(self, tasks: Sequence[Task]) -> None:
         kept = {task.id: task.recurred_at for task in tasks}
@@ -59,5 +59,13 @@ class InMemoryRecurrences:
                 if tables.tasks[task_id].recurred_at is not None:
                     raise Conflict("it has a next occurrence meanwhile")
                 tables.tasks[task_id] = replace(tables.tasks[task_id], recurred_at=at)
+
+        self._unit.transaction.defer(self._unit.within(put))
+
+    def renew(self, task: Task) -> None:
+        def put(tables: CompanyTables) -> None:
+            if tables.tasks[task.id].recurred_at is None:
+                raise Conflict("it has no next occurrence")
+            tables.tasks[task.id] = replace(tables.tasks[task.id], recurred_at=None)
 
         self._unit.transaction.defer(self._unit.within(put))

@@ -11,7 +11,7 @@ from tests.fakes.tables import CompanyTables
 
 
 class Document(NamedTuple):
-    """What is searched of one thing: `heading` counts most."""
+    """What is searched of one thing: a word of `heading` counts one, a word of `body` what `counts` says."""
 
     kind: Kind
     id: UUID
@@ -20,6 +20,7 @@ class Document(NamedTuple):
     project_id: UUID
     heading: str
     body: str | None
+    counts: float = 0.4
 
 
 class InMemorySearchReader:
@@ -59,13 +60,20 @@ def _documents(tables: CompanyTables) -> list[Document]:
         if tables.stands(task) and task.project_id in projects:
             key = f"{projects[task.project_id].key}-{task.number}"
             found.append(Document(Kind.TASK, task.id, key, task.title, task.project_id, task.title, task.description))
+    for comment in tables.comments.values():
+        about = tables.task(comment.task_id)
+        if about is not None and not comment.is_deleted:
+            key = f"{projects[about.project_id].key}-{about.number}"
+            found.append(
+                Document(Kind.COMMENT, comment.id, key, about.title, about.project_id, "", comment.body, counts=0.2)
+            )
     return found
 
 
 def _score(document: Document, question: Question) -> float:
     heading = {word for word in words_of(document.heading) if question.finds(word)}
     body = {word for word in words_of(document.body or "") if question.finds(word)}
-    return len(heading) + 0.4 * len(body - heading)
+    return len(heading) + document.counts * len(body - heading)
 
 
 def _hit(document: Document, question: Question) -> Hit:

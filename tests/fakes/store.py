@@ -6,6 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.auth.errors import SessionEnded, TokenInvalid
+from core.jobs.errors import AskerGone
+from core.jobs.model import JobState
 from core.kernel.actor import Actor, ActorChanged
 from core.kernel.errors import Conflict
 from core.kernel.ports import Clock
@@ -26,6 +28,8 @@ class Store:
 
     def caller(self, actor: Actor) -> Actor:
         """The caller as of now. Raises SessionEnded, for a token TokenInvalid."""
+        if actor.job_id is not None:
+            return self._caller_by_job(actor, actor.job_id)
         if actor.token_id is not None:
             return self._caller_by_token(actor, actor.token_id)
         session = self.tables.sessions.get(actor.signed_in.session_id)
@@ -66,6 +70,24 @@ class Store:
             role=user.role,
             edits_all_project_tasks=settings.members_edit_all_project_tasks,
             authenticated_at=None,
+        )
+
+    def _caller_by_job(self, actor: Actor, job_id: UUID) -> Actor:
+        tables = self.tables.companies.get(actor.company_id)
+        job = tables.jobs.get(job_id) if tables is not None else None
+        if tables is None or job is None or job.state is not JobState.STARTED or not tables.company.is_active:
+            raise AskerGone
+        person = tables.people.get(job.created_by) if job.created_by is not None else None
+        if person is None or not person.may_act:
+            raise AskerGone
+        if job.token_id is not None and self.holder_of(actor.company_id, job.token_id) != person.user:
+            raise AskerGone
+        return replace(
+            actor,
+            user_id=person.user.id,
+            account_id=person.user.account_id,
+            role=person.user.role,
+            edits_all_project_tasks=tables.company.settings.members_edit_all_project_tasks,
         )
 
     def holder_of(self, company_id: UUID, token_id: UUID) -> User | None:
@@ -120,6 +142,13 @@ class Transaction:
     def defer(self, write: Write) -> None:
         """Writes with the commit, which raises what the write raises."""
         self._writes.append(_Kept(write, is_seen=False))
+
+    def settle(self) -> None:
+        """Writes now what was left to the commit."""
+        for place, kept in enumerate(self._writes):
+            if not kept.is_seen:
+                kept.write(self.seen())
+                self._writes[place] = kept._replace(is_seen=True)
 
     def commit(self) -> None:
         """All or nothing."""

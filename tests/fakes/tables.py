@@ -14,6 +14,8 @@ from core.auth.model import Account, LoginSession
 from core.comments.model import Comment
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
+from core.imports.model import TaskImport
+from core.jobs.model import Job
 from core.kernel.actor import NOWHERE, Origin, Role, Via
 from core.kernel.audit import Note
 from core.kernel.errors import Conflict
@@ -150,6 +152,10 @@ class CompanyTables:
     comments: dict[UUID, Comment] = field(default_factory=dict)
     watchers: dict[tuple[UUID, UUID], bool] = field(default_factory=dict)  # (task, user); who is not named here may do
     task_labels: frozenset[tuple[UUID, UUID]] = frozenset()  # (task, label)
+    jobs: dict[UUID, Job] = field(default_factory=dict)
+    task_imports: dict[UUID, TaskImport] = field(default_factory=dict)
+    import_chunks: dict[tuple[UUID, int], bytes] = field(default_factory=dict)
+    import_rows: dict[tuple[UUID, str], int] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
@@ -182,6 +188,10 @@ class CompanyTables:
             comments=dict(self.comments),
             watchers=dict(self.watchers),
             task_labels=self.task_labels,
+            jobs=dict(self.jobs),
+            task_imports=dict(self.task_imports),
+            import_chunks=dict(self.import_chunks),
+            import_rows=dict(self.import_rows),
             events=self.events,
             once=dict(self.once),
             invitations=dict(self.invitations),

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
@@ -77,7 +78,7 @@ class InMemoryTasks:
             is_member=(project_id, for_user) in tables.members,
             number=tables.last_numbers[project_id],
             board=tables.board(project_id),
-            assignee=_assignee(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
+            assignee=assignee_of(tables, assignee, project_id=project_id, for_user=for_user) if assignee else None,
             cycle=tables.cycle_status(cycle, project_id=project_id) if cycle else None,
             parent=_lineage(tables, parent, project_id=project_id, of=None) if parent else None,
             labels=tables.labels_named(labels),
@@ -110,7 +111,7 @@ class InMemoryTasks:
         )
 
     async def assignee(self, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
-        return _assignee(self._unit.now, user_id, project_id=project_id, for_user=for_user)
+        return assignee_of(self._unit.now, user_id, project_id=project_id, for_user=for_user)
 
     async def cycle(self, cycle_id: UUID, *, project_id: UUID) -> CycleStatus | None:
         return self._unit.now.cycle_status(cycle_id, project_id=project_id)
@@ -163,8 +164,8 @@ class InMemoryTasks:
         def put(tables: CompanyTables) -> None:
             if new.id in tables.tasks or new.column_id not in tables.columns:
                 raise Conflict("there is such a task, or no such column")
-            _ensure_cycle(tables, new)
-            _ensure_external_id(tables, new)
+            ensure_cycle(tables, new)
+            ensure_external_id(tables, new)
             tables.tasks[new.id] = new
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -176,8 +177,8 @@ class InMemoryTasks:
             found = tables.task(changed.id)
             if found is None or found.version != was:
                 raise Conflict("the task changed meanwhile")
-            _ensure_cycle(tables, changed)
-            _ensure_external_id(tables, changed)
+            ensure_cycle(tables, changed)
+            ensure_external_id(tables, changed)
             tables.put_task(changed)
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -215,7 +216,7 @@ class InMemoryDeletedTasks:
         project = tables.projects[task.project_id]
         found = None
         if task.assigned_to is not None:
-            found = _assignee(tables, task.assigned_to, project_id=project.id, for_user=for_user)
+            found = assignee_of(tables, task.assigned_to, project_id=project.id, for_user=for_user)
         return LoadedDeletedTask(
             task=tables.counted(task),
             project_is_active=project.is_active,
@@ -236,7 +237,7 @@ class InMemoryDeletedTasks:
             found = tables.any_task(changed.id)
             if found is None or found.version != was:
                 raise Conflict("the task changed meanwhile")
-            _ensure_external_id(tables, changed)
+            ensure_external_id(tables, changed)
             tables.put_task(changed)
 
         self._unit.transaction.defer(self._unit.within(put))
@@ -296,6 +297,12 @@ class InMemoryTaskReader:
             return Answer(None, tables.last_seq)
         return Answer(_view(tables, task, actor), tables.last_seq)
 
+    async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
+        tables = self._store.read(actor)
+        found = [task for each in task_ids if (task := tables.task(each)) is not None]
+        views = [_view(tables, task) for task in found if _is_visible(tables, task, visible)]
+        return Answer(views, tables.last_seq)
+
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         view, seq = await self.one(actor, ref, visible=visible)
         if view is None:
@@ -344,7 +351,7 @@ def _neighbour(tables: CompanyTables, task_id: UUID, *, moved: Task) -> Neighbou
     )
 
 
-def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
+def assignee_of(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_user: UUID) -> Assignee | None:
     person = tables.people.get(user_id)
     if person is None:
         return None
@@ -359,12 +366,12 @@ def _assignee(tables: CompanyTables, user_id: UUID, *, project_id: UUID, for_use
     )
 
 
-def _ensure_cycle(tables: CompanyTables, task: Task) -> None:
+def ensure_cycle(tables: CompanyTables, task: Task) -> None:
     if task.cycle_id is not None and tables.cycle_status(task.cycle_id, project_id=task.project_id) is None:
         raise Conflict("the project has no such cycle")
 
 
-def _ensure_external_id(tables: CompanyTables, task: Task) -> None:
+def ensure_external_id(tables: CompanyTables, task: Task) -> None:
     for other in tables.tasks.values():
         if (
             task.external_id is not None

@@ -14,12 +14,15 @@ from core.users.events import UserCreated
 from core.users.model import User
 from tests.fakes.activity import InMemoryActivityReader
 from tests.fakes.api_tokens import InMemoryApiTokenReader, InMemoryPresentedTokens
+from tests.fakes.batches import InMemoryBatchUnitOfWork
 from tests.fakes.clock import SettableClock
 from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.comments import InMemoryCommentReader, InMemoryCommentUnitOfWork
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.imports import InMemoryImportUnitOfWork
+from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobUnitOfWork
 from tests.fakes.labels import InMemoryLabelReader, InMemoryLabelUnitOfWork
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
@@ -55,6 +58,8 @@ class World:
         self.comment_reader = InMemoryCommentReader(self.store)
         self.activity_reader = InMemoryActivityReader(self.store)
         self.search_reader = InMemorySearchReader(self.store)
+        self.job_reader = InMemoryJobReader(self.store)
+        self.job_runs = InMemoryJobRuns(self.store)
         self.column_reader = InMemoryColumnReader(self.store)
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)
@@ -83,6 +88,9 @@ class World:
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryTaskUnitOfWork:
         return InMemoryTaskUnitOfWork(self.store, actor, once=once)
 
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryBatchUnitOfWork:
+        return InMemoryBatchUnitOfWork(self.store, actor, once=once)
+
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryProjectUnitOfWork:
         return InMemoryProjectUnitOfWork(self.store, self.ids, actor, once=once)
 
@@ -97,6 +105,12 @@ class World:
 
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryWatcherUnitOfWork:
         return InMemoryWatcherUnitOfWork(self.store, actor, once=once)
+
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryJobUnitOfWork:
+        return InMemoryJobUnitOfWork(self.store, actor, once=once)
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryImportUnitOfWork:
+        return InMemoryImportUnitOfWork(self.store, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryCycleUnitOfWork:
         return InMemoryCycleUnitOfWork(self.store, actor, once=once)

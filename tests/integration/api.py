@@ -1,6 +1,8 @@
 """The API as tests use it: people who are signed in, and what they send."""
 
 import base64
+import csv
+import io
 import itertools
 import json
 import uuid
@@ -13,6 +15,13 @@ import psycopg
 
 PASSWORD = "Tr0ub4dor and three"
 _numbers = itertools.count(1)
+
+
+def shown(answer: httpx.Response) -> Any:
+    """What an answer shows: JSON, or the rows of a file."""
+    if answer.headers["content-type"].startswith("text/csv"):
+        return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    return answer.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +137,16 @@ class Api:
             "insert into project_members (company_id, project_id, user_id, added_at) values (%s, %s, %s, now())",
             (company_id, project_id, user_id),
         )
+
+    def job(self, of: Person) -> str:
+        """A job that somebody asked for, and nobody carries out."""
+        (row,) = self.sql(
+            "insert into jobs (company_id, id, kind, state, unit, done, created_by, via, attempts, created_at)"
+            " values (%s, gen_random_uuid(), 'task_import', 'queued', 'rows', 0, %s, 'session', 0, now())"
+            " returning id::text",
+            (of.company_id, of.user_id),
+        )
+        return str(row[0])
 
     def sql(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """What the database says when nobody stands in the way: as the superuser."""

@@ -13,6 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from dependency_injector import providers
 from psycopg import sql
+from pydantic import SecretStr
 
 from adapters.crypto.passwords import Argon2Passwords
 from adapters.sql.migrating import migrate
@@ -122,6 +123,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         database_prepared_statements=not pooler.is_wanted(),
         # All tests are one address; those of the limits switch them on for themselves.
         rate_limits_enabled=False,
+        # Tests of jobs carry them out themselves.
+        jobs_in_server=False,
         _env_file=None,
     )
 
@@ -170,7 +173,8 @@ def only_answering(container: Container) -> Container:
 
 @pytest.fixture(scope="session")
 async def container(test_database: TestDatabase, settings: Settings) -> Container:
-    return quick_container(settings, database_url=test_database.product)
+    direct = {"direct_database_url": SecretStr(test_database.application)}
+    return quick_container(settings.model_copy(update=direct), database_url=test_database.product)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ only a superuser can make, since the tenant wall binds the owner of the tables t
 `COPY` in one snapshot, by a policy that holds for the owner alone, and only in a transaction that asks for it.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ FORM = (
     "set local idle_in_transaction_session_timeout = 0",
 )
 MIGRATING = 7163298415
+_PAUSE = 0.2
 
 
 class BackupFailed(Exception):
@@ -70,8 +72,10 @@ def back_up(*, owner_url: str, path: Path) -> Manifest:
     refuse_malformed(owner_url, variable="FLOWTRACK_MIGRATION_DATABASE_URL")
     try:
         with psycopg.connect(owner_url, autocommit=True, connect_timeout=5) as connection:
-            # Nothing may migrate meanwhile; migrations take the same lock alone.
-            connection.execute("select pg_advisory_lock_shared(%s)", (MIGRATING,))
+            # Nothing may migrate meanwhile; migrations take the same lock alone. A statement that waited for it would
+            # be waited for in turn by an index that a migration builds.
+            while connection.execute("select pg_try_advisory_lock_shared(%s)", (MIGRATING,)).fetchone() != (True,):
+                time.sleep(_PAUSE)
             with snapshot(connection):
                 return _written(connection, path)
     except psycopg.Error as error:

@@ -3,9 +3,9 @@
 `rows` sends the opening statement and one query in a pipeline: one round trip, one implicit transaction, one snapshot.
 `begin` sends BEGIN and the opening statement in one round trip and holds the connection until it is committed.
 
-The opening statement finds the login session or the API token, the membership and the role, and only then sets the
-company that the tenant wall compares with. What it does not find is a session that has ended, or a token that works no
-more.
+The opening statement finds the login session, the API token or the job, the membership and the role, and only then
+sets the company that the tenant wall compares with. What it does not find is a session that has ended, or a token that
+works no more.
 """
 
 import logging
@@ -24,6 +24,7 @@ from adapters.sql.roles import INSPECT, INSPECTED, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
 from core.auth.errors import SessionEnded, TokenInvalid
+from core.jobs.errors import AskerGone
 from core.kernel.actor import Actor, ActorChanged, Role
 from core.kernel.errors import Contended, DatabaseAway, StorageFull, TooSlow, Unauthenticated, Unavailable
 
@@ -43,6 +44,10 @@ OPEN = Statement.plain(
 OPEN_BY_TOKEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
     " from open_company_by_token(%(token)s, %(company)s)"
+)
+OPEN_BY_JOB = Statement.plain(
+    "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
+    " from open_company_by_job(%(job)s, %(company)s)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
@@ -253,13 +258,17 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
 
 def opening(actor: Actor) -> Asked:
     """The opening statement for a caller."""
+    if actor.job_id is not None:
+        return Asked(OPEN_BY_JOB, {"job": actor.job_id, "company": actor.company_id})
     if actor.token_id is not None:
         return Asked(OPEN_BY_TOKEN, {"token": actor.token_id, "company": actor.company_id})
     return Asked(OPEN, {"session": actor.session_id, "company": actor.company_id})
 
 
 def opened(actor: Actor, door: Result) -> Opened:
-    """What the opening statement found. Raises SessionEnded, for a token TokenInvalid, if it was nothing."""
+    """What the opening statement found. If it was nothing, raises SessionEnded, for a token TokenInvalid, and in a job
+    AskerGone.
+    """
     found = door.first()
     if found is None:
         raise _ended(actor)
@@ -273,6 +282,7 @@ def opened(actor: Actor, door: Result) -> Opened:
         edits_all_project_tasks=edits_all,
         via=actor.via,
         token_id=actor.token_id,
+        job_id=actor.job_id,
         scopes=actor.scopes,
         authenticated_at=authenticated_at,
         is_general=is_general,
@@ -282,6 +292,8 @@ def opened(actor: Actor, door: Result) -> Opened:
 
 
 def _ended(actor: Actor) -> Unauthenticated:
+    if actor.job_id is not None:
+        return AskerGone()
     return SessionEnded() if actor.token_id is None else TokenInvalid()
 
 

@@ -1,5 +1,6 @@
 """Brings a database to the present shape: roles first, then Alembic's revisions."""
 
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,21 +9,23 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 import adapters.sql.tables.comments
 import adapters.sql.tables.identity
+import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
+from adapters.jobs import schema as job_schema
 from adapters.sql.backing_up import BACKING_UP, MIGRATING, WITHOUT_BACKUP
 from adapters.sql.preflight import newest_revision
 from adapters.sql.roles import SEARCH, UPKEEP, make_roles
 from adapters.sql.tenancy import metadata
 
 PATIENCE = 300
+_PAUSE = 0.2
 _LOOKS = "select has_table_privilege(%s, 'public.alembic_version', 'select')"
 
 
@@ -39,6 +42,7 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
     with engine.connect() as connection:
         if revision == "head" and _is_current(connection, application_role):
             engine.dispose()
+            make_job_schema(owner_url=owner_url, application_role=application_role)
             return
         _wait_for_others(connection)
         settings = config(connection, application_role=application_role)
@@ -54,6 +58,14 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
         connection.exec_driver_sql(f"grant select on alembic_version to {role}")
         connection.commit()
     engine.dispose()
+    if revision == "head":
+        make_job_schema(owner_url=owner_url, application_role=application_role)
+
+
+def make_job_schema(*, owner_url: str, application_role: str) -> None:
+    """Makes what the library of jobs keeps its wake-ups in, in a schema of its own."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        job_schema.make(connection, application_role=application_role)
 
 
 def _is_current(connection: Connection, application_role: str) -> bool:
@@ -68,17 +80,17 @@ def _is_current(connection: Connection, application_role: str) -> bool:
 
 
 def _wait_for_others(connection: Connection) -> None:
-    """Takes the lock that migrations hold alone, and backups together."""
-    connection.exec_driver_sql(f"set lock_timeout = '{PATIENCE}s'")
-    try:
-        connection.exec_driver_sql(f"select pg_advisory_lock({MIGRATING})")
-    except OperationalError as error:
-        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
-            raise
-        raise RuntimeError(
-            f"a backup, or another migration, has held the database for {PATIENCE} seconds: run it again after that"
-        ) from error
-    connection.exec_driver_sql("reset lock_timeout")
+    """Takes the lock that migrations hold alone, and backups together. It asks again and again: an index that is built
+    while people work waits for all statements that began before it, and one that waits for the lock would be such.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not connection.exec_driver_sql(f"select pg_try_advisory_lock({MIGRATING})").scalar():
+        connection.commit()
+        if time.monotonic() > deadline:
+            raise RuntimeError(
+                f"a backup, or another migration, has held the database for {PATIENCE} seconds: run it again after that"
+            )
+        time.sleep(_PAUSE)
     connection.commit()
 
 

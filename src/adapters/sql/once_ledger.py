@@ -125,7 +125,8 @@ def ensure_new(once: Once, found: Row | None) -> Statement:
         raise KeyReused
     if status is not None:
         raise AlreadyAnswered(Refused(status=status, problem=bytes(problem)), seq=seq)
-    raise AlreadyAnswered(Made(kind=kind, id=resource_id, version=version), seq=seq)
+    outline = bytes(problem) if problem is not None else None
+    raise AlreadyAnswered(Made(kind=kind, id=resource_id, version=version, outline=outline), seq=seq)
 
 
 def made_values(key: Held, made: Made, *, user_id: UUID) -> dict[str, Any]:
@@ -138,7 +139,8 @@ def made_values(key: Held, made: Made, *, user_id: UUID) -> dict[str, Any]:
         "resource_id": made.id,
         "resource_version": made.version,
         "status": None,
-        "problem": None,
+        # What came of the parts of a request stands where the problem of a refused one would.
+        "problem": made.outline,
     }
 
 

@@ -14,6 +14,11 @@ from adapters.sql.roles import INSPECT, INSPECTED, ISOLATION, refuse_wrong_role
 log = logging.getLogger("flowtrack.sql")
 
 
+HAS_JOBS = (
+    "select coalesce(has_schema_privilege(oid, 'usage'), false) from pg_namespace where nspname = 'flowtrack_jobs'"
+)
+
+
 class NotReady(Exception):
     """The database cannot be worked with yet. The message says why, and how to mend it."""
 
@@ -51,6 +56,7 @@ def check_database(url: str) -> None:
                 raise NotReady("The database is PostgreSQL older than 15; FlowTrack works with 15 to 18.")
             present = present_revision(connection)
             isolation = connection.execute("show default_transaction_isolation").fetchone()
+            jobs = connection.execute(HAS_JOBS).fetchone()
     except psycopg.Error as error:
         raise NotReady(f"The database that FLOWTRACK_DATABASE_URL names cannot be worked with: {error}") from error
     needed = newest_revision()
@@ -64,6 +70,10 @@ def check_database(url: str) -> None:
             "the database is at revision %s, newer than this release's %s; it is worked with all the same",
             present,
             needed,
+        )
+    if jobs != (True,):
+        raise NotReady(
+            f"The role {found[0]!r} cannot use the schema that wake-ups of jobs are kept in: run `flowtrack migrate`"
         )
     if isolation is None or isolation[0] != ISOLATION:
         raise NotReady(

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import adapters.sql.tables.comments
+import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.reports
@@ -54,6 +55,16 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
     ),
     ("invitations", _delete("invitations", "least(accepted_at, revoked_at, expires_at) < %(deleted)s")),
     ("api_tokens", _delete("api_tokens", "least(revoked_at, expires_at) < %(deleted)s")),
+    # No figure of its own: it goes with its job.
+    (
+        "jobs",
+        _delete(
+            "task_imports",
+            "created_at < %(keys)s and id not in (select j.id from jobs j"
+            f" where j.company_id = {OWN} and j.state in ('queued', 'started'))",
+        ),
+    ),
+    ("jobs", _delete("jobs", "finished_at < %(deleted)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
 _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
@@ -166,7 +177,8 @@ class SqlRemains:
                 Asked(COMMIT, {}),
             )
         counted = {
-            name: emptied[name] for name in ("tasks", "projects", "invitations", "api_tokens", "idempotency_keys")
+            name: emptied[name]
+            for name in ("tasks", "projects", "invitations", "api_tokens", "jobs", "idempotency_keys")
         }
         return Counter(companies=erased.count, accounts=orphaned.count, **counted)
 

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 import psycopg
 
@@ -117,7 +118,7 @@ class SqlUnitOfWork:
             asked.append(event_log.append(self._facts, actor_id=actor.user_id, via=str(actor.via), at=at))
         if self._key is not None and made is not None:
             values = once_ledger.made_values(self._key, made, user_id=self.actor.user_id)
-            if len(self._facts) == 1 and self._keep is once_ledger.KEEP:
+            if len(self._facts) == 1 and self._keep is once_ledger.KEEP and made.outline is None:
                 asked[place] = Asked(event_log.APPEND_AND_KEEP, {**asked[place].values, **values})
             else:
                 asked.append(Asked(self._keep, values))
@@ -159,6 +160,11 @@ class SqlUnitOfWork:
         connection, self._connection, self._is_over = self._connection, None, True
         if connection is not None:
             await self._database.end(connection)
+
+    @property
+    def company_id(self) -> UUID:
+        """The company that it is opened for."""
+        return self._caller.company_id
 
     @property
     def key_lock(self) -> int | None:

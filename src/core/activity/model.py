@@ -1,6 +1,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+TOLD = 1_000
+"""So many characters of a text are told as it was and as it is: a page may be full of long ones."""
+
 # What is told of something else than its name begins with; the field that holds that thing's id.
 _OF_ANOTHER = {
     "columns_ordered": ("board", "ordered", "project_id"),
@@ -10,7 +13,9 @@ _OF_ANOTHER = {
 
 
 class Deed(NamedTuple):
-    """What an event tells: what was done to which thing. `changes` are fields with their old and new values."""
+    """What an event tells: what was done to which thing. `changes` are fields with their old and new values; where one
+    of them is too long to be told, its beginning, and `truncated`.
+    """
 
     action: str
     entity: str
@@ -30,4 +35,9 @@ def deed_of(event: str, body: Mapping[str, Any]) -> Deed:
         field = name.removeprefix("old_")
         if field != name and f"new_{field}" in body and body[f"new_{field}"] != old:
             changes[field] = {"old": old, "new": body[f"new_{field}"]}
-    return Deed(action, entity, body.get(holds_id), changes)
+    return Deed(action, entity, body.get(holds_id), {name: _told(change) for name, change in changes.items()})
+
+
+def _told(change: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = {name: value[:TOLD] if isinstance(value, str) else value for name, value in change.items()}
+    return told if told == change else {**told, "truncated": True}

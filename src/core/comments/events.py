@@ -33,8 +33,11 @@ class CommentCreated(CommentFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentUpdated(CommentFact):
+    """`changes` are those of whom it mentions; of the text only that it is another one."""
+
     event: ClassVar[str] = "comment_updated"
 
+    body_changed: bool
     changes: dict[str, Change]
 
 

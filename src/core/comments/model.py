@@ -141,13 +141,11 @@ class Comment:
         """Gives it another text, and whom that mentions; None if nothing is different. Raises CommentWasDeleted."""
         self.ensure_stands()
         before, self.mentions = self.mentioned, in_order(mentions)
+        body_changed, self.body = body != self.body, body
         changed: dict[str, Change] = {}
-        if body != self.body:
-            changed["body"] = Change(old=self.body, new=body)
-            self.body = body
         if before != self.mentioned:
             changed["mentions"] = Change(old=before, new=self.mentioned)
-        if not changed:
+        if not (body_changed or changed):
             return None
         self.version += 1
         self.updated_at = at
@@ -155,6 +153,7 @@ class Comment:
             comment_id=self.id,
             task_id=self.task_id,
             project_id=self.project_id,
+            body_changed=body_changed,
             changes=changed,
             version=self.version,
         )

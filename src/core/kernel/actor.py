@@ -62,7 +62,7 @@ class Actor:
     one company alone.
 
     Whoever acts by a token (`token_id`) has no `session_id`, may do what its `scopes` grant at most, and, if it is a
-    service user's, has no account either.
+    service user's, has no account either. Whoever acts in a job (`job_id`) that they asked for has none of these.
     """
 
     company_id: UUID
@@ -73,6 +73,7 @@ class Actor:
     edits_all_project_tasks: bool = False
     via: Via = Via.SESSION
     token_id: UUID | None = None
+    job_id: UUID | None = None
     scopes: frozenset[str] | None = None
     authenticated_at: datetime | None = field(default=None, compare=False)
     is_general: bool = field(default=False, compare=False)
@@ -85,9 +86,9 @@ class Actor:
 
     @property
     def key_id(self) -> UUID:
-        """The id of what the caller acts by: of the API token, or of the login session."""
-        key = self.token_id or self.session_id
-        assert key is not None, "an actor has a login session or a token"
+        """The id of what the caller acts by: of the API token, of the job, or of the login session."""
+        key = self.token_id or self.job_id or self.session_id
+        assert key is not None, "an actor has a login session, a token or a job"
         return key
 
     @property

@@ -23,12 +23,14 @@ from uuid import UUID
 class Fault(NamedTuple):
     """One named place in the input that is wrong.
 
-    `pointer` is an RFC 6901 JSON pointer into the body, or None where `parameter` names a query parameter.
+    `pointer` is an RFC 6901 JSON pointer into the body, or None where `parameter` names a query parameter. `code` is
+    that of the refusal that the fault stands for, where several are told in one.
     """
 
     detail: str
     pointer: str | None = None
     parameter: str | None = None
+    code: str | None = None
 
 
 class Concern(NamedTuple):

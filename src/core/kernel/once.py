@@ -29,11 +29,15 @@ class Once:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a request with a key resulted in: which thing, at which version."""
+    """What a request with a key resulted in: which thing, at which version.
+
+    `outline` is what came of each part of a request that had many, as the transport wrote it.
+    """
 
     kind: str
     id: UUID
     version: int
+    outline: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ MOST_WORDS: Final = 10
 RANKED: Final = 1_000
 """So many of what fits are put into the order of how well they fit; what is beyond is left out, and said to be."""
 READ: Final = 20_000
-"""So many characters of a description are searched."""
+"""So many characters of a description or a comment are searched."""
 EXCERPTED: Final = 2_000
-"""The part that is shown of a description is looked for in so many of them."""
+"""The part that is shown of a description or a comment is looked for in so many of them."""
 MOST_FOUND: Final = 50
 """So much is answered at most: of each thing that was found a text has to be read."""
 _LONGEST_WORD = 64
@@ -41,6 +41,7 @@ class Kind(StrEnum):
 
     PROJECT = "project"
     TASK = "task"
+    COMMENT = "comment"
 
 
 def folded(text: str) -> str:

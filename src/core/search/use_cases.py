@@ -9,7 +9,7 @@ from core.search.read_models import Found
 
 
 class SearchUseCases:
-    """Finding projects and tasks by their words."""
+    """Finding projects, tasks and comments by their words."""
 
     def __init__(self, *, reader: SearchReader) -> None:
         self._reader = reader
@@ -23,9 +23,9 @@ class SearchUseCases:
         see; of all kinds, unless some are named.
 
         The last word may be only begun. What counts most is a word in the title, or the project's key; a task's own key
-        finds that task first. Of a description the first 20,000 characters are searched. What is deleted is not found,
-        what is archived is. Signs that are no letters or digits separate words and mean nothing: a question of them
-        alone finds nothing. What was committed before is found.
+        finds that task first; what counts least is a word in a comment. Of a description or a comment the first 20,000
+        characters are searched. What is deleted is not found, what is archived is. Signs that are no letters or digits
+        separate words and mean nothing: a question of them alone finds nothing. What was committed before is found.
         """
         return await self._reader.search(
             actor,

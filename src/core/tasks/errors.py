@@ -1,4 +1,9 @@
-from core.kernel.errors import Conflict, Fault, Invalid, NotFound
+from collections.abc import Mapping
+
+from core.kernel.errors import Conflict, Fault, Invalid, NotFound, Refusal
+
+MOST_FAULTS = 100
+"""So many of its faults a batch is told at most."""
 
 
 class TaskNotFound(NotFound):
@@ -60,6 +65,11 @@ class ColumnNotEmpty(Conflict):
     title = "The column holds cards; say with move_to where they go"
 
 
+class TooManyRecurring(Conflict):
+    code = "column.too_many_recurring"
+    title = "More than 500 cards of the column would recur at once; move some of them first"
+
+
 class TooManyColumns(Conflict):
     code = "board.too_many_columns"
     title = "A board has 50 columns at most"
@@ -68,3 +78,19 @@ class TooManyColumns(Conflict):
 class BoardIncomplete(Conflict):
     code = "board.category_missing"
     title = "The board has no column of that category"
+
+
+class BulkFailed(Invalid):
+    """`refused` are what was refused, by the places of the operations. Nothing of the batch was done."""
+
+    code = "bulk.failed"
+    title = "Nothing was done, since an operation of the batch was refused"
+
+    def __init__(self, refused: Mapping[int, Refusal]) -> None:
+        faults = [
+            Fault(fault.detail, pointer=f"/operations/{index}{fault.pointer or ''}", code=refusal.code)
+            for index, refusal in refused.items()
+            for fault in refusal.faults or (Fault(refusal.detail),)
+        ]
+        super().__init__(faults=tuple(faults[:MOST_FAULTS]))
+        self.refused = refused

@@ -63,7 +63,8 @@ class Task:
     `previous_column_id` is where it stood before it was done. Its place on the board does not change its version; its
     column and its fields do. `labels` are the names of its labels in their order. `sub_tasks_total` and
     `sub_tasks_done` count the tasks right below it, and follow those by themselves. `recurrence` is the rule by which
-    it is to be done again, and `recurred_at` when its next occurrence was made: each task has one at most.
+    it is to be done again, and `recurred_at` when its next occurrence was made: each task has one at most,
+    until it gets another rule.
     """
 
     id: UUID
@@ -175,6 +176,8 @@ class Task:
                 setattr(self, name, value)
         if not changed:
             return None
+        if changed.keys() & {"recurrence"} and self.recurrence is not None:
+            self.recurred_at = None
         self.version += 1
         self.updated_at = at
         return TaskUpdated(task_id=self.id, project_id=self.project_id, changes=changed, version=self.version)

@@ -200,6 +200,7 @@ class Pattern:
         numbered = {each for span in months for each in span.numbered(month_days)}
         on = {each for span in around for each in span.on(self.weekdays)}
         steps = 5 + len(months) // 2 + (len(month_days) * len(months) + len(on)) // 10
+        steps += len(self.weekdays) * len(around) // 3
         if month_days and self.weekdays:
             return _Period(first, numbered & on, steps)
         return _Period(first, numbered if month_days else on, steps)

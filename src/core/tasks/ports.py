@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -5,6 +6,7 @@ from uuid import UUID
 
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
+from core.kernel.events import Fact
 from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.kernel.ports import UnitOfWork
@@ -276,6 +278,21 @@ class AssignmentUnitOfWork(UnitOfWork, Protocol):
     def assignments(self) -> Assignments: ...
 
 
+class TaskDesk(Protocol):
+    """Where the verbs of tasks are carried out: a unit of work, or what keeps many changes until they are written."""
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def tasks(self) -> Tasks: ...
+
+    @property
+    def recurrences(self) -> Recurrences: ...
+
+    def record(self, *facts: Fact) -> None: ...
+
+
 class TaskUnitOfWork(UnitOfWork, Protocol):
     @property
     def tasks(self) -> Tasks: ...
@@ -337,6 +354,10 @@ class TaskReader(Protocol):
         ...
 
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]: ...
+
+    async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
+        """Those of the tasks that there are, in any order."""
+        ...
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         """Less than `one`: just what tells whether a copy is still current."""

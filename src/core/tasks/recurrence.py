@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from core.kernel import text
@@ -53,6 +54,7 @@ class Recurrence:
         return Following(day, self.rule if self.count is None else _COUNT.sub(str(self.count - 1), self.rule))
 
     @staticmethod
+    @lru_cache(maxsize=256)
     def read(rule: str) -> "Recurrence":
         """Reads a rule. Raises RecurrenceInvalid, and says what is wrong with it."""
         rule = text.cleaned(rule, pointer="/recurrence", most=RULE_LENGTH, least=1)

@@ -32,10 +32,14 @@ class Recurrences(Protocol):
         """
         ...
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
-        """The tasks of a column that may recur, from top to bottom."""
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
+        """The first so many tasks of a column that may recur, from top to bottom."""
         ...
 
     def keep(self, tasks: Sequence[Task]) -> None:
         """Writes that the tasks have a next occurrence."""
+        ...
+
+    def renew(self, task: Task) -> None:
+        """Writes that a task that had a next occurrence has none any more, as by its new rule."""
         ...

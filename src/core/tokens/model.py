@@ -27,6 +27,8 @@ class Scope(StrEnum):
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
     SEARCH_READ = "search:read"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
     EVENTS_READ = "events:read"
     REPORTS_READ = "reports:read"
     AUDIT_READ = "audit:read"

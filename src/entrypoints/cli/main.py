@@ -5,7 +5,7 @@ import sys
 import typer
 
 from core.kernel.errors import Refusal
-from entrypoints.cli import audit, backup, demo, doctor, migrate, openapi, operating, rekey, serve, tokens
+from entrypoints.cli import audit, backup, demo, doctor, migrate, openapi, operating, rekey, serve, tokens, worker
 from entrypoints.container import (
     AlreadyHeld,
     ArchiveRefused,
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.command("demo")(demo.demo)
 app.command("openapi")(openapi.openapi)

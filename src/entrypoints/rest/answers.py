@@ -4,7 +4,7 @@ Each read model is mirrored by a msgspec structure made from its own fields, so 
 structure writes is compared with the documented model in the tests.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
@@ -18,6 +18,7 @@ from core.kernel.etags import Tagged, tag
 from core.kernel.paging import Answer
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 PRIVATE = "private, no-cache"
 
 
@@ -89,6 +90,11 @@ def encoded_list(views: list[Any]) -> bytes:
             if instant is not None and not instant.microsecond:
                 return _encode([as_written(each) for each in views])
     return _encode([write(*view) for view in views])
+
+
+def encoded_lines(views: Sequence[Any]) -> bytes:
+    """Many read models of one kind as JSON lines."""
+    return _encode_lines([as_written(view) for view in views])
 
 
 def nested_list(views: list[Any]) -> msgspec.Raw:

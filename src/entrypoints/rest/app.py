@@ -5,7 +5,7 @@ import gc
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.auth.errors import OriginRefused, PasswordChangeRequired, SecondFactorRequired
 from core.kernel.errors import Concern, Refusal
 from core.kernel.step_up import StepUpRequired
-from entrypoints.background import finish, jobs, working
+from entrypoints.background import finish, working
+from entrypoints.background import jobs as recurring
 from entrypoints.container import Container, load_signing_keys, shared_counts
 from entrypoints.ending import end
 from entrypoints.rest import documentation, health, metrics, refresh_cookie
@@ -35,14 +36,18 @@ from entrypoints.rest.v1 import (
     audit,
     auth,
     boards,
+    bulk,
     columns,
     comments,
     companies,
     cycles,
     email_domains,
     events,
+    exports,
     factors,
+    imports,
     invitations,
+    jobs,
     labels,
     links,
     members,
@@ -56,12 +61,14 @@ from entrypoints.rest.v1 import (
     tokens,
     users,
 )
+from entrypoints.worker.running import carrying_out
 
 log = logging.getLogger("flowtrack.rest")
 
 EXPOSED = (
     "ETag", "Link", "Location", "X-Event-Seq", "X-Last-Seq", "X-Partial", "X-Total-Count", "X-Request-ID",
     "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "Deprecation", "Sunset",
+    "Content-Disposition",
 )  # fmt: skip
 COMPRESSED_FROM = 1024
 # What is streamed leaves as it comes: compressed, it would wait until there is enough of it.
@@ -121,6 +128,10 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     )
     # One flat list: an included router would be matched by a second walk in every request.
     for router in (
+        bulk.router,
+        exports.router,
+        # Before those with an id in the same place.
+        imports.router,
         tasks.router,
         boards.router,
         columns.router,
@@ -130,6 +141,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         labels.router,
         comments.router,
         search.router,
+        jobs.router,
         events.router,
         activity.router,
         reports.router,
@@ -159,6 +171,10 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     return app
 
 
+def _jobs(container: Container) -> AbstractAsyncContextManager[None]:
+    return carrying_out(container) if container.settings().jobs_in_server else nullcontext()
+
+
 def make_document() -> dict[str, Any]:
     """The OpenAPI document, without anything that a running server needs."""
     return documentation.openapi_document(_routed())
@@ -178,11 +194,12 @@ def make_app(container: Container) -> ASGIApp:
             gc.collect()
             gc.freeze()
             gc.set_threshold(20_000, 10, 10)
-            async with shared_counts(container), working(jobs(container)):
+            async with shared_counts(container), working(recurring(container)), _jobs(container):
                 yield
             await finish(container)
             await end([watching])
         finally:
+            await container.job_queue().close()
             await database.close()
             container.tracing().close()
 

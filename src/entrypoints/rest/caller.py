@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from fastapi import Request
@@ -26,6 +25,7 @@ from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.errors import Fault, Refusal, Unauthenticated, Unavailable
 from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
+from entrypoints.rest.accepting import accepted
 from entrypoints.rest.authentication import caller_by_any_key, forgetting_what_ended
 from entrypoints.rest.errors import (
     BodyMalformed,
@@ -36,13 +36,12 @@ from entrypoints.rest.errors import (
     refusal_of,
 )
 from entrypoints.rest.limits import LIMITED_BY, RequestLimits
-from entrypoints.rest.middleware.form import LARGEST_BODY
+from entrypoints.rest.middleware.form import LARGEST_BODY, LARGEST_BODY_HERE
 from entrypoints.rest.scopes import Access, ensure_granted, needed_for
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _READS = frozenset({"GET", "HEAD"})
-_WEIGHT_OF_NOTHING = re.compile(r"q\s*=\s*0(\.0*)?\Z")
 _BODY_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -107,6 +106,10 @@ class PublicRoute(APIRoute):
     needs_of_token: TokenScope | Access = Access.ANY_TOKEN
     answers_json = True
     knows_all_parameters = True
+    largest_body = LARGEST_BODY
+    body_types: tuple[str, ...] = _BODY_TYPES
+    # Whether the endpoint reads the body by itself, as it comes.
+    streams_body = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -168,11 +171,11 @@ class PublicRoute(APIRoute):
             elif name in self._heeds:
                 _READ_FIRST[name.decode()](value.decode("latin-1"))
         if length:
-            if length > LARGEST_BODY:
+            if length > self.largest_body:
                 raise RequestRefused(413)
-            if media_type not in _BODY_TYPES:
+            if media_type not in self.body_types:
                 raise RequestRefused(415)
-        if accepts and self.answers_json and not _accepts(b",".join(accepts), self._answers):
+        if accepts and self.answers_json and not accepted(b",".join(accepts), self._answers):
             raise RequestRefused(406)
         values: dict[str, Any] = {}
         if self._request_name is not None:
@@ -180,7 +183,8 @@ class PublicRoute(APIRoute):
         for alias, name in self._path_names.items():
             values[name] = scope["path_params"][alias]
         faults: list[Any] = []
-        if length or self._body.is_taken:
+        scope[LARGEST_BODY_HERE] = self.largest_body
+        if not self.streams_body and (length or self._body.is_taken):
             await self._body.read(request, values, faults)
         if scope["query_string"]:
             self._read_query(request, values, faults)
@@ -377,19 +381,6 @@ def expected_version(request: Request, *, in_body: int | None = None) -> int | N
     if in_body is not None and in_body != version:
         raise HeaderMalformed(faults=(Fault("names another version than the body", parameter="If-Match"),))
     return version
-
-
-@lru_cache(maxsize=128)
-def _accepts(accepts: bytes, answers: tuple[str, ...]) -> bool:
-    """Whether one of the media types is among the ranges: of those that match, the most specific one says (RFC 9110,
-    12.5.1).
-    """
-    said: dict[str, bool] = {}
-    for each in accepts.decode("latin-1").lower().split(","):
-        media_range, *parameters = (part.strip() for part in each.split(";"))
-        said[media_range] = not any(_WEIGHT_OF_NOTHING.match(parameter) for parameter in parameters)
-    ranges = [(kind, f"{kind.partition('/')[0]}/*", "*/*") for kind in answers]
-    return said == {"": True} or any(next((said[each] for each in fits if each in said), False) for fits in ranges)
 
 
 def _length(value: bytes) -> int:

@@ -45,6 +45,7 @@ _PROBLEM_SCHEMA = {
                     "detail": {"type": "string"},
                     "pointer": {"type": "string", "description": "A JSON pointer into the body."},
                     "parameter": {"type": "string", "description": "The name of a query parameter or header."},
+                    "code": {"type": "string", "description": "Of `bulk.failed`: what the operation was refused by."},
                 },
             },
         },

@@ -34,6 +34,7 @@ from core.kernel.errors import (
     refusals_of,
 )
 from core.oidc.errors import LoginCodeInvalid, RedirectRefused
+from core.tasks.errors import BulkFailed
 from core.tokens.errors import ScopeMissing
 
 log = logging.getLogger("flowtrack.rest")
@@ -77,6 +78,11 @@ class BodyUnexpected(Invalid):
     title = "This address takes no body but an empty object"
 
 
+class BodyIncomplete(Malformed):
+    code = "body.incomplete"
+    title = "The body ended before its end, or did not go on for a minute"
+
+
 class ParameterUnknown(Malformed):
     code = "parameter.unknown"
     title = "A query parameter is unknown here, or given twice"
@@ -108,7 +114,7 @@ _PROTOCOL = {
     405: ("method.not_allowed", "This method is not known here"),
     406: ("accept.not_acceptable", "The request accepts none of the forms that the answer has"),
     413: ("body.too_large", "The body is larger than this address takes"),
-    415: ("body.media_type_unsupported", "The body must be JSON"),
+    415: ("body.media_type_unsupported", "The body is not of a kind that this address takes; most take JSON"),
     500: ("server.failed", "The server failed; the fault is its own, and was logged"),
 }
 
@@ -180,8 +186,7 @@ def add_handlers(
                 await before_refusing(request)
             except Refusal as first:
                 return problem(request, first)
-        if isinstance(error, _DENIALS):
-            await on_denied(request, error)
+        await note_denials(request, error.refused.values() if isinstance(error, BulkFailed) else [error])
         return problem(request, error)
 
     async def not_valid(request: Request, error: Exception) -> Response:
@@ -201,10 +206,18 @@ def add_handlers(
         log.error("a request failed", exc_info=error)
         return problem(request, RequestRefused(500))
 
+    app.state.on_denied = on_denied
     app.add_exception_handler(Exception, defect)
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, protocol)
+
+
+async def note_denials(request: Request, refusals: Iterable[Refusal]) -> None:
+    """Tells auditors of the refusals that they are to hear of, of each kind once."""
+    denials = {refusal.code: refusal for refusal in refusals if isinstance(refusal, _DENIALS)}
+    for denial in denials.values():
+        await request.app.state.on_denied(request, denial)
 
 
 def _methods_at(request: Request) -> list[str]:
@@ -212,6 +225,8 @@ def _methods_at(request: Request) -> list[str]:
     found: set[str] = set()
     for route in request.app.router.routes:
         match, _ = route.matches(request.scope)
+        if match is not Match.NONE and getattr(route, "is_sole", False):
+            return sorted(getattr(route, "methods", None) or ())
         if match is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     # The viewers' files are mounted, and have no routes.

@@ -23,27 +23,33 @@ async def answered_once(
     request: Request,
     *,
     do: Callable[[Once | None], Awaitable[Answer[View]]],
-    again: Callable[[UUID], Awaitable[Answer[View]]],
     respond: Callable[[Answer[View]], Response],
+    again: Callable[[UUID], Awaitable[Answer[View]]] | None = None,
     respond_again: Callable[[Answer[View], Made], Response] | None = None,
+    again_of_many: Callable[[Made], Awaitable[Response]] | None = None,
+    content: bytes | None = None,
 ) -> Response:
     """Carries a request out, or answers it again if its key was used before.
 
     `again` reads what the first request made, as the caller may see it now, by its id; `respond_again` answers it where
-    the status depends on what was made. Rule refusals (409 and 422) are kept as well; others are not, since trying
-    again may help.
+    the status depends on what was made. Where many things were made, `again_of_many` does both. `content` stands for a
+    body that was read already. Rule refusals (409 and 422) are kept as well; others are not: trying again may help.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return respond(await do(None))
-    payload = await request.body() + b"\x00" + request.scope["query_string"]
+    body = content if content is not None else await request.body()
+    payload = body + b"\x00" + request.scope["query_string"]
     keys = container_of(request).idempotency_keys()
     digest, *earlier = (hmac.digest(each, payload, sha256) for each in keys)
     once = Once(key=key, method=request.method, path=request.scope["path"], digest=digest, earlier=tuple(earlier))
     try:
         return respond(await _done(request, once, do))
     except AlreadyAnswered as before:
-        if isinstance(before.outcome, Made):
+        if isinstance(before.outcome, Made) and again_of_many is not None:
+            response = await again_of_many(before.outcome)
+        elif isinstance(before.outcome, Made):
+            assert again is not None, "what was made is read by one of the two"
             try:
                 answer = await again(before.outcome.id)
             except NotFound as gone:

@@ -1,7 +1,7 @@
 """What every route says of itself in OpenAPI, from the use case that it calls."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
@@ -41,19 +41,20 @@ def operation(
     limited_by: str | None = None,
     also_answers: str | None = None,
     draws: str | None = None,
+    streams: Mapping[str, str] | None = None,
     also: Iterable[type[Refusal]] = (),
 ) -> dict[str, Any]:
     """The arguments of a route's decorator. `shows` is the model of a successful answer; the use case's docstring
     becomes the description, and what it raises the other answers. `changes`: If-Match counts; `positioned`: the answer
     carries the event sequence; `limited_by`: a rate limit of its own, besides those of all routes; `also_answers`: the
-    media type in which the same is answered to whoever asks for it; `draws`: that of an answer that is never
-    JSON.
+    media type in which the same is answered to whoever asks for it; `draws`: that of an answer that is never JSON;
+    `streams`: those in which alone it is streamed, each with an example.
     """
     headers: dict[str, Any] = dict(RATE_LIMIT_HEADERS)
     headers |= _SEQ if signed_in and positioned else {}
     headers |= _LINK if is_list else {}
     headers |= _ETAG if tagged else {}
-    headers |= _LOCATION if status == 201 else {}
+    headers |= _LOCATION if status == 201 or (status == 202 and shows is not None) else {}
     success: dict[str, Any] = {"description": summary, "headers": headers}
     if shows is not None:
         success["model"] = shows
@@ -63,6 +64,9 @@ def operation(
             success.setdefault("content", {})[also_answers] = {"schema": {"type": "string"}}
     if draws is not None:
         success["content"] = {draws: {"schema": {"type": "string"}, "example": example}}
+    if streams is not None:
+        success["content"] = {kind: {"schema": {"type": "string"}, "example": each} for kind, each in streams.items()}
+        headers["Content-Disposition"] = {"description": "The name of a file.", "schema": {"type": "string"}}
     kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []
     if signed_in and (body or status == 204):

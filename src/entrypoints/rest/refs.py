@@ -7,6 +7,7 @@ from core.auth.errors import SessionNotFound
 from core.comments.errors import CommentNotFound
 from core.companies.errors import CompanyNotFound
 from core.cycles.errors import CycleNotFound
+from core.jobs.errors import JobNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
 from core.labels.errors import LabelNotFound
@@ -78,6 +79,11 @@ def label_id(segment: str) -> UUID:
 def comment_id(segment: str) -> UUID:
     """Raises CommentNotFound."""
     return _id(segment, CommentNotFound)
+
+
+def job_id(segment: str) -> UUID:
+    """Raises JobNotFound."""
+    return _id(segment, JobNotFound)
 
 
 def project_member_id(segment: str) -> UUID:

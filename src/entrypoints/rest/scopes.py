@@ -31,15 +31,17 @@ _NEEDED: dict[Scope | Access, str] = {
     " removeProjectMember",
     Scope.CYCLES_READ: "listCycles getCycle",
     Scope.CYCLES_WRITE: "createCycle changeCycle replaceCycle deleteCycle startCycle completeCycle",
-    Scope.TASKS_READ: "listTasks getTask getBoard getColumn listLabels getLabel listComments getComment"
+    Scope.TASKS_READ: "listTasks getTask exportTasks getBoard getColumn listLabels getLabel listComments getComment"
     " listTaskActivity",
-    Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask addColumn"
-    " changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
-    " createComment changeComment replaceComment deleteComment watchTask unwatchTask",
+    Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask bulkTasks"
+    " addColumn changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
+    " createComment changeComment replaceComment deleteComment watchTask unwatchTask importTasks",
     Scope.EVENTS_READ: "listEvents listActivity",
     Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
     " drawFlow getDashboard",
     Scope.SEARCH_READ: "search",
+    Scope.JOBS_READ: "listJobs getJob",
+    Scope.JOBS_WRITE: "cancelJob",
     Scope.AUDIT_READ: "listAuditEvents",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from adapters.sql.connection import Database
 from adapters.sql.counting import SqlDayCounts
+from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.once_ledger import SqlOnceLedger
@@ -23,6 +24,7 @@ from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
+from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.labels import SqlLabelReader
 from adapters.sql.readers.activity import SqlActivityReader
 from adapters.sql.readers.comments import SqlCommentReader
@@ -37,12 +39,15 @@ from adapters.sql.readers.reports import SqlReportReader
 from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
+from adapters.sql.repositories.batches import SqlBatchUnitOfWork
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
+from adapters.sql.repositories.jobs import SqlJobUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
+from adapters.sql.repositories.task_imports import SqlImportUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
@@ -51,8 +56,10 @@ from core.auth.model import Account, LoginSession
 from core.companies.model import Company
 from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
+from core.tasks.use_cases.bulk_operations import Operation
 from core.users.model import User
 from tests.contracts.api_tokens import ApiTokenContract
+from tests.contracts.batches import BATCHES, CALLERS, agree_at_once
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
@@ -60,6 +67,8 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.imports import ImportContract
+from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.comments import CommentContract
 from tests.contracts.watching import WatchingContract
@@ -90,6 +99,8 @@ class SqlWorld:
         self.comment_reader = SqlCommentReader(database)
         self.activity_reader = SqlActivityReader(database)
         self.search_reader = SqlSearchReader(database)
+        self.job_reader = SqlJobReader(database)
+        self.job_runs = SqlJobRuns(database)
         self.cycle_reader = SqlCycleReader(database)
         self.column_reader = SqlColumnReader(database)
         self.project_reader = SqlProjectReader(database)
@@ -117,8 +128,17 @@ class SqlWorld:
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlWatcherUnitOfWork:
         return SqlWatcherUnitOfWork(self._database, self.clock, actor, once=once, lazy=True)
 
+    def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlBatchUnitOfWork:
+        return SqlBatchUnitOfWork(self._database, self.clock, actor, once=once)
+
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
         return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlJobUnitOfWork:
+        return SqlJobUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlImportUnitOfWork:
+        return SqlImportUnitOfWork(self._database, self.clock, actor, once=once)
 
     def cycle_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlCycleUnitOfWork:
         return SqlCycleUnitOfWork(self._database, self.clock, actor, once=once)
@@ -289,6 +309,14 @@ class TestSqlTasks(Sql, TaskContract):
     pass
 
 
+class TestSqlJobs(Sql, JobContract):
+    pass
+
+
+class TestSqlImports(Sql, ImportContract):
+    pass
+
+
 class TestSqlCycles(Sql, CycleContract):
     pass
 
@@ -382,3 +410,12 @@ class TestSqlVisibility(Sql):
     @settings(**BOUNDED)
     async def test_lists_show_what_the_policies_say(self, world: SqlWorld, plan: Plan) -> None:
         await agree(world, plan)
+
+
+class TestSqlBatches(Sql):
+    @given(operations=BATCHES, who=CALLERS)
+    @settings(**BOUNDED)
+    async def test_do_what_their_operations_do_one_by_one(
+        self, world: SqlWorld, operations: list[Operation], who: str
+    ) -> None:
+        await agree_at_once(world, who, operations)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,75 @@ def test_every_revision_waits_for_locks_for_a_bounded_time() -> None:
         module = import_module(f"migrations.versions.{path.stem}")
         for way in (module.upgrade, module.downgrade):
             assert re.search(r"set local lock_timeout = '\d+m?s'", inspect.getsource(way)), (path.name, way.__name__)
+
+
+# Where people work meanwhile
+
+AN_EVENT = (
+    "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body)"
+    f" values ('{NIL}', %s, 'x', 'x', now(), 'system', false, '{{}}')"
+)
+INDEXES = (
+    "select indexrelid::regclass::text, indisvalid from pg_index"
+    " where indexrelid::regclass::text in ('events_of_task', 'events_of_project') order by 1"
+)
+
+
+def begun_before_its_indexes(database: TestDatabase) -> None:
+    """Revision 0012, as if it had broken off in the first of its indexes."""
+    with psycopg.connect(database.superuser, autocommit=True) as connection:
+        connection.execute("drop index events_of_project")
+        connection.execute("update pg_index set indisvalid = false where indexrelid = 'events_of_task'::regclass")
+        connection.execute("update alembic_version set version_num = '0011'")
+
+
+def wait_for_the_index(connection: psycopg.Connection[Any], migration: Future[None]) -> None:
+    deadline = time.monotonic() + 20
+    while not connection.execute(
+        "select 1 from pg_stat_activity where query ~ '^(drop|create) index concurrently' and wait_event_type = 'Lock'"
+        " and datname = current_database()"
+    ).fetchall():
+        assert not migration.done() and time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_log_is_read_and_written_while_its_indexes_are_built(fresh: TestDatabase) -> None:
+    move(fresh, "0012")
+    before = shape(fresh.superuser)
+    begun_before_its_indexes(fresh)
+    options = "-c lock_timeout=1000"
+    with (
+        psycopg.connect(fresh.superuser) as earlier,
+        psycopg.connect(fresh.superuser, autocommit=True, options=options) as connection,
+        ThreadPoolExecutor() as threads,
+    ):
+        earlier.execute(AN_EVENT, (1,))
+        migration = threads.submit(move, fresh, "0012")
+        try:
+            wait_for_the_index(connection, migration)
+            connection.execute(AN_EVENT, (2,))
+            assert connection.execute("select seq from events").fetchall() == [(2,)]
+            # Who waits for the migration is not waited for by it.
+            again = threads.submit(move, fresh, "0012")
+            with pytest.raises(TimeoutError):
+                again.result(timeout=0.5)
+        finally:
+            earlier.commit()
+        migration.result(timeout=30)
+        again.result(timeout=30)
+        assert connection.execute(INDEXES).fetchall() == [("events_of_project", True), ("events_of_task", True)]
+    assert shape(fresh.superuser) == before
+
+
+def test_rules_of_tasks_are_checked_after_the_table_was_locked_and_that_may_be_begun_again(fresh: TestDatabase) -> None:
+    move(fresh, "0016")
+    before = shape(fresh.superuser)
+    with psycopg.connect(fresh.superuser, autocommit=True) as connection:
+        connection.execute("update pg_constraint set convalidated = false where conname = 'tasks_recurrence_check'")
+        connection.execute("update alembic_version set version_num = '0015'")
+    assert shape(fresh.superuser) != before
+    move(fresh, "0016")
+    assert shape(fresh.superuser) == before
 
 
 # The migrated database and the tables that the code knows

@@ -8,6 +8,7 @@ from dependency_injector import providers
 import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
+from entrypoints.jobs_container import JobsContainer
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
@@ -20,7 +21,7 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"oidc": OidcContainer, "reports": ReportsContainer, "work": WorkContainer}
+PARTS = {"jobs": JobsContainer, "oidc": OidcContainer, "reports": ReportsContainer, "work": WorkContainer}
 
 
 @pytest.fixture(scope="module")

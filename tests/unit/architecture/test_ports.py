@@ -23,6 +23,8 @@ from adapters.mail.smtp import SmtpMail
 from adapters.charts.drawing import PygalCharts
 from adapters.sql.counting import SqlDayCounts
 from adapters.sql.readers.reports import SqlReportReader
+from adapters.jobs.queue import ProcrastinateQueue
+from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
@@ -44,20 +46,25 @@ from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.search import SqlSearchReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.repositories.api_tokens import SqlApiTokens
+from adapters.sql.repositories.batches import SqlBatches, SqlBatchUnitOfWork
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.repositories.cycles import SqlCycles, SqlCycleUnitOfWork
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
 from adapters.sql.repositories.recurrences import SqlRecurrences
 from adapters.sql.repositories.assignments import SqlAssignments
+from adapters.sql.repositories.jobs import SqlJobs, SqlJobUnitOfWork
 from adapters.sql.repositories.members import SqlMembers, SqlMemberUnitOfWork
 from adapters.sql.repositories.projects import SqlProjects, SqlProjectUnitOfWork
+from adapters.sql.repositories.many_tasks import SqlManyTasks
+from adapters.sql.repositories.task_imports import SqlImportUnitOfWork, SqlTaskImports
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
 from adapters.sql.repositories.users import SqlInvitations, SqlUsers
 from adapters.sql.system import SqlIdentityUnitOfWork
@@ -66,6 +73,8 @@ from adapters.system.ids import UuidV7Ids
 from core.auth import ports as auth
 from core.companies import ports as companies
 from core.cycles import ports as cycles
+from core.imports import ports as imports
+from core.jobs import ports as jobs
 from core.kernel import ports as kernel
 from core.mail import ports as mail
 from core.oidc import ports as oidc
@@ -75,7 +84,8 @@ from core.realtime import ports as realtime
 from core.reports import ports as reports
 from core.search import ports as search
 from core.tasks import ports as tasks
-from core.tasks import recurring_ports
+from core.tasks import batches, recurring_ports
+from core.tasks.use_cases.workspace import Workspace
 from core.tokens import ports as tokens
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
@@ -86,6 +96,7 @@ from tests.fakes.api_tokens import (
     NumberedApiTokenTexts,
 )
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
+from tests.fakes.batches import InMemoryBatches, InMemoryBatchUnitOfWork
 from tests.fakes.clock import SettableClock
 from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, RememberedTickets
 from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
@@ -94,6 +105,8 @@ from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycl
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
+from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
+from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobs, InMemoryJobUnitOfWork, RememberedWakes
 from tests.fakes.members import (
     InMemoryAssignments,
     InMemoryMemberReader,
@@ -178,12 +191,23 @@ ADAPTERS = [
     (cycles.Cycles, SqlCycles, InMemoryCycles),
     (cycles.CycleUnitOfWork, SqlCycleUnitOfWork, InMemoryCycleUnitOfWork),
     (cycles.CycleReader, SqlCycleReader, InMemoryCycleReader),
+    (imports.TaskImports, SqlTaskImports, InMemoryTaskImports),
+    (imports.ManyTasks, SqlManyTasks, InMemoryManyTasks),
+    (imports.ImportUnitOfWork, SqlImportUnitOfWork, InMemoryImportUnitOfWork),
+    (jobs.Jobs, SqlJobs, InMemoryJobs),
+    (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
+    (jobs.JobReader, SqlJobReader, InMemoryJobReader),
+    (jobs.JobRuns, SqlJobRuns, InMemoryJobRuns),
+    (jobs.JobQueue, ProcrastinateQueue, RememberedWakes),
     (projects.Members, SqlMembers, InMemoryMembers),
     (projects.MemberUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
     (projects.MemberReader, SqlMemberReader, InMemoryMemberReader),
     (tasks.Assignments, SqlAssignments, InMemoryAssignments),
     (tasks.AssignmentUnitOfWork, SqlMemberUnitOfWork, InMemoryMemberUnitOfWork),
-    (tasks.Tasks, SqlTasks, InMemoryTasks),
+    (tasks.Tasks, SqlTasks, InMemoryTasks, Workspace),
+    (tasks.TaskDesk, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork, Workspace),
+    (batches.Batches, SqlBatches, InMemoryBatches),
+    (batches.BatchUnitOfWork, SqlBatchUnitOfWork, InMemoryBatchUnitOfWork),
     (tasks.TaskUnitOfWork, SqlTaskUnitOfWork, InMemoryTaskUnitOfWork),
     (tasks.DeletedTasks, SqlDeletedTasks, InMemoryDeletedTasks),
     (recurring_ports.Recurrences, SqlRecurrences, InMemoryRecurrences),
@@ -227,15 +251,17 @@ class TestAdapters:
             "LeaveCycle",
             "OpenProjectUnitOfWork",
             "OpenTaskUnitOfWork",
+            "OpenBatchUnitOfWork",
             "OpenPeopleUnitOfWork",
         }
-        abstract = {"UnitOfWork", "NewPasswords"}
+        abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
+        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork"}
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, companies, cycles, kernel, mail, oidc, operations, projects, realtime, recurring_ports, reports,
-            search, tasks, tokens, users,
+            auth, batches, companies, cycles, imports, jobs, kernel, mail, oidc, operations, projects, realtime,
+            recurring_ports, reports, search, tasks, tokens, users,
         )  # fmt: skip
         found = {
             name

@@ -3,13 +3,17 @@
 import pytest
 from hypothesis import given, settings
 
+from core.tasks.use_cases.bulk_operations import Operation
 from tests.contracts.api_tokens import ApiTokenContract
+from tests.contracts.batches import BATCHES, CALLERS, agree_at_once
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
+from tests.contracts.imports import ImportContract
+from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.activity import ActivityContract
 from tests.contracts.comments import CommentContract
@@ -66,6 +70,14 @@ class TestInMemoryRecurrences(InMemory, RecurrenceContract):
 
 
 class TestInMemorySearch(InMemory, SearchContract):
+    pass
+
+
+class TestInMemoryJobs(InMemory, JobContract):
+    pass
+
+
+class TestInMemoryImports(InMemory, ImportContract):
     pass
 
 
@@ -158,3 +170,11 @@ class TestInMemoryVisibility(InMemory):
     @settings(**BOUNDED)
     async def test_lists_show_what_the_policies_say(self, plan: Plan) -> None:
         await agree(World(), plan)
+
+
+class TestInMemoryBatches(InMemory):
+    @given(operations=BATCHES, who=CALLERS)
+    @settings(**BOUNDED | {"max_examples": 25})
+    async def test_do_what_their_operations_do_one_by_one(self, operations: list[Operation], who: str) -> None:
+        # A world of its own: in one that grows, each transaction would copy more.
+        await agree_at_once(World(), who, operations)

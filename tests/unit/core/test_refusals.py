@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from uuid import UUID
+
 import pytest
 
 from core.activity.use_cases import ActivityUseCases
@@ -60,7 +62,8 @@ from core.kernel.errors import (
     Stale,
     refusals_of,
 )
-from core.kernel.once import InFlight, KeyReused
+from core.kernel.once import InFlight, KeyReused, Once
+from core.tasks.read_models import TaskView
 from core.kernel.paging import CursorInvalid, PageRequest, Sort
 from core.kernel.step_up import AccountProofRequired, StepUpRequired
 from core.projects.errors import (
@@ -72,6 +75,9 @@ from core.projects.errors import (
     ProjectNotDeleted,
     ProjectNotFound,
 )
+from core.imports.use_cases.asking import ImportUseCases
+from core.jobs.use_cases.jobs import JobUseCases
+from core.jobs.use_cases.running import JobRunUseCases
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
 from core.labels.use_cases import LabelUseCases
@@ -103,7 +109,9 @@ from core.tasks.errors import (
     RecurrenceInvalid,
     TaskNotDeleted,
     TaskNotFound,
+    BulkFailed,
     TooManyColumns,
+    TooManyRecurring,
 )
 from core.tasks.changes import TaskChanges
 from core.tasks.fields import Status
@@ -113,9 +121,13 @@ from core.tasks.changes import NewTask
 from core.tasks.use_cases.tasks import Destination, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
+from core.tasks.use_cases.bulk import BulkUseCases
+from core.tasks.use_cases.bulk_operations import DeleteTask
+from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
 from core.tasks.use_cases.placing import Destination
+from core.tasks.use_cases.recurring import MOST_RECURRING
 from core.watching.use_cases import WatchUseCases
 from tests.builders import an_id
 from tests.builders.office import PASSWORD, Office
@@ -125,6 +137,7 @@ from core.tokens.use_cases.tokens import ApiTokenUseCases
 from tests.unit.core import (
     comment_refusals,
     factor_refusals,
+    job_refusals,
     mail_refusals,
     oidc_refusals,
     people_refusals,
@@ -140,17 +153,22 @@ USE_CASES = (
     ApiTokenUseCases,
     AuthUseCases,
     BoardUseCases,
+    BulkUseCases,
     ColumnUseCases,
     CommentUseCases,
     CompanyUseCases,
     CycleUseCases,
+    JobRunUseCases,
+    JobUseCases,
     LabelUseCases,
     DeletedTaskUseCases,
     EmailUseCases,
     EmailDomainUseCases,
     EventUseCases,
     SearchUseCases,
+    ExportUseCases,
     FactorUseCases,
+    ImportUseCases,
     InvitationUseCases,
     MailUseCases,
     MemberUseCases,
@@ -186,6 +204,7 @@ RAISED_OUTSIDE = {
     ("ApiTokenUseCases.list", CursorInvalid): "as above",
     ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
+    ("JobUseCases.list", CursorInvalid): "as above",
     ("LabelUseCases.list", CursorInvalid): "as above",
     ("CommentUseCases.list", CursorInvalid): "as above",
     ("ActivityUseCases.list", CursorInvalid): "as above",
@@ -852,6 +871,29 @@ async def _(office: Office) -> Awaitable[object]:
     return office.tasks.create(office.mia, in_web(office, cycle_id=(await office.completed_cycle()).id))
 
 
+def a_batch(office: Office, task: TaskView | None = None, once: Once | None = None) -> Awaitable[object]:
+    """Deletes a task, of which there is none unless it is named."""
+    operations = [DeleteTask(task=task.id if task is not None else an_id())]
+    return office.bulk.carry_out(office.adam, operations, atomic=True, outline=lambda _: b"", once=once)
+
+
+@refuses(BulkUseCases.carry_out, BulkFailed)
+async def _(office: Office) -> Awaitable[object]:
+    return a_batch(office)
+
+
+@refuses(BulkUseCases.carry_out, KeyReused)
+async def _(office: Office) -> Awaitable[object]:
+    await a_batch(office, await office.task(), a_key())
+    return a_batch(office, await office.task(), a_key(digest=b"other"))
+
+
+@refuses(BulkUseCases.carry_out, InFlight)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.batch_unit_of_work(office.adam, once=a_key()).__aenter__()
+    return a_batch(office, await office.task(), a_key())
+
+
 @refuses(TaskUseCases.get, TaskNotFound)
 async def _(office: Office) -> Awaitable[object]:
     return office.tasks.get(office.nora, (await office.task()).id)
@@ -1280,6 +1322,21 @@ async def _(office: Office) -> Awaitable[object]:
     return office.board_columns.change(office.mia, office.column(Status.TODO), changes)
 
 
+async def a_column_of_very_many_that_recur(office: Office) -> UUID:
+    column = office.add_column(Status.TODO)
+    task = office.stored_task((await office.task(column_id=column, recurrence="FREQ=DAILY")).id)
+    for number in range(MOST_RECURRING):
+        also = replace(task, id=an_id(), number=task.number + 1 + number)
+        office.stored.tasks[also.id] = also
+    return column
+
+
+@refuses(ColumnUseCases.change, TooManyRecurring)
+async def _(office: Office) -> Awaitable[object]:
+    column = await a_column_of_very_many_that_recur(office)
+    return office.board_columns.change(office.mia, column, column_changes(category=Status.DONE))
+
+
 @refuses(ColumnUseCases.order, ProjectNotFound)
 async def _(office: Office) -> Awaitable[object]:
     return office.board_columns.order(office.nora, "WEB", [an_id()])
@@ -1340,6 +1397,12 @@ async def _(office: Office) -> Awaitable[object]:
     return office.board_columns.delete(office.mia, column)
 
 
+@refuses(ColumnUseCases.delete, TooManyRecurring)
+async def _(office: Office) -> Awaitable[object]:
+    column = await a_column_of_very_many_that_recur(office)
+    return office.board_columns.delete(office.mia, column, move_to=office.column(Status.DONE))
+
+
 @refuses(AuthUseCases.actor_of, TokenInvalid)
 async def _(office: Office) -> Awaitable[object]:
     async def ask() -> object:
@@ -1350,6 +1413,7 @@ async def _(office: Office) -> Awaitable[object]:
 
 comment_refusals.add_to(refuses)
 factor_refusals.add_to(refuses)
+job_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 oidc_refusals.add_to(refuses)

@@ -27,7 +27,7 @@ from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import tasks
-from core.activity.model import deed_of
+from core.activity.model import TOLD, deed_of
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
@@ -39,6 +39,23 @@ _doers = users.alias("doers")
 # Somebody's notification tells of what was done, which is told by itself. Part of the text: of a parameter PostgreSQL
 # would expect to be any event, and hence few that are another.
 _NOTIFICATION: ColumnElement[str] = literal_column("'notification_created'")
+# Of long texts only what is told, and a character more, by which it is seen that there is more: a page of them may be a
+# hundred times as large as what is shown of it. What is small is sent as it is.
+_SMALL = 1_000
+_BODY: ColumnElement[Any] = literal_column(f"""
+case when pg_column_size(page.body) <= {_SMALL} then page.body else (
+  select jsonb_object_agg(field.key, case
+    when field.key = 'changes' then (
+      select coalesce(jsonb_object_agg(change.key, (
+        select jsonb_object_agg(told.key, case
+          when jsonb_typeof(told.value) = 'string' then to_jsonb(left(told.value #>> '{{}}', {TOLD + 1}))
+          else told.value end)
+          from jsonb_each(change.value) told)), '{{}}')
+        from jsonb_each(field.value) change)
+    when jsonb_typeof(field.value) = 'string' then to_jsonb(left(field.value #>> '{{}}', {TOLD + 1}))
+    else field.value end)
+    from jsonb_each(page.body) field) end
+""")  # noqa: S608  (numbers of our own)
 
 
 class Shape(NamedTuple):
@@ -89,7 +106,7 @@ def _page(shape: PageShape) -> Statement:
         _doers.c.name,
         page.c.event,
         page.c.project_id,
-        page.c.body,
+        _BODY,
         page.c.occurred_at,
     )
     again = page.c.seq.desc() if shape.descending else page.c.seq.asc()

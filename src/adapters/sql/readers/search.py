@@ -35,6 +35,7 @@ from adapters.sql.readers.projects import is_member_of
 from adapters.sql.readers.task_lists import DASH
 from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.statement import Statement
+from adapters.sql.tables.comments import comments
 from adapters.sql.tables.work import projects, tasks
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
@@ -83,6 +84,18 @@ def _tasks(score: ColumnElement[float]) -> Select[Any]:
     )
 
 
+def _comments(score: ColumnElement[float]) -> Select[Any]:
+    return select(
+        literal_column(f"'{Kind.COMMENT}'").label("kind"),
+        comments.c.id,
+        _KEY.label("key"),
+        tasks.c.title,
+        tasks.c.project_id,
+        comments.c.body,
+        score.label("score"),
+    )
+
+
 def _projects_of(hits: CTE) -> Select[Any]:
     return _projects(hits.c.score).select_from(hits.join(projects, projects.c.id == hits.c.ref_id))
 
@@ -92,8 +105,18 @@ def _tasks_of(hits: CTE) -> Select[Any]:
     return _tasks(hits.c.score).select_from(rows)
 
 
+def _comments_of(hits: CTE) -> Select[Any]:
+    rows = hits.join(comments, comments.c.id == hits.c.ref_id).join(tasks, tasks.c.id == comments.c.task_id)
+    found = _comments(hits.c.score).select_from(rows.join(projects, projects.c.id == tasks.c.project_id))
+    return found.where(comments.c.is_deleted.is_(False))
+
+
 # What was found of each kind, as far as it is there to be seen: each joins the project that it is of.
-SOURCES: dict[Kind, Callable[[CTE], Select[Any]]] = {Kind.PROJECT: _projects_of, Kind.TASK: _tasks_of}
+SOURCES: dict[Kind, Callable[[CTE], Select[Any]]] = {
+    Kind.PROJECT: _projects_of,
+    Kind.TASK: _tasks_of,
+    Kind.COMMENT: _comments_of,
+}
 
 
 def _of_kind(hits: CTE, kind: Kind, *, member: bool) -> Select[Any]:

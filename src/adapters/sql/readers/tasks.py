@@ -1,5 +1,6 @@
 """Reading tasks and boards."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -8,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import (
     Integer,
     Text,
+    Uuid,
     bindparam,
     cast,
     func,
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
@@ -48,6 +51,13 @@ from core.tasks.read_models import BoardView, ColumnView, DeletedTask, TaskTag, 
 @cache
 def _one(by_key: bool, member: bool) -> Statement:
     query = select(*task_columns()).select_from(with_names()).where(named_task(by_key))
+    return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
+
+
+@cache
+def _those(member: bool) -> Statement:
+    named = tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
+    query = select(*task_columns()).select_from(with_names()).where(named)
     return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
 
 
@@ -146,6 +156,13 @@ class SqlTaskReader:
     async def one(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskView | None]:
         found = await self._database.rows(actor, *_question(_one, actor, ref, visible))
         return Answer(task_view(found.rows[0]) if found.rows else None, found.seq)
+
+    async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
+        values: dict[str, Any] = {"ids": [*task_ids], "watcher": actor.user_id}
+        if visible.member_id is not None:
+            values["member_id"] = visible.member_id
+        found = await self._database.rows(actor, _those(visible.member_id is not None), values)
+        return Answer([task_view(row) for row in found.rows], found.seq)
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         found = await self._database.rows(actor, *_question(_tag, actor, ref, visible))

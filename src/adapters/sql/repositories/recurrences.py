@@ -56,12 +56,12 @@ _ABLE = Statement(
     )
 )
 # One that is renamed or deleted just now is left out, and not waited for: who does that waits for the project.
-_LABELS = Statement(
+LABELS = Statement(
     select(labels.c.id, labels.c.name)
     .where(labels.c.folded == func.any(bindparam("folded", type_=ARRAY(Text))))
     .with_for_update(read=True, key_share=True, skip_locked=True, of=labels)
 )
-_TIME_ZONE = Statement(select(companies.c.time_zone))
+TIME_ZONE = Statement(select(companies.c.time_zone))
 
 _OF_COLUMN = Statement(
     loading(tasks)
@@ -73,11 +73,17 @@ _OF_COLUMN = Statement(
         tasks.c.recurred_at.is_(None),
     )
     .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
 )
-_KEEP = Statement(
+KEEP = Statement(
     update(tasks)
     .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_(None))
     .values(recurred_at=bindparam("at", type_=INSTANT))
+)
+RENEW = Statement(
+    update(tasks)
+    .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_not(None))
+    .values(recurred_at=null())
 )
 
 
@@ -95,8 +101,8 @@ class SqlRecurrences:
             (_TAKE_NUMBERS, {**project, "count": len(tasks)}),
             (_COLUMN, {**project, "into": into}),
             (_ABLE, {**project, "assignees": assignees}),
-            (_LABELS, labels_named(names)),
-            (_TIME_ZONE, {}),
+            (LABELS, labels_named(names)),
+            (TIME_ZONE, {}),
         )
         if len(borne) != len(names):
             raise ChangedMeanwhile
@@ -111,11 +117,15 @@ class SqlRecurrences:
             time_zone=zone[0][0],
         )
 
-    async def of_column(self, column_id: UUID) -> list[Task]:
-        (rows,) = await self._unit.fetch((_OF_COLUMN, {"column": column_id, "for_user": self._unit.actor.user_id}))
+    async def of_column(self, column_id: UUID, *, most: int) -> list[Task]:
+        values = {"column": column_id, "for_user": self._unit.actor.user_id, "most": most}
+        (rows,) = await self._unit.fetch((_OF_COLUMN, values))
         return [task_of(row, row[-1]) for row in rows]
 
     def keep(self, tasks: Sequence[Task]) -> None:
         if tasks:
             values = {"ids": [task.id for task in tasks], "at": tasks[0].recurred_at}
-            self._unit.write(_KEEP, values, rows=len(tasks))
+            self._unit.write(KEEP, values, rows=len(tasks))
+
+    def renew(self, task: Task) -> None:
+        self._unit.write(RENEW, {"ids": [task.id]}, rows=1)

@@ -13,13 +13,13 @@ from core.projects.errors import ProjectArchived, ProjectNotFound
 from core.projects.policy import sees_project, visible_projects
 from core.projects.ports import ProjectRef
 from core.tasks.columns import BoardColumn, ColumnChanges
-from core.tasks.errors import BoardIncomplete, ColumnNotEmpty, ColumnNotFound, TooManyColumns
+from core.tasks.errors import BoardIncomplete, ColumnNotEmpty, ColumnNotFound, TooManyColumns, TooManyRecurring
 from core.tasks.fields import Status
 from core.tasks.model import Task
 from core.tasks.ports import ColumnReader, LoadedBoard, OpenTaskUnitOfWork, TaskUnitOfWork
 from core.tasks.read_models import ColumnDetails
 from core.tasks.use_cases.placing import ranks_at_end
-from core.tasks.use_cases.recurring import recur
+from core.tasks.use_cases.recurring import MOST_RECURRING, recur
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,14 @@ class ColumnUseCases:
             raise ColumnNotFound
         return Answer(column, seq)
 
-    @answers(ColumnNotFound, FieldReadOnly, Invalid, Stale, ProjectArchived, BoardIncomplete)
+    @answers(ColumnNotFound, FieldReadOnly, Invalid, Stale, ProjectArchived, BoardIncomplete, TooManyRecurring)
     async def change(
         self, actor: Actor, column_id: UUID, changes: ColumnChanges, *, expected: int | None = None
     ) -> Answer[ColumnDetails]:
         """Changes a column, or its position. Its tasks get the status of a new category at once.
 
-        A board keeps a column of each category. A limit of work in progress warns, it never refuses.
+        A board keeps a column of each category. A limit of work in progress warns, it never refuses. Cards that are
+        done by that recur, 500 at most.
         """
         async with self._unit_of_work(actor) as uow:
             board, column = await self._load(uow, actor, column_id)
@@ -129,12 +130,21 @@ class ColumnUseCases:
             seq = await uow.commit()
         return Answer([ColumnDetails.of(column) for column in board.arrangement.columns], seq)
 
-    @answers(ColumnNotFound, ReferenceNotFound, Invalid, Stale, ProjectArchived, BoardIncomplete, ColumnNotEmpty)
+    @answers(
+        ColumnNotFound,
+        ReferenceNotFound,
+        Invalid,
+        Stale,
+        ProjectArchived,
+        BoardIncomplete,
+        ColumnNotEmpty,
+        TooManyRecurring,
+    )
     async def delete(
         self, actor: Actor, column_id: UUID, *, move_to: UUID | None = None, expected: int | None = None
     ) -> int:
         """Deletes a column. Its cards, if it has any, go to the end of `move_to`, a column of the same board, in their
-        order. A board keeps a column of each category.
+        order. A board keeps a column of each category. Cards that are done by that recur, 500 at most.
         """
         async with self._unit_of_work(actor) as uow:
             board, column = await self._load(uow, actor, column_id)
@@ -162,10 +172,17 @@ class ColumnUseCases:
         return board, column
 
     async def _recurring(self, uow: TaskUnitOfWork, column: BoardColumn, *, done_in: BoardColumn) -> list[Task]:
-        """The tasks of a column that are to be done again once they are done, in case that they are done now."""
+        """The tasks of a column that are to be done again once they are done, in case that they are done now.
+
+        Raises TooManyRecurring: whoever works in the project waits while they are made.
+        """
         if done_in.category is not Status.DONE:
             return []
-        return [task for task in await uow.recurrences.of_column(column.id) if task.status is not Status.DONE]
+        again = await uow.recurrences.of_column(column.id, most=MOST_RECURRING + 1)
+        again = [task for task in again if task.status is not Status.DONE]
+        if len(again) > MOST_RECURRING:
+            raise TooManyRecurring
+        return again
 
     async def _move_cards(self, uow: TaskUnitOfWork, column: BoardColumn, *, to: BoardColumn, by: UUID) -> None:
         cards, there = await uow.columns.cards(column.id), await uow.columns.cards(to.id)

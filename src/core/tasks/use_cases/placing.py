@@ -9,7 +9,7 @@ from core.kernel.rank import RanksExhausted
 from core.tasks.errors import MoveContradicts
 from core.tasks.fields import Status
 from core.tasks.model import Board, Column, Place, end_of
-from core.tasks.ports import LoadedTask, Neighbour, TaskUnitOfWork
+from core.tasks.ports import LoadedTask, Neighbour, TaskDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,28 +27,28 @@ class Destination:
         return self.before or self.after
 
 
-async def place_at_end(uow: TaskUnitOfWork, column: Column) -> Place:
+async def place_at_end(desk: TaskDesk, column: Column) -> Place:
     """The place below a column's last card; spreads its cards where there is none left."""
     try:
         return end_of(column)
     except RanksExhausted:
-        ranks = await _spread(uow, column.id)
+        ranks = await _spread(desk, column.id)
         last = max(ranks.values(), default=None)
         return Place(column=column, rank=rank.between(last, None), after_id=column.last_id)
 
 
-async def ranks_at_end(uow: TaskUnitOfWork, column_id: UUID, *, last: str | None, count: int) -> list[str]:
+async def ranks_at_end(desk: TaskDesk, column_id: UUID, *, last: str | None, count: int) -> list[str]:
     """Ranks for so many cards below the last one of a column; spreads its cards where there are none left."""
     try:
         return rank.beyond(last, count)
     except RanksExhausted:
-        cards = await uow.tasks.order(column_id)
+        cards = await desk.tasks.order(column_id)
         ranks = rank.spread(len(cards) + count)
-        await uow.tasks.respread(list(zip(cards, ranks, strict=False)))
+        await desk.tasks.respread(list(zip(cards, ranks, strict=False)))
         return list(ranks[len(cards) :])
 
 
-async def place_for(uow: TaskUnitOfWork, loaded: LoadedTask, to: Destination) -> Place | None:
+async def place_for(desk: TaskDesk, loaded: LoadedTask, to: Destination) -> Place | None:
     """Where a card goes, which was loaded with the one that it goes beside; None if it stands there already.
 
     Raises Invalid, MoveContradicts and ReferenceNotFound.
@@ -62,13 +62,13 @@ async def place_for(uow: TaskUnitOfWork, loaded: LoadedTask, to: Destination) ->
             raise Invalid(faults=(Fault(detail, pointer=""),))
         if column.id == task.column_id or (to.column_id is None and column.category is task.status):
             return None
-        return await place_at_end(uow, column)
+        return await place_at_end(desk, column)
     pointer = "/before" if to.before is not None else "/after"
     if to.before is not None and to.after is not None:
         raise MoveContradicts(faults=(Fault("before and after exclude each other", pointer="/after"),))
     if named == task.id:
         raise MoveContradicts(faults=(Fault("a card cannot stand next to itself", pointer=pointer),))
-    return await _next_to(uow, loaded, to, named, column)
+    return await _next_to(desk, loaded, to, named, column)
 
 
 def column_meant(board: Board, *, status: Status | None, column_id: UUID | None) -> Column | None:
@@ -84,7 +84,7 @@ def column_meant(board: Board, *, status: Status | None, column_id: UUID | None)
 
 
 async def _next_to(
-    uow: TaskUnitOfWork, loaded: LoadedTask, to: Destination, named: UUID, column: Column | None
+    desk: TaskDesk, loaded: LoadedTask, to: Destination, named: UUID, column: Column | None
 ) -> Place | None:
     task, above = loaded.task, to.before is not None
     pointer = "/before" if above else "/after"
@@ -103,7 +103,7 @@ async def _next_to(
     try:
         found = _rank_beside(neighbour, above=above)
     except RanksExhausted:
-        ranks = await _spread(uow, stands_in.id)
+        ranks = await _spread(desk, stands_in.id)
         ranks.pop(task.id, None)
         found = _rank_beside(_among(ranks, named, neighbour), above=above)
     return Place(column=stands_in, rank=found, after_id=after_id)
@@ -126,9 +126,9 @@ def _among(ranks: dict[UUID, str], named: UUID, before: Neighbour) -> Neighbour:
     )
 
 
-async def _spread(uow: TaskUnitOfWork, column_id: UUID) -> dict[UUID, str]:
+async def _spread(desk: TaskDesk, column_id: UUID) -> dict[UUID, str]:
     """Gives the cards of a column ranks that are evenly apart; answers them from top to bottom."""
-    cards = await uow.tasks.order(column_id)
+    cards = await desk.tasks.order(column_id)
     ranks = dict(zip(cards, rank.spread(len(cards)), strict=True))
-    await uow.tasks.respread(list(ranks.items()))
+    await desk.tasks.respread(list(ranks.items()))
     return ranks

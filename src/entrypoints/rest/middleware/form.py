@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1024 * 1024
+LARGEST_BODY_HERE = "flowtrack.largest_body"
 
 
 class Form:
@@ -21,10 +22,10 @@ class Form:
             # Changed in place: the frame around us reads the route from this same scope.
             scope["path"] = path.rstrip("/") or "/"
         method = scope["method"]
-        receive = _bounded(receive)
+        receive = _bounded(receive, scope)
         if method == "HEAD":
             # A copy, since the server looks at its own to know that no body may follow.
-            asked = {**scope, "method": "GET"}
+            asked = {**scope, "method": "GET", "flowtrack.head": True}
             await self._app(asked, receive, _without_body(send))
             scope.update(
                 {name: asked[name] for name in ("route", "flowtrack.actor", "flowtrack.code") if name in asked}
@@ -42,7 +43,8 @@ def _without_body(send: Send) -> Send:
     return headers_only
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, scope: Scope) -> Receive:
+    """Routes that take more than others say so in the scope before they read."""
     read = 0
 
     async def counted() -> Message:
@@ -50,7 +52,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
-            if read > LARGEST_BODY:
+            if read > scope.get(LARGEST_BODY_HERE, LARGEST_BODY):
                 raise HTTPException(413)
         return message
 

@@ -26,7 +26,10 @@ class ActivityShown(Shown):
     entity: str = Field(description="The kind of thing that it was done to, such as `task`.")
     entity_id: str | None
     project_id: UUID | None
-    changes: dict[str, Any] = Field(description="Fields that changed, each as `{old, new}`.")
+    changes: dict[str, Any] = Field(
+        description="Fields that changed, each as `{old, new}`; longer texts are cut after 1,000 characters, which"
+        " `truncated: true` beside them says."
+    )
     timestamp: datetime
 
 

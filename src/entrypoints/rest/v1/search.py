@@ -20,12 +20,12 @@ router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Search"])
 class HitShown(Shown):
     type: Kind
     id: UUID
-    key: str
-    title: str
+    key: str = Field(description="Of a comment, that of its task.")
+    title: str = Field(description="Of a comment, that of its task; of a project, its name.")
     project_id: UUID = Field(description="The project that it belongs to; of a project, itself.")
     snippet: str = Field(
-        description=f"HTML, escaped: the part of the description that a word stands in, if it is among the first"
-        f" {EXCERPTED:,} characters, or else the title; the words are in `<mark>`."
+        description=f"HTML, escaped: the part of the description or comment that a word stands in, if it is among the"
+        f" first {EXCERPTED:,} characters, or else the title; the words are in `<mark>`."
     )
 
 

@@ -113,6 +113,24 @@ class TaskPatch(Given):
     sub_tasks: SubTasksGiven | None = None
 
 
+WRITABLE = frozenset(
+    {
+        "title",
+        "description",
+        "priority",
+        "status",
+        "column_id",
+        "deadline",
+        "assigned_to",
+        "cycle_id",
+        "parent_id",
+        "labels",
+        "external_id",
+        "recurrence",
+        "project_id",
+    }
+)
+
 TASK_EXAMPLE = {
     "id": "01920000-0000-7000-8000-000000000012",
     "key": "WEB-12",

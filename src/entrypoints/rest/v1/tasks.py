@@ -1,12 +1,14 @@
 """Tasks and boards over HTTP."""
 
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from msgspec.structs import asdict
 from starlette.responses import Response
 
+from core.kernel.actor import Actor
 from core.kernel.errors import Forbidden
 from core.kernel.paging import Answer
 from core.tasks.changes import NewTask, TaskChanges
@@ -22,7 +24,7 @@ from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import task_ref
 from entrypoints.rest.v1.fields import Day, Given, Instant, Several, Text, Version
-from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, LabelName, TaskGiven, TaskPatch, TaskShown
+from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, WRITABLE, LabelName, TaskGiven, TaskPatch, TaskShown
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 
@@ -60,25 +62,6 @@ class RestoreGiven(Given):
     version: Version | None = None
 
 
-_WRITABLE = frozenset(
-    {
-        "title",
-        "description",
-        "priority",
-        "status",
-        "column_id",
-        "deadline",
-        "assigned_to",
-        "cycle_id",
-        "parent_id",
-        "labels",
-        "external_id",
-        "recurrence",
-        "project_id",
-    }
-)
-
-
 def tasks_of(request: Request) -> TaskUseCases:
     found: TaskUseCases = container_of(request).task_use_cases()
     return found
@@ -87,6 +70,42 @@ def tasks_of(request: Request) -> TaskUseCases:
 def deleted_tasks_of(request: Request) -> DeletedTaskUseCases:
     found: DeletedTaskUseCases = container_of(request).deleted_task_use_cases()
     return found
+
+
+def task_filter(
+    actor: Actor,
+    *,
+    project_id: list[UUID],
+    cycle_id: list[Any],
+    column_id: list[UUID],
+    status: list[Status],
+    priority: list[Priority],
+    assigned_to: list[Any],
+    created_by: list[Any],
+    parent_id: list[Any],
+    label: list[str],
+    deadline_before: date | None,
+    deadline_after: date | None,
+    updated_after: datetime | None,
+    query: str | None,
+) -> TaskFilter:
+    """What a query names, where `me` is the caller and `none` what is null."""
+    people: dict[object, UUID | None] = {"me": actor.user_id, "none": None}
+    return TaskFilter(
+        project_id=tuple(project_id),
+        cycle_id=tuple(each if isinstance(each, UUID) else None for each in cycle_id),
+        column_id=tuple(column_id),
+        status=tuple(status),
+        priority=tuple(priority),
+        assigned_to=tuple(each if isinstance(each, UUID) else people[each] for each in assigned_to),
+        created_by=tuple(each if isinstance(each, UUID) else actor.user_id for each in created_by),
+        parent_id=tuple(each if isinstance(each, UUID) else None for each in parent_id),
+        label=tuple(label),
+        deadline_before=deadline_before,
+        deadline_after=deadline_after,
+        updated_after=updated_after,
+        query=query or None,
+    )
 
 
 @router.get(
@@ -128,21 +147,21 @@ async def list_tasks(
     include_total: paging.IncludeTotal = False,
 ) -> Response:
     actor = caller(request)
-    people: dict[object, UUID | None] = {"me": actor.user_id, "none": None}
-    where = TaskFilter(
-        project_id=tuple(project_id),
-        cycle_id=tuple(each if isinstance(each, UUID) else None for each in cycle_id),
-        column_id=tuple(column_id),
-        status=tuple(status),
-        priority=tuple(priority),
-        assigned_to=tuple(each if isinstance(each, UUID) else people[each] for each in assigned_to),
-        created_by=tuple(each if isinstance(each, UUID) else actor.user_id for each in created_by),
-        parent_id=tuple(each if isinstance(each, UUID) else None for each in parent_id),
-        label=tuple(label),
+    where = task_filter(
+        actor,
+        project_id=project_id,
+        cycle_id=cycle_id,
+        column_id=column_id,
+        status=status,
+        priority=priority,
+        assigned_to=assigned_to,
+        created_by=created_by,
+        parent_id=parent_id,
+        label=label,
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
-        query=query or None,
+        query=query,
     )
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)
     if deleted:
@@ -214,14 +233,14 @@ async def get_task(request: Request, task_id: TaskId) -> Response:
 )
 async def change_task(request: Request, task_id: TaskId, given: TaskPatch) -> Response:
     sent = given.model_fields_set
-    fields = {name: getattr(given, name) for name in sent & _WRITABLE}
+    fields = {name: getattr(given, name) for name in sent & WRITABLE}
     if "labels" in fields:
         # Null takes all of them off, as it clears any other field.
         fields["labels"] = tuple(given.labels or ())
-    unchanged = {name: getattr(given, name) for name in sent - _WRITABLE - {"version"}}
+    unchanged = {name: getattr(given, name) for name in sent - WRITABLE - {"version"}}
     if given.sub_tasks is not None:
         unchanged["sub_tasks"] = given.sub_tasks.model_dump()
-    changes = TaskChanges(given=frozenset(sent & _WRITABLE), unchanged=unchanged, **fields)
+    changes = TaskChanges(given=frozenset(sent & WRITABLE), unchanged=unchanged, **fields)
     expected = expected_version(request, in_body=given.version if "version" in sent else None)
     return answers.one(await tasks_of(request).change(caller(request), task_ref(task_id), changes, expected=expected))
 

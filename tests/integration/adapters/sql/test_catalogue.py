@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 import adapters.sql.tables.comments
+import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
 import adapters.sql.tables.search
@@ -40,6 +41,7 @@ UPKEEP_DOORS = {
     ("oidc_connections", "SELECT"): "whoever signs in at a provider does not say of which company the connection is",
     ("email_domains", "SELECT"): "so does a provider's word count that the company has proved the domain",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
+    ("jobs", "SELECT"): "those that nobody carries out are found in all companies",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",
     ("audit_events", "SELECT"): "the chain takes rows up, in all companies",
@@ -174,7 +176,7 @@ def test_every_table_behind_the_wall_can_be_backed_up_by_its_owner_and_by_nobody
 def test_what_refers_to_a_purged_thing_goes_with_it_or_lets_go(catalogue: Catalogue) -> None:
     found = catalogue.ask(
         "select k.conname from pg_constraint k join pg_class t on t.oid = k.confrelid"
-        " where k.contype = 'f' and k.confdeltype not in ('c', 'n')"
+        " where k.contype = 'f' and k.confdeltype not in ('c', 'n') and k.connamespace = 'public'::regnamespace"
     )
     # Tasks are deleted before their project, and users before their account.
     assert {name for (name,) in found} == {"tasks_column_fk", "users_account_fk"}
@@ -353,9 +355,11 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
     planned = [*pinned, "plan_cache_mode=force_generic_plan", "enable_seqscan=off", "jit=off"]
     assert found == [
         # Triggers': they see what whoever writes sees, and nobody calls them.
+        ("add_comment_words()", False, OWNER, pinned, False, False),
         ("add_project_words()", False, OWNER, pinned, False, False),
         ("add_task_words()", False, OWNER, pinned, False, False),
         ("api_token_of(bytea)", True, UPKEEP, pinned, True, False),
+        ("change_comment_words()", False, OWNER, pinned, False, False),
         ("change_project_words()", False, OWNER, pinned, False, False),
         ("change_task_words()", False, OWNER, pinned, False, False),
         ("companies_of_session(uuid)", True, UPKEEP, pinned, True, False),
@@ -365,7 +369,9 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         ("folded_text(text)", False, OWNER, None, True, False),
         ("has_second_factor(uuid)", True, UPKEEP, pinned, True, False),
         ("keep_watching()", False, OWNER, pinned, False, False),
+        ("move_comment_words()", False, OWNER, pinned, False, False),
         ("open_company(uuid,uuid)", True, UPKEEP, pinned, True, False),
+        ("open_company_by_job(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("open_company_by_token(uuid,uuid)", True, UPKEEP, pinned, True, False),
         ("remove_words()", False, OWNER, pinned, False, False),
         ("search_excerpt(text,text[])", False, OWNER, None, True, False),
@@ -378,11 +384,18 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
 
 
 def test_no_trigger_or_rule_works_behind_the_back_of_a_statement(catalogue: Catalogue) -> None:
-    found = {name for (name,) in catalogue.ask("select tgname from pg_trigger where not tgisinternal")}
+    found = {
+        name
+        for (name,) in catalogue.ask(
+            "select tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+            " where not tgisinternal and c.relnamespace = 'public'::regnamespace"
+        )
+    }
     # What is kept so: how many sub-tasks a task has, whatever changes these (decision 0018), that whoever loses a task
     # goes on watching it, whatever takes it away (decision 0019), and by which words things are found, whoever writes
     # them (decision 0022).
     counting = {"tasks_sub_task_added", "tasks_sub_task_changed", "tasks_sub_task_removed"}
-    words = {f"{table}_words_{what}" for table in ("projects", "tasks") for what in ("added", "changed", "removed")}
-    assert found == {"tasks_assigned"} | counting | words
+    whens = ("added", "changed", "removed")
+    words = {f"{table}_words_{when}" for table in ("projects", "tasks", "comments") for when in whens}
+    assert found == {"tasks_assigned", "tasks_words_moved"} | counting | words
     assert catalogue.ask("select rulename from pg_rules where schemaname = 'public'") == []

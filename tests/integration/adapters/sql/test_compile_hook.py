@@ -20,6 +20,12 @@ from adapters.sql.readers import companies as company_reader
 from adapters.sql.repositories.task_rows import Last
 from adapters.sql.readers import activity as activity_reader, comments as comment_reader
 from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
+from adapters.sql.readers import (
+    cycles as cycle_reader,
+    jobs as job_reader,
+    labels as label_reader,
+    members as member_reader,
+)
 from adapters.sql import login_sessions as session_reader, purging
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import task_lists as task_reader
@@ -284,6 +290,7 @@ GIVEN: dict[str, tuple[Any, ...]] = {
     "searches": (False, True),
     "last": tuple(Last),
     "names_task": (False, True),
+    "own": (False, True),
 }
 CYCLE_FILTERS = [
     frozenset(filters)
@@ -294,6 +301,7 @@ CYCLE_FILTERS = [
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
+JOB_FILTERS = [(), ("kind",), ("kind", "state")]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 ACTIVITY = [
     activity_reader.Shape(everything, of, member)
@@ -340,6 +348,16 @@ MADE_BY_HAND = {
         for after in (False, True)
         for skips in (False, True)
     ],
+    "adapters.sql.readers.jobs._page": [
+        (job_reader.Shape(filters, own, Sort(field=field, descending=descending), after, 51, skips),)
+        for filters in JOB_FILTERS
+        for own in (False, True)
+        for field in job_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.jobs._count": list(itertools.product(JOB_FILTERS, (False, True))),
     "adapters.sql.readers.companies._page": [
         (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
         for field in company_reader.SORTS
@@ -555,6 +573,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "presented_tokens": ("_NOTE_USES",),
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
+        "job_runs": ("_DUE",),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
@@ -645,6 +664,7 @@ DOORS = {
     "telling.py",
     "posting.py",
     "counting.py",
+    "job_runs.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 

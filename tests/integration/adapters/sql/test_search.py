@@ -1,5 +1,6 @@
 """The words that things are found by: who writes them, who reads them, by which index, and what they are."""
 
+import asyncio
 import itertools
 import unicodedata
 import uuid
@@ -48,6 +49,19 @@ def many(firm: Firm, project: Ground, title: str, *, count: int = MANY) -> None:
             "part": 1000 + next(_numbers),
         },
     )
+
+
+def comment(firm: Firm, task: uuid.UUID, body: str = "Said") -> uuid.UUID:
+    return comments(firm, task, body, count=1)[0]
+
+
+def comments(firm: Firm, task: uuid.UUID, body: str, *, count: int) -> list[uuid.UUID]:
+    made = firm.sql(
+        "insert into comments (company_id, id, task_id, author_id, body, version, created_at, updated_at)"
+        " select %s, gen_random_uuid(), %s, %s, %s, 1, now(), now() from generate_series(1, %s) returning id",
+        (firm.id, task, firm.owner.user_id, body, count),
+    )
+    return [id for (id,) in made]
 
 
 def documents(superuser: psycopg.Connection[Any], firm: Firm) -> list[tuple[Any, ...]]:
@@ -135,14 +149,71 @@ def test_whoever_writes_a_thing_writes_its_words(superuser: psycopg.Connection[A
     }
     ((words,),) = superuser.execute("select words::text from search_documents where ref_id = %s", (task,)).fetchall()
     assert words == f"'{sign}draw':1A '{sign}it':1A"
+    said = comment(firm, task, "With ink")
+    assert [row[:4] for row in documents(superuser, firm) if row[1] == said] == [
+        ("comment", said, project.id, f"'{sign}ink':1C '{sign}with':1C")
+    ]
+    firm.sql("update comments set is_deleted = true where company_id = %s and id = %s", (firm.id, said))
+    assert [row[3] for row in documents(superuser, firm) if row[1] == said] == [""]
+    comment(firm, task)
+    firm.sql("delete from comments where company_id = %s and id = %s", (firm.id, said))
+    assert sorted(row[0] for row in documents(superuser, firm)) == ["comment", "project", "task"]
+    # What was said about it goes with it.
     firm.sql("delete from tasks where company_id = %s and id = %s", (firm.id, task))
     assert [row[0] for row in documents(superuser, firm)] == ["project"]
+
+
+def test_a_task_takes_along_what_was_said_about_it(superuser: psycopg.Connection[Any], firm: Firm) -> None:
+    here, there = firm.project(), firm.project()
+    task, other = firm.task(here), firm.task(here)
+    moved, left = {task, comment(firm, task), comment(firm, task)}, {other, comment(firm, other)}
+    firm.sql(
+        "update tasks set project_id = %s, number = 9, column_id = %s where company_id = %s and id = %s",
+        (there.id, there.columns[0], firm.id, task),
+    )
+    held = {(row[1], row[2]) for row in documents(superuser, firm) if row[0] != "project"}
+    assert held == {(each, there.id) for each in moved} | {(each, here.id) for each in left}
+
+
+@pytest.mark.parametrize("moving_first", [True, False])
+async def test_and_what_is_said_at_the_same_moment(test_database: TestDatabase, firm: Firm, moving_first: bool) -> None:
+    here, there = firm.project(), firm.project()
+    task = firm.task(here)
+    move = (
+        "update tasks set project_id = %s, number = 9, column_id = %s where company_id = %s and id = %s",
+        (there.id, there.columns[0], firm.id, task),
+    )
+    say = (
+        "insert into comments (company_id, id, task_id, body, version, created_at, updated_at)"
+        " values (%s, gen_random_uuid(), %s, 'Said', 1, now(), now())",
+        (firm.id, task),
+    )
+    first, second = (move, say) if moving_first else (say, move)
+    async with (
+        await psycopg.AsyncConnection.connect(test_database.application) as one,
+        await psycopg.AsyncConnection.connect(test_database.application) as two,
+    ):
+        for connection in (one, two):
+            # As units of work begin.
+            await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+            await connection.execute("select set_config('app.company_id', %s, true)", (str(firm.id),))
+        await one.execute(*first)
+        waiting = asyncio.create_task(two.execute(*second))
+        await asyncio.wait({waiting}, timeout=0.3)
+        assert not waiting.done()
+        await one.commit()
+        await waiting
+        await two.commit()
+    assert firm.sql(
+        "select project_id from search_documents where company_id = %s and kind = 'comment'", (firm.id,)
+    ) == [(there.id,)]
 
 
 def test_what_says_nothing_new_writes_no_words(superuser: psycopg.Connection[Any], firm: Firm) -> None:
     """Deleting and restoring a project of a hundred thousand tasks does not touch what they are found by."""
     project = firm.project()
     task = firm.task(project)
+    said = comment(firm, task)
     before = documents(superuser, firm)
     for change in (
         "deleted_at = now()",
@@ -153,6 +224,8 @@ def test_what_says_nothing_new_writes_no_words(superuser: psycopg.Connection[Any
         firm.sql(f"update tasks set {change} where company_id = %s and id = %s", (firm.id, task))
     for change in ("deleted_at = now()", "deleted_at = null", "last_number = last_number + 1", "is_active = false"):
         firm.sql(f"update projects set {change} where company_id = %s and id = %s", (firm.id, project.id))
+    for change in ("body = body, version = version + 1", "author_id = null", "updated_at = now()"):
+        firm.sql(f"update comments set {change} where company_id = %s and id = %s", (firm.id, said))
     assert documents(superuser, firm) == before
 
 
@@ -162,7 +235,11 @@ def test_what_there_was_before_is_taken_up_once_and_for_all(postgres_server: Ser
     with psycopg.connect(database.superuser, autocommit=True) as connection:
         firms = [Firms(connection=connection).new() for _ in range(2)]
         for firm in firms:
-            many(firm, firm.project(), "Draw it")
+            project = firm.project()
+            many(firm, project, "Draw it")
+            comments(firm, firm.task(project), "With ink", count=1_100)
+            gone = comment(firm, firm.task(project), "With chalk")
+            firm.sql("update comments set is_deleted = true where company_id = %s and id = %s", (firm.id, gone))
         written = [[row[:4] for row in documents(connection, firm)] for firm in firms]
         run(owner_url=database.owner, application_role=APPLICATION, revision="0012")
         run(owner_url=database.owner, application_role=APPLICATION, revision="0014")
@@ -170,7 +247,8 @@ def test_what_there_was_before_is_taken_up_once_and_for_all(postgres_server: Ser
         # As if it had broken off in the middle.
         connection.execute("delete from search_documents where random() < 0.5")
         connection.execute("update alembic_version set version_num = '0012'")
-        run(owner_url=database.owner, application_role=APPLICATION, revision="head")
+        run(owner_url=database.owner, application_role=APPLICATION, revision="0014")
+        assert connection.execute("select version_num from alembic_version").fetchone() == ("0014",)
         assert [[row[:4] for row in documents(connection, firm)] for firm in firms] == written
 
 
@@ -180,17 +258,19 @@ def test_what_there_was_before_is_taken_up_once_and_for_all(postgres_server: Ser
 def hits(connection: psycopg.Connection[Any], company: uuid.UUID, text: str, among: list[uuid.UUID]) -> set[uuid.UUID]:
     connection.execute("select set_config('app.company_id', %s, true)", (str(company),))
     return {
-        row[0] for row in connection.execute("select ref_id from search_hits(%s, '{task,project}', %s)", (text, among))
+        row[0]
+        for row in connection.execute("select ref_id from search_hits(%s, '{task,project,comment}', %s)", (text, among))
     }
 
 
 def test_nothing_that_is_given_leads_into_another_company(test_database: TestDatabase, firm: Firm, other: Firm) -> None:
     ours, theirs = firm.project(), other.project()
     our_task, their_task = firm.task(ours, title="Same"), other.task(theirs, title="Same")
+    our_comment, their_comment = comment(firm, our_task, "Same"), comment(other, their_task, "Same")
     among = [ours.id, theirs.id]
     with psycopg.connect(test_database.application) as connection:
-        assert hits(connection, firm.id, "same", among) == {our_task}
-        assert hits(connection, other.id, "same", among) == {their_task}
+        assert hits(connection, firm.id, "same", among) == {our_task, our_comment}
+        assert hits(connection, other.id, "same", among) == {their_task, their_comment}
         assert hits(connection, firm.id, "same", [theirs.id]) == set()
         assert hits(connection, firm.id, f"{str(other.id)[-8:]}same", among) == set()
 
@@ -206,13 +286,17 @@ def test_the_index_of_words_is_read_and_the_table_is_not(
 ) -> None:
     project = firm.project()
     many(firm, project, "Common")
-    firm.task(project, title="Rare common")
+    task = firm.task(project, title="Rare common")
+    comments(firm, task, "Said", count=50)
+    comment(firm, task, "Odd")
     superuser.execute("analyze search_documents")
     many(firm, project, "Other")
     for text, count, by_words in (
         ("rare", 1, 1),
         ("rar", 1, 1),
         ("common rare", 1, 1),
+        ("odd", 1, 1),
+        ("said", 50, 1),
         ("common", RANKED, 1),
         ("nowhere", 0, 1),
         # It stands in most of the newest, of which the rest is read, and not in the index.

@@ -56,6 +56,26 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, %s, %s, 'Same', '{tasks:read}', %s, 'ftk_same', %s, now())",
         (firm.id, uuid.uuid4(), member.user_id, uuid.uuid4().bytes, firm.owner.user_id),
     )
+    firm.sql(
+        "insert into jobs (company_id, id, kind, state, unit, done, created_by, via, attempts, created_at)"
+        " values (%s, %s, 'task_import', 'queued', 'rows', 0, %s, 'session', 0, now())",
+        (firm.id, uuid.uuid4(), member.user_id),
+    )
+    firm.sql(
+        "insert into task_imports (company_id, id, project_id, progress, created_at)"
+        " select company_id, id, %s, '{}', now() from jobs where company_id = %s",
+        (project.id, firm.id),
+    )
+    firm.sql(
+        "insert into import_chunks (company_id, import_id, number, content)"
+        " select company_id, id, 0, 'same' from jobs where company_id = %s",
+        (firm.id,),
+    )
+    firm.sql(
+        "insert into import_rows (company_id, import_id, external_id, number)"
+        " select company_id, id, 'same', 2 from jobs where company_id = %s",
+        (firm.id,),
+    )
     cycle = uuid.uuid4()
     firm.sql(
         "insert into cycles (company_id, id, project_id, number, name, s3_prefix, status, created_by, version,"

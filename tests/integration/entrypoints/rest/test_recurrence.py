@@ -122,6 +122,59 @@ async def test_the_cards_of_a_column_that_becomes_a_done_one_come_again(api: Api
     assert len(await open_tasks(ann, project)) == 2
 
 
+@pytest.mark.parametrize("batched", [False, True], ids=["alone", "in a batch"])
+async def test_what_was_completed_by_mistake_comes_again_by_a_new_rule(api: Api, *, batched: bool) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    task = await ann.task(project, recurrence="FREQ=DAILY", deadline="2026-03-06")
+    await ann.post(f"/tasks/{task['id']}/complete", {})
+    await ann.post(f"/tasks/{task['id']}/complete", {"completed": False})
+    (following,) = [each for each in await open_tasks(ann, project) if each["id"] != task["id"]]
+    assert (await ann.delete(f"/tasks/{following['id']}")).status_code == 204
+    for rule, due in [("FREQ=DAILY", []), ("FREQ=WEEKLY", ["2026-03-13"])]:
+        changes = {"recurrence": rule, "status": "done"}
+        if batched:
+            operations = [{"op": "update", "id": task["id"], **changes}]
+            changed = await ann.post("/tasks/bulk", {"operations": operations})
+        else:
+            changed = await ann.patch(f"/tasks/{task['id']}", changes)
+        assert changed.status_code == 200, changed.text
+        assert [each["deadline"] for each in await open_tasks(ann, project)] == due
+        await ann.post(f"/tasks/{task['id']}/complete", {"completed": False})
+    assert len(await open_tasks(ann, project)) == 2
+
+
+async def test_so_many_cards_recur_at_once_and_not_one_more(api: Api) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    column = (await ann.post(f"/projects/{project['id']}/columns", {"name": "Weekly", "category": "todo"})).json()
+    task = await ann.task(project, column_id=column["id"], recurrence="FREQ=WEEKLY;BYDAY=MO")
+    with psycopg.connect(api.superuser_url) as connection:
+        connection.execute(
+            "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, version,"
+            " created_at, updated_at, recurrence) select company_id, gen_random_uuid(), project_id, number + place, title,"
+            " priority, status, column_id, rank, 1, created_at, updated_at, recurrence"
+            " from tasks, generate_series(1, 500) place where id = %s",
+            (task["id"],),
+        )
+        connection.execute("update projects set last_number = 501 where id = %s", (project["id"],))
+    path = f"/columns/{column['id']}"
+    assert problem(await ann.patch(path, {"category": "done"})) == (409, "column.too_many_recurring")
+    done = next(each["id"] for each in (await ann.board(project))["columns"] if each["name"] == "Done")
+    assert problem(await ann.delete(f"{path}?move_to={done}")) == (409, "column.too_many_recurring")
+    assert (await ann.delete(f"/tasks/{task['id']}")).status_code == 204
+    begun = perf_counter()
+    assert (await ann.patch(path, {"category": "done"})).status_code == 200
+    assert perf_counter() - begun < 5
+    with psycopg.connect(api.superuser_url) as connection:
+        made = connection.execute(
+            "select count(distinct number), count(distinct rank) from tasks where project_id = %s and status = 'todo'"
+            " and deleted_at is null",
+            (project["id"],),
+        ).fetchone()
+    assert made == (500, 500)
+
+
 async def test_without_a_deadline_it_counts_from_today_in_the_zone_of_the_company(api: Api) -> None:
     ann = await api.register()
     project = await ann.project()

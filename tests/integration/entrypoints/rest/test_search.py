@@ -15,6 +15,12 @@ async def found(person: Person, **query: Any) -> list[dict[str, Any]]:
     return list(answer.json())
 
 
+async def say(person: Person, task: dict[str, Any], body: str, **given: Any) -> dict[str, Any]:
+    made = await person.post(f"/tasks/{task['id']}/comments", {"body": body, **given})
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
 async def titles(person: Person, text: str, **query: Any) -> list[str]:
     return [hit["title"] for hit in await found(person, q=text, **query)]
 
@@ -42,6 +48,56 @@ async def test_what_was_just_written_is_found(api: Api) -> None:
     await ann.patch(f"/tasks/{task['id']}", {"title": "Paint", "description": None})
     assert await titles(ann, "front") == await titles(ann, "ink") == []
     assert await titles(ann, "paint") == ["Paint"]
+
+
+async def test_a_comment_is_found_by_the_words_that_it_has_now(api: Api) -> None:
+    ann = await api.register()
+    project = await ann.project(name="Website", key="WEB")
+    task = await ann.task(project, title="Draw the front page")
+    comment = await say(ann, task, "With <ink> & a *pen*")
+    (hit,) = await found(ann, q="pen")
+    assert hit == {
+        "type": "comment",
+        "id": comment["id"],
+        "key": "WEB-1",
+        "title": "Draw the front page",
+        "project_id": project["id"],
+        "snippet": "With &lt;ink&gt; &amp; a *<mark>pen</mark>*",
+    }
+    await ann.patch(f"/comments/{comment['id']}", {"body": "With a brush"})
+    assert await found(ann, q="pen") == await found(ann, q="brush", types="task,project") == []
+    assert [hit["id"] for hit in await found(ann, q="brush", types="comment")] == [comment["id"]]
+    answer = await say(ann, task, "Which brush?", parent_id=comment["id"])
+    await ann.delete(f"/comments/{comment['id']}")
+    assert [hit["id"] for hit in await found(ann, q="brush")] == [answer["id"]]
+    await ann.delete(f"/comments/{answer['id']}")
+    assert await found(ann, q="brush") == []
+
+
+async def test_comments_are_found_by_whoever_sees_their_task_where_it_is_now(api: Api) -> None:
+    ann, stranger = await api.register(), await api.register()
+    shared, hidden = await ann.project(), await ann.project()
+    task, secret = await ann.task(shared, title="Shared"), await ann.task(hidden, title="Hidden")
+    for each in (task, secret):
+        await say(ann, each, "Said")
+    admin = await api.colleague(ann, role="admin")
+    member = await api.colleague(ann, projects=(shared,))
+    nobody, other = await api.colleague(ann), await api.colleague(ann, projects=(hidden,))
+    assert await titles(ann, "said") == await titles(admin, "said") == ["Hidden", "Shared"]
+    assert await titles(member, "said") == ["Shared"]
+    assert await titles(other, "said") == ["Hidden"]
+    assert await titles(nobody, "said") == await titles(stranger, "said") == []
+    moved = await ann.patch(f"/tasks/{task['id']}", {"project_id": hidden["id"]})
+    assert moved.status_code == 200, moved.text
+    assert await titles(member, "said") == []
+    assert await titles(other, "said") == ["Hidden", "Shared"]
+    assert {hit["project_id"] for hit in await found(other, q="said")} == {hidden["id"]}
+    await ann.delete(f"/tasks/{task['id']}")
+    assert await titles(ann, "said") == await titles(other, "said") == ["Hidden"]
+    await ann.post(f"/tasks/{task['id']}/restore")
+    assert await titles(other, "said") == ["Hidden", "Shared"]
+    await ann.delete(f"/projects/{hidden['id']}")
+    assert await titles(ann, "said") == await titles(other, "said") == []
 
 
 async def test_everybody_finds_what_they_see_and_nobody_what_is_elsewhere(api: Api) -> None:

@@ -71,9 +71,18 @@ class TestChanging:
         assert (changed.version, [mention["name"] for mention in changed.mentions]) == (2, ["Adam"])
         (fact,) = office.facts(after=head)
         assert fact.event == "comment_updated"
-        assert fact.body["changes"]["body"] == {"old": comment.body, "new": changed.body}
+        assert fact.body["body_changed"] is True and set(fact.body["changes"]) == {"mentions"}
         assert list(fact.body["changes"]["mentions"]["new"]) == [str(office.adam.user_id)]
         assert await watching(office, office.max, task.id), "who was mentioned before goes on watching"
+
+    async def test_no_event_holds_what_was_said(self, office: Office) -> None:
+        head = office.head
+        comment = await office.comment("The password is mango", on=(await office.task()).id)
+        await office.comments.change(office.mia, comment.id, to("The password is papaya"))
+        await office.comments.delete(office.mia, comment.id)
+        facts = office.facts(after=head)
+        assert [fact.event for fact in facts][-2:] == ["comment_updated", "comment_deleted"]
+        assert not any(word in str(fact.body) for fact in facts for word in ("mango", "papaya"))
 
     async def test_the_same_again_changes_nothing(self, office: Office) -> None:
         comment = await office.comment(on=(await office.task()).id)

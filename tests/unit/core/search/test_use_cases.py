@@ -28,7 +28,8 @@ class TestSearching:
 
     @pytest.mark.parametrize("kind", Kind)
     async def test_of_the_kinds_that_are_named(self, office: Office, kind: Kind) -> None:
-        await office.task(title="Website")
+        task = await office.task(title="Website")
+        await office.comment("About the website", on=task.id)
         await office.projects.open(office.olga, name="Website again")
         answer = await office.searching.search(office.olga, text="website", kinds=frozenset({kind}), limit=50)
         assert {hit.type for hit in answer.value.hits} == {str(kind)}

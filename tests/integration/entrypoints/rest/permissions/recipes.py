@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from tests.integration.api import PASSWORD
+from tests.integration.entrypoints.rest.conformance import FILES
 from tests.integration.entrypoints.rest.permissions.stage import COLLEAGUES, Case, Place, Role
 
 Ids = dict[str, Any]
 """The ids in the path, by their names, and whatever else BEFORE found out for the body."""
-Body = Callable[[Case, Ids], dict[str, Any]]
+Body = Callable[[Case, Ids], dict[str, Any] | bytes]
 
 IN_PROJECTS = (Place.SHARED, Place.HIDDEN, Place.FOREIGN)
 ANYWHERE = (Place.OWN, *IN_PROJECTS)
@@ -111,6 +112,12 @@ async def _invitation(case: Case) -> str:
     return str(answer.json()["id"])
 
 
+async def _job(case: Case) -> str:
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    return case.stage.api.job(person)
+
+
 def _token_of(case: Case, user_id: str) -> str:
     (row,) = case.stage.api.sql(
         "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at)"
@@ -146,6 +153,7 @@ THINGS: dict[str, ThingMaker] = {
     "comment_id": ThingMaker(_comment, ANYWHERE),
     "column_id": ThingMaker(_column, IN_PROJECTS),
     "label_id": ThingMaker(_label, (Place.OWN, Place.FOREIGN)),
+    "job_id": ThingMaker(_job, (Place.OWN, Place.HIDDEN, Place.FOREIGN)),
     "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
@@ -188,6 +196,12 @@ BODIES: dict[str, dict[str, Body]] = {
         "into the archive": _given(is_active=False),
     },
     "createTask": {"": lambda case, _: {"project_id": case.project["id"], "title": "x"}},
+    "bulkTasks": {
+        "creating one": lambda case, _: {
+            "operations": [{"op": "create", "project_id": case.project["id"], "title": "x"}]
+        },
+    },
+    "importTasks": {"": lambda _, __: FILES["importTasks"]},
     "changeTask": {"a title": _given(title="x"), "taking it": _me},
     "moveTask": {"": _given(new_status="in_progress")},
     "completeTask": {"": _given(completed=True)},
@@ -243,6 +257,7 @@ BODIES: dict[str, dict[str, Body]] = {
 }
 
 QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
+    "importTasks": {"": lambda case: {"project_id": case.project["id"]}},
     "discoverOidc": {"": lambda _: {"email": "ann@example.com"}},
     "listProjects": {"": lambda _: {}, "deleted ones": lambda _: {"deleted": "true"}},
     "search": {"": lambda _: {"q": "website"}},
@@ -250,6 +265,7 @@ QUERIES: dict[str, dict[str, Callable[[Case], dict[str, str]]]] = {
 
 PLACES: dict[str, tuple[Place, ...]] = {
     "createTask": IN_PROJECTS,
+    "importTasks": IN_PROJECTS,
     "createCycle": IN_PROJECTS,
     "createUserToken": IN_PROJECTS,
     "getUserToken": ANYWHERE,

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from tests.integration.entrypoints.rest.conformance import CSV
 from tests.integration.api import Api, Person
 
 Thing = dict[str, Any]
@@ -112,6 +113,8 @@ class Case:
         client.cookies.clear()
         headers = {"Authorization": f"Bearer {self.caller.token}"} if self.caller is not None else {}
         more: dict[str, Any] = {} if body is None else {"json": body}
+        if isinstance(body, bytes):
+            more, headers = {"content": body}, headers | CSV
         answer = await client.request(method, path, headers=headers, params=query, **more)
         client.cookies.clear()
         return answer

@@ -121,10 +121,28 @@ class TestRecurring:
             await office.tasks.complete(office.adam, task.id, completed=completed)
         await office.tasks.delete(office.adam, next_of(office).id)
         await office.tasks.complete(office.adam, task.id, completed=False)
-        await office.tasks.change(office.adam, task.id, changing(recurrence="FREQ=WEEKLY", status=Status.DONE))
+        await office.tasks.change(office.adam, task.id, changing(recurrence="FREQ=DAILY", status=Status.DONE))
         await office.tasks.delete(office.adam, task.id)
         await office.deleted_tasks.restore(office.adam, task.id)
         assert count(office) == 2
+
+    async def test_another_rule_begins_its_series_anew(self, office: Office) -> None:
+        task = await office.task(recurrence="FREQ=DAILY", deadline=FRIDAY)
+        await office.tasks.complete(office.adam, task.id)
+        await office.tasks.complete(office.adam, task.id, completed=False)
+        await office.tasks.delete(office.adam, next_of(office).id)
+        # With what else is changed, and done, in the same PATCH.
+        await office.tasks.change(office.adam, task.id, changing(recurrence="FREQ=WEEKLY", status=Status.DONE))
+        assert (count(office), next_of(office).deadline) == (3, FRIDAY + timedelta(days=7))
+        assert office.stored_task(task.id).recurred_at is not None
+        # Cleared, and set again to what it was.
+        await office.tasks.complete(office.adam, task.id, completed=False)
+        for rule in (None, "FREQ=WEEKLY"):
+            assert not office.stored_task(task.id).may_recur
+            await office.tasks.change(office.adam, task.id, changing(recurrence=rule))
+        assert office.stored_task(task.id).may_recur
+        await office.tasks.complete(office.adam, task.id)
+        assert count(office) == 4
 
     async def test_what_is_done_already_or_not_done_at_all_is_not_followed(self, office: Office) -> None:
         done = await office.task(status=Status.DONE)

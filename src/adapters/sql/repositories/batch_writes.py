@@ -1,0 +1,126 @@
+"""What writes a batch of tasks: one statement for each kind of change, whose rows travel as arrays."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.repositories.recurrences import KEEP, RENEW
+from adapters.sql.repositories.task_rows import INSTANT, WRITTEN, plain
+from adapters.sql.statement import Statement
+from adapters.sql.tables.labels import task_labels
+from adapters.sql.tables.work import projects, task_keys, tasks
+from core.tasks.batches import Outcome
+from core.tasks.model import Task
+
+
+class Write(NamedTuple):
+    """A statement with its parameters, and how many rows it must change, if that counts."""
+
+    statement: Statement
+    values: dict[str, Any]
+    rows: int | None = None
+
+
+def _given(columns: Mapping[str, Any]) -> Any:
+    """Rows of those columns, each of which is a parameter of its own. Arrays of arrays would be flattened, so that a
+    column of arrays travels as their texts.
+    """
+    arrays = (bindparam(name, type_=ARRAY(Text if isinstance(kind, ARRAY) else kind)) for name, kind in columns.items())
+    return func.unnest(*arrays).table_valued(*map(_new, columns), name="given").render_derived()
+
+
+def _new(name: str) -> str:
+    # No column is called as a table is: where a table stands is looked for in the texts of all statements.
+    return f"new_{name}"
+
+
+def _value(given: Any, name: str, kind: Any = None) -> Any:
+    value = given.c[_new(name)]
+    return cast(value, kind) if isinstance(kind, ARRAY) else value
+
+
+_STAYS: dict[str, Any] = {"id": Uuid, "created_by": Uuid, "created_at": INSTANT}
+_CHANGES: dict[str, Any] = {"project_id": Uuid, "number": Integer, "deleted_at": INSTANT, **WRITTEN}
+_ADDED = {**_STAYS, **_CHANGES}
+_added = _given(_ADDED)
+_ADD = Statement(
+    insert(tasks).from_select([*_ADDED], select(*(_value(_added, name, kind) for name, kind in _ADDED.items())))
+)
+_changed = _given({"id": Uuid, "was": Integer, **_CHANGES})
+_CHANGE = Statement(
+    update(tasks)
+    .where(tasks.c.id == _value(_changed, "id"), tasks.c.version == _value(_changed, "was"))
+    .values({tasks.c[name]: _value(_changed, name, kind) for name, kind in _CHANGES.items()})
+)
+_FREE = Statement(
+    update(tasks).where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))).values(external_id=null())
+)
+_ranked = _given({"id": Uuid, "rank": Text})
+_RANK = Statement(update(tasks).where(tasks.c.id == _value(_ranked, "id")).values(rank=_value(_ranked, "rank")))
+_pair = _given({"task_id": Uuid, "label_id": Uuid})
+_both = select(_value(_pair, "task_id"), _value(_pair, "label_id"))
+_LABELS_ON = Statement(insert(task_labels).from_select(["task_id", "label_id"], _both))
+_LABELS_OFF = Statement(delete(task_labels).where(tuple_(task_labels.c.task_id, task_labels.c.label_id).in_(_both)))
+_kept = _given({"project_id": Uuid, "number": Integer, "task_id": Uuid})
+_KEEP_KEYS = Statement(
+    insert(task_keys).from_select(
+        ["project_id", "number", "task_id"],
+        select(_value(_kept, "project_id"), _value(_kept, "number"), _value(_kept, "task_id")),
+    )
+)
+_numbered = _given({"project": Uuid, "last_number": Integer})
+_NUMBER = Statement(
+    update(projects)
+    .where(projects.c.id == _value(_numbered, "project"))
+    .values(last_number=_value(_numbered, "last_number"))
+)
+
+
+def written(outcome: Outcome) -> Iterator[Write]:
+    """What is to be carried out, in order: an `external_id` is given up before another task gets it, and what is
+    referred to is there first.
+    """
+    if outcome.freed:
+        yield Write(_FREE, {"ids": [*outcome.freed]}, len(outcome.freed))
+    if outcome.added:
+        yield Write(_ADD, _columns(outcome.added, _ADDED))
+    if outcome.changed:
+        values = _columns(tuple(task for task, _ in outcome.changed), {"id": Uuid, **_CHANGES})
+        yield Write(_CHANGE, values | {"was": [was for _, was in outcome.changed]}, len(outcome.changed))
+    if outcome.ranks:
+        yield Write(_RANK, _transposed(("id", "rank"), outcome.ranks), len(outcome.ranks))
+    if outcome.labels_off:
+        yield Write(_LABELS_OFF, _transposed(("task_id", "label_id"), outcome.labels_off))
+    if outcome.labels_on:
+        yield Write(_LABELS_ON, _transposed(("task_id", "label_id"), outcome.labels_on))
+    if outcome.kept_keys:
+        yield Write(_KEEP_KEYS, _transposed(("project_id", "number", "task_id"), outcome.kept_keys))
+    if outcome.last_numbers:
+        numbers = outcome.last_numbers
+        yield Write(_NUMBER, {"project": [*numbers], "last_number": [*numbers.values()]}, len(numbers))
+    if outcome.renewed:
+        yield Write(RENEW, {"ids": [*outcome.renewed]}, len(outcome.renewed))
+    if outcome.recurred:
+        yield Write(KEEP, {"ids": [*outcome.recurred], "at": outcome.recurred_at}, len(outcome.recurred))
+
+
+def _columns(rows: tuple[Task, ...], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The tasks as an array for each column."""
+    return {
+        name: [
+            _as_text(getattr(task, name)) if isinstance(kind, ARRAY) else plain(getattr(task, name)) for task in rows
+        ]
+        for name, kind in columns.items()
+    }
+
+
+def _transposed(names: tuple[str, ...], rows: tuple[tuple[Any, ...], ...]) -> dict[str, Any]:
+    return {name: [*column] for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _as_text(values: tuple[str, ...]) -> str:
+    """An array as PostgreSQL writes it."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"

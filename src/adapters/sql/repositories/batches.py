@@ -1,0 +1,334 @@
+"""Gathering and writing many tasks at once, by a number of statements that does not depend on how many there are."""
+
+from collections import defaultdict
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Select, Text, Uuid, bindparam, func, select, true, union
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.connection import Database
+from adapters.sql.pipeline import Row
+from adapters.sql.readers.users import shares_project
+from adapters.sql.readers.watching import watches
+from adapters.sql.repositories.batch_writes import written
+from adapters.sql.repositories.recurrences import LABELS, TIME_ZONE
+from adapters.sql.repositories.task_kin import LABELS_TO_PUT_ON, labels_named, labels_of
+from adapters.sql.repositories.task_rows import LOADED, task_of
+from adapters.sql.statement import Statement
+from adapters.sql.tables.labels import labels, task_labels
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import board_columns, cycles, project_keys, project_members, projects, task_keys, tasks
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.cycles.model import CycleStatus
+from core.kernel.actor import Actor
+from core.kernel.errors import ChangedMeanwhile
+from core.kernel.once import Once
+from core.kernel.ports import Clock
+from core.labels.model import LabelName
+from core.tasks.batches import Gathered, GatheredCycle, GatheredPerson, GatheredProject, Kin, Needs, Outcome, Standing
+from core.tasks.fields import Status
+from core.tasks.model import Task
+from core.tasks.ports import TaskRef
+
+
+def _ids(name: str) -> Any:
+    return bindparam(name, type_=ARRAY(Uuid))
+
+
+def _among(column: Any, name: str) -> Any:
+    return column == func.any(_ids(name))
+
+
+def _each_of(name: str) -> Select[Any]:
+    return select(func.unnest(_ids(name)))
+
+
+_key = (
+    func.unnest(bindparam("keys", type_=ARRAY(Text)), bindparam("numbers", type_=ARRAY(Integer)))
+    .table_valued("key", "number", name="given")
+    .render_derived()
+)
+_stands, _stood = tasks.alias("stands"), tasks.alias("stood")
+_named = (
+    _key.join(project_keys, project_keys.c.key == _key.c.key)
+    .outerjoin(_stands, (_stands.c.project_id == project_keys.c.project_id) & (_stands.c.number == _key.c.number))
+    .outerjoin(task_keys, (task_keys.c.project_id == project_keys.c.project_id) & (task_keys.c.number == _key.c.number))
+    .outerjoin(_stood, _stood.c.id == task_keys.c.task_id)
+)
+_named_id = func.coalesce(_stands.c.id, task_keys.c.task_id)
+_KEYS = Statement(select(_key.c.key, _key.c.number, project_keys.c.project_id, _named_id).select_from(_named))
+
+
+@cache
+def _lock_projects(by_key: bool) -> Statement:
+    """The projects of the tasks, and those named besides, in the order of their ids: as everybody locks them."""
+    of_tasks = select(tasks.c.project_id).where(_among(tasks.c.id, "tasks"))
+    wanted = [_each_of("projects"), of_tasks]
+    if by_key:
+        # Not the task's by the id of the task: as part of a condition, COALESCE would keep it from the index.
+        wanted.append(select(func.coalesce(_stands.c.project_id, _stood.c.project_id)).select_from(_named))
+    return Statement(
+        select(projects.c.id, projects.c.key, projects.c.is_active, projects.c.last_number)
+        .where(projects.c.id.in_(union(*wanted)))
+        .order_by(projects.c.id)
+        .with_for_update(of=projects, key_share=True)
+    )
+
+
+_children = tasks.alias("children")
+_below_leaving = select(_children.c.id).where(_among(_children.c.parent_id, "leaving"))
+_TASKS = Statement(
+    select(*(tasks.c[name] for name in LOADED), watches(tasks, "for_user"))
+    .where(tasks.c.id.in_(union(_each_of("tasks"), _below_leaving)))
+    .order_by(tasks.c.id)
+    .with_for_update(of=tasks, key_share=True)
+)
+_STANDING = Statement(select(projects.c.id).where(_among(projects.c.id, "projects")))
+
+
+def _nearest(column: Any, name: str, *, beyond: Any = None, down: bool) -> Any:
+    """The first card of a column in one direction that is none of `:touched`: these may stand elsewhere by then."""
+    cards = tasks.alias(f"{name}_cards")
+    query = select(cards.c.id, cards.c.rank).where(cards.c.column_id == column, cards.c.id != func.all(_ids("touched")))
+    if beyond is not None:
+        pair = func.row(cards.c.rank, cards.c.id)
+        query = query.where(pair > beyond if down else pair < beyond)
+    order = (cards.c.rank.asc(), cards.c.id.asc()) if down else (cards.c.rank.desc(), cards.c.id.desc())
+    return query.order_by(*order).limit(1).lateral(name)
+
+
+_last = _nearest(board_columns.c.id, "last", down=False)
+_BOARDS = Statement(
+    select(board_columns.c.project_id, board_columns.c.id, board_columns.c.category, _last.c.id, _last.c.rank)
+    .select_from(board_columns.outerjoin(_last, true()))
+    .where(_among(board_columns.c.project_id, "projects"))
+    .order_by(board_columns.c.project_id, board_columns.c.position, board_columns.c.id)
+)
+_beside = tasks.alias("beside")
+_place = func.row(_beside.c.rank, _beside.c.id)
+_above = _nearest(_beside.c.column_id, "above", beyond=_place, down=False)
+_below = _nearest(_beside.c.column_id, "below", beyond=_place, down=True)
+_BESIDE = Statement(
+    select(
+        _beside.c.column_id,
+        _beside.c.id,
+        _beside.c.rank,
+        _above.c.id,
+        _above.c.rank,
+        _below.c.id,
+        _below.c.rank,
+    )
+    .select_from(_beside.outerjoin(_above, true()).outerjoin(_below, true()))
+    .where(_among(_beside.c.id, "beside"))
+)
+_CARDS = Statement(
+    select(tasks.c.id, tasks.c.column_id, tasks.c.rank)
+    .where(tasks.c.column_id == bindparam("column", type_=Uuid))
+    .order_by(tasks.c.rank, tasks.c.id)
+)
+
+
+def _kin(first: str, *, upwards: bool) -> Statement:
+    """The tasks and all above them, or all below."""
+    columns = (tasks.c.id, tasks.c.project_id, tasks.c.parent_id)
+    line = select(*columns).where(_among(tasks.c.id, first)).cte("line", recursive=True)
+    step = tasks.c.id == line.c.parent_id if upwards else tasks.c.parent_id == line.c.id
+    line = line.union(select(*columns).where(step))
+    return Statement(select(line.c.id, line.c.project_id, line.c.parent_id))
+
+
+_KIN_ABOVE = _kin("parents", upwards=True)
+_KIN_BELOW = _kin("reparented", upwards=False)
+
+_assigned = select(tasks.c.assigned_to).where(_among(tasks.c.id, "tasks"), tasks.c.assigned_to.is_not(None))
+_PEOPLE = Statement(
+    select(users.c.id, users.c.name, users.c.is_active, users.c.role != "member", shares_project()).where(
+        users.c.id.in_(union(_each_of("assignees"), _assigned))
+    )
+)
+_members = select(project_members.c.project_id, project_members.c.user_id).where(
+    _among(project_members.c.project_id, "projects")
+)
+_ALL_MEMBERS = Statement(_members)
+_caller = select(bindparam("for_user", type_=Uuid))
+_MEMBERS = Statement(_members.where(project_members.c.user_id.in_(union(_each_of("assignees"), _caller, _assigned))))
+_CYCLES = Statement(select(cycles.c.id, cycles.c.project_id, cycles.c.status).where(_among(cycles.c.id, "cycles")))
+_BORNE = Statement(
+    select(task_labels.c.task_id, labels.c.id, labels.c.name)
+    .select_from(task_labels.join(labels, labels.c.id == task_labels.c.label_id))
+    .where(_among(task_labels.c.task_id, "tasks"))
+)
+_transferred = select(tasks.c.external_id).where(_among(tasks.c.id, "transferred"), tasks.c.external_id.is_not(None))
+_given_ids = select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))))
+_EXTERNAL_IDS = Statement(
+    select(tasks.c.project_id, tasks.c.external_id, tasks.c.id).where(
+        _among(tasks.c.project_id, "projects"), tasks.c.external_id.in_(union(_given_ids, _transferred))
+    )
+)
+
+
+class SqlBatches:
+    """Many tasks of one unit of work's company."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def gather(self, needs: Needs, *, for_user: UUID) -> Gathered:
+        keys = [_parted(ref) for ref in needs.targets if not isinstance(ref, UUID)]
+        locking = {
+            "projects": [*needs.projects],
+            "tasks": [ref for ref in needs.targets if isinstance(ref, UUID)],
+            "keys": [key for key, _ in keys],
+            "numbers": [number for _, number in keys],
+        }
+        asked = [(_lock_projects(bool(keys)), locking)]
+        if keys:
+            asked.append((_KEYS, locking))
+        if needs.labels:
+            # Before projects and tasks, as whoever renames one.
+            asked.insert(0, (LABELS_TO_PUT_ON, labels_named(tuple(needs.labels))))
+        fetched = await self._unit.fetch(*asked)
+        named = labels_of(fetched.pop(0)) if needs.labels else ()
+        locked, *more = fetched
+        found = {f"{key}-{number}": (project_id, task_id) for key, number, project_id, task_id in (more or [[]])[0]}
+        ids = _Ids({ref: task_id for ref, (_, task_id) in found.items() if task_id is not None})
+        return await self._gathered(needs, ids, locked, named, found, for_user=for_user)
+
+    async def cards(self, column_id: UUID) -> list[Standing]:
+        (rows,) = await self._unit.fetch((_CARDS, {"column": column_id}))
+        return [Standing._make(row) for row in rows]
+
+    def write(self, outcome: Outcome) -> None:
+        for statement, values, rows in written(outcome):
+            self._unit.write(statement, values, rows=rows)
+
+    # Private parts
+
+    async def _gathered(
+        self,
+        needs: Needs,
+        ids: "_Ids",
+        locked: list[Row],
+        named: tuple[LabelName, ...],
+        found: dict[str, tuple[UUID, UUID | None]],
+        *,
+        for_user: UUID,
+    ) -> Gathered:
+        targets, beside = ids.of(needs.targets), [*needs.beside]
+        values: dict[str, Any] = {
+            "tasks": targets,
+            "leaving": ids.of(needs.leaving),
+            "transferred": ids.of(needs.transferred),
+            "reparented": ids.of(needs.reparented),
+            "projects": [row[0] for row in locked],
+            "touched": [*{*targets, *beside}],
+            "beside": beside,
+            "parents": [*needs.parents],
+            "assignees": [*needs.assignees],
+            "cycles": [*needs.cycles],
+            "external_ids": [*needs.external_ids],
+            "for_user": for_user,
+        }
+        asked = {
+            _TASKS: targets,
+            _BOARDS: locked,
+            _BESIDE: beside,
+            _KIN_ABOVE: needs.parents,
+            _KIN_BELOW: values["reparented"],
+            _PEOPLE: needs.assignees or targets,
+            _ALL_MEMBERS if needs.transferred else _MEMBERS: locked,
+            _CYCLES: needs.cycles,
+            _BORNE: targets,
+            TIME_ZONE: targets or needs.projects,
+            _EXTERNAL_IDS: needs.external_ids or values["transferred"],
+        }
+        statements = [statement for statement, wanted in asked.items() if wanted]
+        answered = await self._unit.fetch(*((statement, values) for statement in statements)) if statements else []
+        rows: dict[Statement, list[Row]] = defaultdict(list, zip(statements, answered, strict=True))
+        tasks = await self._tasks(rows[_TASKS], locked)
+        columns: defaultdict[UUID, list[tuple[UUID, Status]]] = defaultdict(list)
+        for project_id, column_id, category, *_ in rows[_BOARDS]:
+            columns[project_id].append((column_id, Status(category)))
+        borne: defaultdict[UUID, list[LabelName]] = defaultdict(list)
+        for task_id, *label in rows[_BORNE]:
+            borne[task_id].append(LabelName(*label))
+        if needs.recurring or any(task.recurrence is not None for task in tasks):
+            await self._keep_names({label.name for each in borne.values() for label in each})
+        wanted = set(targets)
+        return Gathered(
+            projects=tuple(GatheredProject._make((*row, tuple(columns[row[0]]))) for row in locked),
+            tasks=tasks,
+            kin=tuple(Kin._make(row) for row in (*rows[_KIN_ABOVE], *rows[_KIN_BELOW])),
+            cards=_standing([task for task in tasks if task.id in wanted], rows),
+            people=tuple(GatheredPerson._make(row) for row in rows[_PEOPLE]),
+            members=frozenset((*rows[_MEMBERS], *rows[_ALL_MEMBERS])),
+            cycles=tuple(
+                GatheredCycle(id, project_id, CycleStatus(status)) for id, project_id, status in rows[_CYCLES]
+            ),
+            labels=named,
+            borne={task_id: tuple(each) for task_id, each in borne.items()},
+            external_ids={(project_id, external): task_id for project_id, external, task_id in rows[_EXTERNAL_IDS]},
+            keys=ids.keys,
+            project_keys={ref.rpartition("-")[0]: project_id for ref, (project_id, _) in found.items()},
+            watched=frozenset(row[0] for row in rows[_TASKS] if row[-1]),
+            time_zone=rows[TIME_ZONE][0][0] if rows[TIME_ZONE] else "UTC",
+        )
+
+    async def _keep_names(self, names: set[str]) -> None:
+        """Labels of tasks that come again keep their names. Raises ChangedMeanwhile."""
+        if names:
+            (held,) = await self._unit.fetch((LABELS, labels_named(tuple(names))))
+            if len(held) != len(names):
+                raise ChangedMeanwhile
+
+    async def _tasks(self, rows: list[Row], locked: list[Row]) -> tuple[Task, ...]:
+        """The tasks of projects that are locked; those of deleted projects are not there. Raises ChangedMeanwhile."""
+        keys = {project_id: key for project_id, key, *_ in locked}
+        place = LOADED.index("project_id")
+        elsewhere = {row[place] for row in rows} - keys.keys()
+        if elsewhere:
+            (standing,) = await self._unit.fetch((_STANDING, {"projects": [*elsewhere]}))
+            if standing:
+                raise ChangedMeanwhile
+        return tuple(task_of(row, keys[row[place]]) for row in rows if row[place] in keys)
+
+
+class SqlBatchUnitOfWork(SqlUnitOfWork):
+    """A unit of work with batches."""
+
+    def __init__(
+        self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None, lazy: bool = False
+    ) -> None:
+        super().__init__(database, clock, actor, once=once, lazy=lazy)
+        self.batches = SqlBatches(self)
+
+
+class _Ids:
+    """The ids of tasks by what they are named by; who names one that there is not names nothing."""
+
+    def __init__(self, keys: dict[str, UUID]) -> None:
+        self.keys = keys
+
+    def of(self, refs: set[TaskRef]) -> list[UUID]:
+        found = (ref if isinstance(ref, UUID) else self.keys.get(ref) for ref in refs)
+        return [*{task_id for task_id in found if task_id is not None}]
+
+
+def _parted(key: str) -> tuple[str, int]:
+    project, _, number = key.rpartition("-")
+    return project, int(number)
+
+
+def _standing(targets: list[Task], rows: dict[Statement, list[Row]]) -> tuple[Standing, ...]:
+    """All cards of which it is known where they stand, each once."""
+    found = {task.id: Standing(task.id, task.column_id, task.rank) for task in targets}
+    for column_id, *cards in rows[_BESIDE]:
+        for card_id, rank in zip(cards[::2], cards[1::2], strict=True):
+            if card_id is not None:
+                found[card_id] = Standing(card_id, column_id, rank)
+    for _, column_id, _, card_id, rank in rows[_BOARDS]:
+        if card_id is not None:
+            found[card_id] = Standing(card_id, column_id, rank)
+    return tuple(found.values())

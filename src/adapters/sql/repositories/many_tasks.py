@@ -1,0 +1,273 @@
+"""Many tasks of one project at once: each kind of write is one statement, whatever they are many of.
+
+Rows travel as one document of JSON: arrays of columns would flatten the labels, which are arrays themselves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy import cast as as_type
+from sqlalchemy import delete as delete_from
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from adapters.sql.repositories.task_rows import (
+    LOADED,
+    WRITTEN,
+    assignee_in,
+    belongs_to,
+    board_in,
+    board_of,
+    is_member_in,
+    plain,
+    task_of,
+)
+from adapters.sql.statement import Statement
+from adapters.sql.tables.labels import labels, task_labels
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import board_columns, projects, tasks
+from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.imports.ports import Beginning, Seen
+from core.labels.model import Label, LabelName, folded
+from core.tasks.model import Task
+from core.tasks.ports import Assignee
+
+_INSTANT = DateTime(timezone=True)
+_project = bindparam("project", type_=Uuid)
+# One by one, the next in the order of the one index that has it: of a project that grew just now PostgreSQL knows
+# nothing, and would by equality take any other index of it, and read all of its tasks for each.
+_SORTING = Statement(select(func.set_config("enable_sort", bindparam("sorting", type_=Text), True)))
+_given = (
+    func.unnest(bindparam("external_ids", type_=ARRAY(Text)))
+    .table_valued(column("external_id", Text), name="given")
+    .render_derived()
+)
+_called = tasks.alias("called")
+_found = (
+    select(_called.c.id, _called.c.external_id)
+    .where(_called.c.project_id == _project, _called.c.external_id >= _given.c.external_id)
+    .order_by(_called.c.external_id)
+    .limit(1)
+    .lateral("found")
+)
+_FIND = Statement(select(_found.c.id).select_from(_given.join(_found, _found.c.external_id == _given.c.external_id)))
+_ids = bindparam("ids", type_=ARRAY(Uuid))
+
+_PROJECT = Statement(
+    select(projects.c.is_active, belongs_to(projects.c.id, "for_user")).where(projects.c.id == _project)
+)
+
+# In the order in which everybody locks: labels, the project, tasks. What is read after each sees what nobody changes.
+_borne = select(task_labels.c.label_id).where(task_labels.c.task_id == func.any(_ids))
+_LABELS = Statement(
+    select(labels.c.id, labels.c.name)
+    .where(or_(labels.c.folded == func.any(bindparam("folded", type_=ARRAY(Text))), labels.c.id.in_(_borne)))
+    .order_by(labels.c.id)
+    .with_for_update(read=True, of=labels)
+)
+_COUNT_LABELS = Statement(select(func.count()).select_from(labels))
+_LOCK_PROJECT = Statement(
+    select(projects.c.key, projects.c.is_active, projects.c.last_number)
+    .where(projects.c.id == _project)
+    .with_for_update(of=projects, key_share=True)
+)
+_TASKS = Statement(
+    select(*(tasks.c[name] for name in LOADED))
+    # That it is still of that project, and called so, is asked again of what is locked.
+    .where(tasks.c.id == func.any(_ids), tasks.c.project_id == _project, tasks.c.external_id.is_not(None))
+    .order_by(tasks.c.id)
+    .with_for_update(of=tasks, key_share=True)
+)
+_BOARD = Statement(board_in(_project))
+_COLUMN_NAMES = Statement(
+    select(board_columns.c.id, board_columns.c.name).where(board_columns.c.project_id == _project)
+)
+_email, _username = func.lower(users.c.email), func.lower(users.c.username)
+_words = bindparam("people", type_=ARRAY(Text))
+_PEOPLE = Statement(
+    assignee_in(_project)
+    .add_columns(_email, _username)
+    .where(
+        # Of two functions side by side, `==` may put either first, and `any` stands on the right alone.
+        or_(*(each.op("=")(func.any(_words)) for each in (as_type(users.c.id, Text), _email, _username)))
+    )
+    .order_by(users.c.id)
+)
+
+_TAKE_NUMBERS = Statement(
+    update(projects).where(projects.c.id == _project).values(last_number=bindparam("last_number", type_=Integer))
+)
+
+
+def _rows(kinds: dict[str, Any]) -> Any:
+    """The rows of a document, as a table of these columns."""
+    return (
+        func.jsonb_to_recordset(bindparam("document", type_=JSONB))
+        .table_valued(*(column(name, kind) for name, kind in kinds.items()), name="given")
+        .render_derived(with_types=True)
+    )
+
+
+_LABEL: dict[str, Any] = {
+    "id": Uuid,
+    "name": Text,
+    "folded": Text,
+    "color": Text,
+    "created_by": Uuid,
+    "version": Integer,
+    "created_at": _INSTANT,
+    "updated_at": _INSTANT,
+}
+_new_labels = _rows(_LABEL)
+_ADD_LABELS = Statement(insert(labels).from_select(list(_LABEL), select(*(_new_labels.c[name] for name in _LABEL))))
+
+_FIXED: dict[str, Any] = {
+    "id": Uuid,
+    "project_id": Uuid,
+    "number": Integer,
+    "created_by": Uuid,
+    "created_at": _INSTANT,
+}
+# As the columns of the table are called: a column called like a table would hide it.
+_COLUMNS = {tasks.c[name].name: name for name in (*_FIXED, *WRITTEN)}
+_NEW = {tasks.c[name].name: kind for name, kind in {**_FIXED, **WRITTEN}.items()}
+_CHANGED = {tasks.c[name].name: kind for name, kind in WRITTEN.items()}
+_new_tasks = _rows(_NEW)
+_ADD = Statement(
+    insert(tasks).from_select(
+        [tasks.c[_COLUMNS[name]] for name in _NEW], select(*(_new_tasks.c[name] for name in _NEW))
+    )
+)
+_changed = _rows({"id": Uuid, "was": Integer, **_CHANGED})
+_SAVE = Statement(
+    update(tasks)
+    .where(tasks.c.id == _changed.c.id, tasks.c.version == _changed.c.was)
+    .values({tasks.c[_COLUMNS[name]]: _changed.c[name] for name in _CHANGED})
+)
+_pairs = (
+    func.unnest(bindparam("tasks", type_=ARRAY(Uuid)), bindparam("labels", type_=ARRAY(Uuid)))
+    .table_valued(column("task_id", Uuid), column("label_id", Uuid), name="pair")
+    .render_derived()
+)
+_LABELS_ON = Statement(
+    insert(task_labels).from_select(["task_id", "label_id"], select(_pairs.c.task_id, _pairs.c.label_id))
+)
+_LABELS_OFF = Statement(
+    delete_from(task_labels).where(
+        exists(literal_column("1")).where(
+            tuple_(task_labels.c.task_id, task_labels.c.label_id) == tuple_(_pairs.c.task_id, _pairs.c.label_id)
+        )
+    )
+)
+
+
+class SqlManyTasks:
+    """Many tasks of one unit of work's company."""
+
+    def __init__(self, unit: SqlUnitOfWork) -> None:
+        self._unit = unit
+
+    async def project(self, project_id: UUID, *, for_user: UUID) -> Seen | None:
+        (rows,) = await self._unit.fetch((_PROJECT, {"project": project_id, "for_user": for_user}))
+        return Seen._make(rows[0]) if rows else None
+
+    async def begin(
+        self,
+        project_id: UUID,
+        *,
+        for_user: UUID,
+        labels: Sequence[str],
+        people: Sequence[str],
+        external_ids: Sequence[str],
+    ) -> Beginning | None:
+        where = {"project": project_id}
+        named = {**where, "ids": await self._find(project_id, external_ids)}
+        asked: list[tuple[Statement, dict[str, Any]]] = [
+            (_LABELS, {**named, "folded": [folded(name) for name in labels]}),
+            (_LOCK_PROJECT, where),
+            (_TASKS, named),
+            (_BOARD, {**where, "for_user": for_user}),
+            (_COLUMN_NAMES, where),
+            (_COUNT_LABELS, {}),
+        ]
+        if people:
+            asked.append((_PEOPLE, {**where, "for_user": for_user, "people": list(people)}))
+        found, locked, loaded, columns, names, ((label_count,),), *users_found = await self._unit.fetch(*asked)
+        if not locked:
+            return None
+        key, is_active, last_number = locked[0]
+        by_word: dict[str, Assignee] = {}
+        for *row, email, username in users_found[0] if users_found else ():
+            assignee = Assignee._make(row)
+            # An address or an id goes before a username that reads the same.
+            by_word[str(assignee.id)] = assignee
+            if username is not None:
+                by_word.setdefault(username, assignee)
+            if email is not None:
+                by_word[email] = assignee
+        return Beginning(
+            project_key=key,
+            project_is_active=is_active,
+            is_member=is_member_in(columns),
+            last_number=last_number,
+            board=board_of(columns),
+            column_names=dict(names),
+            labels=tuple(LabelName._make(row) for row in found),
+            label_count=label_count,
+            people=by_word,
+            tasks={str(task.external_id): task for task in (task_of(row, key) for row in loaded)},
+        )
+
+    async def _find(self, project_id: UUID, external_ids: Sequence[str]) -> list[UUID]:
+        if not external_ids:
+            return []
+        asked = (_FIND, {"project": project_id, "external_ids": list(external_ids)})
+        _, rows, _ = await self._unit.fetch((_SORTING, {"sorting": "off"}), asked, (_SORTING, {"sorting": "on"}))
+        return [task_id for (task_id,) in rows]
+
+    def take_numbers(self, project_id: UUID, *, last: int) -> None:
+        self._unit.write(_TAKE_NUMBERS, {"project": project_id, "last_number": last}, rows=1)
+
+    def add_labels(self, labels: Sequence[Label]) -> None:
+        rows = [
+            {name: getattr(label, name) for name in _LABEL if name != "folded"} | {"folded": folded(label.name)}
+            for label in labels
+        ]
+        self._unit.write(_ADD_LABELS, {"document": Jsonb(rows)})
+
+    def add(self, tasks: Sequence[Task]) -> None:
+        rows = [{name: plain(getattr(task, _COLUMNS[name])) for name in _NEW} for task in tasks]
+        self._unit.write(_ADD, {"document": Jsonb(rows)})
+
+    def save(self, tasks: Sequence[tuple[Task, int]]) -> None:
+        rows = [
+            {"id": task.id, "was": was, **{name: plain(getattr(task, _COLUMNS[name])) for name in _CHANGED}}
+            for task, was in tasks
+        ]
+        self._unit.write(_SAVE, {"document": Jsonb(rows)}, rows=len(tasks))
+
+    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
+        for statement, pairs in ((_LABELS_OFF, off), (_LABELS_ON, on)):
+            if pairs:
+                values = {"tasks": [task for task, _ in pairs], "labels": [label for _, label in pairs]}
+                self._unit.write(statement, values)
+
+    async def settle(self) -> None:
+        await self._unit.flush()

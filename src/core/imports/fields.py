@@ -1,0 +1,144 @@
+"""What columns mean: by what the product itself exports, by what other trackers export, or as somebody says."""
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from core.imports.errors import FileMalformed, MappingInvalid
+
+MOST_COLUMNS: Final = 1_000
+NAME_LENGTH: Final = 200
+
+
+class Field(StrEnum):
+    """What a column may hold."""
+
+    TITLE = "title"
+    DESCRIPTION = "description"
+    PRIORITY = "priority"
+    STATUS = "status"
+    DEADLINE = "deadline"
+    ASSIGNED_TO = "assigned_to"
+    LABELS = "labels"
+    EXTERNAL_ID = "external_id"
+
+
+# Names are compared in any case. Of several columns for one field, the first that is not empty counts; labels of all of
+# them are put together.
+_OWN: dict[str, Field] = {name.value: name for name in Field} | {
+    "column": Field.STATUS,
+    "assignee": Field.ASSIGNED_TO,
+    "label": Field.LABELS,
+    "due date": Field.DEADLINE,
+}
+PRESETS: Final[dict[str, dict[str, Field]]] = {
+    "flowtrack": _OWN,
+    "jira": {
+        "issue key": Field.EXTERNAL_ID,
+        "summary": Field.TITLE,
+        "description": Field.DESCRIPTION,
+        "status": Field.STATUS,
+        "priority": Field.PRIORITY,
+        "due date": Field.DEADLINE,
+        "assignee": Field.ASSIGNED_TO,
+        "labels": Field.LABELS,
+    },
+    "linear": {
+        "id": Field.EXTERNAL_ID,
+        "title": Field.TITLE,
+        "description": Field.DESCRIPTION,
+        "status": Field.STATUS,
+        "priority": Field.PRIORITY,
+        "due date": Field.DEADLINE,
+        "assignee": Field.ASSIGNED_TO,
+        "labels": Field.LABELS,
+    },
+    "asana": {
+        "task id": Field.EXTERNAL_ID,
+        "name": Field.TITLE,
+        "notes": Field.DESCRIPTION,
+        "section/column": Field.STATUS,
+        "priority": Field.PRIORITY,
+        "due date": Field.DEADLINE,
+        "assignee email": Field.ASSIGNED_TO,
+        "tags": Field.LABELS,
+    },
+    "trello": {
+        "card id": Field.EXTERNAL_ID,
+        "card name": Field.TITLE,
+        "card description": Field.DESCRIPTION,
+        "list name": Field.STATUS,
+        "due date": Field.DEADLINE,
+        "members": Field.ASSIGNED_TO,
+        "labels": Field.LABELS,
+    },
+}
+
+
+class Meaning(NamedTuple):
+    """A column of a file: where it stands, what it is called there, and which field it is."""
+
+    place: int
+    name: str
+    field: Field
+
+
+def checked_mapping(mapping: str | None) -> dict[str, Field]:
+    """Columns and their fields, as `mapping` says: nothing (what the product exports), the name of a preset, an object
+    in JSON, or `column:field` pairs separated by commas. Raises MappingInvalid.
+    """
+    if mapping is None or not mapping.strip():
+        return dict(_OWN)
+    mapping = mapping.strip()
+    preset = PRESETS.get(mapping.lower())
+    if preset is not None:
+        return dict(preset)
+    pairs = _of_json(mapping) if mapping.startswith("{") else _of_pairs(mapping)
+    found: dict[str, Field] = {}
+    for column, field in pairs:
+        name = column.strip().casefold()
+        if not name or len(name) > NAME_LENGTH:
+            raise MappingInvalid(f"names of columns have 1 to {NAME_LENGTH} characters")
+        if name in found:
+            raise MappingInvalid(f"the column {column.strip()[:50]!r} is given twice")
+        try:
+            found[name] = Field(field.strip())
+        except ValueError:
+            raise MappingInvalid(f"{field.strip()[:50]!r} is no field; there are {', '.join(Field)}") from None
+    if Field.TITLE not in found.values() and Field.EXTERNAL_ID not in found.values():
+        raise MappingInvalid("no column is the title")
+    return found
+
+
+def _of_json(mapping: str) -> list[tuple[str, str]]:
+    try:
+        given = json.loads(mapping, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        raise MappingInvalid("is no well-formed JSON") from None
+    if not all(isinstance(field, str) for _, field in given):
+        raise MappingInvalid("each column has the name of one field")
+    return [(column, field) for column, field in given]
+
+
+def _of_pairs(mapping: str) -> list[tuple[str, str]]:
+    if ":" not in mapping:
+        raise MappingInvalid(f"there is no preset {mapping[:50]!r}; there are {', '.join(PRESETS)}")
+    # A column's name may hold a colon itself; no field's does.
+    found = [each.rpartition(":") for each in mapping.split(",")]
+    return [(column, field) for column, _, field in found]
+
+
+def meanings(header: Sequence[str], mapping: Mapping[str, Field]) -> tuple[Meaning, ...]:
+    """What the columns of a file mean. Raises FileMalformed."""
+    if len(header) > MOST_COLUMNS:
+        raise FileMalformed(f"Row 1: has more than {MOST_COLUMNS:,} columns.")
+    found = []
+    for place, name in enumerate(header):
+        field = mapping.get(name.strip().casefold())
+        if field is not None:
+            found.append(Meaning(place, name.strip()[:NAME_LENGTH], field))
+    if not {Field.TITLE, Field.EXTERNAL_ID} & {each.field for each in found}:
+        wanted = ", ".join(repr(name) for name, field in mapping.items() if field is Field.TITLE)
+        raise FileMalformed(f"Row 1: no column is the title; it is looked for as {wanted or 'nothing'}.")
+    return tuple(found)

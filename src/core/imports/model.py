@@ -1,0 +1,132 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from core.imports.errors import FileMalformed
+from core.imports.fields import Field, Meaning, meanings
+from core.imports.rows import Row, header, rows
+from core.imports.values import RowFault
+from core.jobs.model import JobError
+
+LARGEST_FILE: Final = 200 * 1024 * 1024
+MOST_FAULTS: Final = 100
+"""So many are shown; the others are counted."""
+MOST_NAMES: Final = 100
+ROWS_AT_ONCE: Final = 500
+CHUNK: Final = 256 * 1024
+"""A file is kept in pieces of this size, the last one smaller."""
+
+
+class Phase(StrEnum):
+    """A file is read twice: whether it can be read at all, and then to write what it says."""
+
+    CHECKING = "checking"
+    WRITING = "writing"
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskImport:
+    """A file whose rows become tasks of a project, and how far it is read: `offset` bytes, `row` the next one.
+
+    `width` is how many columns its header has. Its id is that of the job as which it is carried out.
+    """
+
+    id: UUID
+    project_id: UUID
+    mapping: dict[str, Field]
+    dry_run: bool
+    created_at: datetime
+    size: int = 0
+    phase: Phase = Phase.CHECKING
+    delimiter: str = ""
+    columns: tuple[Meaning, ...] = ()
+    ignored: tuple[str, ...] = ()
+    width: int = 0
+    begin: int = 0
+    offset: int = 0
+    row: int = 1
+    total: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    fault_count: int = 0
+    faults: list[RowFault] = field(default_factory=list)
+    new_labels: list[str] = field(default_factory=list)
+
+    def check(self, piece: bytes) -> bool:
+        """Reads a piece that begins at `offset`; says whether that was the last. Raises FileMalformed."""
+        is_last = self.offset + len(piece) >= self.size
+        begin = 0
+        if self.row == 1:
+            cells, self.delimiter, begin = header(piece, is_last=is_last)
+            self.columns, self.width = meanings(cells, self.mapping), len(cells)
+            known = {each.place for each in self.columns}
+            self.ignored = tuple(
+                name.strip()[:100] for place, name in enumerate(cells) if place not in known and name.strip()
+            )[:MOST_NAMES]
+            self.begin, self.row = begin, 2
+        end = begin
+        for row in rows(piece[begin:], first=self.row, delimiter=self.delimiter, is_last=is_last):
+            self.row, end = row.number + 1, begin + row.end
+        self.offset += end
+        if not is_last:
+            return False
+        self.total = self.row - 2
+        self.phase, self.offset, self.row = Phase.WRITING, self.begin, 2
+        return True
+
+    def next_rows(self, piece: bytes) -> list[Row]:
+        """The next rows, at most as many as are written at once, out of a piece that begins at `offset`."""
+        is_last = self.offset + len(piece) >= self.size
+        found: list[Row] = []
+        for row in rows(piece, first=self.row, delimiter=self.delimiter, is_last=is_last):
+            found.append(row)
+            if len(found) == ROWS_AT_ONCE:
+                break
+        return found
+
+    def advance(self, read: Sequence[Row]) -> None:
+        """Notes that those rows are done."""
+        self.offset += read[-1].end
+        self.row = read[-1].number + 1
+
+    def skip(self, faults: Sequence[RowFault]) -> None:
+        """Counts a row of which nothing comes."""
+        self.skipped += 1
+        self.fault_count += len(faults)
+        self.faults.extend(faults[: MOST_FAULTS - len(self.faults)])
+
+    @property
+    def done(self) -> int:
+        """How many rows are done."""
+        return self.row - 2 if self.phase is Phase.WRITING else 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all rows are done."""
+        return self.phase is Phase.WRITING and self.done >= self.total
+
+    def report(self) -> dict[str, Any]:
+        """What came of it; what would have, if nothing was to be written."""
+        return {
+            "dry_run": self.dry_run,
+            "rows": self.done,
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "skipped": self.skipped,
+            "error_count": self.fault_count,
+            "errors": [fault._asdict() for fault in self.faults],
+            "label_count": len(self.new_labels),
+            "labels": self.new_labels[:MOST_NAMES],
+            "ignored_columns": list(self.ignored),
+        }
+
+
+def malformed(refused: FileMalformed) -> JobError:
+    """Why a job fails whose file cannot be read."""
+    return JobError(refused.code, refused.detail)

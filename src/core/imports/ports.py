@@ -1,0 +1,135 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from core.imports.model import TaskImport
+from core.jobs.ports import Jobs
+from core.kernel.actor import Actor
+from core.kernel.once import Once
+from core.labels.model import Label, LabelName
+from core.tasks.model import Board, Task
+from core.tasks.ports import Assignee, TaskUnitOfWork
+
+
+class TaskImports(Protocol):
+    """The files of the company that the unit of work was opened for, and how far they are read."""
+
+    async def make_room(self, *, before: datetime) -> int:
+        """Removes the files of jobs that are over, and those that came before then and became no job; answers how many
+        are left that are no job yet.
+        """
+        ...
+
+    def add(self, task_import: TaskImport) -> None: ...
+
+    def keep(self, import_id: UUID, number: int, content: bytes) -> None:
+        """Keeps a piece of the file; all are of one size, but the last."""
+        ...
+
+    async def load(self, import_id: UUID) -> TaskImport | None:
+        """A file to go on reading, locked until the transaction ends."""
+        ...
+
+    async def piece(self, import_id: UUID, *, offset: int, length: int) -> bytes:
+        """A stretch of the file, shorter at its end."""
+        ...
+
+    def save(self, task_import: TaskImport) -> None: ...
+
+    def remove(self, import_id: UUID) -> None:
+        """Removes the file, and all that was noted of it."""
+        ...
+
+    async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
+        """In which rows of the file those stood that stood in it before."""
+        ...
+
+    def note_seen(self, import_id: UUID, rows: dict[str, int]) -> None:
+        """Notes in which rows they stand."""
+        ...
+
+
+class Seen(NamedTuple):
+    """What the rules ask of a project before anything is kept."""
+
+    is_active: bool
+    is_member: bool
+
+
+class Beginning(NamedTuple):
+    """What many tasks are made from at once; the project, and the tasks that are found, are locked until the
+    transaction ends. `last_number` is the last that was taken. `labels` are those of the named ones that there are, and
+    those that the found tasks bear; they keep their names until the transaction ends. `people` are found by the words
+    that they were looked for by, `tasks` by what they are called elsewhere.
+    """
+
+    project_key: str
+    project_is_active: bool
+    is_member: bool
+    last_number: int
+    board: Board
+    column_names: dict[UUID, str]
+    labels: tuple[LabelName, ...]
+    label_count: int
+    people: dict[str, Assignee]
+    tasks: dict[str, Task]
+
+
+class ManyTasks(Protocol):
+    """Many tasks of one project at once, in the company that the unit of work was opened for."""
+
+    async def project(self, project_id: UUID, *, for_user: UUID) -> Seen | None: ...
+
+    async def begin(
+        self,
+        project_id: UUID,
+        *,
+        for_user: UUID,
+        labels: Sequence[str],
+        people: Sequence[str],
+        external_ids: Sequence[str],
+    ) -> Beginning | None:
+        """Prepares them; None if there is no such project. `people` are ids, addresses or usernames in small letters,
+        `labels` names in any case.
+        """
+        ...
+
+    def take_numbers(self, project_id: UUID, *, last: int) -> None:
+        """Takes all numbers up to that one."""
+        ...
+
+    def add_labels(self, labels: Sequence[Label]) -> None:
+        """Adds labels. The commit raises LabelNameTaken."""
+        ...
+
+    def add(self, tasks: Sequence[Task]) -> None:
+        """Adds tasks. The commit raises ExternalIdTaken."""
+        ...
+
+    def save(self, tasks: Sequence[tuple[Task, int]]) -> None:
+        """Writes changed tasks, each with the version that it had."""
+        ...
+
+    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
+        """Puts labels on tasks, and takes others off: pairs of a task and a label."""
+        ...
+
+    async def settle(self) -> None:
+        """Writes now what was left to the commit, so that what is asked next sees it. Raises what the commit would."""
+        ...
+
+
+class ImportUnitOfWork(TaskUnitOfWork, Protocol):
+    @property
+    def jobs(self) -> Jobs: ...
+
+    @property
+    def imports(self) -> TaskImports: ...
+
+    @property
+    def many_tasks(self) -> ManyTasks: ...
+
+
+class OpenImportUnitOfWork(Protocol):
+    def __call__(self, actor: Actor, *, once: Once | None = None) -> ImportUnitOfWork: ...

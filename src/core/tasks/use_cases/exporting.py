@@ -1,0 +1,61 @@
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from core.kernel.actor import Actor, reading
+from core.kernel.audit import AuditType, Note
+from core.kernel.errors import answers
+from core.kernel.paging import Answer, Page, PageRequest, Sort
+from core.tasks import policy
+from core.tasks.ports import OpenTaskUnitOfWork, TaskFilter, TaskReader
+from core.tasks.read_models import TaskView
+
+# How many tasks are read at once, the first of them to begin with: as many as do not hold much more text together than
+# that, for what is held of an export is one page.
+_SIZES: Final = (100, 1_000, 25)
+_CHARACTERS: Final = 500_000
+
+Pages = Callable[[], AsyncIterator[Sequence[TaskView]]]
+
+
+class ExportUseCases:
+    """Taking all tasks away that fit some filters."""
+
+    def __init__(self, *, unit_of_work: OpenTaskUnitOfWork, reader: TaskReader) -> None:
+        self._unit_of_work = unit_of_work
+        self._reader = reader
+
+    @answers()
+    async def export(self, actor: Actor, *, where: TaskFilter, sort: Sort, form: str) -> Answer[Pages]:
+        """All tasks that fit the filters, streamed. Whom a list shows which tasks, an export gives the same ones; it is
+        noted that they took them.
+
+        Each page is read when the one before was sent, as things stand then. A task that is there all the time and
+        keeps its place in the order comes exactly once; sorted by what changes meanwhile, it may be missed, or come
+        twice. `X-Event-Seq` is the position at the beginning: whoever goes on with the events after it misses nothing.
+        """
+        first = await self._page(actor, where, sort, PageRequest(limit=_SIZES[0]))
+        async with self._unit_of_work(actor) as uow:
+            uow.note(Note(type=AuditType.EXPORT_MADE, details={"of": "tasks", "form": form}))
+            await uow.commit()
+
+        async def pages() -> AsyncIterator[Sequence[TaskView]]:
+            page = first.value
+            while True:
+                yield page.items
+                if page.next_position is None:
+                    return
+                request = PageRequest(limit=_size_after(page.items), position=page.next_position)
+                page = (await self._page(actor, where, sort, request)).value
+
+        return Answer(pages, first.seq)
+
+    @reading
+    async def _page(self, actor: Actor, where: TaskFilter, sort: Sort, page: PageRequest) -> Answer[Page[TaskView]]:
+        visible = policy.listed_tasks(actor, names_container=where.names_container)
+        return await self._reader.page(actor, visible=visible, where=where, sort=sort, page=page)
+
+
+def _size_after(tasks: Sequence[TaskView]) -> int:
+    usual, most, least = _SIZES
+    each = sum(len(task.description or "") for task in tasks) / len(tasks)
+    return next((size for size in (most, usual) if size * each <= _CHARACTERS), least)

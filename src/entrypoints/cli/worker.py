@@ -1,0 +1,22 @@
+"""`flowtrack worker`."""
+
+import asyncio
+
+from entrypoints.cli.starting import database
+from entrypoints.container import check_database, make_container
+from entrypoints.settings import load_settings
+from entrypoints.telemetry import configure_logging
+from entrypoints.worker.main import work
+
+
+def worker() -> None:
+    """Carries jobs out, such as imports, beside the servers. Any number may run, on any machine.
+
+    A server does the same unless FLOWTRACK_JOBS_IN_SERVER is off.
+    """
+    configure_logging()
+    settings = load_settings()
+    settings.refuse_unsafe()
+    with database(settings) as urls:
+        check_database(urls.application)
+        asyncio.run(work(make_container(settings, database_url=urls.application)))

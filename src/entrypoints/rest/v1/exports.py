@@ -1,0 +1,156 @@
+"""Tasks as files, streamed."""
+
+import csv
+from collections.abc import AsyncIterator, Callable, Sequence
+from io import StringIO
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from core.kernel.paging import PageRequest
+from core.tasks.fields import Priority, Status
+from core.tasks.read_models import TaskView
+from core.tasks.use_cases.exporting import ExportUseCases, Pages
+from entrypoints.rest import answers, paging
+from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, with_origin
+from entrypoints.rest.operations import operation
+from entrypoints.rest.v1.fields import Day, Instant, Several, Text
+from entrypoints.rest.v1.task_fields import LabelName
+from entrypoints.rest.v1.tasks import SORTS, task_filter, tasks_of
+
+router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
+
+CSV, NDJSON = "text/csv", "application/x-ndjson"
+# The counts of sub-tasks are two columns, and the last.
+_COUNTS = TaskView._fields.index("sub_tasks")
+COLUMNS = (*TaskView._fields[:_COUNTS], *TaskView._fields[_COUNTS + 1 :], "sub_tasks_total", "sub_tasks_done")
+# What a spreadsheet would take for a formula, or for the end of one cell and the beginning of another.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_EXAMPLES = {
+    CSV: 'key,title,...\r\nWEB-12,"Draw the landing page",...\r\n',
+    NDJSON: '{"key":"WEB-12","title":"Draw the landing page"}\n',
+}
+
+
+def exports_of(request: Request) -> ExportUseCases:
+    found: ExportUseCases = container_of(request).export_use_cases()
+    return found
+
+
+@router.get(
+    "/tasks/export",
+    response_class=StreamingResponse,
+    **operation(
+        ExportUseCases.export, id="exportTasks", summary="Export tasks as CSV or JSON lines", streams=_EXAMPLES
+    ),
+)
+async def export_tasks(
+    request: Request,
+    project_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006  (the framework copies it)
+    cycle_id: Annotated[list[UUID | Literal["none"]], Several, Query()] = [],  # noqa: B006
+    column_id: Annotated[list[UUID], Several, Query()] = [],  # noqa: B006
+    status: Annotated[list[Status], Several, Query()] = [],  # noqa: B006
+    priority: Annotated[list[Priority], Several, Query()] = [],  # noqa: B006
+    assigned_to: Annotated[list[UUID | Literal["me", "none"]], Several, Query()] = [],  # noqa: B006
+    created_by: Annotated[list[UUID | Literal["me"]], Several, Query()] = [],  # noqa: B006
+    parent_id: Annotated[list[UUID | Literal["none"]], Several, Query()] = [],  # noqa: B006
+    label: Annotated[list[LabelName], Several, Query(description="Names of labels, in any case.")] = [],  # noqa: B006
+    deadline_before: Day | None = None,
+    deadline_after: Day | None = None,
+    updated_after: Instant | None = None,
+    query: Annotated[
+        Text | None,
+        Query(max_length=200, description="Part of the title or the key, in any case."),
+        AlsoNamed(("search", "q")),
+    ] = None,
+    sort: SORTS = "-created_at",
+    format: Literal["csv", "ndjson"] = "csv",
+) -> Response:
+    where = task_filter(
+        caller(request),
+        project_id=project_id,
+        cycle_id=cycle_id,
+        column_id=column_id,
+        status=status,
+        priority=priority,
+        assigned_to=assigned_to,
+        created_by=created_by,
+        parent_id=parent_id,
+        label=label,
+        deadline_before=deadline_before,
+        deadline_after=deadline_after,
+        updated_after=updated_after,
+        query=query,
+    )
+    order, kind = paging.sort_of(sort), {"csv": CSV, "ndjson": NDJSON}[format]
+    if "flowtrack.head" in request.scope:
+        # Nothing is taken away: it is only asked whether it could be.
+        found = await tasks_of(request).list(caller(request), where=where, sort=order, page=PageRequest(limit=1))
+        return _streamed(_nothing(), kind, format, found.seq)
+    pages, seq = await exports_of(request).export(with_origin(request), where=where, sort=order, form=format)
+    write = _Csv() if format == "csv" else _lines
+    return _streamed(_written(pages, write), kind, format, seq)
+
+
+def _streamed(body: AsyncIterator[bytes], kind: str, form: str, seq: int) -> Response:
+    headers = {name.decode(): value.decode() for name, value in answers.read_headers(seq)}
+    headers["Vary"] = "Authorization, Accept-Encoding"
+    headers["Content-Disposition"] = f'attachment; filename="tasks.{form}"'
+    # What stands between is to hand it on as it comes.
+    headers["X-Accel-Buffering"] = "no"
+    return StreamingResponse(body, media_type=kind, headers=headers)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
+
+
+async def _written(pages: Pages, write: Callable[[Sequence[TaskView]], bytes]) -> AsyncIterator[bytes]:
+    async for page in pages():
+        yield write(page)
+
+
+def _lines(tasks: Sequence[TaskView]) -> bytes:
+    return answers.encoded_lines(tasks)
+
+
+class _Csv:
+    """Writes pages as CSV (RFC 4180), the first with the names of the columns above it."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+
+    def __call__(self, tasks: Sequence[TaskView]) -> bytes:
+        text = StringIO(newline="")
+        writer = csv.writer(text)
+        if self._is_first:
+            writer.writerow(COLUMNS)
+            self._is_first = False
+        writer.writerows(map(_cells, tasks))
+        return text.getvalue().encode()
+
+
+def _cells(task: TaskView) -> list[Any]:
+    counts = task.sub_tasks
+    written = task._replace(
+        title=_harmless(task.title),
+        description=_harmless(task.description),
+        labels=_harmless(",".join(task.labels)),  # no label has a comma in it
+        external_id=_harmless(task.external_id),
+        assigned_to_name=_harmless(task.assigned_to_name),
+        completed_at=_instant(task.completed_at),
+        created_at=_instant(task.created_at),
+        updated_at=_instant(task.updated_at),
+    )
+    return [*written[:_COUNTS], *written[_COUNTS + 1 :], counts["total"], counts["done"]]
+
+
+def _instant(instant: Any) -> Any:
+    return answers.written_instant(instant) if instant is not None else None
+
+
+def _harmless(text: Any) -> Any:
+    return f"'{text}" if text is not None and text.startswith(_FORMULA) else text
