@@ -52,30 +52,39 @@ create table cycle_days (
 );
 """
 
-INDEX = """
-create index if not exists tasks_by_standing on tasks (company_id, project_id, status, assigned_to, priority)
-  where deleted_at is null
-"""
+INDEX = "tasks_by_standing"
+COLUMNS = "(company_id, project_id, status, assigned_to, priority) where deleted_at is null"
+_IS_VALID = f"select indisvalid from pg_index where indexrelid = to_regclass('public.{INDEX}')"
 
 PROTECTED = ("counted_tasks", "project_days", "cycle_days")
 
 
 def upgrade() -> None:
-    # In a transaction of its own: meanwhile tasks cannot be written, but projects and cycles can, to which the tables
-    # refer. Not concurrently: that waits for whoever waits for this migration to end.
+    # If it breaks off here, it is begun again.
     with op.get_context().autocommit_block():
-        op.execute("set lock_timeout = '5s'")
-        op.execute(INDEX)
-        op.execute("reset lock_timeout")
+        _build_index()
     op.execute("set local lock_timeout = '5s'")
     op.execute(TABLES)
     for table in PROTECTED:
         protect(table)
 
 
+def _build_index() -> None:
+    connection = op.get_bind()
+    # For transactions that began before, which hold up nobody else.
+    connection.exec_driver_sql("set lock_timeout = '300s'")
+    is_valid = connection.exec_driver_sql(_IS_VALID).scalar()
+    if is_valid is False:
+        # What an attempt that broke off has left.
+        connection.exec_driver_sql(f"drop index concurrently {INDEX}")
+    if not is_valid:
+        connection.exec_driver_sql(f"create index concurrently {INDEX} on tasks {COLUMNS}")
+    connection.exec_driver_sql("reset lock_timeout")
+
+
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
-    op.execute("drop index tasks_by_standing")
+    op.execute(f"drop index {INDEX}")
     op.execute(f"drop table {', '.join(reversed(PROTECTED))}")
     # Whoever counts again begins at the beginning.
     op.execute("alter table log_positions no force row level security")

@@ -15,11 +15,13 @@ from functools import cache
 from typing import Any, Final, NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
+from core.kernel.errors import Busy
 from core.reports.read_models import BurndownView, FlowView
 
 View = TypeVar("View")
 
 WIDTH, HEIGHT = 960, 480
+MOST_WAITING: Final = 20
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 _INK, _SOFT, _GRID, _PAPER = "#1f2933", "#52606d", "#d9dee4", "#ffffff"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -41,11 +43,13 @@ class _Series(NamedTuple):
 
 class PygalCharts:
     """Draws in a thread of its own, so that nobody waits for a chart who did not ask for it. One chart at a time:
-    several threads would share one processor, and each would take memory.
+    several threads would share one processor, and each would take memory. So that nobody waits for long, only so many
+    wait; whoever comes then is told to come again.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="charts")
+        self._asked = 0
 
     async def burndown(self, burndown: BurndownView) -> str:
         return await self._apart(draw_burndown, burndown)
@@ -54,7 +58,13 @@ class PygalCharts:
         return await self._apart(draw_flow, flow)
 
     async def _apart(self, draw: Callable[[View], str], view: View) -> str:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, draw, view)
+        if self._asked >= MOST_WAITING:
+            raise Busy
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, draw, view)
+        finally:
+            self._asked -= 1
 
 
 def draw_burndown(burndown: BurndownView) -> str:

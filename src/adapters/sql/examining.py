@@ -23,6 +23,8 @@ select least(current_setting('max_connections')::integer - current_setting('supe
              nullif(r.rolconnlimit, -1), nullif(d.datconnlimit, -1))
   from pg_roles r, pg_database d where r.rolname = current_user and d.datname = current_database()
 """
+# How a database was made decides what it takes for a letter; what is searched is written and asked for in lower case.
+_KNOWS_LETTERS = "select lower('Я') = 'я'"
 _OWNER = """
 select r.rolname, r.rolsuper or r.rolcreaterole,
        coalesce((select bool_and(pg_has_role(r.oid, c.relowner, 'usage')) from pg_class c
@@ -48,6 +50,7 @@ class DatabaseFacts(NamedTuple):
     place: str
     opening: Opening | None
     most_connections: int
+    knows_letters: bool
 
     @property
     def is_known_major(self) -> bool:
@@ -86,6 +89,7 @@ def examine(url: str, *, sealer: Sealer | None) -> DatabaseFacts:
                 place=place,
                 opening=_opening(connection, sealer),
                 most_connections=_most_connections(connection),
+                knows_letters=connection.execute(_KNOWS_LETTERS).fetchone() == (True,),
             )
     except psycopg.Error as error:
         raise DatabaseAwayNow(told(error)) from error

@@ -138,7 +138,7 @@ class Busy(Unavailable):
     """As many wait already as can be served within a few seconds."""
 
     code = "service.busy"
-    title = "Too many people sign in at this moment; try again"
+    title = "Too many wait for this at the moment; try again"
     retry_after = 5
 
 

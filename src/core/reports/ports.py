@@ -73,7 +73,7 @@ class DayCounts(Protocol):
 
 
 class Charts(Protocol):
-    """Draws reports, as SVG documents that hold no program and refer to nothing outside."""
+    """Draws reports, as SVG documents that hold no program and refer to nothing outside. Raises Busy if many wait."""
 
     async def burndown(self, burndown: BurndownView) -> str: ...
 

@@ -80,6 +80,19 @@ def isolation(given: Examination) -> Iterator[Finding]:
         yield ok(f"transactions begin as {ISOLATION}")
 
 
+def letters(given: Examination) -> Iterator[Finding]:
+    if (facts := given.facts) is None:
+        return
+    if facts.knows_letters:
+        yield ok("the database knows the letters of all alphabets")
+    else:
+        yield warning(
+            "the database knows no letters but A to Z: words of other alphabets are found only as they were written",
+            "back it up, and restore it into a database that was made with: template template0 encoding 'UTF8'"
+            " locale 'C.UTF-8'",
+        )
+
+
 def clock(given: Examination) -> Iterator[Finding]:
     if (facts := given.facts) is None:
         return

@@ -39,6 +39,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("revision", of_database.revision),
     ("connections", of_database.connections),
     ("isolation", of_database.isolation),
+    ("letters", of_database.letters),
     ("clocks", of_database.clock),
     ("migration role", of_database.migration_role),
     ("sealed secrets", of_database.sealed_secrets),

@@ -139,6 +139,22 @@ INDEXES = (
 )
 
 
+@pytest.mark.parametrize("is_valid", [False, True])
+def test_the_index_of_reports_is_made_whole_where_it_broke_off(fresh: TestDatabase, is_valid: bool) -> None:
+    move(fresh, "0015")
+    whole = shape(fresh.superuser)
+    move(fresh, "0014")
+    reports = import_module("migrations.versions.0015_reports")
+    with psycopg.connect(fresh.superuser, autocommit=True) as connection:
+        connection.execute(f"create index {reports.INDEX} on tasks {reports.COLUMNS}")
+        connection.execute(
+            "update pg_index set indisvalid = %s where indexrelid = %s::regclass", (is_valid, reports.INDEX)
+        )
+        move(fresh, "0015")
+        assert connection.execute(reports._IS_VALID).fetchone() == (True,)
+    assert shape(fresh.superuser) == whole
+
+
 def begun_before_its_indexes(database: TestDatabase) -> None:
     """Revision 0012, as if it had broken off in the first of its indexes."""
     with psycopg.connect(database.superuser, autocommit=True) as connection:

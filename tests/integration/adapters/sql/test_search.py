@@ -241,12 +241,12 @@ def test_what_there_was_before_is_taken_up_once_and_for_all(postgres_server: Ser
             gone = comment(firm, firm.task(project), "With chalk")
             firm.sql("update comments set is_deleted = true where company_id = %s and id = %s", (firm.id, gone))
         written = [[row[:4] for row in documents(connection, firm)] for firm in firms]
-        run(owner_url=database.owner, application_role=APPLICATION, revision="0012")
+        run(owner_url=database.owner, application_role=APPLICATION, revision="0013")
         run(owner_url=database.owner, application_role=APPLICATION, revision="0014")
         assert [[row[:4] for row in documents(connection, firm)] for firm in firms] == written
         # As if it had broken off in the middle.
         connection.execute("delete from search_documents where random() < 0.5")
-        connection.execute("update alembic_version set version_num = '0012'")
+        connection.execute("update alembic_version set version_num = '0013'")
         run(owner_url=database.owner, application_role=APPLICATION, revision="0014")
         assert connection.execute("select version_num from alembic_version").fetchone() == ("0014",)
         assert [[row[:4] for row in documents(connection, firm)] for firm in firms] == written
@@ -316,13 +316,13 @@ def test_of_very_many_projects_the_newest_are_looked_through_and_it_is_said(
 ) -> None:
     old, project = firm.project(), firm.project()
     rare = firm.task(old, title="Rare common")
-    firm.task(old, title="Other")
+    others = [firm.project().id for _ in range(5)]
     many(firm, project, "Common")
     superuser.execute("analyze search_documents")
     older = [uuid.UUID(int=number) for number in range(1_000)]
     for text, among, probes, found_too, is_partial in (
-        ("rare", [old.id, project.id, *older], 200, True, False),
-        ("common", [old.id, project.id, *older], 800, True, True),
+        ("rare", [old.id, project.id, *others, *older], 200, True, False),
+        ("common", [old.id, project.id, *others, *older], 800, True, True),
         # One beside six hundred newer ones is found by what is rare alone.
         ("rare", [old.id, *(uuid.UUID(int=2**128 - number) for number in range(1, 700))], 200, True, False),
         ("common", [project.id, *older[:599]], 800, False, True),

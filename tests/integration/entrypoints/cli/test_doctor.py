@@ -544,6 +544,19 @@ def test_a_role_that_was_not_made_by_migrate_starts_in_the_wrong_isolation(
     assert (only(found, "isolation")["verdict"], only(found, "isolation")["fix"]) == ("failed", "flowtrack migrate")
 
 
+def test_a_database_that_knows_no_letters_but_a_to_z(ask: Doctor, postgres_server: Server) -> None:
+    database = postgres_server.existing(f"doctor_{next(_numbers)}")
+    name = urlsplit(database.owner).path.strip("/")
+    with psycopg.connect(postgres_server.superuser, autocommit=True) as connection:
+        connection.execute(
+            f"create database {name} owner {urlsplit(database.owner).username} template template0 locale 'C' encoding 'UTF8'"
+        )
+    migrate(owner_url=database.owner, application_url=database.application)
+    found = only(ask(**both(database)), "letters")
+    assert (found["verdict"], "locale 'C.UTF-8'" in found["fix"]) == ("warning", True)
+    assert ask.code == 0
+
+
 def test_a_migrating_role_that_may_not_and_one_of_another_database(
     ask: Doctor, fresh: TestDatabase, healthy: TestDatabase, role: Callable[[str], str]
 ) -> None:

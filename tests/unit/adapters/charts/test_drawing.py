@@ -1,5 +1,6 @@
 """What a drawing holds, and what it does not."""
 
+import asyncio
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -8,8 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from adapters.charts.drawing import PygalCharts, draw_burndown, draw_flow
+from adapters.charts.drawing import MOST_WAITING, PygalCharts, draw_burndown, draw_flow
 from core.cycles.model import CycleStatus
+from core.kernel.errors import Busy
 from core.reports.read_models import BurndownDay, BurndownView, FlowDay, FlowView
 from tests.unit.architecture.sources import SRC
 
@@ -109,6 +111,14 @@ class TestDrawings:
         charts = PygalCharts()
         assert await charts.burndown(burndown(14)) == draw_burndown(burndown(14))
         assert await charts.flow(flow(14)) == draw_flow(flow(14))
+
+    async def test_twenty_wait_and_whoever_comes_then_is_sent_away_until_one_is_drawn(self) -> None:
+        charts = PygalCharts()
+        asked = (charts.flow(flow(0)) for _ in range(MOST_WAITING + 5))
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(each, Busy) for each in found) == 5
+        assert sum(isinstance(each, str) for each in found) == MOST_WAITING
+        assert await charts.flow(flow(0)) == draw_flow(flow(0))
 
 
 class TestMemory:
