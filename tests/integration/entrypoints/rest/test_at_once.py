@@ -6,14 +6,15 @@ The operations come from the OpenAPI document and are asked as permissions/recip
 import asyncio
 import re
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.integration.api import Api
-from tests.integration.entrypoints.rest.conformance import Conformance
-from tests.integration.entrypoints.rest.permissions.recipes import BEFORE, BODIES, SPENDS, THINGS, Ids
+from tests.integration.entrypoints.rest.conformance import CSV, Conformance
+from tests.integration.entrypoints.rest.permissions.recipes import BEFORE, BODIES, QUERIES, SPENDS, THINGS, Ids
 from tests.integration.entrypoints.rest.permissions.stage import Case, Place, Role, Stage
 
 KEY = "Idempotency-Key"
@@ -28,7 +29,11 @@ WRITTEN_BESIDE = {
     "project_days",
 }
 # Counted before the key is looked at, as every limit is.
-BOUNDED = {"unlockUser": [(429, "user.too_many_unlocks")]}
+BOUNDED = {
+    "unlockUser": [(429, "user.too_many_unlocks")],
+    # A file is received before anybody knows what becomes of it, and a company receives so many at once.
+    "importTasks": [(409, "job.too_many")],
+}
 CHANGES_NOTHING = {
     "verifyEmailDomain": "what is proved stays proved, and nothing becomes newer",
 }
@@ -58,10 +63,15 @@ class Writes:
         if operation_id in BEFORE:
             await BEFORE[operation_id](case, ids)
         body = next(iter(BODIES[operation_id].values()))(case, ids) if operation_id in BODIES else None
-        return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path), body
+        filled = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+        if operation_id in QUERIES:
+            filled += f"?{urlencode(next(iter(QUERIES[operation_id].values()))(case))}"
+        return filled, body
 
     async def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
-        more = {} if body is None else {"json": body}
+        more: dict[str, Any] = {} if body is None else {"json": body}
+        if isinstance(body, bytes):
+            more, headers = {"content": body}, headers | CSV
         return await self.stage.owner.send(method.upper(), path.removeprefix("/api/v1"), headers=headers, **more)
 
     def rows(self) -> dict[str, int]:
