@@ -284,7 +284,8 @@ async def test_what_cannot_be_asked_for(api: Api, imports: Imports) -> None:
         answer = await imports.send(ann, where, "title\nx\n", **query)
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
-    for mapping in ("redmine", "a:b", "{", '{"a": 1}', "a:title,A:status", "a:status", ":title"):
+    mappings = ("redmine", "a:b", "{", '{"a": 1}', "a:title,A:status", "a:status", ":title")
+    for mapping in (*mappings, r'{"\u0000": "title"}', r'{"\ud800": "title"}'):
         await refused(422, "import.mapping_invalid", mapping=mapping)
     await refused(422, "reference.not_found", foreign)
     await refused(422, "reference.not_found", {"id": str(uuid4())})
