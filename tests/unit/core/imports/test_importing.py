@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from core.imports.use_cases.asking import Received
+from core.imports.use_cases.asking import ImportUseCases, Received
 from core.jobs.model import Job, JobRef
-from core.kernel.actor import System
+from core.kernel.actor import Actor, System
+from core.kernel.errors import DatabaseAway
+from core.kernel.once import Made, Once
 from core.labels.model import MOST, Label
 from tests.builders.office import Office
+from tests.fakes.imports import InMemoryImportUnitOfWork
 
 
 @pytest.fixture
@@ -42,6 +45,29 @@ def fill_labels(office: Office, count: int) -> None:
             at=office.clock.now(),
         )
         office.stored.labels[label.id] = label
+
+
+class AnswerLost(InMemoryImportUnitOfWork):
+    """Commits what makes a job, and nobody hears of it."""
+
+    async def commit(self, *, made: Made | None = None) -> int:
+        seq = await super().commit(made=made)
+        if made is not None:
+            raise DatabaseAway
+        return seq
+
+
+async def test_the_file_of_a_job_that_was_made_unheard_stays(office: Office) -> None:
+    def open_unit(actor: Actor, *, once: Once | None = None) -> AnswerLost:
+        return AnswerLost(office.world.store, actor, once=once)
+
+    content = await received(office, b"title\na\n")
+    imports = ImportUseCases(unit_of_work=open_unit, queue=office.wakes, clock=office.clock, ids=office.world.ids)
+    with pytest.raises(DatabaseAway):
+        await imports.ask(office.mia, content)
+    await office.job_runs.run(System(), JobRef(office.mia.company_id, content.import_id))
+    result = office.stored.jobs[content.import_id].result
+    assert result is not None and result["created"] == 1
 
 
 async def test_a_label_that_a_refused_row_would_have_made_is_not_told_of(office: Office) -> None:
