@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from core.imports.model import ROWS_AT_ONCE, ROWS_READ_AT_ONCE
 from core.imports.use_cases.asking import ImportUseCases, Received
+from core.imports.use_cases.reading import TaskImportWork
 from core.jobs.model import Job, JobRef
 from core.kernel.actor import Actor, System
 from core.kernel.errors import DatabaseAway
@@ -78,3 +80,38 @@ async def test_a_label_that_a_refused_row_would_have_made_is_not_told_of(office:
     assert (job.result["created"], job.result["skipped"], job.result["labels"]) == (1, 1, ["other"])
     told = [(event.event, event.body.get("name")) for event in office.stored.events if event.seq > before]
     assert told == [("label_created", "other"), ("task_created", None)]
+
+
+async def steps_of(office: Office, content: bytes) -> tuple[int, Job]:
+    """In how many steps a file is read, and the job that did it."""
+    job, _ = await office.imports.ask(office.mia, await received(office, content))
+    ref, run = JobRef(office.mia.company_id, job.id), office.world.ids.new()
+    claimed = await office.world.job_runs.claim(ref, run=run, at=office.clock.now())
+    asker = claimed.asker(ref.company_id) if claimed is not None else None
+    assert asker is not None
+    work = TaskImportWork(unit_of_work=office.world.import_unit_of_work, clock=office.clock, ids=office.world.ids)
+    count = 1
+    while not await work.step(asker, job.id, run=run):
+        count += 1
+    return count, office.stored.jobs[job.id]
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [
+        (b"a\n" * 3, 2),
+        (b"\n" * (3 * ROWS_READ_AT_ONCE), 6),
+        (b"\n" * (ROWS_READ_AT_ONCE - 3) + b"a\n" * 4, 4),
+        (b"\na\n" * (ROWS_AT_ONCE + 1), 3),
+        (b"\n" * (2 * ROWS_READ_AT_ONCE + 5) + b"a\n", 6),
+    ],
+)
+async def test_a_step_reads_so_many_rows_and_blank_ones_are_not_written(
+    office: Office, rows: bytes, steps: int
+) -> None:
+    count, job = await steps_of(office, b"title\n" + rows)
+    total, tasks = rows.count(b"\n"), rows.count(b"a")
+    assert job.result is not None
+    assert (job.done, job.total, job.result["rows"], job.result["skipped"]) == (total, total, total, total - tasks)
+    assert job.result["created"] == tasks
+    assert count == steps
