@@ -101,6 +101,14 @@ class TestRunning:
         assert job_of(office, ref).state is JobState.STARTED
         assert await runs(office, Steps(1)).run(System(), ref)
 
+    async def test_it_waits_for_a_store_that_is_away_however_often(self, office: Office) -> None:
+        ref = await asked(office)
+        for _ in range(2 * MOST_ATTEMPTS):
+            with pytest.raises(DatabaseAway):
+                await runs(office, Steps(1, fails_with(DatabaseAway()))).run(System(), ref)
+        assert await runs(office, Steps(1)).run(System(), ref)
+        assert job_of(office, ref).error is None
+
     async def test_what_was_taken_away_is_let_be(self, office: Office) -> None:
         ref = await asked(office)
         assert not await runs(office, Steps(1, fails_with(LeaseLost()))).run(System(), ref)
