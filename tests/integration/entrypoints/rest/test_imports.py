@@ -32,8 +32,11 @@ class Imports:
 
     async def carry_out(self, person: Person, job_id: str) -> dict[str, Any]:
         ref = JobRef(UUID(person.company_id), UUID(job_id))
-        await self._container.job_run_use_cases().run(System(), ref)
-        return dict((await person.get(f"/jobs/{job_id}")).json())
+        job: dict[str, Any] = {"state": "queued"}
+        while job["state"] in ("queued", "started"):
+            await self._container.job_run_use_cases().run(System(), ref)
+            job = (await person.get(f"/jobs/{job_id}")).json()
+        return dict(job)
 
     async def done(self, person: Person, project: dict[str, Any], content: str | bytes, **query: str) -> dict[str, Any]:
         """The job of a file, carried out."""
