@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.imports.errors import FileMalformed
-from core.imports.fields import Field, Meaning, meanings
+from core.imports.fields import PRESETS, Field, Meaning, meanings
 from core.imports.rows import Row, header, rows
 from core.imports.values import RowFault, is_blank
 from core.jobs.model import JobError
@@ -108,6 +108,11 @@ class TaskImport:
         self.skipped += 1
         self.fault_count += len(faults)
         self.faults.extend(faults[: MOST_FAULTS - len(self.faults)])
+
+    @property
+    def is_own(self) -> bool:
+        """Whether columns mean what they do in the product's own exports."""
+        return self.mapping == PRESETS["flowtrack"]
 
     @property
     def done(self) -> int:

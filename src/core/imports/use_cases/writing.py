@@ -113,7 +113,7 @@ def _read(task_import: TaskImport, rows: Sequence[Row]) -> list[Draft]:
         if is_blank(row.cells):
             task_import.skip([])
             continue
-        found = read(row.number, row.cells, task_import.columns, width=task_import.width)
+        found = read(row.number, row.cells, task_import.columns, width=task_import.width, is_own=task_import.is_own)
         if isinstance(found, Draft):
             drafts.append(found)
         else:

@@ -82,6 +82,17 @@ async def test_a_label_that_a_refused_row_would_have_made_is_not_told_of(office:
     assert told == [("label_created", "other"), ("task_created", None)]
 
 
+@pytest.mark.parametrize(
+    ("mapping", "labels"),
+    [(None, ("a", "b;c")), ("FlowTrack", ("a", "b;c")), ("title:title,labels:labels", ("a", "b", "c"))],
+)
+async def test_labels_of_what_the_product_exports_are_separated_by_commas_alone(
+    office: Office, mapping: str | None, labels: tuple[str, ...]
+) -> None:
+    job = await carried_out(office, b'title,labels\nDraw,"a,b;c"\n', mapping=mapping)
+    assert job.result is not None and tuple(job.result["labels"]) == labels
+
+
 async def steps_of(office: Office, content: bytes) -> tuple[int, Job]:
     """In how many steps a file is read, and the job that did it."""
     job, _ = await office.imports.ask(office.mia, await received(office, content))
