@@ -345,6 +345,22 @@ async def test_a_key_makes_one_job_of_a_file_that_is_sent_twice(api: Api, import
     assert api.count("tasks", ann.company_id) == 1
 
 
+async def test_a_key_that_was_used_is_answered_whatever_became_of_the_project(api: Api, imports: Imports) -> None:
+    ann = await api.register()
+    project, key = await ann.project(), {"Idempotency-Key": uuid4().hex}
+    first = await imports.send(ann, project, "title\nx\n", headers=key)
+    while (await imports.send(ann, project, "title\nx\n")).status_code == 202:
+        pass
+    again = await imports.send(ann, project, "title\nx\n", headers=key)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    await ann.patch(f"/projects/{project['id']}", {"is_active": False})
+    again = await imports.send(ann, project, "title\nx\n", headers=key)
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
+    other = await imports.send(ann, project, "title\ny\n", headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
+    assert api.count("task_imports", ann.company_id) == 20
+
+
 async def test_a_member_changes_by_import_what_they_may_change_and_nothing_else(api: Api, imports: Imports) -> None:
     ann = await api.register()
     project = await ann.project()
