@@ -129,6 +129,22 @@ class ImportContract:
         assert await left(-timedelta(hours=1)) == (1, [True, False, True])
         assert await left(timedelta(hours=1)) == (0, [False, False, True])
 
+    async def test_a_file_is_given_up_unless_a_job_was_made_of_it(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        waiting, job = await add_import(world, owner, project.id, b"x"), await add_job(world, owner)
+        async with world.import_unit_of_work(owner) as uow:
+            uow.imports.add(replace(waiting, id=job.id))
+            await uow.commit()
+        for import_id, stays in ((waiting.id, False), (job.id, True)):
+            async with world.import_unit_of_work(owner) as uow:
+                await uow.imports.give_up(import_id)
+                await uow.commit()
+            async with world.import_unit_of_work(owner) as uow:
+                assert (await uow.imports.load(import_id) is not None) is stays
+        async with world.import_unit_of_work(owner) as uow:
+            assert await uow.imports.piece(waiting.id, offset=0, length=10) == b""
+
     async def test_what_many_tasks_are_made_from(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann = await world.person(owner.company_id, name="Ann")

@@ -115,6 +115,27 @@ class JobContract:
         assert (job.state, job.error, job.finished_at, job.run_id) == (JobState.FAILED, JobError("x", "y"), at, None)
         assert await world.job_runs.claim(ref, run=first, at=at + LEASE) is None
 
+    async def test_of_a_company_one_is_carried_out_at_once_and_the_oldest_is_next(self, world: ContractWorld) -> None:
+        here, there = await world.company("Here"), await world.company("There")
+        at, runs = world.clock.now(), world.job_runs
+        first, second, other = [
+            JobRef(who.company_id, (await add_job(world, who, at=at + timedelta(seconds=n))).id)
+            for n, who in enumerate((here, here, there))
+        ]
+        run = world.ids.new()
+        assert await runs.next_of(here.company_id, at=at) == first
+        assert await runs.claim(first, run=run, at=at) is not None
+        assert await runs.next_of(here.company_id, at=at) == second
+        assert await runs.claim(second, run=world.ids.new(), at=at) is None
+        assert await runs.claim(other, run=world.ids.new(), at=at) is not None
+        assert await runs.next_of(there.company_id, at=at) is None
+        await runs.let_go(first, run=run, at=at)
+        assert await runs.next_of(here.company_id, at=at) == first
+        assert await runs.claim(second, run=run, at=at) is not None
+        assert await runs.claim(first, run=run, at=at) is None
+        # Of a worker that is silent for so long nobody waits for a sign.
+        assert await runs.claim(first, run=run, at=at + LEASE) is not None
+
     async def test_those_that_nobody_carries_out_are_found_in_all_companies(self, world: ContractWorld) -> None:
         here, there = await world.company("Here"), await world.company("There")
         # Older than whatever else there is: so many are found at once, the oldest first.

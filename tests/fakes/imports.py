@@ -67,6 +67,10 @@ class InMemoryTaskImports:
     def remove(self, import_id: UUID) -> None:
         self._unit.transaction.defer(self._unit.within(lambda tables: _remove(tables, import_id)))
 
+    async def give_up(self, import_id: UUID) -> None:
+        if import_id not in self._unit.now.jobs:
+            self.remove(import_id)
+
     async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
         rows = self._unit.now.import_rows
         return {each: rows[import_id, each] for each in external_ids if (import_id, each) in rows}

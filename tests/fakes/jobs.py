@@ -103,10 +103,17 @@ class InMemoryJobRuns:
         found = tables.jobs.get(ref.job_id)
         if found is None:
             return None
+        if any(job.id != ref.job_id and _goes_on(job, at=at) for job in tables.jobs.values()):
+            return None
         job = replace(found)
         is_claimed = job.claim(run=run, at=at)
         tables.jobs[job.id] = replace(job)
         return job if is_claimed else None
+
+    async def next_of(self, company_id: UUID, *, at: datetime) -> JobRef | None:
+        waiting = [job for job in self._store.tables.companies[company_id].jobs.values() if job.is_due(at=at)]
+        oldest = min(waiting, key=lambda job: (job.created_at, job.id), default=None)
+        return JobRef(company_id, oldest.id) if oldest is not None else None
 
     async def fail(self, ref: JobRef, error: JobError, *, run: UUID, at: datetime) -> None:
         self._change(ref, run, lambda job: job.fail(error, at=at))
@@ -123,6 +130,10 @@ class InMemoryJobRuns:
             return
         change(job)
         tables.jobs[job.id] = job
+
+
+def _goes_on(job: Job, *, at: datetime) -> bool:
+    return not job.is_over and not job.is_due(at=at) and job.lease_until is not None
 
 
 class RememberedWakes:

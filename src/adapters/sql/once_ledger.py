@@ -150,6 +150,18 @@ class SqlOnceLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def knows(self, actor: Actor, once: Once) -> bool:
+        """Whether the key was used, for whatever payload. Raises InFlight."""
+        connection, _, (found,) = await self._database.begin(actor, [opening(held(actor, once))])
+        try:
+            row = found.first()
+        finally:
+            await self._database.end(connection)
+        if row is None or not row[0]:
+            raise InFlight
+        _, is_expired, digest, *_ = row
+        return digest is not None and not is_expired
+
     async def refused(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         """Remembers that the request was refused; `None`: that is not remembered, and the key only looked at.
 

@@ -25,7 +25,7 @@ class FileMalformed(Invalid):
 
 
 class FileGone(Conflict):
-    """Ends a job whose file was removed since, as is done after a day."""
+    """Ends a job whose file is not there: it went with its project, which was deleted for good."""
 
     code = "import.file_gone"
     title = "The file is not kept any more; send it again"

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from core.imports.errors import FileMalformed, MappingInvalid
+from core.kernel import text
+from core.kernel.errors import Invalid
 
 MOST_COLUMNS: Final = 1_000
 NAME_LENGTH: Final = 200
@@ -97,9 +99,10 @@ def checked_mapping(mapping: str | None) -> dict[str, Field]:
     pairs = _of_json(mapping) if mapping.startswith("{") else _of_pairs(mapping)
     found: dict[str, Field] = {}
     for column, field in pairs:
-        name = column.strip().casefold()
-        if not name or len(name) > NAME_LENGTH:
-            raise MappingInvalid(f"names of columns have 1 to {NAME_LENGTH} characters")
+        try:
+            name = text.cleaned(column, pointer="", most=NAME_LENGTH, least=1).casefold()
+        except Invalid as error:
+            raise MappingInvalid(f"the name of a column {error.faults[0].detail}") from None
         if name in found:
             raise MappingInvalid(f"the column {column.strip()[:50]!r} is given twice")
         try:
@@ -135,7 +138,7 @@ def meanings(header: Sequence[str], mapping: Mapping[str, Field]) -> tuple[Meani
         raise FileMalformed(f"Row 1: has more than {MOST_COLUMNS:,} columns.")
     found = []
     for place, name in enumerate(header):
-        field = mapping.get(name.strip().casefold())
+        field = mapping.get(name.replace("\r\n", "\n").strip().casefold())
         if field is not None:
             found.append(Meaning(place, name.strip()[:NAME_LENGTH], field))
     if not {Field.TITLE, Field.EXTERNAL_ID} & {each.field for each in found}:

@@ -6,9 +6,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from core.imports.errors import FileMalformed
-from core.imports.fields import Field, Meaning, meanings
+from core.imports.fields import PRESETS, Field, Meaning, meanings
 from core.imports.rows import Row, header, rows
-from core.imports.values import RowFault
+from core.imports.values import RowFault, is_blank
 from core.jobs.model import JobError
 
 LARGEST_FILE: Final = 200 * 1024 * 1024
@@ -16,6 +16,9 @@ MOST_FAULTS: Final = 100
 """So many are shown; the others are counted."""
 MOST_NAMES: Final = 100
 ROWS_AT_ONCE: Final = 500
+"""So many are written in a step."""
+ROWS_READ_AT_ONCE: Final = 20_000
+"""So many are read in a step, the blank ones too: whoever else is served by the process waits for no more."""
 CHUNK: Final = 256 * 1024
 """A file is kept in pieces of this size, the last one smaller."""
 
@@ -58,7 +61,7 @@ class TaskImport:
     new_labels: list[str] = field(default_factory=list)
 
     def check(self, piece: bytes) -> bool:
-        """Reads a piece that begins at `offset`; says whether that was the last. Raises FileMalformed."""
+        """Reads rows of a piece that begins at `offset`; says whether those were the last. Raises FileMalformed."""
         is_last = self.offset + len(piece) >= self.size
         begin = 0
         if self.row == 1:
@@ -69,23 +72,29 @@ class TaskImport:
                 name.strip()[:100] for place, name in enumerate(cells) if place not in known and name.strip()
             )[:MOST_NAMES]
             self.begin, self.row = begin, 2
-        end = begin
+        end, until = begin, self.row + ROWS_READ_AT_ONCE
         for row in rows(piece[begin:], first=self.row, delimiter=self.delimiter, is_last=is_last):
             self.row, end = row.number + 1, begin + row.end
+            if self.row == until:
+                break
         self.offset += end
-        if not is_last:
+        if self.offset < self.size:
             return False
         self.total = self.row - 2
         self.phase, self.offset, self.row = Phase.WRITING, self.begin, 2
         return True
 
     def next_rows(self, piece: bytes) -> list[Row]:
-        """The next rows, at most as many as are written at once, out of a piece that begins at `offset`."""
+        """The next rows out of a piece that begins at `offset`: at most as many as are written at once, and the blank
+        ones among them.
+        """
         is_last = self.offset + len(piece) >= self.size
         found: list[Row] = []
+        written = 0
         for row in rows(piece, first=self.row, delimiter=self.delimiter, is_last=is_last):
             found.append(row)
-            if len(found) == ROWS_AT_ONCE:
+            written += not is_blank(row.cells)
+            if written == ROWS_AT_ONCE or len(found) == ROWS_READ_AT_ONCE:
                 break
         return found
 
@@ -99,6 +108,11 @@ class TaskImport:
         self.skipped += 1
         self.fault_count += len(faults)
         self.faults.extend(faults[: MOST_FAULTS - len(self.faults)])
+
+    @property
+    def is_own(self) -> bool:
+        """Whether columns mean what they do in the product's own exports."""
+        return self.mapping == PRESETS["flowtrack"]
 
     @property
     def done(self) -> int:

@@ -41,6 +41,10 @@ class TaskImports(Protocol):
         """Removes the file, and all that was noted of it."""
         ...
 
+    async def give_up(self, import_id: UUID) -> None:
+        """Removes the file if no job was made of it, nor is being made at this moment."""
+        ...
+
     async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
         """In which rows of the file those stood that stood in it before."""
         ...

@@ -29,6 +29,8 @@ _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?\Z")
 # As Jira writes it: 03/Dec/26 12:00 AM.
 _NAMED_DAY = re.compile(r"(\d{1,2})[/ -]([A-Za-z]{3})[a-z]*[/ -](\d{4}|\d{2})(?:[ ,].*)?\Z")
 _FORMULA = re.compile(r"'[=+\-@\t\r]")
+# A label of ours may hold a semicolon; those of others come in one cell however they like.
+_OWN_SEPARATORS = re.compile(",")
 _SEPARATORS = re.compile(r"[,;\n]")
 _LONGEST_PERSON: Final = 320
 _LONGEST_STATUS: Final = text.NAME_LENGTH
@@ -72,10 +74,13 @@ def is_blank(cells: Sequence[str]) -> bool:
     return not any(cell and not cell.isspace() for cell in cells)
 
 
-def read(number: int, cells: Sequence[str], meanings: Sequence[Meaning], *, width: int) -> Draft | list[RowFault]:
-    """What a row says, or what is wrong with it."""
+def read(
+    number: int, cells: Sequence[str], meanings: Sequence[Meaning], *, width: int, is_own: bool = False
+) -> Draft | list[RowFault]:
+    """What a row says, or what is wrong with it. `is_own`: it is written as the product exports it."""
     if len(cells) > width:
         return [RowFault(number, None, f"has {len(cells):,} cells, and the header {width:,}")]
+    separators = _OWN_SEPARATORS if is_own else _SEPARATORS
     columns: dict[Field, str] = {}
     labels: list[str] = []
     found: dict[str, Any] = {}
@@ -91,7 +96,7 @@ def read(number: int, cells: Sequence[str], meanings: Sequence[Meaning], *, widt
         columns[field] = name
         try:
             if field is Field.LABELS:
-                labels.extend(each.strip() for each in _SEPARATORS.split(cell) if each.strip())
+                labels.extend(each.strip() for each in separators.split(cell) if each.strip())
             else:
                 found[field] = _read(field, cell)
         except Invalid as error:

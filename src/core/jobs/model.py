@@ -134,8 +134,8 @@ class Job:
         self.lease_until, self.attempts = at + LEASE, 1
 
     def let_go(self, *, at: datetime) -> None:
-        """Leaves it, as it is, to whoever comes next."""
-        self.lease_until = at
+        """Leaves it, as it is, to whoever comes next. That was no attempt in vain: who does so is heard of."""
+        self.lease_until, self.attempts = at, self.attempts - 1
 
     def finish(self, result: dict[str, Any], *, at: datetime) -> None:
         """It is done."""

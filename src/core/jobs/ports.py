@@ -65,7 +65,13 @@ class JobRuns(Protocol):
         ...
 
     async def claim(self, ref: JobRef, *, run: UUID, at: datetime) -> Job | None:
-        """Takes a job up, for `run` alone; None if it is over, or somebody else's."""
+        """Takes a job up, for `run` alone; None if it is over, somebody else's, or another of its company goes on: so a
+        company has one worker, however many jobs it asked for.
+        """
+        ...
+
+    async def next_of(self, company_id: UUID, *, at: datetime) -> JobRef | None:
+        """The oldest job of a company that nobody carries out."""
         ...
 
     async def fail(self, ref: JobRef, error: JobError, *, run: UUID, at: datetime) -> None:

@@ -80,7 +80,7 @@ class BodyUnexpected(Invalid):
 
 class BodyIncomplete(Malformed):
     code = "body.incomplete"
-    title = "The body ended before its end, or did not go on for a minute"
+    title = "The body ended before its end, or came too slowly"
 
 
 class ParameterUnknown(Malformed):

@@ -19,6 +19,17 @@ HEADER = "Idempotency-Key"
 View = TypeVar("View")
 
 
+async def was_sent_before(request: Request) -> bool:
+    """Whether the request's key was used before; for bodies that are too large to be kept only to learn that. Raises
+    InFlight.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return False
+    once = Once(key=key, method=request.method, path=request.scope["path"], digest=b"")
+    return await container_of(request).once_ledger().knows(caller(request), once)
+
+
 async def answered_once(
     request: Request,
     *,

@@ -89,6 +89,9 @@ _SAVE = Statement(
     update(task_imports).where(task_imports.c.id == _import).values(progress=bindparam("progress", type_=JSONB))
 )
 _REMOVE = Statement(delete(task_imports).where(task_imports.c.id == _import))
+# Locked first: whoever makes a job of it at this moment holds it, and is seen only by what begins after them.
+_HOLD = Statement(select(task_imports.c.id).where(task_imports.c.id == _import).with_for_update(of=task_imports))
+_GIVE_UP = Statement(delete(task_imports).where(task_imports.c.id == _import, ~_its_job))
 _given = (
     func.unnest(bindparam("external_ids", type_=ARRAY(Text)))
     .table_valued(column("external_id", Text), name="given")
@@ -154,6 +157,10 @@ class SqlTaskImports:
 
     def remove(self, import_id: UUID) -> None:
         self._unit.write(_REMOVE, {"import": import_id})
+
+    async def give_up(self, import_id: UUID) -> None:
+        await self._unit.fetch((_HOLD, {"import": import_id}))
+        self._unit.write(_GIVE_UP, {"import": import_id})
 
     async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
         (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": list(external_ids)}))

@@ -67,7 +67,7 @@ class ImportUseCases:
             whole = True
         finally:
             if not whole:
-                await self._remove(actor, asked.id)
+                await self._give_up(actor, asked.id)
         return received
 
     @answers(ReferenceNotFound, ProjectArchived, TooManyJobs, ChangedMeanwhile, KeyReused, InFlight)
@@ -102,7 +102,8 @@ class ImportUseCases:
             asked = True
         finally:
             if not asked:
-                await self._remove(actor, received.import_id)
+                # Where the commit's answer was lost, there may be a job.
+                await self._give_up(actor, received.import_id)
         await self._queue.wake(JobRef(actor.company_id, job.id))
         return Answer(JobView.of(job), seq)
 
@@ -127,11 +128,11 @@ class ImportUseCases:
             uow.imports.keep(import_id, number, content)
             await uow.commit()
 
-    async def _remove(self, actor: Actor, import_id: UUID) -> None:
+    async def _give_up(self, actor: Actor, import_id: UUID) -> None:
         # What is left where even this is refused is removed an hour later.
         with suppress(Refusal):
             async with self._unit_of_work(actor) as uow:
-                uow.imports.remove(import_id)
+                await uow.imports.give_up(import_id)
                 await uow.commit()
 
 

@@ -12,9 +12,10 @@ from core.kernel.ports import Clock, Ids
 from core.labels.errors import LabelNameTaken
 from core.tasks.errors import ExternalIdTaken
 
-_CHECKED_AT_ONCE = 16 * CHUNK
-# Enough for most; where it is not, as much as the largest row may take.
-_READ_AT_ONCE = (2 * CHUNK, LARGEST_ROW + 2 * CHUNK)
+# As much as the largest row may take.
+_CHECKED_AT_ONCE = LARGEST_ROW + 2 * CHUNK
+# Enough for most; where it is not, as much as that.
+_READ_AT_ONCE = (2 * CHUNK, _CHECKED_AT_ONCE)
 _TIMES = 3
 
 

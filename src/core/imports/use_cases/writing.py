@@ -113,7 +113,7 @@ def _read(task_import: TaskImport, rows: Sequence[Row]) -> list[Draft]:
         if is_blank(row.cells):
             task_import.skip([])
             continue
-        found = read(row.number, row.cells, task_import.columns, width=task_import.width)
+        found = read(row.number, row.cells, task_import.columns, width=task_import.width, is_own=task_import.is_own)
         if isinstance(found, Draft):
             drafts.append(found)
         else:
@@ -311,6 +311,7 @@ class _Batch:
         """The labels of a row; those that are not there yet are made. Raises _Refused, and then none is."""
         wanted = {folded(name): name for name in draft.labels or ()}
         made: dict[str, Label] = {}
+        facts: list[Fact] = []
         count = self._begun.label_count + len(self._import.new_labels if self._import.dry_run else self.writing.labels)
         for key, name in wanted.items():
             if key in self._labels:
@@ -330,7 +331,8 @@ class _Batch:
                 raise _Refused(draft.fault(Field.LABELS, error.faults[0].detail)) from None
             made[key] = label
             if key not in self._unwritten:
-                self.writing.facts.append(created)
+                facts.append(created)
+        self.writing.facts.extend(facts)
         for key, label in made.items():
             self._labels[key] = LabelName(label.id, label.name)
             self.writing.labels.append(label)

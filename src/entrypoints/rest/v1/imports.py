@@ -7,20 +7,22 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from core.imports.fields import PRESETS
-from core.imports.use_cases.asking import ImportUseCases
+from core.imports.use_cases.asking import ImportUseCases, Received
 from core.jobs.read_models import JobView
 from core.kernel.errors import refusals_of
 from core.kernel.paging import Answer
 from entrypoints.rest.caller import caller, container_of
 from entrypoints.rest.errors import BodyIncomplete
-from entrypoints.rest.idempotency import answered_once
+from entrypoints.rest.idempotency import answered_once, was_sent_before
 from entrypoints.rest.operations import operation
-from entrypoints.rest.uploads import CsvUploadRoute, streamed
+from entrypoints.rest.uploads import CsvUploadRoute, digest_of, streamed
 from entrypoints.rest.v1.fields import Text
 from entrypoints.rest.v1.jobs import JOB_EXAMPLE, JobShown, job_body, jobs_of
 
 router = APIRouter(prefix="/api/v1", route_class=CsvUploadRoute, tags=["Tasks and boards"])
 
+_NOTHING = UUID(int=0)
+"""The id of no file."""
 _PRESETS = ", ".join(f"`{name}`" for name in PRESETS)
 _import = operation(
     ImportUseCases.ask,
@@ -65,9 +67,13 @@ async def import_tasks(
     ] = None,
 ) -> Response:
     actor, imports, jobs = caller(request), container_of(request).import_use_cases(), jobs_of(request)
-    received = await imports.receive(
-        actor, project_id=project_id, mapping=mapping, dry_run=dry_run, content=streamed(request)
-    )
+    if await was_sent_before(request):
+        # Answered by its key, or refused: no room is needed, and whether another could be asked for does not matter.
+        received = Received(import_id=_NOTHING, size=0, digest=await digest_of(streamed(request)))
+    else:
+        received = await imports.receive(
+            actor, project_id=project_id, mapping=mapping, dry_run=dry_run, content=streamed(request)
+        )
 
     def respond(answer: Answer[JobView]) -> Response:
         return job_body(answer, status=202, location=f"/api/v1/jobs/{answer.value.id}")

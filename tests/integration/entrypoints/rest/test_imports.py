@@ -32,8 +32,11 @@ class Imports:
 
     async def carry_out(self, person: Person, job_id: str) -> dict[str, Any]:
         ref = JobRef(UUID(person.company_id), UUID(job_id))
-        await self._container.job_run_use_cases().run(System(), ref)
-        return dict((await person.get(f"/jobs/{job_id}")).json())
+        job: dict[str, Any] = {"state": "queued"}
+        while job["state"] in ("queued", "started"):
+            await self._container.job_run_use_cases().run(System(), ref)
+            job = (await person.get(f"/jobs/{job_id}")).json()
+        return dict(job)
 
     async def done(self, person: Person, project: dict[str, Any], content: str | bytes, **query: str) -> dict[str, Any]:
         """The job of a file, carried out."""
@@ -284,7 +287,8 @@ async def test_what_cannot_be_asked_for(api: Api, imports: Imports) -> None:
         answer = await imports.send(ann, where, "title\nx\n", **query)
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
 
-    for mapping in ("redmine", "a:b", "{", '{"a": 1}', "a:title,A:status", "a:status", ":title"):
+    mappings = ("redmine", "a:b", "{", '{"a": 1}', "a:title,A:status", "a:status", ":title")
+    for mapping in (*mappings, r'{"\u0000": "title"}', r'{"\ud800": "title"}'):
         await refused(422, "import.mapping_invalid", mapping=mapping)
     await refused(422, "reference.not_found", foreign)
     await refused(422, "reference.not_found", {"id": str(uuid4())})
@@ -339,6 +343,22 @@ async def test_a_key_makes_one_job_of_a_file_that_is_sent_twice(api: Api, import
     assert api.count("task_imports", ann.company_id) == 1
     await imports.carry_out(ann, first.json()["id"])
     assert api.count("tasks", ann.company_id) == 1
+
+
+async def test_a_key_that_was_used_is_answered_whatever_became_of_the_project(api: Api, imports: Imports) -> None:
+    ann = await api.register()
+    project, key = await ann.project(), {"Idempotency-Key": uuid4().hex}
+    first = await imports.send(ann, project, "title\nx\n", headers=key)
+    while (await imports.send(ann, project, "title\nx\n")).status_code == 202:
+        pass
+    again = await imports.send(ann, project, "title\nx\n", headers=key)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    await ann.patch(f"/projects/{project['id']}", {"is_active": False})
+    again = await imports.send(ann, project, "title\nx\n", headers=key)
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (202, "true")
+    other = await imports.send(ann, project, "title\ny\n", headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
+    assert api.count("task_imports", ann.company_id) == 20
 
 
 async def test_a_member_changes_by_import_what_they_may_change_and_nothing_else(api: Api, imports: Imports) -> None:

@@ -142,6 +142,20 @@ async def test_a_worker_that_is_told_to_stop_leaves_the_rest_to_another_at_once(
         assert [line for line in lines if line["level"] in ("error", "critical")] == []
 
 
+async def test_who_asked_for_one_job_does_not_wait_for_all_of_who_asked_for_many(api: Api, workers: Workers) -> None:
+    ann, bob = await api.register(), await api.register()
+    project = await ann.project()
+    many = [await sent(ann, project, file_of(3 * ROWS)) for _ in range(4)]
+    workers.start()
+    await until(ann, many[0], state="started")
+    job_id = await sent(bob, await bob.project(), file_of(10))
+    await until(bob, job_id, state="finished")
+    states = [(await ann.get(f"/jobs/{each}")).json()["state"] for each in many]
+    assert states.count("started") <= 1 and states.count("queued") >= 2
+    for each in many:
+        await ann.post(f"/jobs/{each}/cancel")
+
+
 async def test_two_workers_at_once_share_jobs_and_double_nothing(api: Api, workers: Workers) -> None:
     ann = await api.register()
     project = await ann.project()

@@ -36,7 +36,13 @@ class TestMapping:
         assert checked_mapping("A: b:title, What:labels") == wanted
         assert checked_mapping('{"A: b": "title", "What": "labels"}') == wanted
 
-    @pytest.mark.parametrize("mapping", ["x", "a:b", "a:status", ":title", "a:title,A:status", "{", '{"a": 1}', "{}"])
+    @pytest.mark.parametrize(
+        "mapping",
+        [
+            "x", "a:b", "a:status", ":title", "a:title,A:status", "{", '{"a": 1}', "{}", "x" * 201 + ":title",
+            r'{"\u0000": "title"}', r'{"a\ud800": "title"}', "a\x1b:title",
+        ],
+    )  # fmt: skip
     def test_what_cannot_be_is_refused(self, mapping: str) -> None:
         with pytest.raises(MappingInvalid):
             checked_mapping(mapping)

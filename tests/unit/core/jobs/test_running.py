@@ -10,7 +10,7 @@ import pytest
 from core.jobs.errors import JobFinished, JobNotFound, TooManyJobs
 from core.jobs.model import LEASE, MOST_ATTEMPTS, MOST_UNFINISHED, Job, JobKind, JobRef, JobState, LeaseLost
 from core.jobs.policy import sees_job, visible_jobs
-from core.jobs.use_cases.running import JobRunUseCases
+from core.jobs.use_cases.running import TURN, JobRunUseCases
 from core.kernel.actor import Actor, System, Via
 from core.kernel.errors import DatabaseAway, Forbidden
 from core.tokens.model import Scope
@@ -101,6 +101,14 @@ class TestRunning:
         assert job_of(office, ref).state is JobState.STARTED
         assert await runs(office, Steps(1)).run(System(), ref)
 
+    async def test_it_waits_for_a_store_that_is_away_however_often(self, office: Office) -> None:
+        ref = await asked(office)
+        for _ in range(2 * MOST_ATTEMPTS):
+            with pytest.raises(DatabaseAway):
+                await runs(office, Steps(1, fails_with(DatabaseAway()))).run(System(), ref)
+        assert await runs(office, Steps(1)).run(System(), ref)
+        assert job_of(office, ref).error is None
+
     async def test_what_was_taken_away_is_let_be(self, office: Office) -> None:
         ref = await asked(office)
         assert not await runs(office, Steps(1, fails_with(LeaseLost()))).run(System(), ref)
@@ -131,6 +139,18 @@ class TestRunning:
             job.let_go(at=office.clock.now())
         with pytest.raises(LeaseLost):
             job.ensure_run_by(office.world.ids.new())
+
+    async def test_after_a_while_it_is_left_to_whoever_waits(self, office: Office) -> None:
+        wakes, first, second = RememberedWakes(), await asked(office), await asked(office)
+        steps = Steps(5, lambda _: office.clock.advance(TURN / 2))
+        assert not await runs(office, steps, wakes).run(System(), first)
+        job = job_of(office, first)
+        assert (len(steps.askers), job.state, job.is_due(at=office.clock.now())) == (2, JobState.STARTED, True)
+        # The older one of the company goes on, once others had their turn.
+        assert wakes.refs == [first]
+        assert not await runs(office, steps, wakes).run(System(), first)
+        assert await runs(office, steps, wakes).run(System(), first)
+        assert (len(steps.askers), wakes.refs) == (5, [first, first, second])
 
     async def test_workers_are_woken_for_what_waits_for_long(self, office: Office) -> None:
         wakes = RememberedWakes()
