@@ -20,6 +20,7 @@ from psycopg_pool import PoolTimeout
 
 from adapters.jobs.schema import SCHEMA
 from core.jobs.model import JobRef
+from core.kernel.errors import DatabaseAway
 
 log = logging.getLogger("flowtrack.jobs")
 # It tells of every wake-up; what fails in one we say ourselves.
@@ -54,7 +55,16 @@ class ProcrastinateQueue:
             log.warning("no worker could be woken; the job is found in time", exc_info=True)
 
     async def work(self, carry_out: CarryOut) -> None:
-        """Carries out whatever jobs workers are woken for, until it is cancelled. Raises what stands in the way."""
+        """Carries out whatever jobs workers are woken for, until it is cancelled.
+
+        Raises DatabaseAway, and whatever else stands in the way.
+        """
+        try:
+            await self._work(carry_out)
+        except _AWAY as error:
+            raise DatabaseAway from error
+
+    async def _work(self, carry_out: CarryOut) -> None:
         self._carry_out = carry_out
         app = await self._opened()
         working = asyncio.create_task(
@@ -73,6 +83,8 @@ class ProcrastinateQueue:
             while not working.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait([working])
+            if not working.cancelled() and (error := working.exception()) is not None:
+                log.warning("wake-ups that were taken are found in time: %s", type(error).__name__)
             raise
 
     async def tidy(self) -> None:

@@ -43,6 +43,8 @@ async def _wait_for_jobs(container: Container) -> None:
     while True:
         try:
             await container.job_queue().work(carry_out)
+        except Unavailable as away:
+            log.warning("jobs are waited for again in a moment: %s", away.detail)
         except Exception:
             log.exception("jobs cannot be waited for; it is tried again")
         await asyncio.sleep(_PAUSE)

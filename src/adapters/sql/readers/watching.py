@@ -11,9 +11,10 @@ def watches(rows: FromClause, user: str) -> ColumnElement[Any]:
     """Whether the user in that parameter watches the task, from rows that have the columns of tasks.
 
     Looked up for each task by itself: given a join, PostgreSQL would expect few tasks, and look through all that the
-    user watches again for each of five hundred.
+    user watches again for each of five hundred. The user is asked for by themselves, or PostgreSQL, which estimates
+    from values that it knows, might plan each request anew (decision 0014).
     """
-    user_id = bindparam(user, type_=Uuid)
+    user_id = select(bindparam(user, type_=Uuid)).scalar_subquery()
     said = select(task_watchers.c.watching).where(
         task_watchers.c.task_id == rows.c.id, task_watchers.c.user_id == user_id
     )

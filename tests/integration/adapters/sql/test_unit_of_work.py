@@ -536,7 +536,9 @@ async def test_a_refusal_is_kept_under_its_key(database: Database, firm: Firm) -
 async def test_a_refusal_does_not_overwrite_what_was_made_meanwhile(database: Database, firm: Firm) -> None:
     project = firm.project()
     made, _ = await make(database, firm, project, a_key())
-    await SqlOnceLedger(database).refused(firm.owner, a_key(), Refused(status=409, problem=b"{}"))
+    with pytest.raises(AlreadyAnswered) as told:
+        await SqlOnceLedger(database).refused(firm.owner, a_key(), Refused(status=409, problem=b"{}"))
+    assert told.value.outcome == made
     with pytest.raises(AlreadyAnswered) as answered:
         await make(database, firm, project, a_key(), number=2)
     assert answered.value.outcome == made
@@ -549,7 +551,8 @@ async def test_a_refusal_is_not_kept_while_the_same_request_is_carried_out_again
     project = firm.project()
     refused = Refused(status=409, problem=b"{}")
     async with tasks_of(database, firm.owner, once=a_key()) as uow:
-        await asyncio.wait_for(SqlOnceLedger(database).refused(firm.owner, a_key(), refused), 2)
+        with pytest.raises(InFlight):
+            await asyncio.wait_for(SqlOnceLedger(database).refused(firm.owner, a_key(), refused), 2)
         assert firm.count("idempotency_keys") == 0
         await SqlOnceLedger(database).refused(firm.owner, a_key(key="another"), refused)
         assert firm.count("idempotency_keys") == 1
