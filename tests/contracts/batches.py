@@ -349,3 +349,29 @@ BATCHES = st.lists(
     _any_of(*[_create] * 6, *[_change] * 6, *[_move] * 6, *[_delete] * 2, _adopt, _join), min_size=8, max_size=14
 )
 CALLERS = st.sampled_from(["olga", "olga", "mia"])
+
+
+def _done_again(**given: Any) -> CreateTask:
+    new = NewTask(project_id=called("WEB"), title="Water", recurrence="FREQ=DAILY", status=Status.DONE, **given)
+    return CreateTask(given=new, ref="a")
+
+
+def _ruled(task: UUID | BatchRef, rule: str) -> ChangeTask:
+    changes = TaskChanges(given=frozenset({"recurrence"}), recurrence=rule)
+    return ChangeTask(task=task, changes=changes)
+
+
+CASES: dict[str, list[Operation]] = {
+    "one that came again is deleted": [_done_again(), DeleteTask(task=BatchRef("a"))],
+    "one that is done now and came again is deleted": [
+        _ruled(called("WEB-6"), "FREQ=DAILY"),
+        MoveTask(task=called("WEB-6"), to=Destination(new_status=Status.DONE)),
+        DeleteTask(task=called("WEB-6")),
+    ],
+    "one that came again gets another rule and is deleted": [
+        _done_again(),
+        _ruled(BatchRef("a"), "FREQ=WEEKLY"),
+        DeleteTask(task=BatchRef("a")),
+    ],
+}
+"""Batches that chance finds too seldom."""

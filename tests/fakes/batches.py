@@ -112,10 +112,6 @@ class InMemoryBatches:
             for project_id, number, task_id in outcome.kept_keys:
                 tables.task_keys[project_id, number] = task_id
             tables.last_numbers.update(outcome.last_numbers)
-            for task_id in outcome.renewed:
-                tables.tasks[task_id] = replace(tables.tasks[task_id], recurred_at=None)
-            for task_id in outcome.recurred:
-                tables.tasks[task_id] = replace(tables.tasks[task_id], recurred_at=outcome.recurred_at)
 
         self._unit.transaction.defer(self._unit.within(put))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -123,8 +122,7 @@ class Outcome:
 
     `freed` are tasks that give up their `external_id`, which others may get; `ranks` those of cards of which nothing
     else changes; `labels_on` and `labels_off` are pairs of task and label; `kept_keys` are numbers in projects that
-    tasks had; `last_numbers` are by project; `renewed` tasks have no next occurrence any more,
-    and after that `recurred` ones have one since the instant `recurred_at`.
+    tasks had; `last_numbers` are by project.
     """
 
     added: tuple[Task, ...] = ()
@@ -135,9 +133,6 @@ class Outcome:
     labels_off: tuple[tuple[UUID, UUID], ...] = ()
     kept_keys: tuple[tuple[UUID, int, UUID], ...] = ()
     last_numbers: Mapping[UUID, int] = field(default_factory=dict)
-    renewed: tuple[UUID, ...] = ()
-    recurred: tuple[UUID, ...] = ()
-    recurred_at: datetime | None = None
 
 
 class Batches(Protocol):

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.repositories.recurrences import KEEP, RENEW
 from adapters.sql.repositories.task_rows import INSTANT, WRITTEN, plain
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import task_labels
@@ -42,7 +41,14 @@ def _value(given: Any, name: str, kind: Any = None) -> Any:
 
 
 _STAYS: dict[str, Any] = {"id": Uuid, "created_by": Uuid, "created_at": INSTANT}
-_CHANGES: dict[str, Any] = {"project_id": Uuid, "number": Integer, "deleted_at": INSTANT, **WRITTEN}
+# Whether a task has a next occurrence is written with it: it is locked, and may be deleted by the same batch.
+_CHANGES: dict[str, Any] = {
+    "project_id": Uuid,
+    "number": Integer,
+    "deleted_at": INSTANT,
+    "recurred_at": INSTANT,
+    **WRITTEN,
+}
 _ADDED = {**_STAYS, **_CHANGES}
 _added = _given(_ADDED)
 _ADD = Statement(
@@ -100,10 +106,6 @@ def written(outcome: Outcome) -> Iterator[Write]:
     if outcome.last_numbers:
         numbers = outcome.last_numbers
         yield Write(_NUMBER, {"project": [*numbers], "last_number": [*numbers.values()]}, len(numbers))
-    if outcome.renewed:
-        yield Write(RENEW, {"ids": [*outcome.renewed]}, len(outcome.renewed))
-    if outcome.recurred:
-        yield Write(KEEP, {"ids": [*outcome.recurred], "at": outcome.recurred_at}, len(outcome.recurred))
 
 
 def _columns(rows: tuple[Task, ...], columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,9 +64,6 @@ class Workspace:
         self._whole: set[UUID] = set()
         self._spread: dict[UUID, str] = {}
         self._watched: dict[UUID, None] = dict.fromkeys(gathered.watched)
-        self._recurred: dict[UUID, datetime | None] = {}
-        self._renewed: dict[UUID, None] = {}
-        self._followed = frozenset(task.id for task in gathered.tasks if task.recurred_at is not None)
         self.time_zone = gathered.time_zone
         self.recurrences = BatchRecurrences(self)
 
@@ -113,9 +110,6 @@ class Workspace:
                 for project_id, number in self._last_numbers.items()
                 if number != self._projects[project_id].last_number
             },
-            renewed=tuple(self._renewed),
-            recurred=tuple(self._recurred),
-            recurred_at=next(iter(self._recurred.values()), None),
         )
 
     # The repository
@@ -244,13 +238,9 @@ class Workspace:
         return self._board(self._projects[project_id])
 
     def keep_recurred(self, task: Task) -> None:
-        self._journal.set(self._recurred, task.id, task.recurred_at)
         self._journal.set(self._tasks, task.id, replace(self._tasks[task.id], recurred_at=task.recurred_at))
 
     def renew_recurred(self, task: Task) -> None:
-        self._journal.unset(self._recurred, task.id)
-        if task.id in self._followed:
-            self._journal.set(self._renewed, task.id, None)
         self._journal.set(self._tasks, task.id, replace(self._tasks[task.id], recurred_at=None))
 
     # What is known
