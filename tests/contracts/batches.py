@@ -373,5 +373,9 @@ CASES: dict[str, list[Operation]] = {
         _ruled(BatchRef("a"), "FREQ=WEEKLY"),
         DeleteTask(task=BatchRef("a")),
     ],
+    "ranks are spread where sub-tasks of a deleted task stand": [
+        DeleteTask(task=called("WEB-1")),
+        MoveTask(task=called("WEB-3"), to=Destination(after=called("WEB-6"))),
+    ],
 }
 """Batches that chance finds too seldom."""

@@ -190,8 +190,10 @@ class Workspace:
         if column_id not in self._whole:
             self._whole.add(column_id)
             for card in await self._all_cards(column_id):
-                # What is known already may have moved since, or gone.
-                if card.id not in self._places and card.id not in self._tasks:
+                # What is known already may have moved since, or gone. Of a sub-task that was gathered with the one above
+                # it, it is not known where it stands.
+                known = self._tasks.get(card.id)
+                if card.id not in self._places and (known is None or known.deleted_at is None):
                     self._places[card.id] = (column_id, card.rank)
                     insort(self._columns[column_id], (card.rank, card.id))
         return [card_id for _, card_id in self._columns[column_id]]
