@@ -190,8 +190,8 @@ class Workspace:
         if column_id not in self._whole:
             self._whole.add(column_id)
             for card in await self._all_cards(column_id):
-                # What is known already may have moved since, or gone. Of a sub-task that was gathered with the one above
-                # it, it is not known where it stands.
+                # What is known already may have moved since, or gone. Sub-tasks that were gathered only to leave their
+                # parent have no place yet.
                 known = self._tasks.get(card.id)
                 if card.id not in self._places and (known is None or known.deleted_at is None):
                     self._places[card.id] = (column_id, card.rank)
