@@ -308,8 +308,8 @@ class InMemoryTaskReader:
 
     async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
         tables = self._store.read(actor)
-        found = [task for each in task_ids if (task := tables.task(each)) is not None]
-        views = [_view(tables, task) for task in found if _is_visible(tables, task, visible)]
+        found = [task for each in dict.fromkeys(task_ids) if (task := tables.task(each)) is not None]
+        views = [_view(tables, task, actor) for task in found if _is_visible(tables, task, visible)]
         return Answer(views, tables.last_seq)
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
