@@ -18,6 +18,7 @@ from core.labels.use_cases import LabelUseCases
 from core.projects.model import ProjectChanges
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.policy import audible_events
+from core.tasks.batches import Needs
 from core.tasks.changes import NewTask, TaskChanges
 from core.tasks.fields import Priority, Status
 from core.tasks.listeners import leave_cycle
@@ -94,7 +95,7 @@ class Firm:
         await firm._task("mia", "WEB-6", assigned_to=mia, labels=("design",), external_id="x")
         await firm._task("max", "WEB-7", assigned_to=max_, status=Status.DONE)
         await firm._task("olga", "WEB-8", cycle_id=firm.id("now"))
-        await firm._task("mia", "WEB-9", parent_id=firm.id("WEB-1"))
+        await firm._task("mia", "WEB-9", parent_id=firm.id("WEB-1"), description="words")
         await firm._task("mia", "WEB-10", parent_id=firm.id("WEB-1"))
         await firm._task("olga", "OPS-1", "OPS", assigned_to=nora, external_id="x")
         await firm._task("mia", "OPS-2", "OPS", external_id="y", labels=('mobile "\\{x}',))
@@ -258,6 +259,18 @@ async def agree_at_once(world: ContractWorld, who: str, operations: list[Operati
     before, before_other = await one.head(), await other.head()
     assert await one.at_once(who, operations) == await other.one_by_one(who, operations)
     assert await one.stored(before) == await other.stored(before_other)
+
+
+async def gather_little_of_what_is_below(world: ContractWorld) -> None:
+    """Of the sub-tasks of what is deleted, however many, come no texts."""
+    firm = await Firm.set_up(world)
+    first, last = firm.id("WEB-1"), firm.id("WEB-9")
+    async with world.batch_unit_of_work(firm.people["olga"]) as uow:
+        for targets, below, text in (({first}, True, None), ({first, last}, False, "words")):
+            needs = Needs(targets={*targets}, leaving={first})
+            gathered = await uow.batches.gather(needs, for_user=firm.people["olga"].user_id)
+            assert (last in gathered.below, first in gathered.below) == (below, False)
+            assert [task.description for task in gathered.tasks if task.id == last] == [text]
 
 
 def _told(result: OperationResult) -> Told:

@@ -60,6 +60,12 @@ _CHANGE = Statement(
     .where(tasks.c.id == _value(_changed, "id"), tasks.c.version == _value(_changed, "was"))
     .values({tasks.c[name]: _value(_changed, name, kind) for name, kind in _CHANGES.items()})
 )
+_orphaned = _given({"id": Uuid, "was": Integer, "updated_at": INSTANT})
+_ORPHAN = Statement(
+    update(tasks)
+    .where(tasks.c.id == _value(_orphaned, "id"), tasks.c.version == _value(_orphaned, "was"))
+    .values(parent_id=null(), version=tasks.c.version + 1, updated_at=_value(_orphaned, "updated_at"))
+)
 _FREE = Statement(
     update(tasks).where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))).values(external_id=null())
 )
@@ -95,6 +101,9 @@ def written(outcome: Outcome) -> Iterator[Write]:
     if outcome.changed:
         values = _columns(tuple(task for task, _ in outcome.changed), {"id": Uuid, **_CHANGES})
         yield Write(_CHANGE, values | {"was": [was for _, was in outcome.changed]}, len(outcome.changed))
+    if outcome.orphaned:
+        values = _columns(tuple(task for task, _ in outcome.orphaned), {"id": Uuid, "updated_at": INSTANT})
+        yield Write(_ORPHAN, values | {"was": [was for _, was in outcome.orphaned]}, len(outcome.orphaned))
     if outcome.ranks:
         yield Write(_RANK, _transposed(("id", "rank"), outcome.ranks), len(outcome.ranks))
     if outcome.labels_off:

@@ -94,12 +94,16 @@ class Workspace:
 
     def outcome(self) -> Outcome:
         """What all attempts came to."""
-        changed = [self._tasks[each] for each in self._changed if each in self._before]
-        unranked = {*self._made, *self._changed}
+        below = self._gathered.below
+        changed = [self._tasks[each] for each in self._changed if each in self._before and each not in below]
+        unranked = {*self._made, *self._changed} - below
         borne = {(task_id, label.id) for task_id, labels in self._gathered.borne.items() for label in labels}
         return Outcome(
             added=tuple(self._tasks[each] for each in self._made),
             changed=tuple(Changed(task, self._before[task.id].version) for task in changed),
+            orphaned=tuple(
+                Changed(self._tasks[each], self._before[each].version) for each in self._changed if each in below
+            ),
             freed=tuple(task.id for task in changed if self._frees_external_id(task)),
             ranks=tuple((card, rank) for card, rank in self._spread.items() if card not in unranked),
             labels_on=tuple(pair for pair, is_on in self._marks.items() if is_on and pair not in borne),
