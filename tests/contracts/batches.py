@@ -18,6 +18,7 @@ from core.labels.use_cases import LabelUseCases
 from core.projects.model import ProjectChanges
 from core.projects.use_cases.projects import ProjectUseCases
 from core.realtime.policy import audible_events
+from core.tasks.batches import Needs
 from core.tasks.changes import NewTask, TaskChanges
 from core.tasks.fields import Priority, Status
 from core.tasks.listeners import leave_cycle
@@ -94,7 +95,7 @@ class Firm:
         await firm._task("mia", "WEB-6", assigned_to=mia, labels=("design",), external_id="x")
         await firm._task("max", "WEB-7", assigned_to=max_, status=Status.DONE)
         await firm._task("olga", "WEB-8", cycle_id=firm.id("now"))
-        await firm._task("mia", "WEB-9", parent_id=firm.id("WEB-1"))
+        await firm._task("mia", "WEB-9", parent_id=firm.id("WEB-1"), description="words")
         await firm._task("mia", "WEB-10", parent_id=firm.id("WEB-1"))
         await firm._task("olga", "OPS-1", "OPS", assigned_to=nora, external_id="x")
         await firm._task("mia", "OPS-2", "OPS", external_id="y", labels=('mobile "\\{x}',))
@@ -260,6 +261,18 @@ async def agree_at_once(world: ContractWorld, who: str, operations: list[Operati
     assert await one.stored(before) == await other.stored(before_other)
 
 
+async def gather_little_of_what_is_below(world: ContractWorld) -> None:
+    """Of the sub-tasks of what is deleted, however many, come no texts."""
+    firm = await Firm.set_up(world)
+    first, last = firm.id("WEB-1"), firm.id("WEB-9")
+    async with world.batch_unit_of_work(firm.people["olga"]) as uow:
+        for targets, below, text in (({first}, True, None), ({first, last}, False, "words")):
+            needs = Needs(targets={*targets}, leaving={first})
+            gathered = await uow.batches.gather(needs, for_user=firm.people["olga"].user_id)
+            assert (last in gathered.below, first in gathered.below) == (below, False)
+            assert [task.description for task in gathered.tasks if task.id == last] == [text]
+
+
 def _told(result: OperationResult) -> Told:
     if result.refused is not None:
         return (result.refused.code, result.refused.faults)
@@ -349,3 +362,33 @@ BATCHES = st.lists(
     _any_of(*[_create] * 6, *[_change] * 6, *[_move] * 6, *[_delete] * 2, _adopt, _join), min_size=8, max_size=14
 )
 CALLERS = st.sampled_from(["olga", "olga", "mia"])
+
+
+def _done_again(**given: Any) -> CreateTask:
+    new = NewTask(project_id=called("WEB"), title="Water", recurrence="FREQ=DAILY", status=Status.DONE, **given)
+    return CreateTask(given=new, ref="a")
+
+
+def _ruled(task: UUID | BatchRef, rule: str) -> ChangeTask:
+    changes = TaskChanges(given=frozenset({"recurrence"}), recurrence=rule)
+    return ChangeTask(task=task, changes=changes)
+
+
+CASES: dict[str, list[Operation]] = {
+    "one that came again is deleted": [_done_again(), DeleteTask(task=BatchRef("a"))],
+    "one that is done now and came again is deleted": [
+        _ruled(called("WEB-6"), "FREQ=DAILY"),
+        MoveTask(task=called("WEB-6"), to=Destination(new_status=Status.DONE)),
+        DeleteTask(task=called("WEB-6")),
+    ],
+    "one that came again gets another rule and is deleted": [
+        _done_again(),
+        _ruled(BatchRef("a"), "FREQ=WEEKLY"),
+        DeleteTask(task=BatchRef("a")),
+    ],
+    "ranks are spread where sub-tasks of a deleted task stand": [
+        DeleteTask(task=called("WEB-1")),
+        MoveTask(task=called("WEB-3"), to=Destination(after=called("WEB-6"))),
+    ],
+}
+"""Batches that chance finds too seldom."""

@@ -5,6 +5,7 @@ The subclass provides the fixture `world`; see `tests.contracts.world`. Of it th
 and the ids.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -423,6 +424,26 @@ class TaskReaderContract:
         assert (await self._page(world, owner, limit=2)).next_position is not None
         assert (await self._page(world, owner, limit=4)).next_position is None
 
+    async def test_a_page_holds_no_more_than_so_much_text_and_a_task(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        lengths = [3, 0, 4, 90, 1, 1, 30, 30]
+        for length in lengths:
+            task = await add_task(world, owner, project)
+            await save_task(world, owner, replace(task, description="\u00e9" * length or None, version=2), was=1)
+        for sort in ("number", "-number", "position", "deadline"):
+            sizes, position, found = [], None, []
+            while True:
+                page = await self._page(world, owner, sort=sort, limit=4, most_text=14, position=position)
+                sizes.append(len(page.items))
+                found += [task.number for task in page.items]
+                position = page.next_position
+                if position is None:
+                    break
+            assert sorted(found) == list(range(1, 9))
+            assert sizes == ([1, 1, 3, 3] if sort == "-number" else [4, 3, 1])
+        assert (await self._page(world, owner, limit=4, most_text=14, skip=9)).items == []
+
     async def test_items_are_left_out_and_counted_on_request(self, world: ContractWorld) -> None:
         owner = await world.company()
         project = await open_project(world, owner)
@@ -475,13 +496,13 @@ class TaskReaderContract:
         assert board is not None
         return board
 
-    async def _page(self, world: ContractWorld, actor: Actor, **request: object) -> object:
+    async def _page(self, world: ContractWorld, actor: Actor, *, sort: str = "number", **request: object) -> object:
         return (
             await world.task_reader.page(
                 actor,
                 visible=EVERYTHING,
                 where=TaskFilter(),
-                sort=Sort(field="number"),
+                sort=Sort(field=sort.lstrip("-"), descending=sort.startswith("-")),
                 page=PageRequest(**request),
             )
         ).value

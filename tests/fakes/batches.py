@@ -26,7 +26,9 @@ class InMemoryBatches:
         tables = self._unit.now
         targets = [task for ref in needs.targets if (task := tables.task(ref)) is not None]
         children = [child for task in _those(tables, needs.leaving) for child in tables.children(task.id)]
-        tasks = {task.id: tables.counted(task) for task in (*targets, *children)}
+        wanted = {task.id for task in targets}
+        below = [replace(child, description=None) for child in children if child.id not in wanted]
+        tasks = {task.id: tables.counted(task) for task in (*targets, *below)}
         locked = {task.project_id for task in targets} | needs.projects
         projects = [project for each in sorted(locked) if (project := tables.project(each)) is not None]
         transferred = _those(tables, needs.transferred)
@@ -47,6 +49,7 @@ class InMemoryBatches:
                 for project in projects
             ),
             tasks=tuple(tasks.values()),
+            below=frozenset(task.id for task in below),
             kin=_kin(tables, needs),
             cards=_cards(tables, [project.id for project in projects], (*targets, *beside), beside, touched),
             people=tuple(
@@ -102,6 +105,12 @@ class InMemoryBatches:
                 if found is None or found.version != was:
                     raise Conflict("the task changed meanwhile")
                 tables.put_task(changed)
+            for orphan, was in outcome.orphaned:
+                found = tables.task(orphan.id)
+                if found is None or found.version != was:
+                    raise Conflict("the task changed meanwhile")
+                alone = replace(found, parent_id=None, version=was + 1, updated_at=orphan.updated_at)
+                tables.tasks[orphan.id] = alone
             for task in (*outcome.added, *(changed for changed, _ in outcome.changed)):
                 ensure_cycle(tables, task)
                 if task.deleted_at is None:
@@ -112,10 +121,6 @@ class InMemoryBatches:
             for project_id, number, task_id in outcome.kept_keys:
                 tables.task_keys[project_id, number] = task_id
             tables.last_numbers.update(outcome.last_numbers)
-            for task_id in outcome.renewed:
-                tables.tasks[task_id] = replace(tables.tasks[task_id], recurred_at=None)
-            for task_id in outcome.recurred:
-                tables.tasks[task_id] = replace(tables.tasks[task_id], recurred_at=outcome.recurred_at)
 
         self._unit.transaction.defer(self._unit.within(put))
 

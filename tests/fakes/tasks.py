@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import accumulate
 from uuid import UUID
 
 from core.cycles.model import CycleStatus
@@ -270,6 +271,14 @@ class InMemoryTaskReader:
             if tables.stands(task) and _is_visible(tables, task, visible) and _fits(task, where)
         ]
         found = page_of(tasks, page, key=SORTS[sort.field], sort=sort, id_of=lambda task: task.id)
+        if page.most_text is not None:
+            found = page_of(
+                tasks,
+                replace(page, limit=_how_many(found.items, page.most_text)),
+                key=SORTS[sort.field],
+                sort=sort,
+                id_of=lambda task: task.id,
+            )
         views = [_view(tables, task, actor) for task in found.items]
         return Answer(Page(views, found.next_position, found.total), tables.last_seq)
 
@@ -299,8 +308,8 @@ class InMemoryTaskReader:
 
     async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
         tables = self._store.read(actor)
-        found = [task for each in task_ids if (task := tables.task(each)) is not None]
-        views = [_view(tables, task) for task in found if _is_visible(tables, task, visible)]
+        found = [task for each in dict.fromkeys(task_ids) if (task := tables.task(each)) is not None]
+        views = [_view(tables, task, actor) for task in found if _is_visible(tables, task, visible)]
         return Answer(views, tables.last_seq)
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
@@ -332,6 +341,12 @@ class InMemoryTaskReader:
                 )
             )
         return Answer(BoardView(project.id, columns), tables.last_seq)
+
+
+def _how_many(tasks: list[Task], most_text: int) -> int:
+    """How many of the tasks have no more bytes of text before them."""
+    so_far = accumulate((len((task.description or "").encode()) for task in tasks), initial=0)
+    return max(1, sum(each <= most_text for each in list(so_far)[:-1]))
 
 
 def _neighbour(tables: CompanyTables, task_id: UUID, *, moved: Task) -> Neighbour | None:

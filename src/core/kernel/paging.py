@@ -29,12 +29,16 @@ class Sort:
 class PageRequest:
     """Which part of a list: up to `limit` items after `position` (the sort value and id of the last one seen), or
     after `skip` items.
+
+    With `most_text`, only as many of them as hold no more bytes of long texts together before the last one; it is for
+    lists which are read whole, of what has such texts.
     """
 
     limit: int = USUAL
     position: tuple[str | int | None, str] | None = None
     skip: int = 0
     include_total: bool = False
+    most_text: int | None = None
 
 
 class Page(NamedTuple, Generic[Item]):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -85,9 +84,10 @@ class GatheredCycle(NamedTuple):
 class Gathered:
     """All that the rules may ask about a batch.
 
-    `tasks` are the targets and the sub-tasks right below those that are `leaving`; they are locked. `kin` are the named
-    parents with the tasks above them, and all tasks below the `reparented`. `cards` are the targets and those
-    `beside`; next above and next below each of the latter, the nearest other one; and the last other one of each
+    `tasks` are the targets and the sub-tasks right below those that are `leaving`; they are locked. Of these sub-tasks
+    there may be any number: `below` are those that are no targets themselves, and they come without description. `kin`
+    are the named parents with the tasks above them, and all tasks below the `reparented`. `cards` are the targets and
+    those `beside`; next above and next below each of the latter, the nearest other one; and the last other one of each
     column. `members` are pairs of project and user: of the users that are named or do a target, and of the caller; if
     anything is `transferred`, all of them. `keys` are the ids of tasks by the keys that were named, `project_keys`
     those of projects by the first halves of these. `borne` are the labels of all targets; if any task of the batch
@@ -96,6 +96,7 @@ class Gathered:
 
     projects: tuple[GatheredProject, ...] = ()
     tasks: tuple[Task, ...] = ()
+    below: frozenset[UUID] = frozenset()
     kin: tuple[Kin, ...] = ()
     cards: tuple[Standing, ...] = ()
     people: tuple[GatheredPerson, ...] = ()
@@ -121,23 +122,21 @@ class Changed(NamedTuple):
 class Outcome:
     """What is to be written of a batch.
 
-    `freed` are tasks that give up their `external_id`, which others may get; `ranks` those of cards of which nothing
-    else changes; `labels_on` and `labels_off` are pairs of task and label; `kept_keys` are numbers in projects that
-    tasks had; `last_numbers` are by project; `renewed` tasks have no next occurrence any more,
-    and after that `recurred` ones have one since the instant `recurred_at`.
+    `orphaned` are tasks of which nothing else changes but that they have no parent any more. `freed` are tasks that
+    give up their `external_id`, which others may get; `ranks` those of cards of which nothing else changes; `labels_on`
+    and `labels_off` are pairs of task and label; `kept_keys` are numbers in projects that tasks had; `last_numbers` are
+    by project.
     """
 
     added: tuple[Task, ...] = ()
     changed: tuple[Changed, ...] = ()
+    orphaned: tuple[Changed, ...] = ()
     freed: tuple[UUID, ...] = ()
     ranks: tuple[tuple[UUID, str], ...] = ()
     labels_on: tuple[tuple[UUID, UUID], ...] = ()
     labels_off: tuple[tuple[UUID, UUID], ...] = ()
     kept_keys: tuple[tuple[UUID, int, UUID], ...] = ()
     last_numbers: Mapping[UUID, int] = field(default_factory=dict)
-    renewed: tuple[UUID, ...] = ()
-    recurred: tuple[UUID, ...] = ()
-    recurred_at: datetime | None = None
 
 
 class Batches(Protocol):

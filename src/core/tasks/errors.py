@@ -5,6 +5,9 @@ from core.kernel.errors import Conflict, Fault, Invalid, NotFound, Refusal
 MOST_FAULTS = 100
 """So many of its faults a batch is told at most."""
 
+MOST_TEXT = 10 * 2**20
+"""So many characters the descriptions of the tasks that a batch answers have at most, each as often as it is shown."""
+
 
 class TaskNotFound(NotFound):
     code = "task.not_found"
@@ -78,6 +81,16 @@ class TooManyColumns(Conflict):
 class BoardIncomplete(Conflict):
     code = "board.category_missing"
     title = "The board has no column of that category"
+
+
+class BulkTooLong(Invalid):
+    """Nothing of the batch was done."""
+
+    code = "bulk.too_long"
+    title = "The descriptions of the tasks that the batch would answer are longer than 10 Mi characters; do it in parts"
+
+    def __init__(self) -> None:
+        super().__init__(faults=(Fault("would answer too much text", pointer="/operations"),))
 
 
 class BulkFailed(Invalid):

@@ -59,7 +59,7 @@ from core.kernel.once import Once, Refused
 from core.tasks.use_cases.bulk_operations import Operation
 from core.users.model import User
 from tests.contracts.api_tokens import ApiTokenContract
-from tests.contracts.batches import BATCHES, CALLERS, agree_at_once
+from tests.contracts.batches import BATCHES, CALLERS, CASES, agree_at_once, gather_little_of_what_is_below
 from tests.contracts.cycles import CycleContract
 from tests import pooler
 from tests.contracts.columns import ColumnContract
@@ -419,3 +419,10 @@ class TestSqlBatches(Sql):
         self, world: SqlWorld, operations: list[Operation], who: str
     ) -> None:
         await agree_at_once(world, who, operations)
+
+    @pytest.mark.parametrize("case", CASES)
+    async def test_do_so_in_cases_that_went_wrong(self, world: SqlWorld, case: str) -> None:
+        await agree_at_once(world, "olga", CASES[case])
+
+    async def test_gather_little_of_what_is_below(self, world: SqlWorld) -> None:
+        await gather_little_of_what_is_below(world)

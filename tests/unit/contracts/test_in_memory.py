@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from core.tasks.use_cases.bulk_operations import Operation
 from tests.contracts.api_tokens import ApiTokenContract
-from tests.contracts.batches import BATCHES, CALLERS, agree_at_once
+from tests.contracts.batches import BATCHES, CALLERS, CASES, agree_at_once, gather_little_of_what_is_below
 from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
@@ -178,3 +178,10 @@ class TestInMemoryBatches(InMemory):
     async def test_do_what_their_operations_do_one_by_one(self, operations: list[Operation], who: str) -> None:
         # A world of its own: in one that grows, each transaction would copy more.
         await agree_at_once(World(), who, operations)
+
+    @pytest.mark.parametrize("case", CASES)
+    async def test_do_so_in_cases_that_went_wrong(self, case: str) -> None:
+        await agree_at_once(World(), "olga", CASES[case])
+
+    async def test_gather_little_of_what_is_below(self) -> None:
+        await gather_little_of_what_is_below(World())

@@ -110,6 +110,7 @@ from core.tasks.errors import (
     TaskNotDeleted,
     TaskNotFound,
     BulkFailed,
+    BulkTooLong,
     TooManyColumns,
     TooManyRecurring,
 )
@@ -122,7 +123,7 @@ from core.tasks.use_cases.tasks import Destination, TaskUseCases
 from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from core.tasks.use_cases.bulk import BulkUseCases
-from core.tasks.use_cases.bulk_operations import DeleteTask
+from core.tasks.use_cases.bulk_operations import DeleteTask, MoveTask
 from core.tasks.use_cases.exporting import ExportUseCases
 from core.tasks.use_cases.columns import ColumnUseCases, NewColumn
 from core.tasks.use_cases.deleted_tasks import DeletedTaskUseCases
@@ -880,6 +881,13 @@ def a_batch(office: Office, task: TaskView | None = None, once: Once | None = No
 @refuses(BulkUseCases.carry_out, BulkFailed)
 async def _(office: Office) -> Awaitable[object]:
     return a_batch(office)
+
+
+@refuses(BulkUseCases.carry_out, BulkTooLong)
+async def _(office: Office) -> Awaitable[object]:
+    task = await office.task(description="x" * 100_000)
+    operations = [MoveTask(task=task.id, to=Destination(new_status=Status.DONE))] * 105
+    return office.bulk.carry_out(office.adam, operations, atomic=False, outline=lambda _: b"")
 
 
 @refuses(BulkUseCases.carry_out, KeyReused)

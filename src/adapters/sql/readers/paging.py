@@ -84,6 +84,8 @@ def _beyond(key: Key, id_column: ColumnElement[Any], *, descending: bool, after_
 def position_values(page: PageRequest) -> dict[str, Any]:
     """The parameters of `ordered`."""
     values: dict[str, Any] = {"skip": page.skip} if page.skip else {}
+    if page.most_text is not None:
+        values["most_text"] = page.most_text
     if page.position is not None:
         value, at_id = page.position
         values["at_id"] = at_id
@@ -98,9 +100,12 @@ def page_of(
     *,
     position: Callable[[Item], tuple[str | int | None, str]],
     total: int | None,
+    among: int | None = None,
 ) -> Page[Item]:
-    """A page of the first `limit` items; one more was asked for, to know whether there is a next one."""
-    if len(items) <= page.limit:
+    """A page of the first `limit` items; one more was asked for, to know whether there is a next one. The items are
+    the first of `among` if that is given.
+    """
+    if len(items) == (len(items) if among is None else among) <= page.limit:
         return Page(items, None, total)
     del items[page.limit :]
     return Page(items, position(items[-1]), total)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     SmallInteger,
+    Subquery,
     Text,
     Uuid,
     bindparam,
@@ -69,6 +70,7 @@ class Shape(NamedTuple):
     after_null: bool
     most: int
     skips: bool
+    bounded: bool = False
 
 
 def task_columns(rows: FromClause = tasks) -> list[ColumnElement[Any]]:
@@ -163,6 +165,17 @@ def _filtered(query: Select[Any], filters: frozenset[str]) -> Select[Any]:
     return query
 
 
+def _bounded(page: Subquery, order: tuple[ColumnElement[Any], ...]) -> Subquery:
+    """Those of the page before which no more than `:most_text` bytes of text stand; `among` is how many it had.
+
+    OCTET_LENGTH of a text that is kept elsewhere does not read it.
+    """
+    length = func.coalesce(func.octet_length(page.c.description), 0)
+    so_far = func.sum(length).over(order_by=order, rows=(None, 0)) - length
+    measured = select(page, so_far.label("so_far"), func.count().over().label("among")).subquery("measured")
+    return select(measured).where(measured.c.so_far <= bindparam("most_text", type_=Integer)).subquery("bounded")
+
+
 @lru_cache(maxsize=500)
 def page_statement(shape: Shape) -> Statement:
     """The statement of a list: a page of tasks alone, in order, and then the names that go with it.
@@ -181,11 +194,15 @@ def page_statement(shape: Shape) -> Statement:
         most=shape.most,
         skips=shape.skips,
     ).subquery("page")
+    if shape.bounded:
+        page = _bounded(page, in_order(page.c[str(key.column.key)], page.c.id, sort=shape.sort, nullable=key.nullable))
     columns = task_columns(page)
     if shape.sort.field == "position":
         columns.append(page.c.rank)
     if "deleted" in shape.filters:
         columns.append(page.c.deleted_at)
+    if shape.bounded:
+        columns.append(page.c.among)
     again = in_order(page.c[str(key.column.key)], page.c.id, sort=shape.sort, nullable=key.nullable)
     return Statement(select(*columns).select_from(with_names(page)).order_by(*again))
 

@@ -200,13 +200,15 @@ class SqlTaskReader:
             after_null=position is not None and position[0] is None,
             most=page.limit + 1,
             skips=page.skip > 0,
+            bounded=page.most_text is not None,
         )
         count = (count_statement(filters), values) if page.include_total else None
         asked = {**values, **position_values(page), "watcher": actor.user_id}
         found = await self._database.rows(actor, page_statement(shape), asked, also=count)
         total = found.also[0][0] if page.include_total else None
         read = SORTS[sort.field].read
-        rows = page_of(found.rows, page, position=lambda row: (read(row), str(row[0])), total=total)
+        among = found.rows[0][-1] if shape.bounded and found.rows else None
+        rows = page_of(found.rows, page, position=lambda row: (read(row), str(row[0])), total=total, among=among)
         return Answer(rows, found.seq)
 
 

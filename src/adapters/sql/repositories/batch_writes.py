@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.repositories.recurrences import KEEP, RENEW
 from adapters.sql.repositories.task_rows import INSTANT, WRITTEN, plain
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import task_labels
@@ -42,7 +41,14 @@ def _value(given: Any, name: str, kind: Any = None) -> Any:
 
 
 _STAYS: dict[str, Any] = {"id": Uuid, "created_by": Uuid, "created_at": INSTANT}
-_CHANGES: dict[str, Any] = {"project_id": Uuid, "number": Integer, "deleted_at": INSTANT, **WRITTEN}
+# Whether a task has a next occurrence is written with it: it is locked, and may be deleted by the same batch.
+_CHANGES: dict[str, Any] = {
+    "project_id": Uuid,
+    "number": Integer,
+    "deleted_at": INSTANT,
+    "recurred_at": INSTANT,
+    **WRITTEN,
+}
 _ADDED = {**_STAYS, **_CHANGES}
 _added = _given(_ADDED)
 _ADD = Statement(
@@ -53,6 +59,12 @@ _CHANGE = Statement(
     update(tasks)
     .where(tasks.c.id == _value(_changed, "id"), tasks.c.version == _value(_changed, "was"))
     .values({tasks.c[name]: _value(_changed, name, kind) for name, kind in _CHANGES.items()})
+)
+_orphaned = _given({"id": Uuid, "was": Integer, "updated_at": INSTANT})
+_ORPHAN = Statement(
+    update(tasks)
+    .where(tasks.c.id == _value(_orphaned, "id"), tasks.c.version == _value(_orphaned, "was"))
+    .values(parent_id=null(), version=tasks.c.version + 1, updated_at=_value(_orphaned, "updated_at"))
 )
 _FREE = Statement(
     update(tasks).where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))).values(external_id=null())
@@ -89,6 +101,9 @@ def written(outcome: Outcome) -> Iterator[Write]:
     if outcome.changed:
         values = _columns(tuple(task for task, _ in outcome.changed), {"id": Uuid, **_CHANGES})
         yield Write(_CHANGE, values | {"was": [was for _, was in outcome.changed]}, len(outcome.changed))
+    if outcome.orphaned:
+        values = _columns(tuple(task for task, _ in outcome.orphaned), {"id": Uuid, "updated_at": INSTANT})
+        yield Write(_ORPHAN, values | {"was": [was for _, was in outcome.orphaned]}, len(outcome.orphaned))
     if outcome.ranks:
         yield Write(_RANK, _transposed(("id", "rank"), outcome.ranks), len(outcome.ranks))
     if outcome.labels_off:
@@ -100,10 +115,6 @@ def written(outcome: Outcome) -> Iterator[Write]:
     if outcome.last_numbers:
         numbers = outcome.last_numbers
         yield Write(_NUMBER, {"project": [*numbers], "last_number": [*numbers.values()]}, len(numbers))
-    if outcome.renewed:
-        yield Write(RENEW, {"ids": [*outcome.renewed]}, len(outcome.renewed))
-    if outcome.recurred:
-        yield Write(KEEP, {"ids": [*outcome.recurred], "at": outcome.recurred_at}, len(outcome.recurred))
 
 
 def _columns(rows: tuple[Task, ...], columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, Uuid, bindparam, func, select, true, union
+from sqlalchemy import Integer, Select, Text, Uuid, bindparam, case, func, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
@@ -79,8 +79,10 @@ def _lock_projects(by_key: bool) -> Statement:
 
 _children = tasks.alias("children")
 _below_leaving = select(_children.c.id).where(_among(_children.c.parent_id, "leaving"))
+# Those that only leave their parent may be many, and long.
+_description = case((_among(tasks.c.id, "tasks"), tasks.c.description))
 _TASKS = Statement(
-    select(*(tasks.c[name] for name in LOADED), watches(tasks, "for_user"))
+    select(*(_description if name == "description" else tasks.c[name] for name in LOADED), watches(tasks, "for_user"))
     .where(tasks.c.id.in_(union(_each_of("tasks"), _below_leaving)))
     .order_by(tasks.c.id)
     .with_for_update(of=tasks, key_share=True)
@@ -260,6 +262,7 @@ class SqlBatches:
         return Gathered(
             projects=tuple(GatheredProject._make((*row, tuple(columns[row[0]]))) for row in locked),
             tasks=tasks,
+            below=frozenset(task.id for task in tasks) - wanted,
             kin=tuple(Kin._make(row) for row in (*rows[_KIN_ABOVE], *rows[_KIN_BELOW])),
             cards=_standing([task for task in tasks if task.id in wanted], rows),
             people=tuple(GatheredPerson._make(row) for row in rows[_PEOPLE]),

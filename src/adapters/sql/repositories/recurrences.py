@@ -75,12 +75,12 @@ _OF_COLUMN = Statement(
     .order_by(tasks.c.rank, tasks.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-KEEP = Statement(
+_KEEP = Statement(
     update(tasks)
     .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_(None))
     .values(recurred_at=bindparam("at", type_=INSTANT))
 )
-RENEW = Statement(
+_RENEW = Statement(
     update(tasks)
     .where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), tasks.c.recurred_at.is_not(None))
     .values(recurred_at=null())
@@ -125,7 +125,7 @@ class SqlRecurrences:
     def keep(self, tasks: Sequence[Task]) -> None:
         if tasks:
             values = {"ids": [task.id for task in tasks], "at": tasks[0].recurred_at}
-            self._unit.write(KEEP, values, rows=len(tasks))
+            self._unit.write(_KEEP, values, rows=len(tasks))
 
     def renew(self, task: Task) -> None:
-        self._unit.write(RENEW, {"ids": [task.id]}, rows=1)
+        self._unit.write(_RENEW, {"ids": [task.id]}, rows=1)

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,9 +13,11 @@ from core.projects.errors import ProjectArchived
 from core.tasks import policy
 from core.tasks.batches import Needs, OpenBatchUnitOfWork
 from core.tasks.errors import (
+    MOST_TEXT,
     AssigneeCannotSeeProject,
     BoardIncomplete,
     BulkFailed,
+    BulkTooLong,
     ExternalIdTaken,
     MoveContradicts,
     ParentTooDeep,
@@ -69,7 +72,7 @@ class BulkUseCases:
         self._ids = ids
         self._verbs = TaskVerbs(clock=clock, ids=ids)
 
-    @answers(BulkFailed, KeyReused, InFlight)
+    @answers(BulkFailed, BulkTooLong, KeyReused, InFlight)
     async def carry_out(
         self,
         actor: Actor,
@@ -100,6 +103,8 @@ class BulkUseCases:
             refused = {place: each.refused for place, each in enumerate(results) if each.refused is not None}
             if atomic and refused:
                 raise BulkFailed(refused)
+            if sum(_length(each.task) for each in results if each.task is not None) > MOST_TEXT:
+                raise BulkTooLong
             uow.batches.write(desk.outcome())
             uow.record(*desk.facts)
             whole = None
@@ -111,9 +116,18 @@ class BulkUseCases:
     @reading
     @answers()
     async def again(self, actor: Actor, task_ids: Sequence[UUID]) -> Answer[dict[UUID, TaskView]]:
-        """Those of the tasks that the caller sees, as they are now."""
+        """Those of the tasks that the caller sees, as they are now.
+
+        Each is shown as often as it is named; one with which that would be too much text is left out.
+        """
         views, seq = await self._reader.those(actor, task_ids, visible=policy.visible_tasks(actor))
-        return Answer({view.id: view for view in views}, seq)
+        often, room, shown = Counter(task_ids), MOST_TEXT, {}
+        for view in views:
+            length = often[view.id] * _length(view)
+            if length <= room:
+                room -= length
+                shown[view.id] = view
+        return Answer(shown, seq)
 
     async def _attempt(
         self, desk: Workspace, actor: Actor, operation: Operation | Refusal, made: dict[str, UUID]
@@ -128,3 +142,7 @@ class BulkUseCases:
         if isinstance(operation, CreateTask) and operation.ref is not None and done is not None:
             made[operation.ref] = done.task.id
         return OperationResult(operation=operation, task=done.view if done is not None else None)
+
+
+def _length(view: TaskView) -> int:
+    return len(view.description or "")

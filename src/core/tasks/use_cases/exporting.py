@@ -9,10 +9,11 @@ from core.tasks import policy
 from core.tasks.ports import OpenTaskUnitOfWork, TaskFilter, TaskReader
 from core.tasks.read_models import TaskView
 
-# How many tasks are read at once, the first of them to begin with: as many as do not hold much more text together than
-# that, for what is held of an export is one page.
-_SIZES: Final = (100, 1_000, 25)
-_CHARACTERS: Final = 500_000
+# How many tasks are read at once, to begin with and then: as many as do not hold much more text together than that, in
+# bytes, for what is held of an export is one page.
+_FIRST: Final = 100
+_USUAL: Final = 1_000
+_MOST_TEXT: Final = 1_000_000
 
 Pages = Callable[[], AsyncIterator[Sequence[TaskView]]]
 
@@ -33,7 +34,7 @@ class ExportUseCases:
         keeps its place in the order comes exactly once; sorted by what changes meanwhile, it may be missed, or come
         twice. `X-Event-Seq` is the position at the beginning: whoever goes on with the events after it misses nothing.
         """
-        first = await self._page(actor, where, sort, PageRequest(limit=_SIZES[0]))
+        first = await self._page(actor, where, sort, PageRequest(limit=_FIRST, most_text=_MOST_TEXT))
         async with self._unit_of_work(actor) as uow:
             uow.note(Note(type=AuditType.EXPORT_MADE, details={"of": "tasks", "form": form}))
             await uow.commit()
@@ -44,7 +45,7 @@ class ExportUseCases:
                 yield page.items
                 if page.next_position is None:
                     return
-                request = PageRequest(limit=_size_after(page.items), position=page.next_position)
+                request = PageRequest(limit=_USUAL, position=page.next_position, most_text=_MOST_TEXT)
                 page = (await self._page(actor, where, sort, request)).value
 
         return Answer(pages, first.seq)
@@ -53,9 +54,3 @@ class ExportUseCases:
     async def _page(self, actor: Actor, where: TaskFilter, sort: Sort, page: PageRequest) -> Answer[Page[TaskView]]:
         visible = policy.listed_tasks(actor, names_container=where.names_container)
         return await self._reader.page(actor, visible=visible, where=where, sort=sort, page=page)
-
-
-def _size_after(tasks: Sequence[TaskView]) -> int:
-    usual, most, least = _SIZES
-    each = sum(len(task.description or "") for task in tasks) / len(tasks)
-    return next((size for size in (most, usual) if size * each <= _CHARACTERS), least)

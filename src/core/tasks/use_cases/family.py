@@ -15,6 +15,7 @@ class Family:
         self._kin = kin
         self._journal = journal
         self._children: defaultdict[UUID, set[UUID]] = defaultdict(set)
+        self._heights: dict[UUID, int] = {}
         for each in kin.values():
             if each.parent_id is not None:
                 self._children[each.parent_id].add(each.id)
@@ -30,22 +31,38 @@ class Family:
         line = [parent]
         while line[-1].parent_id is not None:
             line.append(self._kin[line[-1].parent_id])
-        level, below = {of} - {None}, 0
-        while level := {child for each in level if each is not None for child in self._children.get(each, ())}:
-            below += 1
+        below = self._height(of) if of is not None else 0
         return Lineage(above=len(line) - 1, below=below, is_within=any(each.id == of for each in line))
 
     def put(self, kin: Kin, *, lives: bool) -> None:
         """Puts a task below its parent; one that lives no more is below none."""
         before = self._kin.get(kin.id)
-        if before is not None and before.parent_id is not None:
-            self._move_child(kin.id, out_of=before.parent_id)
+        had, has = before.parent_id if before is not None else None, kin.parent_id if lives else None
+        if had is not None and had != has:
+            self._move_child(kin.id, out_of=had)
+            self._forget_heights(had)
         if not lives:
             self._journal.unset(self._kin, kin.id)
             return
         self._journal.set(self._kin, kin.id, kin)
-        if kin.parent_id is not None:
-            self._move_child(kin.id, into=kin.parent_id)
+        if has is not None and had != has:
+            self._move_child(kin.id, into=has)
+            self._forget_heights(has)
+
+    def _height(self, task_id: UUID) -> int:
+        """How deep the tasks below one go: remembered, as there may be any number of them."""
+        if task_id not in self._heights:
+            below = (self._height(each) for each in self._children.get(task_id, ()))
+            self._heights[task_id] = max(below, default=-1) + 1
+        return self._heights[task_id]
+
+    def _forget_heights(self, task_id: UUID | None) -> None:
+        """Those of a task and of all above it, where something was put below it, or left it."""
+        while task_id is not None:
+            self._heights.pop(task_id, None)
+            kin = self._kin.get(task_id)
+            task_id = kin.parent_id if kin is not None else None
+        self._journal.undone_by(self._heights.clear)
 
     def _move_child(self, child: UUID, *, into: UUID | None = None, out_of: UUID | None = None) -> None:
         if into is not None:

@@ -64,9 +64,6 @@ class Workspace:
         self._whole: set[UUID] = set()
         self._spread: dict[UUID, str] = {}
         self._watched: dict[UUID, None] = dict.fromkeys(gathered.watched)
-        self._recurred: dict[UUID, datetime | None] = {}
-        self._renewed: dict[UUID, None] = {}
-        self._followed = frozenset(task.id for task in gathered.tasks if task.recurred_at is not None)
         self.time_zone = gathered.time_zone
         self.recurrences = BatchRecurrences(self)
 
@@ -97,12 +94,16 @@ class Workspace:
 
     def outcome(self) -> Outcome:
         """What all attempts came to."""
-        changed = [self._tasks[each] for each in self._changed if each in self._before]
-        unranked = {*self._made, *self._changed}
+        below = self._gathered.below
+        changed = [self._tasks[each] for each in self._changed if each in self._before and each not in below]
+        unranked = {*self._made, *self._changed} - below
         borne = {(task_id, label.id) for task_id, labels in self._gathered.borne.items() for label in labels}
         return Outcome(
             added=tuple(self._tasks[each] for each in self._made),
             changed=tuple(Changed(task, self._before[task.id].version) for task in changed),
+            orphaned=tuple(
+                Changed(self._tasks[each], self._before[each].version) for each in self._changed if each in below
+            ),
             freed=tuple(task.id for task in changed if self._frees_external_id(task)),
             ranks=tuple((card, rank) for card, rank in self._spread.items() if card not in unranked),
             labels_on=tuple(pair for pair, is_on in self._marks.items() if is_on and pair not in borne),
@@ -113,9 +114,6 @@ class Workspace:
                 for project_id, number in self._last_numbers.items()
                 if number != self._projects[project_id].last_number
             },
-            renewed=tuple(self._renewed),
-            recurred=tuple(self._recurred),
-            recurred_at=next(iter(self._recurred.values()), None),
         )
 
     # The repository
@@ -196,8 +194,10 @@ class Workspace:
         if column_id not in self._whole:
             self._whole.add(column_id)
             for card in await self._all_cards(column_id):
-                # What is known already may have moved since, or gone.
-                if card.id not in self._places and card.id not in self._tasks:
+                # What is known already may have moved since, or gone. Sub-tasks that were gathered only to leave their
+                # parent have no place yet.
+                known = self._tasks.get(card.id)
+                if card.id not in self._places and (known is None or known.deleted_at is None):
                     self._places[card.id] = (column_id, card.rank)
                     insort(self._columns[column_id], (card.rank, card.id))
         return [card_id for _, card_id in self._columns[column_id]]
@@ -244,13 +244,9 @@ class Workspace:
         return self._board(self._projects[project_id])
 
     def keep_recurred(self, task: Task) -> None:
-        self._journal.set(self._recurred, task.id, task.recurred_at)
         self._journal.set(self._tasks, task.id, replace(self._tasks[task.id], recurred_at=task.recurred_at))
 
     def renew_recurred(self, task: Task) -> None:
-        self._journal.unset(self._recurred, task.id)
-        if task.id in self._followed:
-            self._journal.set(self._renewed, task.id, None)
         self._journal.set(self._tasks, task.id, replace(self._tasks[task.id], recurred_at=None))
 
     # What is known

@@ -8,7 +8,7 @@ from core.kernel.audit import AuditType
 from core.kernel.errors import Invalid, ReferenceNotFound
 from core.kernel.paging import Sort
 from core.tasks.changes import NewTask, TaskChanges
-from core.tasks.errors import BulkFailed, TaskNotFound
+from core.tasks.errors import BulkFailed, BulkTooLong, TaskNotFound
 from core.tasks.ports import TaskFilter
 from core.tasks.use_cases.bulk import Results
 from core.tasks.use_cases.bulk_operations import BatchRef, ChangeTask, CreateTask, DeleteTask, MoveTask, Operation
@@ -58,6 +58,21 @@ class TestABatch:
             ("/operations/1", "task.not_found"),
             ("/operations/2", "request.invalid"),
         ]
+
+    async def test_answers_no_more_text_than_one_may_send(self, office: Office) -> None:
+        task = await office.task(by=office.mia, description="x" * 100_000)
+        title = ChangeTask(task=task.id, changes=TaskChanges(given=frozenset({"title"}), title="Paint"))
+        with pytest.raises(BulkTooLong):
+            await carried_out(office, *[title] * 105)
+        assert office.stored_task(task.id).title != "Paint"
+        results = await carried_out(office, *[title] * 104, DeleteTask(task=task.id))
+        assert [each.refused for each in results] == [None] * 105
+
+    async def test_answers_no_more_text_again_either(self, office: Office) -> None:
+        long, short = await office.task(description="x" * 100_000), await office.task(description="x")
+        for often, shown in ((104, {long.id, short.id}), (105, {short.id})):
+            found, _ = await office.bulk.again(office.adam, [*[long.id] * often, short.id])
+            assert found.keys() == shown
 
     async def test_takes_no_number_for_what_was_refused(self, office: Office) -> None:
         results = await carried_out(office, new(office), new(office, below=BatchRef("none")), new(office))
