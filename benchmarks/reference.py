@@ -27,18 +27,13 @@ from starlette.routing import Route
 FIELDS = (
     "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id",
     "cycle_id", "parent_id", "labels", "external_id", "recurrence", "assigned_to", "assigned_to_name", "created_by",
-    "completed_at", "version", "created_at", "updated_at", "sub_tasks",
-    "id", "key", "number", "title", "description", "priority", "status", "column_id", "deadline", "project_id", "cycle_id",
-    "parent_id", "labels", "external_id", "assigned_to", "assigned_to_name", "created_by", "completed_at", "version",
-    "created_at", "updated_at", "watching", "sub_tasks",
+    "completed_at", "version", "created_at", "updated_at", "watching", "sub_tasks",
 )  # fmt: skip
 # Whether a task is watched is shown as whoever created it sees it: the same look-up, and it need not be told who asks.
 _VIEW = """
 select t.id, p.key || '-' || t.number::text, t.number, t.title, t.description, t.priority, t.status, t.column_id,
        t.deadline, t.project_id, t.cycle_id, t.parent_id, t.label_names, t.external_id, t.recurrence, t.assigned_to,
-       u.name, t.created_by, t.completed_at, t.version, t.created_at, t.updated_at, t.sub_tasks_total, t.sub_tasks_done
-       t.deadline, t.project_id, t.cycle_id, t.parent_id, t.label_names, t.external_id, t.assigned_to, u.name,
-       t.created_by, t.completed_at, t.version, t.created_at, t.updated_at,
+       u.name, t.created_by, t.completed_at, t.version, t.created_at, t.updated_at,
        coalesce((select w.watching from task_watchers w
                   where w.company_id = t.company_id and w.task_id = t.id and w.user_id = t.created_by), true),
        t.sub_tasks_total, t.sub_tasks_done

@@ -386,6 +386,12 @@ CASES: dict[str, list[Operation]] = {
         _ruled(BatchRef("a"), "FREQ=WEEKLY"),
         DeleteTask(task=BatchRef("a")),
     ],
+    "what comes again within the batch comes again in turn": [
+        _ruled(called("WEB-6"), "FREQ=DAILY"),
+        MoveTask(task=called("WEB-6"), to=Destination(new_status=Status.DONE)),
+        MoveTask(task="WEB-12", to=Destination(new_status=Status.DONE)),
+        ChangeTask(task="WEB-13", changes=TaskChanges(given=frozenset({"labels"}), labels=())),
+    ],
     "ranks are spread where sub-tasks of a deleted task stand": [
         DeleteTask(task=called("WEB-1")),
         MoveTask(task=called("WEB-3"), to=Destination(after=called("WEB-6"))),

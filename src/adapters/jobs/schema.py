@@ -10,6 +10,7 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 
 SCHEMA: Final = "flowtrack_jobs"
+_MAKING: Final = 0x666C6F77_6A6F6273  # no other lock of ours has this number
 _PRESENT = "select obj_description(to_regnamespace(%s)::oid, 'pg_namespace'), has_schema_privilege(%s, oid, 'usage')"
 _PRESENT += " from pg_namespace where nspname = %s"
 
@@ -25,6 +26,11 @@ def make(connection: psycopg.Connection[Any], *, application_role: str) -> None:
     if is_current(connection, application_role=application_role):
         return
     with connection.transaction():
+        connection.execute("set local lock_timeout = '60s'")
+        # One process makes it, and the others find it made.
+        connection.execute("select pg_advisory_xact_lock(%s)", (_MAKING,))
+        if is_current(connection, application_role=application_role):
+            return
         connection.execute("set local lock_timeout = '5s'")
         drop(connection)
         name, role = sql.Identifier(SCHEMA), sql.Identifier(application_role)

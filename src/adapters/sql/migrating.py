@@ -41,8 +41,10 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(owner_url), poolclass=NullPool)
     with engine.connect() as connection:
         if revision == "head" and _is_current(connection, application_role):
+            is_ours = _present(connection) == newest_revision()
             engine.dispose()
-            make_job_schema(owner_url=owner_url, application_role=application_role)
+            if is_ours:
+                make_job_schema(owner_url=owner_url, application_role=application_role)
             return
         _wait_for_others(connection)
         settings = config(connection, application_role=application_role)
@@ -52,13 +54,15 @@ def run(*, owner_url: str, application_role: str, revision: str) -> None:
         elif revision != "head" or present is None or present <= newest_revision():
             # Else a later release has migrated the database: this one does not know its revision.
             command.upgrade(settings, revision)
+        is_ours = present is None or present <= newest_revision()
         let_the_owner_read(connection)
         # The server looks at it before it starts.
         role = connection.dialect.identifier_preparer.quote(application_role)
         connection.exec_driver_sql(f"grant select on alembic_version to {role}")
         connection.commit()
     engine.dispose()
-    if revision == "head":
+    # What a later release made of it, its workers use.
+    if revision == "head" and is_ours:
         make_job_schema(owner_url=owner_url, application_role=application_role)
 
 

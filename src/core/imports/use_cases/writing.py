@@ -288,7 +288,7 @@ class _Batch:
             moved = task.move(self._places.take(column, task.id), by=self._actor.user_id, at=self._at)
         self.writing.facts.extend(fact for fact in (updated, moved) if fact is not None)
         self.writing.saved.append((task, was))
-        if moved is not None and task.status is Status.DONE:
+        if moved is not None and task.status is Status.DONE and moved.old_status != Status.DONE:
             self.writing.done.append(task)
         self._import.updated += 1
 

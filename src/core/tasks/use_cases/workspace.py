@@ -316,7 +316,9 @@ class Workspace:
 
     def labels_of(self, task: Task) -> tuple[LabelName, ...]:
         """The labels of a task: those that it had, and those that it may have got since."""
-        known = {label.name: label for label in (*self._gathered.borne.get(task.id, ()), *self._labels.values())}
+        # What comes again within the batch bears the labels of what it follows.
+        known = {label.name: label for each in self._gathered.borne.values() for label in each}
+        known |= {label.name: label for label in self._labels.values()}
         return tuple(known[name] for name in task.labels)
 
     def _frees_external_id(self, task: Task) -> bool:

@@ -150,6 +150,11 @@ async def test_what_comes_again_does_so_when_a_file_says_that_it_is_done(api: Ap
     await imports.result(ann, project, "title,external_id,status\nA task,A-1,Done\n")
     assert len(await tasks_of(ann, project)) == 4
     assert found[0]["id"] == task["id"]
+    # From one column of what is done to another it is not done once more, though its rule is a new one.
+    await ann.post(f"/projects/{project['id']}/columns", {"name": "Released", "category": "done"})
+    assert (await ann.patch(f"/tasks/{task['id']}", {"recurrence": "FREQ=WEEKLY"})).status_code == 200
+    assert (await imports.result(ann, project, "title,external_id,status\nA task,A-1,Released\n"))["updated"] == 1
+    assert len(await tasks_of(ann, project)) == 4
 
 
 async def test_each_row_says_what_is_wrong_with_it(api: Api, imports: Imports) -> None:
