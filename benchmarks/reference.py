@@ -183,9 +183,7 @@ async def insert_task(request: Request) -> Response:
     shown = Shown(
         values["id"], f"BENCH-{number}", number, given.title, given.description, given.priority, "todo",
         given.column_id, given.deadline, given.project_id, None, None, [], None, None, given.assigned_to, None,
-        given.created_by, None, 1, at, at, {"total": 0, "done": 0},
-        given.column_id, given.deadline, given.project_id, None, None, [], None, given.assigned_to, None, given.created_by,
-        None, 1, at, at, True, {"total": 0, "done": 0},
+        given.created_by, None, 1, at, at, True, {"total": 0, "done": 0},
     )  # fmt: skip
     return Response(_encode(shown), status_code=201, media_type="application/json")
 
