@@ -1,7 +1,7 @@
 """The AsyncAPI document: the doors by which events leave, from the models that are sent."""
 
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -19,6 +19,7 @@ from entrypoints.events.webhooks import (
     delivery_schema,
     outgoing,
     test_example,
+    told_by_test,
 )
 
 SCHEMAS = "#/components/schemas/"
@@ -31,9 +32,11 @@ only added."""
 _SOCKET = """\
 Your own events. Sub-protocol `flowtrack.v1`. The server accepts, and then closes with a code if it has to:
 
-- 4401: not authenticated, within 10 seconds, or not any more: the login session or the API token ended
-- 4403: somebody else's id, or not allowed
-- 4409: too slow; nothing was skipped: connect again and subscribe `since` the last `seq`
+- 4401: not authenticated within 10 seconds, or not any more: the login session or the API token ended
+- 4403: somebody else's id, a page of an origin that is not allowed, or a token without the scope `events:read`
+- 4409: the position is not one, or too little was read; nothing was skipped: read `GET /api/v1/events` or subscribe
+  `since` the last `seq` that came
+- 1008: too many messages; 1011: a defect; 1013: busy, try later
 - 1012: the server restarts: connect again
 
 The first frame is `auth`, unless a single-use ticket of `POST /auth/ws-ticket` stands in the query. Positions that
@@ -55,7 +58,7 @@ def asyncapi_document() -> dict[str, Any]:
     clients, servers = [_frame(model) for model, _ in OF_CLIENTS], [_frame(model) for model, _ in OF_SERVERS]
     framed = [f"frame_{kind.event}" for kind in KINDS]
     streamed = [kind.event for kind in KINDS]
-    delivered = [*(f"webhook_{kind.event}" for kind in outgoing()), "webhook_events_batch", "webhook_webhook_test"]
+    delivered = [*(f"webhook_{kind.event}" for kind in outgoing()), "webhook_batch", "webhook_test"]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -111,7 +114,8 @@ def asyncapi_document() -> dict[str, Any]:
             },
             "schemas": {
                 **{schema_name(kind): event_schema(kind) for kind in KINDS},
-                **{model.__name__: _schema(model) for model, _ in (*OF_CLIENTS, *OF_SERVERS)},
+                **{model.__name__: _schema(model, mode="validation") for model, _ in OF_CLIENTS},
+                **{model.__name__: _schema(model, mode="serialization") for model, _ in OF_SERVERS},
             },
         },
     }
@@ -169,12 +173,10 @@ def _deliveries() -> dict[str, Any]:
         for kind in outgoing()
     }
     batch = delivery_schema(BATCH, batch_schema(SCHEMAS))
-    found["webhook_events_batch"] = _message(
+    found["webhook_batch"] = _message(
         BATCH, "Up to 100 events of one transaction, in their order.", batch, batch_example()
     )
-    found["webhook_webhook_test"] = _message(
-        TEST, "Tells of nothing.", delivery_schema(TEST, {"type": "object"}), test_example()
-    )
+    found["webhook_test"] = _message(TEST, "Tells of nothing.", delivery_schema(TEST, told_by_test()), test_example())
     return found
 
 
@@ -196,8 +198,8 @@ def _words(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _schema(model: type[BaseModel]) -> Schema:
-    schema = TypeAdapter(model).json_schema(mode="validation")
+def _schema(model: type[BaseModel], *, mode: Literal["validation", "serialization"]) -> Schema:
+    schema = TypeAdapter(model).json_schema(mode=mode)
     named = schema.pop("$defs", {})
     if named:
         schema = _within(schema, named)

@@ -1,91 +1,126 @@
-"""The frames of the socket."""
+"""The messages of the socket that are no events, in both directions: one model for each, with an example."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.kernel.events import Channel
 
-_Position = Annotated[str, Field(description="A position in the company's log. Opaque.")]
+_SECONDS = 25
+
+Position = Annotated[str, Field(pattern=r"^[0-9]{1,18}$", description="A position in the log; opaque.")]
 
 
-class AuthFrame(BaseModel):
-    """Says who is there, within 10 seconds; not needed after a ticket in the query."""
+class Said(BaseModel):
+    """What a client says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Auth(Said):
+    """The first message, where no ticket stands in the address."""
 
     type: Literal["auth"]
-    token: str = Field(description="An access token, or an API token with the scope `events:read`.")
+    token: Annotated[str, Field(min_length=1, max_length=5000)]
 
 
-class SubscribeFrame(BaseModel):
-    """Says what is to be heard. Without one it is all four channels, from now on, after 2 seconds."""
+class Subscribe(Said):
+    """Which channels to hear, and from where on. Later ones change the channels."""
 
     type: Literal["subscribe"]
-    channels: list[Channel] = Field(description="What is to be heard.")
-    since: str | None = Field(default=None, description="The position to go on from; without one, from now on.")
+    channels: Annotated[list[Channel], Field(min_length=1, max_length=4)] = Field(default_factory=lambda: [*Channel])
+    since: Position | Annotated[int, Field(ge=0, lt=10**18)] | None = None
 
 
-class ReadyFrame(BaseModel):
-    """The socket knows who is there."""
+class Ping(Said):
+    """Is answered by a heartbeat."""
 
-    type: Literal["ready"]
-    seq: _Position
-
-
-class HeartbeatFrame(BaseModel):
-    """Comes every 25 seconds, with the head of the log."""
-
-    type: Literal["heartbeat"]
-    seq: _Position
+    type: Literal["ping"]
 
 
-class ErrorFrame(BaseModel):
-    """A frame was not understood, or was refused; the socket stays open."""
+class Ready(BaseModel):
+    """The first message, once the client is known. `seq` is where the log stands: what follows is heard from there on,
+    unless a subscription names another position.
+    """
 
-    type: Literal["error"]
-    code: str = Field(description="Stable; switch on it.")
-    detail: str
+    type: Literal["ready"] = "ready"
+    seq: Position
+    user_id: UUID
+    company_id: UUID
+    heartbeat_seconds: int = _SECONDS
+
+
+class Subscribed(BaseModel):
+    """Answers a subscription."""
+
+    type: Literal["subscribed"] = "subscribed"
+    channels: list[Channel]
+    seq: Position
+
+
+class Heartbeat(BaseModel):
+    """Every 25 seconds: up to `seq` nothing was left out."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    seq: Position
 
 
 class PresenceFrame(BaseModel):
-    """Somebody came or went. Describes a moment: it has no position, and is not told again."""
+    """Somebody whom one may see came or went."""
 
-    type: Literal["presence"]
+    type: Literal["presence"] = "presence"
     user_id: UUID
     state: Literal["online", "offline"]
 
 
 class JobProgressFrame(BaseModel):
-    """How far a job of yours is. Describes a moment: it has no position, and is not told again."""
+    """How far a job is that one asked for."""
 
-    type: Literal["job_progress"]
+    type: Literal["job_progress"] = "job_progress"
     job_id: UUID
+    kind: str
     state: str
-    done: int
-    total: int | None
+    progress: dict[str, Any]
 
 
-# Each with an example. Events come in frames of their own, {"type": "event", ...the event}.
-OF_CLIENTS: tuple[tuple[type[BaseModel], dict[str, object]], ...] = (
-    (AuthFrame, {"type": "auth", "token": "ftk_..."}),
-    (SubscribeFrame, {"type": "subscribe", "channels": ["kanban_updates"], "since": "7"}),
+class ErrorFrame(BaseModel):
+    """What was not understood, or not allowed; the socket goes on unless it is closed."""
+
+    type: Literal["error"] = "error"
+    code: str
+    detail: str
+
+
+_ID = "01920000-0000-7000-8000-0000000000{:02}"
+OF_CLIENTS: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
+    (Auth, {"type": "auth", "token": "ftk_..."}),
+    (Subscribe, {"type": "subscribe", "channels": ["kanban_updates"], "since": "7"}),
+    (Ping, {"type": "ping"}),
 )
-OF_SERVERS: tuple[tuple[type[BaseModel], dict[str, object]], ...] = (
-    (ReadyFrame, {"type": "ready", "seq": "7"}),
-    (HeartbeatFrame, {"type": "heartbeat", "seq": "7"}),
-    (ErrorFrame, {"type": "error", "code": "socket.frame_unknown", "detail": "There is no such frame."}),
+OF_SERVERS: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
     (
-        PresenceFrame,
-        {"type": "presence", "user_id": "01920000-0000-7000-8000-000000000007", "state": "online"},
+        Ready,
+        {
+            "type": "ready",
+            "seq": "7",
+            "user_id": _ID.format(2),
+            "company_id": _ID.format(1),
+            "heartbeat_seconds": _SECONDS,
+        },
     ),
+    (Subscribed, {"type": "subscribed", "channels": ["kanban_updates"], "seq": "7"}),
+    (Heartbeat, {"type": "heartbeat", "seq": "7"}),
+    (PresenceFrame, {"type": "presence", "user_id": _ID.format(7), "state": "online"}),
     (
         JobProgressFrame,
         {
             "type": "job_progress",
-            "job_id": "01920000-0000-7000-8000-000000000024",
+            "job_id": _ID.format(24),
+            "kind": "tasks.import",
             "state": "started",
-            "done": 500,
-            "total": 6000,
+            "progress": {"done": 500, "total": 6000, "unit": "rows"},
         },
     ),
+    (ErrorFrame, {"type": "error", "code": "frame.unknown", "detail": "No message of that type is known here"}),
 )

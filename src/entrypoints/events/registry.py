@@ -36,3 +36,11 @@ def _facts_of(module: ModuleType) -> list[type[Fact]]:
 
 KINDS: tuple[type[Fact], ...] = tuple(kind for module in MODULES for kind in _facts_of(module))
 EVENTS: dict[str, type[Fact]] = {kind.event: kind for kind in KINDS}
+
+# The log keeps what earlier releases wrote: fields that came later, by the release that first told them.
+CAME_LATER: dict[str, dict[str, str]] = {
+    "invitation_created": {"user_id": "0.4.0"},
+    "invitation_revoked": {"user_id": "0.4.0"},
+    "task_created": dict.fromkeys(("status", "cycle_id", "parent_id", "labels"), "0.4.0"),
+    "task_restored": dict.fromkeys(("status", "cycle_id", "parent_id"), "0.4.0"),
+}

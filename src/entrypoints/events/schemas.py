@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from core.kernel.actor import Via
 from core.kernel.events import Fact
 from entrypoints.events.changed import changed_fields
+from entrypoints.events.registry import CAME_LATER
 from entrypoints.events.words import WORDS
 
 Schema = dict[str, Any]
@@ -30,7 +31,9 @@ def is_said(kind: type[Fact]) -> bool:
 
 
 def event_schema(kind: type[Fact]) -> Schema:
-    """An event as every door shows it. Others may be added to its fields."""
+    """An event as every door shows it. Others may be added to its fields, and what was written before there were some
+    of them lacks these.
+    """
     flat = {name: _field(name, hint, kind) for name, hint in _hints(kind).items()}
     envelope: Schema = {
         "seq": {
@@ -51,7 +54,7 @@ def event_schema(kind: type[Fact]) -> Schema:
         "type": "object",
         "title": schema_name(kind),
         "description": when(kind),
-        "required": list(envelope | flat),
+        "required": [name for name in envelope | flat if name not in CAME_LATER.get(kind.event, ())],
         "properties": envelope | flat,
     }
 
@@ -63,8 +66,9 @@ def body_schema(kind: type[Fact]) -> Schema:
 
 
 def closed(schema: Schema) -> Schema:
-    """The same with nothing besides what it names: what this release tells, not what others may."""
+    """The same with all that it names, and nothing besides: what this release tells, not what others may."""
     found = deepcopy(schema)
+    found["required"] = list(found["properties"])
     _close(found)
     return found
 

@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 from core.kernel.events import Fact
 from entrypoints.events.changed import changed_fields
 from entrypoints.events.examples import goes_out, heard_by
-from entrypoints.events.registry import KINDS
+from entrypoints.events.registry import CAME_LATER, KINDS
 from entrypoints.events.schemas import when
 from entrypoints.events.words import WORDS
 
@@ -27,6 +27,10 @@ The same by types: [asyncapi/](asyncapi), `/asyncapi.json` of a running server, 
 | event | channel | when | heard by | own fields | |
 |---|---|---|---|---|---|
 """
+_LATER = """\
+The log keeps what earlier releases wrote. Events from before a release lack the fields that it added:
+
+"""
 _ENVELOPE = ("project_id", "version")
 
 
@@ -35,7 +39,11 @@ def event_table() -> str:
     rows = "".join(_row(kind) for kind in KINDS)
     used = sorted({name for kind in KINDS for name in kind.flat_fields() if name in WORDS})
     words = "".join(f"| `{name}` | {_means(name)} |\n" for name in used)
-    return f"{_HEAD}{rows}\n## Fields\n\n| field | what it means |\n|---|---|\n{words}"
+    later = "".join(
+        f"- `{name}`: {', '.join(f'`{field}` ({release})' for field, release in fields.items())}\n"
+        for name, fields in CAME_LATER.items()
+    )
+    return f"{_HEAD}{rows}\n{_LATER}{later}\n## Fields\n\n| field | what it means |\n|---|---|\n{words}"
 
 
 def _row(kind: type[Fact]) -> str:

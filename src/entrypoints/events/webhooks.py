@@ -6,9 +6,10 @@ from core.kernel.events import Fact
 from entrypoints.events.examples import ENVELOPE, example, goes_out, heard_by
 from entrypoints.events.registry import KINDS
 from entrypoints.events.schemas import Schema, event_schema, schema_name, when
+from entrypoints.events.words import WORDS
 
 # Several events of one transaction, as a batch or an import makes them, are one delivery.
-BATCH = "events.batch"
+BATCH = "batch"
 # What an admin sends to see whether it arrives.
 TEST = "webhook.test"
 
@@ -54,7 +55,17 @@ def batch_schema(reference: str) -> Schema:
     """What a delivery of several events holds."""
     events = [{"$ref": f"{reference}{schema_name(kind)}"} for kind in outgoing()]
     listed = {"type": "array", "items": {"anyOf": events}, "minItems": 1, "maxItems": 100}
-    return {"type": "object", "required": ["events"], "properties": {"events": listed}}
+    counted = {"type": "integer", "description": "How many there are."}
+    return {"type": "object", "required": ["count", "events"], "properties": {"count": counted, "events": listed}}
+
+
+def told_by_test() -> Schema:
+    """What a delivery holds that only tells that it arrives."""
+    return {
+        "type": "object",
+        "required": ["webhook_id"],
+        "properties": {"webhook_id": {"type": "string", "format": "uuid"}},
+    }
 
 
 def delivery_example(kind: type[Fact]) -> dict[str, Any]:
@@ -65,12 +76,12 @@ def delivery_example(kind: type[Fact]) -> dict[str, Any]:
 def batch_example() -> dict[str, Any]:
     """A delivery of several."""
     events = [example(outgoing()[-1]), {**example(outgoing()[-1]), "seq": "8"}]
-    return {"type": BATCH, "timestamp": ENVELOPE["occurred_at"], "data": {"events": events}}
+    return {"type": BATCH, "timestamp": ENVELOPE["occurred_at"], "data": {"count": len(events), "events": events}}
 
 
 def test_example() -> dict[str, Any]:
     """A delivery that tells of nothing."""
-    return {"type": TEST, "timestamp": ENVELOPE["occurred_at"], "data": {}}
+    return {"type": TEST, "timestamp": ENVELOPE["occurred_at"], "data": {"webhook_id": WORDS["webhook_id"].example}}
 
 
 def add_webhooks(document: dict[str, Any]) -> None:
@@ -92,7 +103,7 @@ def add_webhooks(document: dict[str, Any]) -> None:
         BATCH: _entry(
             BATCH, "Up to 100 events of one transaction, in their order.", batch_schema(reference), batch_example()
         ),
-        TEST: _entry(TEST, "Sent by `POST /webhooks/{id}/test`. Tells of nothing.", {"type": "object"}, test_example()),
+        TEST: _entry(TEST, "Sent by `POST /webhooks/{id}/test`. Tells of nothing.", told_by_test(), test_example()),
     }
 
 

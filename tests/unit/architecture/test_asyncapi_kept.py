@@ -76,4 +76,4 @@ def _event(document: dict[str, Any]) -> Any:
 
 
 def _frame(document: dict[str, Any]) -> Any:
-    return document["components"]["schemas"]["SubscribeFrame"]
+    return document["components"]["schemas"]["Subscribe"]

@@ -16,7 +16,7 @@ from entrypoints.events.asyncapi import asyncapi_document
 from entrypoints.events.changed import CHANGED
 from entrypoints.events.examples import example, example_fact, goes_out, heard_by
 from entrypoints.events.registry import EVENTS, KINDS
-from entrypoints.events.schemas import event_schema, is_said
+from entrypoints.events.schemas import closed, event_schema, is_said
 from entrypoints.events.webhooks import add_webhooks
 from entrypoints.events.words import WORDS
 from tests.event_contract import of_events, wrong_in
@@ -115,6 +115,13 @@ class TestSchemas:
         ):
             assert "at /changes" in str(wrong_in("task_updated", "task_updates", {**body, "changes": changes}))
 
+    def test_what_came_later_may_be_missing(self) -> None:
+        for name, fields in registry.CAME_LATER.items():
+            schema = event_schema(EVENTS[name])
+            assert fields.keys() <= schema["properties"].keys()
+            assert not fields.keys() & set(schema["required"])
+            assert fields.keys() <= set(closed(schema)["required"])
+
     def test_what_is_for_the_audience_alone_is_not_told(self) -> None:
         assert "members" not in event_schema(ProjectDeleted)["properties"]
         assert example_fact(ProjectDeleted).audience().named
@@ -125,7 +132,7 @@ class TestWebhooks:
         document: dict[str, Any] = {}
         add_webhooks(document)
         named = {kind.event for kind in KINDS if goes_out(kind)}
-        assert set(document["webhooks"]) == {*named, "events.batch", "webhook.test"}
+        assert set(document["webhooks"]) == {*named, "batch", "webhook.test"}
         ids = [entry["post"]["operationId"] for entry in document["webhooks"].values()]
         assert len(ids) == len(set(ids))
 
