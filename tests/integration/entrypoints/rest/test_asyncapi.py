@@ -89,11 +89,11 @@ async def test_a_client_reads_every_event_that_comes(document: dict[str, Any], a
     client, ann = Client(document), await api.register()
     project = await ann.project()
     task = await ann.task(project)
-    changed = await ann.patch(f"/api/v1/tasks/{task['id']}", {"priority": "urgent", "deadline": "2027-01-31"})
+    changed = await ann.patch(f"/tasks/{task['id']}", {"priority": "urgent", "deadline": "2027-01-31"})
     assert changed.status_code == 200
-    assert (await ann.post(f"/api/v1/tasks/{task['id']}/complete", {})).status_code == 200
-    assert (await ann.post(f"/api/v1/tasks/{task['id']}/comments", {"body": "done"})).status_code == 201
-    events = (await ann.get("/api/v1/events")).json()
+    assert (await ann.post(f"/tasks/{task['id']}/complete", {})).status_code == 200
+    assert (await ann.post(f"/tasks/{task['id']}/comments", {"body": "done"})).status_code == 201
+    events = (await ann.get("/events")).json()
     assert {"company_created", "project_created", "task_created", "task_updated", "task_moved", "comment_created"} <= {
         event["event"] for event in events
     }

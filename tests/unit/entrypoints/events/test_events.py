@@ -1,16 +1,19 @@
 """The registry of events, and the documents that are made from it."""
 
 import inspect
+import json
 import re
 from importlib import import_module
 from typing import Any
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from core.kernel.events import Channel, Fact
 from core.projects.events import ProjectDeleted
 from core.tasks.events import TaskCreated, TaskUpdated
+from entrypoints.cli.main import app
 from entrypoints.events import registry, table
 from entrypoints.events.asyncapi import asyncapi_document
 from entrypoints.events.changed import CHANGED
@@ -185,6 +188,13 @@ def _scalars(schema: dict[str, Any]) -> list[dict[str, Any]]:
     if "anyOf" in schema:
         return [each for option in schema["anyOf"] if option != {"type": "null"} for each in _scalars(option)]
     return _scalars(schema["items"]) if "items" in schema else [schema]
+
+
+def test_the_command_prints_document_and_table() -> None:
+    printed = CliRunner().invoke(app, ["asyncapi"])
+    assert printed.exit_code == 0
+    assert json.loads(printed.output) == msgspec.json.decode(msgspec.json.encode(asyncapi_document()))
+    assert CliRunner().invoke(app, ["asyncapi", "--table"]).output == table.event_table()
 
 
 def test_modules_are_listed_once() -> None:
