@@ -7,7 +7,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from core.kernel.events import Fact
 from entrypoints.events.examples import example, heard_by
-from entrypoints.events.frames import OF_CLIENTS, OF_SERVERS
+from entrypoints.events.frames import MOMENTS, OF_CLIENTS, OF_SERVERS, OF_STREAMS
 from entrypoints.events.registry import KINDS
 from entrypoints.events.schemas import Schema, event_schema, schema_name, when
 from entrypoints.events.webhooks import (
@@ -43,7 +43,8 @@ The first frame is `auth`, unless a single-use ticket of `POST /auth/ws-ticket` 
 come are each higher than the one before, not without gaps: in between is what you may not hear."""
 _STREAM = """\
 The same as Server-Sent Events. `id` is the event's `seq`, `event` its name, `data` the event. A connection that broke
-goes on after `Last-Event-ID`."""
+goes on after `Last-Event-ID`, or `after` in the query; what describes a moment has no `id`. Comments come where there
+is nothing to tell."""
 _WEBHOOK = """\
 Your own address, as `POST /webhooks` was given it; by Standard Webhooks 1.0. The OpenAPI document has the same in its
 section `webhooks`, with the headers and what each answer means."""
@@ -58,6 +59,7 @@ def asyncapi_document() -> dict[str, Any]:
     clients, servers = [_frame(model) for model, _ in OF_CLIENTS], [_frame(model) for model, _ in OF_SERVERS]
     framed = [f"frame_{kind.event}" for kind in KINDS]
     streamed = [kind.event for kind in KINDS]
+    streamed += [f"stream_{name}" for name in _of_streams()]
     delivered = [*(f"webhook_{kind.event}" for kind in outgoing()), "webhook_batch", "webhook_test"]
     return {
         "asyncapi": "3.0.0",
@@ -110,6 +112,7 @@ def asyncapi_document() -> dict[str, Any]:
                 **{_frame(model): _frame_message(model, shown) for model, shown in (*OF_CLIENTS, *OF_SERVERS)},
                 **{f"frame_{kind.event}": _event_frame(kind) for kind in KINDS},
                 **{kind.event: _event(kind) for kind in KINDS},
+                **{f"stream_{name}": message for name, message in _of_streams().items()},
                 **_deliveries(),
             },
             "schemas": {
@@ -160,6 +163,22 @@ def _event_frame(kind: type[Fact]) -> dict[str, Any]:
     framed = {"type": "object", "required": ["type"], "properties": {"type": {"type": "string", "const": "event"}}}
     payload = {"allOf": [framed, {"$ref": f"{SCHEMAS}{schema_name(kind)}"}]}
     return _message(kind.event, _told(kind), payload, {"type": "event", **example(kind)})
+
+
+def _of_streams() -> dict[str, Any]:
+    """What comes by a stream and is no event. A moment is what the socket tells, without its type."""
+    found = {
+        name: _message(name, _words(model), _schema(model, mode="serialization"), shown)
+        for name, model, shown in OF_STREAMS
+    }
+    for model, shown in OF_SERVERS:
+        if model in MOMENTS:
+            schema = _schema(model, mode="serialization")
+            schema["required"] = [each for each in schema["required"] if each != "type"]
+            del schema["properties"]["type"]
+            told = {name: each for name, each in shown.items() if name != "type"}
+            found[_frame(model)] = _message(_frame(model), _words(model), schema, told)
+    return found
 
 
 def _deliveries() -> dict[str, Any]:

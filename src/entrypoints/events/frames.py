@@ -92,6 +92,16 @@ class ErrorFrame(BaseModel):
     detail: str
 
 
+class StreamReady(BaseModel):
+    """The first message of a stream; its `id` is the position that it goes on from."""
+
+
+class StreamEnd(BaseModel):
+    """The last message of a stream, with why it ends; without one the connection broke."""
+
+    code: str
+
+
 _ID = "01920000-0000-7000-8000-0000000000{:02}"
 OF_CLIENTS: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
     (Auth, {"type": "auth", "token": "ftk_..."}),
@@ -124,3 +134,9 @@ OF_SERVERS: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
     ),
     (ErrorFrame, {"type": "error", "code": "frame.unknown", "detail": "No message of that type is known here"}),
 )
+# Messages of a stream have their type in `event:`, and events and moments as the socket has them.
+OF_STREAMS: tuple[tuple[str, type[BaseModel], dict[str, Any]], ...] = (
+    ("ready", StreamReady, {}),
+    ("end", StreamEnd, {"code": "server.restarting"}),
+)
+MOMENTS: tuple[type[BaseModel], ...] = (PresenceFrame, JobProgressFrame)

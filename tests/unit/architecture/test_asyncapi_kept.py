@@ -48,7 +48,7 @@ class TestTheComparison:
             (lambda d: d["channels"].pop("stream"), "the channel stream is gone"),
             (lambda d: d["channels"]["socket"].update(address="/elsewhere"), "the channel socket is elsewhere"),
             (lambda d: d["operations"].pop("streamEvents"), "the operation streamEvents is gone"),
-            (lambda d: d["operations"]["streamEvents"]["messages"].pop(), "the message comment_deleted is gone"),
+            (lambda d: d["operations"]["streamEvents"]["messages"].pop(), "the message stream_job_progress is gone"),
             (lambda d: _event(d)["properties"].pop("task_key"), "no longer has task_key"),
             (lambda d: _event(d)["required"].remove("task_key"), "may now lack task_key"),
             (lambda d: _event(d)["properties"]["task_key"].update(type="integer"), "may now be integer"),
