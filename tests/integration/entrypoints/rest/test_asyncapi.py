@@ -11,6 +11,7 @@ import pytest
 
 from entrypoints.events.registry import EVENTS
 from tests import npm
+from tests.asyncapi_client import Client
 from tests.integration.api import Api
 
 # The schemas that the AsyncAPI initiative publishes (Apache-2.0).
@@ -57,32 +58,6 @@ async def test_what_it_would_not_expect_is_seen(document: dict[str, Any], offici
     broken = deepcopy(document)
     break_it(broken)
     assert not official.is_valid(broken)
-
-
-class Client:
-    """What a generated client does: it reads the document, and by it each message that comes."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
-        self._schemas = {"components": {"schemas": document["components"]["schemas"]}}
-
-    def read(self, channel: str, message: Any, *, name: str) -> dict[str, Any]:
-        """The message of that name on a channel; fails for one that the document does not describe."""
-        (found,) = [
-            each
-            for reference in self._document["channels"][channel]["messages"].values()
-            if (each := self._followed(reference["$ref"]))["name"] == name
-        ]
-        jsonschema_rs.Draft202012Validator({**found["payload"], **self._schemas}, validate_formats=True).validate(
-            message
-        )
-        return dict(message)
-
-    def _followed(self, reference: str) -> dict[str, Any]:
-        place: Any = self._document
-        for part in reference.removeprefix("#/").split("/"):
-            place = place[part]
-        return dict(place)
 
 
 async def test_a_client_reads_every_event_that_comes(document: dict[str, Any], api: Api) -> None:
