@@ -30,6 +30,12 @@ from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
 from tests.fakes.operations import InMemoryTokenOperatorUnitOfWork
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
+from tests.fakes.notifications import (
+    InMemoryDeadlineDays,
+    InMemoryInboxUnitOfWork,
+    InMemoryNotificationReader,
+    InMemoryNotifiedLogs,
+)
 from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader
@@ -74,6 +80,9 @@ class World:
         self.oidc_reader = InMemoryOidcReader(self.store)
         self.report_reader = InMemoryReportReader(self.store)
         self.day_counts = InMemoryDayCounts(self.store)
+        self.notification_reader = InMemoryNotificationReader(self.store)
+        self.notified_logs = InMemoryNotifiedLogs(self.store)
+        self.deadline_days = InMemoryDeadlineDays(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -105,6 +114,9 @@ class World:
 
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryWatcherUnitOfWork:
         return InMemoryWatcherUnitOfWork(self.store, actor, once=once)
+
+    def inbox_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryInboxUnitOfWork:
+        return InMemoryInboxUnitOfWork(self.store, actor, once=once)
 
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryJobUnitOfWork:
         return InMemoryJobUnitOfWork(self.store, actor, once=once)

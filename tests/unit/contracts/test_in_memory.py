@@ -22,6 +22,7 @@ from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
+from tests.contracts.notifications import NotificationContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.posts import PostContract
@@ -146,6 +147,10 @@ class TestInMemoryUserReader(InMemory, UserReaderContract):
 
 
 class TestInMemoryApiTokens(InMemory, ApiTokenContract):
+    pass
+
+
+class TestInMemoryNotifications(InMemory, NotificationContract):
     pass
 
 
