@@ -24,7 +24,7 @@ from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
 from core.labels.ports import LabelReader, LabelUnitOfWork
-from core.mail.ports import AccountPosts, CompanyPosts
+from core.mail.ports import AccountPosts, CompanyPosts, DigestPosts
 from core.notifications.ports import DeadlineDays, InboxUnitOfWork, NotificationReader, NotifiedLogs
 from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
@@ -122,6 +122,9 @@ class ContractWorld(Protocol):
     def notification_reader(self) -> NotificationReader: ...
 
     @property
+    def digest_posts(self) -> DigestPosts: ...
+
+    @property
     def notified_logs(self) -> NotifiedLogs: ...
 
     @property
@@ -186,6 +189,10 @@ class ContractWorld(Protocol):
 
     async def deactivate(self, actor: Actor) -> None:
         """Makes the actor's user inactive."""
+        ...
+
+    async def confirm_address(self, actor: Actor) -> None:
+        """Takes the address of the actor's account as confirmed."""
         ...
 
     async def take_acceptance_back(self, actor: Actor) -> None:

@@ -125,9 +125,13 @@ class InMemoryInbox:
 
     def save_preferences(self, preferences: Preferences, *, was: int) -> None:
         saved = replace(preferences, of=dict(preferences.of))
-        self._unit.transaction.defer(
-            self._unit.within(lambda tables: tables.preferences.update({saved.user_id: saved}))
-        )
+
+        def put(tables: CompanyTables) -> None:
+            tables.preferences[saved.user_id] = saved
+            if not saved.mailed:
+                tables.digested.pop(saved.user_id, None)
+
+        self._unit.transaction.defer(self._unit.within(put))
 
     def _mark(self, which: Callable[[StoredNotification], bool], at: datetime) -> None:
         def mark(tables: CompanyTables) -> None:

@@ -142,6 +142,15 @@ class StoredNotification:
     read_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digested:
+    """The last day on which somebody was mailed what they did not read, up to where, and whose it is until when."""
+
+    mailed_on: date
+    up_to: int
+    leased_until: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class CompanyTables:
     """All that belongs to one company. What was deleted is still in `projects` and `tasks`, but nobody finds it."""
@@ -176,6 +185,7 @@ class CompanyTables:
     cycle_days: dict[tuple[UUID, date], CycleDay] = field(default_factory=dict)
     notifications: dict[UUID, StoredNotification] = field(default_factory=dict)
     preferences: dict[UUID, Preferences] = field(default_factory=dict)
+    digested: dict[UUID, Digested] = field(default_factory=dict)
     notified_up_to: int = 0
     deadlines_told_on: date | None = None
     api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
@@ -216,6 +226,7 @@ class CompanyTables:
             cycle_days=dict(self.cycle_days),
             notifications=dict(self.notifications),
             preferences=dict(self.preferences),
+            digested=dict(self.digested),
             notified_up_to=self.notified_up_to,
             deadlines_told_on=self.deadlines_told_on,
             api_tokens=dict(self.api_tokens),

@@ -1,6 +1,6 @@
 """Days, which begin and end where people are: in a time zone of the IANA database."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -31,7 +31,7 @@ def day_in(zone: str, at: datetime) -> date:
 def last_at_hour(zone: str, at: datetime, *, hour: int) -> date:
     """The last day on which it has been that hour there at an aware instant: the day that it is, or the one before."""
     there = _there(zone, at)
-    return there.date() if there.time() >= time(hour) else there.date() - timedelta(days=1)
+    return there.date() if there.hour >= hour else there.date() - timedelta(days=1)
 
 
 def _there(zone: str, at: datetime) -> datetime:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from adapters.sql.connection import Database
 from adapters.sql.counting import SqlDayCounts
 from adapters.sql.deadlines import SqlDeadlineDays
+from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
@@ -122,6 +123,7 @@ class SqlWorld:
         self.report_reader = SqlReportReader(database)
         self.day_counts = SqlDayCounts(database)
         self.notification_reader = SqlNotificationReader(database)
+        self.digest_posts = SqlDigestPosts(database)
         self.notified_logs = SqlNotifiedLogs(database)
         self.deadline_days = SqlDeadlineDays(database)
         self._database = database
@@ -227,6 +229,9 @@ class SqlWorld:
 
     async def deactivate(self, actor: Actor) -> None:
         self._sql("update users set is_active = false where id = %s", (actor.user_id,))
+
+    async def confirm_address(self, actor: Actor) -> None:
+        self._sql("update accounts set email_verified_at = now() where id = %s", (actor.account_id,))
 
     async def take_acceptance_back(self, actor: Actor) -> None:
         self._sql("update users set accepted_at = null where id = %s", (actor.user_id,))

@@ -10,6 +10,7 @@ from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
+from tests.contracts.digests import DigestContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.imports import ImportContract
@@ -151,6 +152,10 @@ class TestInMemoryApiTokens(InMemory, ApiTokenContract):
 
 
 class TestInMemoryNotifications(InMemory, NotificationContract):
+    pass
+
+
+class TestInMemoryDigests(InMemory, DigestContract):
     pass
 
 
