@@ -108,7 +108,8 @@ def _updated(task: Task, **changes: Change) -> TaskUpdated:
 
 
 async def add_member(world: ContractWorld, by: Actor, project: Project, actor: Actor) -> None:
-    await world.add_to_project(project.id, actor)
+    if actor != by:
+        await world.add_to_project(project.id, actor)
     await note(
         world,
         by,
@@ -218,8 +219,9 @@ class NotificationContract:
         owner, _, ann, _ = await self._stage(world)
         app = await open_project(world, owner, key="APP", name="App")
         await add_member(world, owner, app, ann)
-        await add_member(world, ann, app, ann)
+        await add_member(world, owner, app, owner)
         await read_log(world, owner)
+        assert await look(world, owner) == []
         (view,) = await look(world, ann)
         assert (view.kind, view.project_id, view.project_name) == (Kind.ADDED_TO_PROJECT, app.id, "App")
         assert (view.task_id, view.task_key) == (None, None)

@@ -42,7 +42,7 @@ class Inbox(Protocol):
         ...
 
     async def preferences(self, *, of: UUID) -> Preferences:
-        """What a user wants, to change it."""
+        """What a user wants, to change it; nobody else changes it until the transaction ends."""
         ...
 
     def save_preferences(self, preferences: Preferences, *, was: int) -> None:

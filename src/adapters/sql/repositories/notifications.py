@@ -12,6 +12,7 @@ from adapters.sql.connection import Database
 from adapters.sql.readers.notifications import PREFERENCES, preferences_of
 from adapters.sql.statement import Statement
 from adapters.sql.tables.notifications import notification_preferences, notifications
+from adapters.sql.tables.people import users
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.kernel.actor import Actor
 from core.kernel.once import Once
@@ -28,6 +29,10 @@ _READ = Statement(
     .where(notifications.c.id == _one, notifications.c.read_at.is_(None))
     .values(read_at=bindparam("at", type_=_instant))
 )
+
+
+# Of whoever never said anything there is no other row: two of their devices wait for each other.
+_LOCK_USER = Statement(select(users.c.id).where(users.c.id == _user).with_for_update(of=users, key_share=True))
 
 
 @cache
@@ -91,7 +96,7 @@ class SqlInbox:
         self._unit.write(_read_all(up_to is not None), values)
 
     async def preferences(self, *, of: UUID) -> Preferences:
-        (rows,) = await self._unit.fetch((PREFERENCES, {"user": of}))
+        _, rows = await self._unit.fetch((_LOCK_USER, {"user": of}), (PREFERENCES, {"user": of}))
         return preferences_of(of, rows[0])
 
     def save_preferences(self, preferences: Preferences, *, was: int) -> None:
