@@ -70,7 +70,9 @@ class DigestContract:
         await world.deactivate(ben)
         posts = await claim(world, owner, self._day(1))
         assert {post.user_id: post.to is not None for post in posts} == {
-            ann.user_id: True, ben.user_id: False, cai.user_id: False,
+            ann.user_id: True,
+            ben.user_id: False,
+            cai.user_id: False,
         }
 
     async def test_of_what_one_may_see_and_wants_to_be_mailed(self, world: ContractWorld) -> None:

@@ -304,9 +304,7 @@ STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
 JOB_FILTERS = [(), ("kind",), ("kind", "state")]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
-INBOXES = [
-    notification_reader.Shape(member, unread) for member in (False, True) for unread in (None, False, True)
-]
+INBOXES = [notification_reader.Shape(member, unread) for member in (False, True) for unread in (None, False, True)]
 ACTIVITY = [
     activity_reader.Shape(everything, of, member)
     for everything in (False, True)
@@ -610,9 +608,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_TASKS",
             "_WATCHERS",
         ),
-        "told": (
-            "_KEEP",
-        ),
+        "told": ("_KEEP",),
         "operating": ("_COMPANIES",),
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),

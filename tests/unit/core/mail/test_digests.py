@@ -81,7 +81,9 @@ class TestDelivering:
         assert await at(office, "2026-03-03T09:00:00") == []
         office.mailbox.answers.clear()
         assert await at(office, "2026-03-03T09:05:00") == []
-        assert [message.to for message in await at(office, "2026-03-03T09:20:00")] == [await address(office, office.mia)]
+        assert [message.to for message in await at(office, "2026-03-03T09:20:00")] == [
+            await address(office, office.mia)
+        ]
 
 
 async def address(office: Office, actor: Actor) -> str:
