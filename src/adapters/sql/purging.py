@@ -103,7 +103,7 @@ _ACCOUNTS = Statement.plain(
     "delete from accounts a where id = any(%(accounts)s) and not exists (select from users u where u.account_id = a.id)"
 )
 # These go with the company's own row, at once: a company without people or counter would be neither there nor gone.
-_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events"}
+_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events", "notification_days"}
 
 
 class SqlRemains:

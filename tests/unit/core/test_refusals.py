@@ -202,6 +202,7 @@ RAISED_OUTSIDE = {
     ("OidcLoginUseCases.redeem", SsoRequired): "only if the company closes its other ways in within those 60 seconds",
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
+    ("InboxUseCases.list", CursorInvalid): "as above",
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",

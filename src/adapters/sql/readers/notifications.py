@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    FromClause,
     Integer,
     Select,
     Text,
@@ -16,10 +15,12 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    false,
     func,
     literal_column,
     or_,
     select,
+    true,
 )
 
 from adapters.sql.connection import Database
@@ -38,19 +39,6 @@ from core.notifications.policy import Visible
 from core.notifications.read_models import EXCERPT, NotificationView, PreferencesView
 
 _actors = users.alias("actors")
-_KEPT = (
-    "id",
-    "seq",
-    "kind",
-    "cause",
-    "event",
-    "actor_id",
-    "comment_id",
-    "task_count",
-    "deadline",
-    "created_at",
-    "read_at",
-)
 
 
 class Shape(NamedTuple):
@@ -70,21 +58,21 @@ class PageShape(NamedTuple):
     skips: bool
 
 
-def _where() -> FromClause:
-    """Each with its task, and the project that this is in now, as far as they stand."""
-    return notifications.outerjoin(tasks, tasks.c.id == notifications.c.task_id).outerjoin(
-        projects, projects.c.id == func.coalesce(tasks.c.project_id, notifications.c.project_id)
-    )
-
-
 def _own(query: Select[Any], shape: Shape) -> Select[Any]:
-    """Of the notifications of `:user` those that tell of nothing that was deleted, or is hidden from them."""
+    """Of the notifications of `:user` those that tell of nothing that was deleted, or is hidden from them.
+
+    What each tells of is looked up by itself: given joins, PostgreSQL would begin with the tasks of the caller's
+    projects, and sort what it finds.
+    """
     user = select(bindparam("user", type_=Uuid)).scalar_subquery()
-    of_something: ColumnElement[bool] = projects.c.id.is_not(None)
+    of_task = select(tasks.c.project_id).where(tasks.c.id == notifications.c.task_id)
+    project_id = func.coalesce(of_task.correlate(notifications).scalar_subquery(), notifications.c.project_id)
+    standing = select(true()).select_from(projects).where(projects.c.id == project_id)
     if shape.member:
-        of_something = and_(of_something, is_member_of(projects.c.id))
+        standing = standing.where(is_member_of(projects.c.id))
+    of_something = func.coalesce(standing.correlate(notifications).scalar_subquery(), false())
     of_nothing = and_(notifications.c.task_id.is_(None), notifications.c.project_id.is_(None))
-    query = query.select_from(_where()).where(notifications.c.user_id == user, or_(of_nothing, of_something))
+    query = query.select_from(notifications).where(notifications.c.user_id == user, or_(of_nothing, of_something))
     if shape.unread is None:
         return query
     read_at = notifications.c.read_at
@@ -93,20 +81,9 @@ def _own(query: Select[Any], shape: Shape) -> Select[Any]:
 
 @lru_cache(maxsize=100)
 def page_statement(shape: PageShape) -> Statement:
-    """A page of notifications with what is in their rows, and then the names that go with it."""
+    """A page of notifications alone, and then the names that go with it."""
     seq = notifications.c.seq
-    query = _own(
-        select(
-            *(notifications.c[name] for name in _KEPT),
-            projects.c.id.label("project_id"),
-            projects.c.name.label("project_name"),
-            projects.c.key.label("project_key"),
-            tasks.c.id.label("task_id"),
-            tasks.c.number.label("task_number"),
-            tasks.c.title.label("task_title"),
-        ),
-        shape.inbox,
-    ).order_by(seq.desc() if shape.descending else seq)
+    query = _own(select(notifications), shape.inbox).order_by(seq.desc() if shape.descending else seq)
     if shape.after:
         # Asked for by itself, as in every list: a plan that holds for any position is made once.
         position = select(bindparam("at_value", type_=BigInteger)).scalar_subquery()
@@ -115,7 +92,7 @@ def page_statement(shape: PageShape) -> Statement:
     if shape.skips:
         query = query.offset(bindparam("skip", type_=Integer))
     page = query.subquery("page")
-    key: ColumnElement[Any] = page.c.project_key + literal_column("'-'") + cast(page.c.task_number, Text)
+    key: ColumnElement[Any] = projects.c.key + literal_column("'-'") + cast(tasks.c.number, Text)
     excerpt = case((comments.c.is_deleted, None), else_=func.left(comments.c.body, EXCERPT))
     shown = (
         page.c.id,
@@ -125,11 +102,11 @@ def page_statement(shape: PageShape) -> Statement:
         page.c.event,
         page.c.actor_id,
         _actors.c.name,
-        page.c.project_id,
-        page.c.project_name,
+        projects.c.id,
+        projects.c.name,
         page.c.task_id,
         key,
-        page.c.task_title,
+        tasks.c.title,
         page.c.comment_id,
         excerpt,
         page.c.task_count,
@@ -137,8 +114,11 @@ def page_statement(shape: PageShape) -> Statement:
         page.c.created_at,
         page.c.read_at,
     )
-    named = page.outerjoin(_actors, _actors.c.id == page.c.actor_id).outerjoin(
-        comments, and_(comments.c.id == page.c.comment_id, comments.c.task_id == page.c.task_id)
+    named = (
+        page.outerjoin(tasks, tasks.c.id == page.c.task_id)
+        .outerjoin(projects, projects.c.id == func.coalesce(tasks.c.project_id, page.c.project_id))
+        .outerjoin(_actors, _actors.c.id == page.c.actor_id)
+        .outerjoin(comments, and_(comments.c.id == page.c.comment_id, comments.c.task_id == page.c.task_id))
     )
     order = page.c.seq.desc() if shape.descending else page.c.seq
     return Statement(select(*shown).select_from(named).order_by(order))
