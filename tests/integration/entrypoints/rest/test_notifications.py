@@ -1,5 +1,7 @@
 """Notifications, asked over HTTP, and what fills the inbox."""
 
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +9,7 @@ import pytest
 
 from core.kernel.actor import System
 from entrypoints.container import Container
+from entrypoints.settings import Settings
 from tests.integration.api import Api, Person
 
 
@@ -151,3 +154,32 @@ async def test_a_token_needs_its_scope(api: Api, ann: Person) -> None:
     assert (await api.client.get("/api/v1/notifications", headers=headers)).status_code == 200
     refused = await api.client.post("/api/v1/notifications/read-all", headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (403, "auth.scope_missing")
+
+
+async def test_what_was_not_read_is_mailed_in_the_morning(
+    api: Api, ann: Person, container: Container, settings: Settings
+) -> None:
+    project = await ann.project()
+    bob = await api.colleague(ann, projects=(project,))
+    api.sql("update accounts set email_verified_at = now() where email = %s", (bob.email,))
+    assert (await bob.patch("/notifications/preferences", {"assigned": {"mail": "daily"}})).status_code == 200
+    await container.digest_use_cases().deliver(System())
+    task = await ann.task(project, title="Draw the front page", assigned_to=bob.user_id)
+    await told(container)
+    mails = settings.data_dir / "mail"
+
+    def to_bob() -> list[EmailMessage]:
+        found = [message_from_bytes(each.read_bytes(), policy=policy.default) for each in sorted(mails.glob("*.eml"))]
+        return [each for each in found if each["To"] == bob.email]
+
+    await container.digest_use_cases().deliver(System())
+    assert to_bob() == []
+    # It is the next morning.
+    api.sql("update notification_preferences set mailed_on = mailed_on - 1 where user_id = %s", (bob.user_id,))
+    for _ in range(2):
+        await container.digest_use_cases().deliver(System())
+    (mail,) = to_bob()
+    text = str(mail.get_content())
+    assert f"* Ann gave you {task['key']}: Draw the front page" in text
+    assert "/api/v1/notifications/preferences" in text
+    assert mail["Subject"].startswith("1 new in ")

@@ -288,7 +288,7 @@ def snapshot(api: Api, company_id: str) -> dict[str, list[tuple[Any, ...]]]:
             f"select {shown.get(table, 't::text')} from {table} t where {column} = %s order by 1", (company_id,)
         )
         for table, column in tenant_tables(api)
-        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days")
+        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days", "notification_days")
     }
 
 
