@@ -172,10 +172,14 @@ async def test_what_was_not_read_is_mailed_in_the_morning(
         found = [message_from_bytes(each.read_bytes(), policy=policy.default) for each in sorted(mails.glob("*.eml"))]
         return [each for each in found if each["To"] == bob.email]
 
+    def mailed_on(day: str) -> None:
+        api.sql(f"update notification_preferences set mailed_on = current_date {day} where user_id = %s", (bob.user_id,))
+
+    mailed_on("+ 1")
     await container.digest_use_cases().deliver(System())
     assert to_bob() == []
-    # It is the next morning.
-    api.sql("update notification_preferences set mailed_on = mailed_on - 1 where user_id = %s", (bob.user_id,))
+    # It is another morning.
+    mailed_on("- 2")
     for _ in range(2):
         await container.digest_use_cases().deliver(System())
     (mail,) = to_bob()
