@@ -173,7 +173,9 @@ async def test_what_was_not_read_is_mailed_in_the_morning(
         return [each for each in found if each["To"] == bob.email]
 
     def mailed_on(day: str) -> None:
-        api.sql(f"update notification_preferences set mailed_on = current_date {day} where user_id = %s", (bob.user_id,))
+        api.sql(
+            f"update notification_preferences set mailed_on = current_date {day} where user_id = %s", (bob.user_id,)
+        )
 
     mailed_on("+ 1")
     await container.digest_use_cases().deliver(System())
