@@ -27,6 +27,8 @@ MORE = {
     # Whether there is such a user to be seen, before their tokens.
     "listUserTokens": 4,
     "getUserToken": 4,
+    # Tasks, projects and notifications, in one round trip.
+    "getDashboard": 4,
     # The account's devices are no company's: read by a door of their own, in a second transaction.
     "listLoginSessions": 5,
     # That an export was made is noted for the auditors, in a transaction of its own.
