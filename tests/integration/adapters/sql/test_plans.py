@@ -1124,3 +1124,13 @@ def test_what_is_not_counted_yet_is_found_by_its_position(seeded: Seeded) -> Non
     plan = seeded.settled_plan(report_reader.PENDING, most=1_000)
     read = conditions(plan, "events")
     assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]
+
+
+def test_where_the_tasks_of_what_is_not_counted_yet_stood_is_looked_up_by_their_ids(seeded: Seeded) -> None:
+    with seeded.entered() as connection:
+        # Of few events each is looked up by itself; of a company that has grown since, these were many.
+        for way in ("hashjoin", "mergejoin", "seqscan", "bitmapscan"):
+            connection.execute(f"set local enable_{way} = off")
+        plan = seeded.plan(report_reader.PENDING, most=1_000)
+    (read,) = reads_of(plan)
+    assert "(id = " in read["Index Cond"]
