@@ -91,6 +91,7 @@ class World:
             "label_id": str(uuid4()),
             "comment_id": str(uuid4()),
             "job_id": str(uuid4()),
+            "notification_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [
