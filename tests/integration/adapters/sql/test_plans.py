@@ -1206,6 +1206,17 @@ def test_what_is_not_counted_yet_is_found_by_its_position(seeded: Seeded) -> Non
     assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]
 
 
+def test_where_the_tasks_of_what_is_not_counted_yet_stood_is_looked_up_by_their_ids(seeded: Seeded) -> None:
+    with seeded.entered() as connection:
+        # Of a company that has just begun to grow few tasks are expected, and then any way seems good enough.
+        for way in ("hashjoin", "mergejoin", "seqscan", "bitmapscan"):
+            connection.execute(f"set local enable_{way} = off")
+        plan = seeded.plan(report_reader.PENDING, most=1_000)
+    for table, column in (("tasks", "(id = "), ("counted_tasks", "(task_id = ")):
+        (read,) = reads_of(plan, table)
+        assert column in read["Index Cond"], table
+
+
 @pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("unread", [None, True])
