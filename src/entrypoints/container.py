@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.crypto.door_tickets import SealedDoorTickets
 from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.login_tickets import SealedLoginTickets
@@ -29,6 +30,7 @@ from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
+from adapters.memory.bus import LocalBus
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
@@ -41,6 +43,7 @@ from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import CONNECTIONS, Database
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
+from adapters.sql.feeds import SqlFeedReader
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.observing import Observers
@@ -64,6 +67,7 @@ from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
 from adapters.sql.signing_keys import SqlSigningKeys
 from adapters.sql.system import SqlIdentityUnitOfWork
+from adapters.sql.used_tickets import SqlUsedTickets
 from adapters.system.bell import Bell
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -87,7 +91,7 @@ from core.kernel.limits import Limit
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
-from core.realtime.use_cases import EventUseCases
+from core.realtime.use_cases import DoorUseCases, EventUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
@@ -95,6 +99,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
 from entrypoints.jobs_container import JobsContainer
+from entrypoints.live.hub import Hub
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
@@ -130,6 +135,10 @@ def _attempts(redis: Any, sealer: Sealer) -> Any:
     if redis is None:
         return LocalAttempts()
     return _of_redis("attempts").SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
+
+
+def _bus(redis: Any) -> Any:
+    return LocalBus() if redis is None else _of_redis("bus").SharedBus(redis)
 
 
 async def redis_version(url: str) -> str | None:
@@ -196,11 +205,13 @@ class Container(containers.DeclarativeContainer):
     mail_bell = providers.Singleton(Bell)
 
     audit_bell = providers.Singleton(Bell)
+    bus = providers.Singleton(_bus, redis)
     database = providers.Singleton(
         Database,
         url=database_url,
         prepared_statements=settings.provided.database_prepared_statements,
         observer=metrics,
+        herald=bus,
         on_noted=audit_bell.provided.ring,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
@@ -379,6 +390,12 @@ class Container(containers.DeclarativeContainer):
     job_use_cases = jobs.use_cases
     job_run_use_cases = jobs.run_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
+    door_use_cases = providers.Singleton(
+        DoorUseCases, reader=event_reader, tickets=providers.Singleton(SealedDoorTickets, sealer),
+        used=providers.Singleton(SqlUsedTickets, database), clock=clock, ids=ids,
+    )  # fmt: skip
+    feed_reader = providers.Singleton(SqlFeedReader, database)
+    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus)
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)
     audit_chain_use_cases = providers.Singleton(AuditChainUseCases, chain=audit_chain, clock=clock)

@@ -62,6 +62,7 @@ from entrypoints.rest.v1 import (
     users,
 )
 from entrypoints.worker.running import carrying_out
+from entrypoints.ws.endpoint import Doorkeeper
 
 log = logging.getLogger("flowtrack.rest")
 
@@ -190,6 +191,7 @@ def make_app(container: Container) -> ASGIApp:
         try:
             await load_signing_keys(container)
             watching = asyncio.create_task(container.metrics().watch(database.occupancy))
+            doors = [asyncio.create_task(each) for each in (container.bus().carry(), container.hub().run())]
             # What was made up to now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
@@ -197,7 +199,7 @@ def make_app(container: Container) -> ASGIApp:
             async with shared_counts(container), working(recurring(container)), _jobs(container):
                 yield
             await finish(container)
-            await end([watching])
+            await end([watching, *doors])
         finally:
             await container.job_queue().close()
             await database.close()
@@ -205,6 +207,7 @@ def make_app(container: Container) -> ASGIApp:
 
     app = _routed(lifespan)
     settings = container.settings()
+    app.router.routes.extend(Doorkeeper(container).routes())
     app.state.container = container
     app.state.limits = RequestLimits(container.rate_limits(), settings) if settings.rate_limits_enabled else None
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, Uuid, and_, bindparam, false, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
@@ -12,7 +12,7 @@ from adapters.sql.tables.log import events
 from adapters.sql.tables.work import projects
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.policy import Audible
+from core.realtime.model import Audible
 from core.realtime.read_models import EventView, Stretch
 
 
@@ -49,6 +49,9 @@ def _after(everything: bool, typed: bool) -> Statement:
     return Statement(query)
 
 
+_NOTHING = Statement(select(events.c.seq).where(false()))
+
+
 class SqlEventReader:
     """The log as one caller hears it."""
 
@@ -66,3 +69,7 @@ class SqlEventReader:
         # Fewer than asked for: the rest of the log, up to its head in this snapshot, holds nothing for the caller.
         examined = heard[-1].seq if len(heard) == limit else max(found.seq, position)
         return Answer(Stretch(heard, examined), found.seq)
+
+    async def head(self, actor: Actor) -> Answer[None]:
+        found = await self._database.rows(actor, _NOTHING, {})
+        return Answer(None, found.seq)
