@@ -9,22 +9,27 @@ class PositionInvalid(Invalid):
         super().__init__(faults=(Fault("no position in the log", parameter="after"),))
 
 
-class TicketInvalid(Unauthenticated):
+class TicketRefused(Unauthenticated):
+    code = "ticket.refused"
+    title = "The ticket opens nothing"
+
+
+class TicketInvalid(TicketRefused):
     code = "ticket.invalid"
     title = "The ticket is malformed or forged"
 
 
-class TicketExpired(Unauthenticated):
+class TicketExpired(TicketRefused):
     code = "ticket.expired"
     title = "The ticket is older than it may be; ask for another"
 
 
-class TicketUsed(Unauthenticated):
+class TicketUsed(TicketRefused):
     code = "ticket.used"
     title = "The ticket was used before; each opens one door, once"
 
 
-class TicketMisplaced(Unauthenticated):
+class TicketMisplaced(TicketRefused):
     code = "ticket.misplaced"
     title = "The ticket opens another door than this"
 

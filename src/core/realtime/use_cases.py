@@ -51,6 +51,15 @@ class DoorUseCases:
         return answer.seq
 
     @reading
+    @answers()
+    async def stream(self, actor: Actor) -> int:
+        """What happens, as it happens, to whoever may see it, in order, from a position on: server-sent events, whose
+        `id` is the position to go on from when the connection breaks. A comment every 15 seconds shows that it lives.
+        It ends with the login session, by an event named `end`; whoever reads too slowly is told so and comes again.
+        """
+        return (await self._reader.head(actor)).seq
+
+    @reading
     @answers(NotByToken)
     async def issue(self, actor: Actor, *, purpose: Purpose) -> str:
         """A ticket for one socket or stream, instead of a token in its address: it works once, within 60 seconds, for

@@ -11,9 +11,9 @@ from starlette.websockets import WebSocket
 
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Origin, Visitor
-from core.kernel.errors import Busy, Forbidden, Invalid, Refusal, Unauthenticated
+from core.kernel.errors import Busy, Forbidden, Invalid, Refusal
 from core.kernel.limits import household
-from core.realtime.errors import TicketInvalid
+from core.realtime.errors import TicketInvalid, TicketRefused
 from core.realtime.model import Purpose
 from entrypoints.container import Container
 from entrypoints.live.hub import Hub
@@ -199,9 +199,7 @@ class Doorkeeper:
         try:
             if isinstance(refusal, Forbidden) and talk.actor is not None:
                 await audit.refused(replace(talk.actor, origin=came), **told)
-            elif isinstance(refusal, Forbidden) or (
-                isinstance(refusal, Unauthenticated) and refusal.code.startswith("ticket.")
-            ):
+            elif isinstance(refusal, Forbidden | TicketRefused):
                 await audit.turned_away(Visitor(address=came.address, agent=came.agent), refusal.concern, **told)
         except Refusal as away:
             log.warning("a refusal could not be noted: %s", away.code, extra={"code": refusal.code})
