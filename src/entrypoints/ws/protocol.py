@@ -31,7 +31,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):
             # The application's task is made, and has not run yet.
-            self.scope["extensions"][WIRE] = self  # type: ignore[index, assignment]
+            self.scope["extensions"][WIRE] = self  # type: ignore[assignment]
 
     @property
     def is_open(self) -> bool:
