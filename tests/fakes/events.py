@@ -17,12 +17,15 @@ class InMemoryEventReader:
     ) -> Answer[Stretch]:
         tables = self._store.read(actor)
         heard = [
-            _view(event)
+            view_of(event)
             for event in tables.events
             if event.seq > position and (not types or event.event in types) and is_audible(tables, event, audible)
         ][:limit]
         examined = heard[-1].seq if len(heard) == limit else max(tables.last_seq, position)
         return Answer(Stretch(heard, examined), tables.last_seq)
+
+    async def head(self, actor: Actor) -> Answer[None]:
+        return Answer(None, self._store.read(actor).last_seq)
 
 
 def is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> bool:
@@ -39,7 +42,7 @@ def is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> b
     )
 
 
-def _view(event: StoredEvent) -> EventView:
+def view_of(event: StoredEvent) -> EventView:
     return EventView(
         seq=event.seq,
         event=event.event,

@@ -117,7 +117,7 @@ async def stream_events(
     if position is not None and position > head:
         raise PositionInvalid
     headers = {name.decode(): value.decode() for name, value in answers.read_headers(head)}
-    headers |= {"Vary": "Authorization", "X-Accel-Buffering": "no"}
+    headers |= {"Vary": "Authorization, Accept-Encoding", "X-Accel-Buffering": "no"}
     if "flowtrack.head" in request.scope:
         return Response(headers=headers, media_type=_MEDIA_TYPE)
 

@@ -14,7 +14,7 @@ from tests.integration.entrypoints.rest.conformance import METHODS, PROBLEM, Con
 OPERATIONS = {
     "register", "login", "refresh", "logout", "getMe", "switchCompany", "listCompanies", "openCompany", "getCompany",
     "listProjects", "openProject", "getProject", "changeProject", "deleteProject", "getProjectProgress", "getBoard",
-    "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents",
+    "listTasks", "createTask", "getTask", "changeTask", "deleteTask", "moveTask", "completeTask", "listEvents", "streamEvents", "issueTicket",
     "listLoginSessions", "revokeLoginSession", "stepUp", "changePassword",
     "listComments", "createComment", "getComment", "changeComment", "deleteComment", "watchTask", "unwatchTask",
     "listActivity", "listTaskActivity",

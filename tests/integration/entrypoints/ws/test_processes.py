@@ -22,9 +22,7 @@ from tests.integration.entrypoints.ws.living import Ear, Living, living
 
 
 @pytest.fixture
-async def two(
-    test_database: TestDatabase, settings: Settings, redis_url: str
-) -> AsyncIterator[tuple[Living, Living]]:
+async def two(test_database: TestDatabase, settings: Settings, redis_url: str) -> AsyncIterator[tuple[Living, Living]]:
     """Two servers, which know of each other by one Redis."""
     more = {
         "direct_database_url": SecretStr(test_database.application),
