@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
@@ -30,6 +31,7 @@ from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
+from adapters.memory.attendance import LocalAttendance
 from adapters.memory.bus import LocalBus
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
@@ -61,6 +63,7 @@ from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.refusals import SqlAuditLog
+from adapters.sql.relaying import SqlLeases, SqlLogs
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
@@ -91,7 +94,7 @@ from core.kernel.limits import Limit
 from core.mail.use_cases import MailUseCases
 from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
-from core.realtime.use_cases import DoorUseCases, EventUseCases
+from core.realtime.use_cases import DoorUseCases, EventUseCases, PresenceUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
@@ -100,6 +103,8 @@ from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
 from entrypoints.jobs_container import JobsContainer
 from entrypoints.live.hub import Hub
+from entrypoints.live.presence import Presence
+from entrypoints.live.relay import Relay
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
@@ -114,7 +119,8 @@ __all__ = [
     "load_signing_keys",
     "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
     "redis_version",
-    "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+    "shared_counts", "shared_folder",
+    "told_to_others", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
 
 
@@ -139,6 +145,10 @@ def _attempts(redis: Any, sealer: Sealer) -> Any:
 
 def _bus(redis: Any) -> Any:
     return LocalBus() if redis is None else _of_redis("bus").SharedBus(redis)
+
+
+def _attendance(redis: Any) -> Any:
+    return LocalAttendance() if redis is None else _of_redis("attendance").SharedAttendance(redis)
 
 
 async def redis_version(url: str) -> str | None:
@@ -395,7 +405,14 @@ class Container(containers.DeclarativeContainer):
         used=providers.Singleton(SqlUsedTickets, database), clock=clock, ids=ids,
     )  # fmt: skip
     feed_reader = providers.Singleton(SqlFeedReader, database)
-    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus)
+    attendance = providers.Singleton(_attendance, redis)
+    presence_use_cases = providers.Singleton(PresenceUseCases, reader=event_reader, attendance=attendance)
+    presence = providers.Singleton(Presence, attendance=attendance, feeds=feed_reader, bus=bus)
+    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics)
+    relay = providers.Singleton(
+        Relay, logs=providers.Singleton(SqlLogs, database), leases=providers.Singleton(SqlLeases, database), bus=bus,
+        holder=providers.Callable(uuid4), observer=metrics,
+    )  # fmt: skip
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)
     audit_chain_use_cases = providers.Singleton(AuditChainUseCases, chain=audit_chain, clock=clock)
@@ -508,6 +525,19 @@ async def shared_counts(container: Container) -> AsyncIterator[None]:
     finally:
         await end([sharing])
         await redis.close()
+
+
+@asynccontextmanager
+async def told_to_others(container: Container) -> AsyncIterator[None]:
+    """As long as it is open, other processes hear of what is committed here, and this one of theirs."""
+    carrying = asyncio.create_task(container.bus().carry(), name="bus")
+    try:
+        yield
+    finally:
+        await end([carrying])
+        redis = container.redis()
+        if redis is not None:
+            await redis.close()
 
 
 async def load_signing_keys(container: Container) -> None:

@@ -18,6 +18,7 @@ class Heard:
         self.ends: list[UUID] = []
         self.moments: list[Moment] = []
         self.misses = 0
+        self.stirs = 0
 
     def appended(self, company_id: UUID, seq: int) -> None:
         self.appends.append((company_id, seq))
@@ -30,6 +31,9 @@ class Heard:
 
     def missed(self) -> None:
         self.misses += 1
+
+    def stirred(self) -> None:
+        self.stirs += 1
 
 
 async def until(holds: Callable[[], bool], *, again: Callable[[], None] = lambda: None) -> None:
@@ -66,3 +70,8 @@ class BusContract:
         heard, account = Heard(), uuid4()
         other.listen(heard)
         await until(lambda: account in heard.ends, again=lambda: bus.ended(account))
+
+    async def test_that_some_log_goes_on_is_heard_of_without_following(self, bus: Bus, other: Bus) -> None:
+        heard, company = Heard(), uuid4()
+        other.listen(heard)
+        await until(lambda: heard.stirs > 0, again=lambda: bus.appended(company, 1))

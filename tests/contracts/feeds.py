@@ -80,6 +80,24 @@ class FeedContract:
         assert portion.standing.keys() == {here.key_id}
         assert "secret" not in [event.body.get("text") for event, _ in portion.events]
 
+    async def test_who_sees_whom(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann, bob, cid = [await world.person(owner.company_id, name=name) for name in ("Ann", "Bob", "Cid")]
+        web, old = await open_project(world, owner), await open_project(world, owner, key="OLD")
+        for project, actor in ((web, ann), (web, bob), (old, bob), (old, cid)):
+            await world.add_to_project(project.id, actor)
+        await delete_project(world, owner, old)
+        everybody = [owner, ann, bob, cid]
+        ids = sorted(each.user_id for each in everybody)
+        pairs = await world.feed_reader.acquainted(owner.company_id, listeners=ids, others=ids)
+        # Whoever opens a project is its first member.
+        together = [owner, ann, bob]
+        wanted = ((owner, everybody), (ann, together), (bob, together), (cid, [cid]))
+        for actor, seen in wanted:
+            assert {other for one, other in pairs if one == actor.user_id} == {each.user_id for each in seen}
+            alone = await world.event_reader.seen(actor, among=ids)
+            assert alone.value == sorted(each.user_id for each in seen)
+
     async def test_heads(self, world: ContractWorld) -> None:
         here, there = await world.company("Here"), await world.company("There")
         head = await note(world, here)

@@ -1,11 +1,13 @@
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Unauthenticated
 from core.realtime.model import Audible, Ticket
-from core.realtime.read_models import Logged, Portion
-from tests.fakes.events import view_of
+from core.realtime.read_models import Backlog, Logged, Portion
+from tests.fakes.clock import SettableClock
+from tests.fakes.events import may_see, view_of
 from tests.fakes.store import Store
 
 NOBODY = UUID(int=0)
@@ -48,6 +50,19 @@ class InMemoryFeedReader:
                 if project_id in projects and user_id in users and tables.project(project_id) is not None
             ),
         )
+
+    async def acquainted(
+        self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
+    ) -> set[tuple[UUID, UUID]]:
+        tables = self._store.tables.companies[company_id]
+        people = tables.people
+        return {
+            (one, other)
+            for one in listeners
+            for other in others
+            if one in people and other in people
+            if may_see(tables, one, other, everybody=people[one].user.role is not Role.MEMBER)
+        }
 
     async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
         companies = self._store.tables.companies
@@ -94,3 +109,37 @@ class InMemoryUsedTickets:
             return False
         self._used.add(ticket.id)
         return True
+
+
+class InMemoryLeases:
+    """Leases by a clock that a test sets."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        self._clock = clock
+        self._held: dict[str, tuple[UUID, datetime]] = {}
+
+    async def take(self, name: str, *, holder: UUID, seconds: float) -> bool:
+        now = self._clock.now()
+        held = self._held.get(name)
+        if held is not None and held[0] != holder and held[1] >= now:
+            return False
+        self._held[name] = (holder, now + timedelta(seconds=seconds))
+        return True
+
+    async def give_up(self, name: str, *, holder: UUID) -> None:
+        if self._held.get(name, (None,))[0] == holder:
+            del self._held[name]
+
+
+class InMemoryLogs:
+    """What a test says of the logs."""
+
+    def __init__(self) -> None:
+        self.positions: dict[UUID, int] = {}
+        self.behind: list[Backlog] = []
+
+    async def heads(self) -> dict[UUID, int]:
+        return dict(self.positions)
+
+    async def backlogs(self) -> list[Backlog]:
+        return list(self.behind)

@@ -195,11 +195,15 @@ class _Idle:
     async def extend(self, _: object) -> None:
         return None
 
+    async def catch_up(self, _: object) -> None:
+        return None
+
 
 def only_answering(container: Container) -> Container:
     """The same, with nothing done beside answering that would be counted along."""
     container.mail_use_cases.override(providers.Object(_Idle()))
     container.audit_chain_use_cases.override(providers.Object(_Idle()))
+    container.counting_use_cases.override(providers.Object(_Idle()))
     return container
 
 

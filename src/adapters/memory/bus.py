@@ -18,6 +18,7 @@ class LocalBus:
     def appended(self, company_id: UUID, seq: int) -> None:
         for ear in self._ears:
             ear.appended(company_id, seq)
+            ear.stirred()
 
     def ended(self, account_id: UUID) -> None:
         for ear in self._ears:

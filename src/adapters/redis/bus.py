@@ -1,7 +1,8 @@
 """The bus of several processes, by Redis pub/sub: a loudspeaker, which keeps nothing.
 
-Each company has a channel, which the processes subscribe to that have somebody listening to it; one channel more says
-whose login sessions ended. What is told is published by a task of its own, several calls at once where they come fast.
+Each company has a channel, which the processes subscribe to that have somebody listening to it; two more say whose
+login sessions ended, and that some log goes on. What is told is published by a task of its own, several calls at once
+where they come fast.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ log = logging.getLogger("flowtrack.redis")
 
 _PREFIX = "flowtrack:live:"
 _ENDED = f"{_PREFIX}ended"
+_STIRRED = f"{_PREFIX}stirred"
 _AGAIN_AFTER = 0.5
 # After so long without a word the line is tried, and after the longer one it is given up.
 _SILENCE, _TOO_LONG = 1.0, 3.0
@@ -55,7 +57,7 @@ class SharedBus(LocalBus):
 
     def tell(self, moment: Moment) -> None:
         super().tell(moment)
-        self._call(_channel(moment.company_id), {"moment": moment._asdict()})
+        self._call(_channel(moment.company_id), {"moment": moment})
 
     def follow(self, company_id: UUID) -> None:
         self._followed.add(company_id)
@@ -94,6 +96,8 @@ class SharedBus(LocalBus):
             if self._pubsub is not None:
                 await self._subscribe(self._pubsub)
             calls = [(_channel(company_id), {"seq": seq}) for company_id, seq in heads.items()] + others
+            if heads:
+                calls.append((_STIRRED, {}))
             if not calls:
                 continue
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -114,7 +118,7 @@ class SharedBus(LocalBus):
         pubsub: Any = self._redis.pubsub(ignore_subscribe_messages=True)
         try:
             self._subscribed = set()
-            await pubsub.subscribe(_ENDED)
+            await pubsub.subscribe(_ENDED, _STIRRED)
             await self._subscribe(pubsub)
             self._pubsub = pubsub
             # Whatever was said before, nobody here has heard.
@@ -144,6 +148,9 @@ class SharedBus(LocalBus):
             return
         if channel == _ENDED:
             super().ended(UUID(said["account"]))
+        elif channel == _STIRRED:
+            for ear in self._ears:
+                ear.stirred()
         elif "seq" in said:
             super().appended(UUID(channel.removeprefix(_PREFIX)), said["seq"])
         else:

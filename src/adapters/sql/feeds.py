@@ -7,13 +7,14 @@ has none.
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select
+from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database, execute
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
+from adapters.sql.tables.people import users
 from adapters.sql.tables.work import project_members, projects
 from adapters.sql.upkeep import ENTER, Upkeep
 from core.kernel.actor import Role
@@ -54,6 +55,24 @@ _MEMBERS = Statement(
             select(projects.c.id).where(projects.c.id.in_(select(_of_events.c.project_id)))
         ),
         project_members.c.user_id == func.any(bindparam("users", type_=ARRAY(Uuid))),
+    )
+)
+_others = users.alias("others")
+_mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
+_share_project = (
+    select(_mine.c.project_id)
+    .join(_theirs, _theirs.c.project_id == _mine.c.project_id)
+    .join(projects, projects.c.id == _mine.c.project_id)
+    .where(_mine.c.user_id == users.c.id, _theirs.c.user_id == _others.c.id)
+    .exists()
+)
+_ACQUAINTED = Statement(
+    select(users.c.id, _others.c.id)
+    .select_from(users.join(_others, true()))
+    .where(
+        users.c.id == func.any(bindparam("listeners", type_=ARRAY(Uuid))),
+        _others.c.id == func.any(bindparam("others", type_=ARRAY(Uuid))),
+        or_(users.c.role != str(Role.MEMBER), users.c.id == _others.c.id, _share_project),
     )
 )
 _HEADS = Statement.plain("select company_id, last_seq from event_sequences where company_id = any(%(companies)s)")
@@ -108,3 +127,14 @@ class SqlFeedReader:
         async with self._upkeep.across() as connection:
             (found,) = await execute(connection, Asked(_HEADS, {"companies": list(company_ids)}))
             return dict(found.rows())
+
+    async def acquainted(
+        self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
+    ) -> set[tuple[UUID, UUID]]:
+        async with self._database.connection() as connection:
+            _, found = await execute(
+                connection,
+                Asked(_ENTER, {"company": str(company_id)}),
+                Asked(_ACQUAINTED, {"listeners": list(listeners), "others": list(others)}),
+            )
+        return {(listener, other) for listener, other in found.rows()}

@@ -1,11 +1,11 @@
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Protocol
 from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
 from core.realtime.model import Audible, Ticket
-from core.realtime.read_models import Moment, Portion, Stretch
+from core.realtime.read_models import Backlog, Moment, Portion, Stretch
 
 
 class EventReader(Protocol):
@@ -17,6 +17,10 @@ class EventReader(Protocol):
 
     async def head(self, actor: Actor) -> Answer[None]:
         """Where the log stands, for whoever may open the company."""
+        ...
+
+    async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
+        """Those of some users whom the caller may see, in order."""
         ...
 
 
@@ -42,6 +46,12 @@ class FeedReader(Protocol):
         """Where the logs of some companies stand. Raises DatabaseAway."""
         ...
 
+    async def acquainted(
+        self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
+    ) -> set[tuple[UUID, UUID]]:
+        """The pairs of a listener and another user whom that one may see. Raises DatabaseAway."""
+        ...
+
 
 class Ear(Protocol):
     """Hears what a bus carries. It must be quick, and must not fail."""
@@ -60,6 +70,10 @@ class Ear(Protocol):
 
     def missed(self) -> None:
         """Something may not have been heard."""
+        ...
+
+    def stirred(self) -> None:
+        """Somewhere a log goes on, of a company that nobody here may follow."""
         ...
 
 
@@ -108,4 +122,40 @@ class UsedTickets(Protocol):
 
     async def use(self, ticket: Ticket) -> bool:
         """Uses it up; False if it was used before. Raises SessionEnded if its holder's session has ended."""
+        ...
+
+
+class Leases(Protocol):
+    """Who does what one process alone is to do, for a while."""
+
+    async def take(self, name: str, *, holder: UUID, seconds: float) -> bool:
+        """Whether it is the holder's from now on for so long: it was already, or nobody else's. Raises DatabaseAway."""
+        ...
+
+    async def give_up(self, name: str, *, holder: UUID) -> None:
+        """It is nobody's any more, if it was the holder's."""
+        ...
+
+
+class Logs(Protocol):
+    """The logs of all companies, from outside."""
+
+    async def heads(self) -> dict[UUID, int]:
+        """Where each stands."""
+        ...
+
+    async def backlogs(self) -> Iterable[Backlog]:
+        """The stored readers that have not read all of a log."""
+        ...
+
+
+class Attendance(Protocol):
+    """Who is online, in all processes."""
+
+    async def say(self, company_id: UUID, user_ids: Collection[UUID]) -> None:
+        """These, and no others of the company, are online at this process. To be said again within 45 seconds."""
+        ...
+
+    async def online(self, company_id: UUID) -> set[UUID]:
+        """Who is, at any process."""
         ...

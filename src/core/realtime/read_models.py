@@ -53,3 +53,12 @@ class Moment(NamedTuple):
     user_ids: tuple[UUID, ...]
     channel: str
     frame: dict[str, Any]
+
+
+class Backlog(NamedTuple):
+    """A stored reader of a company's log has read up to `position`, and the log goes up to `head`."""
+
+    reader: str
+    company_id: UUID
+    position: int
+    head: int

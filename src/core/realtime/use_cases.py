@@ -8,7 +8,7 @@ from core.kernel.ports import Clock, Ids
 from core.realtime.errors import PositionInvalid, TicketExpired, TicketInvalid, TicketMisplaced, TicketUsed
 from core.realtime.model import TICKET_LIFE, Purpose, Ticket
 from core.realtime.policy import audible_events, authorise_doors
-from core.realtime.ports import EventReader, TicketTexts, UsedTickets
+from core.realtime.ports import Attendance, EventReader, TicketTexts, UsedTickets
 from core.realtime.read_models import Stretch
 
 
@@ -30,6 +30,22 @@ class EventUseCases:
         if position > answer.seq:
             raise PositionInvalid
         return answer
+
+
+class PresenceUseCases:
+    """Seeing who is online."""
+
+    def __init__(self, *, reader: EventReader, attendance: Attendance) -> None:
+        self._reader = reader
+        self._attendance = attendance
+
+    @reading
+    @answers()
+    async def present(self, actor: Actor) -> Answer[list[UUID]]:
+        """Who has a socket or a stream open at this moment, or had one a few seconds ago, of those whom one may see:
+        all users to owners and admins, to members themselves and whoever shares a project with them.
+        """
+        return await self._reader.seen(actor, among=await self._attendance.online(actor.company_id))
 
 
 class DoorUseCases:

@@ -48,6 +48,7 @@ class Door(Protocol):
 
     actor: Actor
     position: int
+    is_socket: bool
 
     @property
     def is_open(self) -> bool:
@@ -63,11 +64,31 @@ class Door(Protocol):
         ...
 
 
+class Attendant(Protocol):
+    """Is told whose doors are open here. It must be quick, and must not fail."""
+
+    def came(self, company_id: UUID, user_id: UUID) -> None:
+        """The first door of a user here was opened."""
+        ...
+
+    def left(self, company_id: UUID, user_id: UUID) -> None:
+        """The last door of a user here was closed."""
+        ...
+
+
 class HubObserver(Protocol):
     """Is told what the hub does. It must be quick, and must not fail."""
 
     def passed_on(self, *, happened_at: datetime, times: int) -> None:
         """Events, the last of which happened then, were given to doors so many times."""
+        ...
+
+    def opened(self, *, sockets: int, streams: int) -> None:
+        """So many are open."""
+        ...
+
+    def gave_up(self) -> None:
+        """A door was closed since it was read too slowly."""
         ...
 
 
@@ -96,7 +117,10 @@ class Feed:
 class Hub:
     """All doors of this process. An ear of the bus."""
 
-    def __init__(self, *, feeds: FeedReader, bus: Bus, observer: HubObserver | None = None) -> None:
+    def __init__(
+        self, *, feeds: FeedReader, bus: Bus, attendant: Attendant | None = None, observer: HubObserver | None = None
+    ) -> None:
+        self._attendant = attendant
         self._reader = feeds
         self._bus = bus
         self._observer = observer
@@ -116,7 +140,10 @@ class Hub:
         if self._of_users[user_id] >= MOST_DOORS_OF_USER:
             raise TooManyDoors(retry_after=60)
         self._of_users[user_id] += 1
+        if self._attendant is not None and self._of_users[user_id] == 1:
+            self._attendant.came(door.actor.company_id, user_id)
         self._admitted.add(door)
+        self._count()
 
     def open(self, door: Door) -> None:
         """From now on an admitted door hears of all after its position."""
@@ -137,9 +164,12 @@ class Hub:
         if door not in self._admitted:
             return
         self._admitted.discard(door)
+        self._count()
         self._of_users[door.actor.user_id] -= 1
         if not self._of_users[door.actor.user_id]:
             del self._of_users[door.actor.user_id]
+            if self._attendant is not None:
+                self._attendant.left(door.actor.company_id, door.actor.user_id)
         feed = self._feeds.get(door.actor.company_id)
         if feed is None:
             return
@@ -156,6 +186,8 @@ class Hub:
 
     def give_up(self, door: Door) -> None:
         """Closes a door that takes too slowly what it is given."""
+        if self._observer is not None:
+            self._observer.gave_up()
         self._shut(door, Ending.TOO_SLOW)
 
     def appended(self, company_id: UUID, seq: int) -> None:
@@ -182,6 +214,9 @@ class Hub:
     def missed(self) -> None:
         for feed in self._feeds.values():
             self._check(feed)
+
+    def stirred(self) -> None:
+        """No matter here: what has doors here is followed."""
 
     def users_of(self, company_id: UUID) -> set[UUID]:
         """Who of a company listens here."""
@@ -219,6 +254,11 @@ class Hub:
             # A company that is gone has no log.
             if feed.checked_at < long_ago or feed.company_id not in heads:
                 self._check(feed)
+
+    def _count(self) -> None:
+        if self._observer is not None:
+            sockets = sum(door.is_socket for door in self._admitted)
+            self._observer.opened(sockets=sockets, streams=len(self._admitted) - sockets)
 
     def _check(self, feed: Feed) -> None:
         feed.is_to_check = True

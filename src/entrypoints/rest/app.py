@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
@@ -53,6 +53,7 @@ from entrypoints.rest.v1 import (
     members,
     oidc,
     oidc_connections,
+    presence,
     projects,
     reports,
     search,
@@ -146,6 +147,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         jobs.router,
         events.router,
         stream.router,
+        presence.router,
         stream.tickets,
         activity.router,
         reports.router,
@@ -175,6 +177,13 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     return app
 
 
+def _doors(container: Container) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What keeps the doors that stay open supplied."""
+    hub, presence = container.hub(), container.presence()
+    presence.tell = hub.told
+    return container.bus().carry(), hub.run(), presence.run()
+
+
 def _jobs(container: Container) -> AbstractAsyncContextManager[None]:
     return carrying_out(container) if container.settings().jobs_in_server else nullcontext()
 
@@ -194,7 +203,7 @@ def make_app(container: Container) -> ASGIApp:
         try:
             await load_signing_keys(container)
             watching = asyncio.create_task(container.metrics().watch(database.occupancy))
-            doors = [asyncio.create_task(each) for each in (container.bus().carry(), container.hub().run())]
+            doors = [asyncio.create_task(each) for each in _doors(container)]
             # What was made up to now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()

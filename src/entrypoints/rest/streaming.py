@@ -35,6 +35,7 @@ class EventStream(Response):
     """A stream from a position on. It hears what is on these channels, and of these types if there are any."""
 
     media_type = "text/event-stream"
+    is_socket = False
 
     def __init__(
         self,

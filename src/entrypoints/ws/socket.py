@@ -20,6 +20,8 @@ MOST_WAITING = 4 * 1024 * 1024
 class Socket:
     """A door of the hub."""
 
+    is_socket = True
+
     def __init__(self, wire: SocketProtocol, actor: Actor, position: int, *, hub: Hub) -> None:
         self.wire = wire
         self.actor = actor

@@ -52,6 +52,11 @@ from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.feeds import SqlFeedReader
 from adapters.sql.used_tickets import SqlUsedTickets
 from entrypoints.live.hub import Hub
+from entrypoints.live.presence import Presence
+from entrypoints.live.relay import Relay
+from adapters.memory.attendance import LocalAttendance
+from adapters.redis.attendance import SharedAttendance
+from adapters.sql.relaying import SqlLeases, SqlLogs
 from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
@@ -109,7 +114,13 @@ from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
-from tests.fakes.feeds import InMemoryFeedReader, InMemoryUsedTickets, RememberedDoorTickets
+from tests.fakes.feeds import (
+    InMemoryFeedReader,
+    InMemoryLeases,
+    InMemoryLogs,
+    InMemoryUsedTickets,
+    RememberedDoorTickets,
+)
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
@@ -241,7 +252,10 @@ ADAPTERS = [
     (realtime.UsedTickets, SqlUsedTickets, InMemoryUsedTickets),
     (realtime.TicketTexts, SealedDoorTickets, RememberedDoorTickets),
     (realtime.Bus, LocalBus, SharedBus),
-    (realtime.Ear, Hub),
+    (realtime.Ear, Hub, Relay, Presence),
+    (realtime.Leases, SqlLeases, InMemoryLeases),
+    (realtime.Logs, SqlLogs, InMemoryLogs),
+    (realtime.Attendance, LocalAttendance, SharedAttendance),
     (search.SearchReader, SqlSearchReader, InMemorySearchReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]

@@ -87,6 +87,8 @@ class Company:
 class Listener:
     """A door that remembers what it is given."""
 
+    is_socket = True
+
     def __init__(self, actor: Actor, position: int) -> None:
         self.actor = actor
         self.position = position
