@@ -209,7 +209,7 @@ class Database:
 
     async def end(self, connection: Connection) -> None:
         """Takes back what was not committed, and gives the connection back."""
-        connection.appended, connection.ended = {}, set()
+        connection.appended, connection.ended, connection.moments = {}, set(), []
         try:
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 await connection.execute("rollback")
@@ -264,19 +264,22 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
             if row is not None:
                 # The first of several will do: all of them are there, or none.
                 connection.appended[row[1]] = row[0]
-        elif each.statement is COMMIT and (connection.appended or connection.ended):
+        elif each.statement is COMMIT and (connection.appended or connection.ended or connection.moments):
             _proclaim(connection)
     return done
 
 
 def _proclaim(connection: Connection) -> None:
-    appended, ended, connection.appended, connection.ended = connection.appended, connection.ended, {}, set()
+    appended, ended, moments = connection.appended, connection.ended, connection.moments
+    connection.appended, connection.ended, connection.moments = {}, set(), []
     if connection.herald is None:
         return
     for company_id, seq in appended.items():
         connection.herald.appended(company_id, seq)
     for account_id in ended:
         connection.herald.ended(account_id)
+    for moment in moments:
+        connection.herald.tell(moment)
 
 
 def opening(actor: Actor) -> Asked:

@@ -24,6 +24,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
 
 from adapters.sql.statement import Statement
+from core.realtime.read_models import Moment
 
 Row = tuple[Any, ...]
 # What one connection keeps prepared at most: each costs the server's memory, and shapes of filters are many.
@@ -111,6 +112,10 @@ class Herald(Protocol):
         """Login sessions of an account ended."""
         ...
 
+    def tell(self, moment: Moment) -> None:
+        """Something is so at this moment."""
+        ...
+
 
 class _Kind(Enum):
     PREPARE = auto()
@@ -143,6 +148,7 @@ class PipelineConnection(AsyncConnection[Any]):
         # What the transaction did that others are told of once it is committed.
         self.appended: dict[UUID, int] = {}
         self.ended: set[UUID] = set()
+        self.moments: list[Moment] = []
         self.adapting: Adapting = Transformer(self)
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()

@@ -79,7 +79,7 @@ class Ear:
 
     async def event(self) -> dict[str, Any]:
         """The next event; heartbeats and presence are passed over."""
-        while (found := await self.next())["type"] in ("heartbeat", "presence"):
+        while (found := await self.next())["type"] in ("heartbeat", "presence", "job_progress"):
             pass
         assert found["type"] == "event", found
         return found

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from core.jobs.model import JobRef
+from core.kernel.actor import System
 from entrypoints.ws import endpoint
 from tests.integration.entrypoints.ws.living import Living
 
@@ -166,15 +169,14 @@ class TestHearing:
         async with live.ear(mia) as ear:
             await olga.task(secret)
             await olga.patch(f"/users/{mia.user_id}", {"role": "admin"})
-            heard = [await ear.event()]
-            await olga.task(secret)
-            heard.append(await ear.event())
-            assert [each["event"] for each in heard] == ["user_updated", "task_created"] or heard
+            second = await olga.task(secret)
+            (*_, heard) = await ear.until("task_created")
+            assert heard["task_id"] == second["id"]
             await olga.patch(f"/users/{mia.user_id}", {"role": "member"})
             await olga.task(secret)
             mine = await mia.patch("/users/me", {"name": "Mia"})
             assert mine.status_code == 200
-            rest = [each async for each in _events(ear, until=mine.headers["x-event-seq"])]
+            rest = await ear.until("user_updated", seq=mine.headers["x-event-seq"])
             assert "task_created" not in {each["event"] for each in rest}
 
     async def test_many_events_of_one_transaction_come_in_order(self, live: Living) -> None:
@@ -191,12 +193,35 @@ class TestHearing:
             assert seqs == list(range(seqs[0], seqs[0] + 1000))
 
 
-async def _events(ear: Any, *, until: str) -> Any:
-    while True:
-        found = await ear.event()
-        yield found
-        if int(found["seq"]) >= int(until):
-            return
+class TestJobs:
+    async def test_whoever_asked_for_a_job_hears_how_far_it_is(self, live: Living) -> None:
+        olga = await live.api.register()
+        adam = await live.api.colleague(olga, role="admin")
+        project = await olga.project()
+        async with live.ear(olga) as ear, live.ear(adam) as other:
+            answer = await olga.post(
+                f"/tasks/import?project_id={project['id']}",
+                content=b"title\nOne\nTwo\n",
+                headers={"Content-Type": "text/csv"},
+            )
+            job_id = answer.json()["id"]
+            ref = JobRef(UUID(olga.company_id), UUID(job_id))
+            while not await live.container.job_run_use_cases().run(System(), ref):
+                pass
+            told: dict[str, Any] = {}
+            while told.get("state") != "finished":
+                told = await ear.next()
+                assert told["type"] in ("job_progress", "event", "presence")
+            assert told == {
+                "type": "job_progress",
+                "job_id": job_id,
+                "kind": "task_import",
+                "state": "finished",
+                "progress": (await olga.get(f"/jobs/{job_id}")).json()["progress"],
+            }
+            await other.say(type="ping")
+            while (said := await other.next())["type"] != "heartbeat":
+                assert said["type"] != "job_progress"
 
 
 class TestEnding:
