@@ -36,7 +36,7 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask bulkTasks"
     " addColumn changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
     " createComment changeComment replaceComment deleteComment watchTask unwatchTask importTasks",
-    Scope.EVENTS_READ: "listEvents listActivity",
+    Scope.EVENTS_READ: "listEvents listActivity streamEvents listPresence",
     Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
     " drawFlow getDashboard",
     Scope.SEARCH_READ: "search",
@@ -48,7 +48,7 @@ _NEEDED: dict[Scope | Access, str] = {
     " changePassword listMyTokens getMyToken createMyToken revokeMyToken listUserTokens getUserToken createUserToken"
     " revokeUserToken unlockUser enableTotp confirmTotp disableTotp renewRecoveryCodes changeEmail resendEmailLink"
     " listOidcConnections getOidcConnection connectOidc changeOidcConnection replaceOidcConnection disconnectOidc"
-    " listEmailDomains getEmailDomain claimEmailDomain verifyEmailDomain releaseEmailDomain",
+    " issueTicket listEmailDomains getEmailDomain claimEmailDomain verifyEmailDomain releaseEmailDomain",
 }
 NEEDED: dict[str, Scope | Access] = {
     operation: needed for needed, operations in _NEEDED.items() for operation in operations.split()
