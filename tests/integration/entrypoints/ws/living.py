@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from entrypoints.cli.serve import _config, _Server
 from entrypoints.container import Container
 from entrypoints.rest.app import make_app
+from tests.asyncapi_client import present_client
 from tests.integration.api import Api, Person
 
 WITHIN = 10.0
@@ -68,8 +69,8 @@ class Ear:
         """The next message."""
         async with asyncio.timeout(within):
             found = json.loads(await self.connection.recv())
-        assert isinstance(found, dict)
-        return found
+        # Everything that is heard is what the document says.
+        return present_client().frame(found)
 
     async def sign_in(self, token: str) -> dict[str, Any]:
         await self.say(type="auth", token=token)
