@@ -8,6 +8,7 @@ import pytest
 import adapters.sql.tables.comments
 import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
+import adapters.sql.tables.live
 import adapters.sql.tables.log
 import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)

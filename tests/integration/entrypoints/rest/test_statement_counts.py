@@ -20,6 +20,7 @@ ASKS_NO_DATABASE = {
     "beginOidcLogin": "asks a provider, which answers nowhere here",
     "returnFromOidc": "as above",
     "returnFromOidcConnection": "as above",
+    "streamEvents": "goes on, and is read once for all who listen",
 }
 # Opening the transaction (who calls, in which company), what was asked for, and the sequence that it was read at.
 USUAL = 3

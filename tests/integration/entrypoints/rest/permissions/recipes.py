@@ -227,6 +227,7 @@ BODIES: dict[str, dict[str, Body]] = {
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},
     "stepUp": {"": _given(password=PASSWORD)},
+    "issueTicket": {"": _given(purpose="stream")},
     "loginWithSecondFactor": {"with a ticket that is none": _given(ticket="none", code="000000")},
     "confirmTotp": {"with nothing to confirm": _given(code="000000")},
     "disableTotp": {"with nothing to disable": _given(code="000000")},
