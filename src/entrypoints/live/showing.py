@@ -1,33 +1,13 @@
 """Events as every door shows them."""
 
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from core.realtime.read_models import EventView
+from core.realtime.read_models import EventView, event_body
 
 _encode = msgspec.json.Encoder().encode
-
-
-def written_instant(instant: datetime) -> str:
-    """RFC 3339, UTC, `Z`, six digits."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
-
-
-def event_body(event: EventView) -> dict[str, Any]:
-    """An event as every door shows it."""
-    return {
-        "seq": str(event.seq),
-        "event": event.event,
-        "channel": event.channel,
-        "occurred_at": written_instant(event.occurred_at),
-        "actor_id": event.actor_id,
-        "via": event.via,
-        "project_id": event.project_id,
-        **event.body,
-    }
 
 
 def text_frame(payload: bytes) -> bytes:

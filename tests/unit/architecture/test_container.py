@@ -9,6 +9,7 @@ import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
 from entrypoints.jobs_container import JobsContainer
+from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
@@ -21,7 +22,13 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"jobs": JobsContainer, "oidc": OidcContainer, "reports": ReportsContainer, "work": WorkContainer}
+PARTS = {
+    "jobs": JobsContainer,
+    "notifications": NotificationsContainer,
+    "oidc": OidcContainer,
+    "reports": ReportsContainer,
+    "work": WorkContainer,
+}
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,8 @@ UPKEEP_DOORS = {
     ("email_domains", "SELECT"): "so does a provider's word count that the company has proved the domain",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
     ("jobs", "SELECT"): "those that nobody carries out are found in all companies",
+    ("notification_days", "SELECT"): "whose morning was not told yet is found in all companies",
+    ("notification_preferences", "SELECT"): "so is who is to get mail",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",
     ("audit_events", "SELECT"): "the chain takes rows up, in all companies",

@@ -91,6 +91,7 @@ class World:
             "label_id": str(uuid4()),
             "comment_id": str(uuid4()),
             "job_id": str(uuid4()),
+            "notification_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [
@@ -152,6 +153,7 @@ class World:
             "login": {"email": self.ann.email, "password": PASSWORD},
             "switchCompany": {"company_id": self.ann.company_id},
             "stepUp": {"password": PASSWORD},
+            "issueTicket": {"purpose": "stream"},
             "changePassword": {"current_password": PASSWORD, "new_password": f"{PASSWORD} {uuid4()}"},
             "loginWithSecondFactor": {"ticket": "none", "code": "000000"},
             "confirmTotp": {"code": "000000"},

@@ -25,6 +25,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "login": lambda side: {"email": side.person.email, "password": PASSWORD},
     "refresh": lambda side: {"refresh_token": side.refresh_token},
     "stepUp": lambda side: {"password": PASSWORD},
+    "issueTicket": lambda side: {"purpose": "stream"},
     "changePassword": lambda side: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
     "forgotPassword": lambda side: {"email": side.person.email},
     "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},
@@ -114,6 +115,7 @@ class Side:
         self.label: dict[str, Any] = {}
         self.comment: dict[str, Any] = {}
         self.job = ""
+        self.notification = ""
         self.domain: dict[str, Any] = {}
 
     def path_ids(self) -> Ids:
@@ -125,6 +127,7 @@ class Side:
             "label_id": [self.label["id"]],
             "comment_id": [self.comment["id"]],
             "job_id": [self.job],
+            "notification_id": [self.notification],
             "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
@@ -286,7 +289,7 @@ def snapshot(api: Api, company_id: str) -> dict[str, list[tuple[Any, ...]]]:
             f"select {shown.get(table, 't::text')} from {table} t where {column} = %s order by 1", (company_id,)
         )
         for table, column in tenant_tables(api)
-        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days")
+        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days", "notification_days")
     }
 
 
@@ -322,6 +325,7 @@ async def probe(
     async def fresh() -> Side:
         side = await settled(await signed_in())
         side.job = api.job(side.person)
+        side.notification = api.notification(side.person)
         await refreshed(api, side)
         return side
 
@@ -447,6 +451,7 @@ async def test_the_owner_of_another_company_reaches_nothing(api: Api, conformanc
     victim, attacker = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
     foreign.job = api.job(victim)
+    foreign.notification = api.notification(victim)
     before = snapshot(api, victim.company_id)
     assert all(
         before[table]
@@ -465,6 +470,7 @@ async def test_one_account_in_two_companies_reaches_the_other_only_by_switching(
     victim, account = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
     foreign.job = api.job(victim)
+    foreign.notification = api.notification(victim)
     there = await api.colleague(victim, who=account, role="owner")
     assert (await there.get(f"/tasks/{foreign.task['id']}")).status_code == 200, "as an owner of that company"
     before = snapshot(api, victim.company_id)
