@@ -103,10 +103,10 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
 from entrypoints.jobs_container import JobsContainer
-from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.live.hub import Hub
 from entrypoints.live.presence import Presence
 from entrypoints.live.relay import Relay
+from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings

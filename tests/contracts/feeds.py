@@ -11,7 +11,7 @@ from core.auth.errors import SessionEnded
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience
 from core.realtime.model import TICKET_LIFE, Purpose, Ticket
-from core.realtime.policy import audible_events, hears
+from core.realtime.policy import audible_events, hearing
 from core.realtime.read_models import Portion
 from tests.contracts.steps import Noted, delete_project, note, open_project
 from tests.contracts.world import ContractWorld
@@ -138,5 +138,7 @@ def heard(portion: Portion, actor: Actor) -> list[int]:
     return [
         event.seq
         for event, audience in portion.events
-        if hears(audible, audience, is_member=(audience.project_id, audible.user_id) in portion.members)
+        if hearing(audience, members={user for project, user in portion.members if project == audience.project_id})(
+            audible
+        )
     ]

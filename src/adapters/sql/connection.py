@@ -195,6 +195,24 @@ class Database:
             await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
+    async def asked(self, *asked: Asked) -> list[Result]:
+        """Reads without anybody's session, for the doors across companies alone. One round trip, one snapshot.
+
+        Raises DatabaseAway.
+        """
+        for last in (False, True):
+            connection = await self._take()
+            try:
+                return await send(connection, asked)
+            except (PipelineFailed, psycopg.Error) as error:
+                if last or not connection.closed:
+                    raise _meaning(error) from error
+                # It had died unnoticed, as after a restart of the server, and so may have others.
+            finally:
+                await self._pool.putconn(connection)
+            await self._pool.check()
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
     async def begin(self, actor: Actor, also: Sequence[Asked] = ()) -> tuple[Connection, Opened, list[Result]]:
         """Opens a transaction, and answers what the `also` statements found in it. One round trip.
 

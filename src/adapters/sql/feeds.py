@@ -97,15 +97,13 @@ class SqlFeedReader:
     ) -> Portion:
         after = {"position": position, "most": most}
         keys = {"company": company_id, "sessions": list(sessions), "tokens": list(tokens)}
-        async with self._database.connection() as connection:
-            # One implicit transaction: the company is set in it alone, and all of it sees the same.
-            _, standing, found, members = await execute(
-                connection,
-                Asked(_ENTER, {"company": str(company_id)}),
-                Asked(_STANDING, keys),
-                Asked(_EVENTS, after),
-                Asked(_MEMBERS, {**after, "users": list(users)}),
-            )
+        # One implicit transaction: the company is set in it alone, and all of it sees the same.
+        _, standing, found, members = await self._database.asked(
+            Asked(_ENTER, {"company": str(company_id)}),
+            Asked(_STANDING, keys),
+            Asked(_EVENTS, after),
+            Asked(_MEMBERS, {**after, "users": list(users)}),
+        )
         logged = [
             Logged(
                 EventView._make(row[:8]),
@@ -131,10 +129,8 @@ class SqlFeedReader:
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
     ) -> set[tuple[UUID, UUID]]:
-        async with self._database.connection() as connection:
-            _, found = await execute(
-                connection,
-                Asked(_ENTER, {"company": str(company_id)}),
-                Asked(_ACQUAINTED, {"listeners": list(listeners), "others": list(others)}),
-            )
+        _, found = await self._database.asked(
+            Asked(_ENTER, {"company": str(company_id)}),
+            Asked(_ACQUAINTED, {"listeners": list(listeners), "others": list(others)}),
+        )
         return {(listener, other) for listener, other in found.rows()}

@@ -1,5 +1,6 @@
 """Who hears of which event: the same rule for every door."""
 
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from core.kernel.actor import Actor
@@ -15,16 +16,20 @@ def audible_events(actor: Actor) -> Audible:
 
 def hears_of(actor: Actor, audience: Audience, *, is_member: bool) -> bool:
     """The same rule, asked of one event; `is_member`: the caller belongs to the event's project now."""
-    return hears(audible_events(actor), audience, is_member=is_member)
+    return hearing(audience, members={actor.user_id} if is_member else ())(audible_events(actor))
 
 
-def hears(audible: Audible, audience: Audience, *, is_member: bool) -> bool:
-    """The same, where all that is known of a listener is what they may hear."""
-    if audience.everyone or audible.user_id in audience.named:
-        return True
-    if audible.everything:
-        return audience.admins
-    return audience.project_id is not None and is_member
+def hearing(audience: Audience, *, members: Collection[UUID]) -> Callable[[Audible], bool]:
+    """The same, to be asked of many listeners; `members`: those of them who belong to the event's project now."""
+    if audience.everyone:
+        return lambda _: True
+    admins, of_project = audience.admins, frozenset(members) if audience.project_id is not None else frozenset[UUID]()
+    named = frozenset(audience.named)
+
+    def hears(audible: Audible) -> bool:
+        return (admins if audible.everything else audible.user_id in of_project) or audible.user_id in named
+
+    return hears
 
 
 def authorise_doors(actor: Actor, user_id: UUID) -> None:

@@ -26,6 +26,22 @@ class Stretch(NamedTuple):
     examined: int
 
 
+def event_body(event: EventView) -> dict[str, Any]:
+    """An event as every door shows it."""
+    return {
+        "seq": str(event.seq),
+        "event": event.event,
+        "channel": event.channel,
+        "occurred_at": event.occurred_at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z",
+        "actor_id": event.actor_id,
+        "via": event.via,
+        "project_id": event.project_id,
+        # Of what nobody edits there is none.
+        "version": None,
+        **event.body,
+    }
+
+
 class Logged(NamedTuple):
     """An event of the log, and whom it is for."""
 
@@ -62,19 +78,3 @@ class Backlog(NamedTuple):
     company_id: UUID
     position: int
     head: int
-
-
-def event_body(event: EventView) -> dict[str, Any]:
-    """An event as every door shows it."""
-    return {
-        "seq": str(event.seq),
-        "event": event.event,
-        "channel": event.channel,
-        "occurred_at": event.occurred_at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z",
-        "actor_id": event.actor_id,
-        "via": event.via,
-        "project_id": event.project_id,
-        # Of what nobody edits there is none.
-        "version": None,
-        **event.body,
-    }

@@ -8,16 +8,16 @@ role, a deactivation or a revocation holds from the very next event, and nothing
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.errors import Busy, Unavailable
 from core.realtime.errors import TooManyDoors
-from core.realtime.policy import hears
+from core.realtime.policy import hearing
 from core.realtime.ports import Bus, FeedReader
 from core.realtime.read_models import Moment, Portion
 from entrypoints.ending import end
@@ -92,6 +92,14 @@ class HubObserver(Protocol):
         ...
 
 
+class Roster(NamedTuple):
+    """What listeners are signed in by, and who they are."""
+
+    sessions: list[UUID]
+    tokens: list[UUID]
+    users: list[UUID]
+
+
 class Feed:
     """The doors of one company."""
 
@@ -102,6 +110,26 @@ class Feed:
         self.checked_at = time.monotonic()
         self.is_to_check = False
         self.reading: asyncio.Task[None] | None = None
+        self._roster: Roster | None = None
+
+    def add(self, door: Door) -> None:
+        self.doors.add(door)
+        self._roster = None
+
+    def discard(self, door: Door) -> None:
+        self.doors.discard(door)
+        self._roster = None
+
+    def roster(self) -> Roster:
+        """Who listens. Of a thousand doors that stay as they are it is not written down for each event."""
+        if self._roster is None:
+            actors = [door.actor for door in self.doors]
+            self._roster = Roster(
+                sessions=list({actor.session_id for actor in actors if actor.session_id is not None}),
+                tokens=list({actor.token_id for actor in actors if actor.token_id is not None}),
+                users=list({actor.user_id for actor in actors}),
+            )
+        return self._roster
 
     @property
     def position(self) -> int:
@@ -154,7 +182,7 @@ class Hub:
         if feed is None:
             feed = self._feeds[company_id] = Feed(company_id)
             self._bus.follow(company_id)
-        feed.doors.add(door)
+        feed.add(door)
         # What was committed before the company was followed, nobody announces any more.
         feed.is_to_check = True
         self._wake(feed)
@@ -173,7 +201,7 @@ class Hub:
         feed = self._feeds.get(door.actor.company_id)
         if feed is None:
             return
-        feed.doors.discard(door)
+        feed.discard(door)
         if not feed.doors:
             del self._feeds[feed.company_id]
             self._bus.leave(feed.company_id)
@@ -285,15 +313,9 @@ class Hub:
     async def _read_once(self, feed: Feed) -> None:
         feed.is_to_check = False
         doors, wanted, position = list(feed.doors), feed.wanted, feed.position
-        actors = [door.actor for door in doors]
         try:
             portion = await self._reader.read(
-                feed.company_id,
-                position=position,
-                most=MOST_AT_ONCE,
-                sessions={actor.session_id for actor in actors if actor.session_id is not None},
-                tokens={actor.token_id for actor in actors if actor.token_id is not None},
-                users={actor.user_id for actor in actors},
+                feed.company_id, position=position, most=MOST_AT_ONCE, **feed.roster()._asdict()
             )
         except BaseException:
             feed.is_to_check = True
@@ -311,26 +333,26 @@ class Hub:
             feed.wanted = position
 
     async def _pass_on(self, doors: list[Door], portion: Portion) -> None:
-        began = time.monotonic()
-        sent = 0
+        standing, began, times = portion.standing, time.monotonic(), 0
+        listening = [(door, standing[door.actor.key_id]) for door in doors if door.actor.key_id in standing]
+        members: defaultdict[UUID | None, set[UUID]] = defaultdict(set)
+        for project_id, user_id in portion.members:
+            members[project_id].add(user_id)
         for event, audience in portion.events:
-            written = Written.event(event)
-            for door in doors:
-                if door.position >= event.seq or not door.is_open:
+            written, seq = Written.event(event), event.seq
+            hears = hearing(audience, members=members[audience.project_id])
+            for door, audible in listening:
+                if door.position >= seq:
                     continue
-                audible = portion.standing.get(door.actor.key_id)
-                if audible is None:
-                    continue
-                is_member = (audience.project_id, audible.user_id) in portion.members
-                door.position = event.seq
-                if hears(audible, audience, is_member=is_member):
-                    sent += 1
+                door.position = seq
+                if hears(audible):
+                    times += 1
                     door.hear(written)
             if time.monotonic() - began > _IN_ONE_GO:
                 await asyncio.sleep(0)
                 began = time.monotonic()
         if self._observer is not None and portion.events:
-            self._observer.passed_on(happened_at=portion.events[-1].event.occurred_at, times=sent)
+            self._observer.passed_on(happened_at=portion.events[-1].event.occurred_at, times=times)
 
     def _shut(self, door: Door, why: Ending) -> None:
         self.close(door)

@@ -1,6 +1,5 @@
 """Events as every door shows them."""
 
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -9,11 +8,6 @@ import msgspec
 from core.realtime.read_models import EventView, event_body
 
 _encode = msgspec.json.Encoder().encode
-
-
-def written_instant(instant: datetime) -> str:
-    """RFC 3339, UTC, `Z`, six digits."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -16,9 +16,7 @@ from starlette.responses import Response
 
 from core.kernel.etags import Tagged, tag
 from core.kernel.paging import Answer
-from entrypoints.live import showing
 
-written_instant = showing.written_instant
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 PRIVATE = "private, no-cache"
@@ -72,6 +70,11 @@ def as_written(view: Any) -> Any:
                     view[each] = written_instant(view[each])
             break
     return mirror(kind)(*view)
+
+
+def written_instant(instant: datetime) -> str:
+    """RFC 3339, UTC, `Z`, six digits."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
 
 
 def encoded_list(views: list[Any]) -> bytes:

@@ -69,7 +69,11 @@ class EventStream(Response):
         return self._why is None and not self._is_gone
 
     def hear(self, written: Written) -> None:
-        if written.channel not in self._channels or (self._types and written.name not in self._types):
+        if (
+            self._why is not None
+            or written.channel not in self._channels
+            or (self._types and written.name not in self._types)
+        ):
             return
         self._waiting.append(written.stream)
         self._size += len(written.stream)

@@ -11,7 +11,8 @@ log = logging.getLogger("flowtrack.worker")
 
 
 def schedule(container: Container) -> list[Recurring]:
-    """All that there is; add a row for another."""
+    """All that there is; add a row for another, and its bell to the relay's readers if it reads logs."""
+    container.relay().readers[:] = [container.notification_bell()]
     return [
         # What a process did not announce before it died.
         Recurring("relay", 1.0, 0.2, container.relay().turn),

@@ -16,6 +16,7 @@ from core.kernel.limits import household
 from core.realtime.errors import TicketInvalid, TicketRefused
 from core.realtime.model import Purpose
 from entrypoints.container import Container
+from entrypoints.events.frames import Auth, Ping, Ready, Subscribe, Subscribed
 from entrypoints.live.hub import Hub
 from entrypoints.live.knocking import actor_of
 from entrypoints.ws.errors import (
@@ -29,7 +30,7 @@ from entrypoints.ws.errors import (
     FrameUnknown,
     close_code_of,
 )
-from entrypoints.ws.frames import SUBPROTOCOL, Auth, Ping, Ready, Subscribe, Subscribed
+from entrypoints.ws.frames import SUBPROTOCOL
 from entrypoints.ws.protocol import WIRE, SocketProtocol
 from entrypoints.ws.socket import Socket
 from entrypoints.ws.talk import HungUp, Talk, error_frame

@@ -40,7 +40,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def put(self, frame: bytes) -> int:
         """Sends a whole frame, and answers how many bytes wait because the client reads too slowly."""
-        if not self.is_open:
+        if self.close_sent or self.disconnected or self.transport.is_closing():
             return 0
         self.transport.write(frame)
         return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()

@@ -7,10 +7,11 @@ from pydantic import BaseModel
 from core.kernel.actor import Actor
 from core.kernel.events import Channel
 from core.realtime.read_models import EventView
+from entrypoints.events.frames import Heartbeat
 from entrypoints.live.hub import Ending, Hub
 from entrypoints.live.showing import Written, socket_frame
 from entrypoints.ws.errors import ENDINGS
-from entrypoints.ws.frames import HEARTBEAT_SECONDS, Heartbeat
+from entrypoints.ws.frames import HEARTBEAT_SECONDS
 from entrypoints.ws.protocol import SocketProtocol
 
 # Of what was sent and not read: beyond, the client has to come again and say from where.

@@ -8,9 +8,10 @@ from starlette.websockets import WebSocket
 
 from core.kernel.actor import Actor
 from core.kernel.errors import Refusal
+from entrypoints.events.frames import Auth, ErrorFrame, Ping, Subscribe
 from entrypoints.live.showing import socket_frame
 from entrypoints.ws.errors import FrameBinary, FrameInvalid, FrameMalformed, FramesTooMany, FrameUnknown
-from entrypoints.ws.frames import SAID, Auth, ErrorFrame, Ping, Subscribe
+from entrypoints.ws.frames import SAID
 
 MOST_FRAMES, WITHIN = 60, 10.0
 _KNOWN = ("auth", "subscribe", "ping")

@@ -54,9 +54,9 @@ def _after(everything: bool, typed: bool) -> Statement:
 
 
 @cache
-def _seen(everybody: bool) -> Statement:
+def _seen(everything: bool) -> Statement:
     query = select(users.c.id).where(users.c.id == func.any(bindparam("among", type_=ARRAY(Uuid)))).order_by(users.c.id)
-    if not everybody:
+    if not everything:
         query = query.where(or_(users.c.id == bindparam("for_user", type_=Uuid), shares_project()))
     return Statement(query)
 

@@ -153,6 +153,7 @@ class World:
             "login": {"email": self.ann.email, "password": PASSWORD},
             "switchCompany": {"company_id": self.ann.company_id},
             "stepUp": {"password": PASSWORD},
+            "issueTicket": {"purpose": "stream"},
             "changePassword": {"current_password": PASSWORD, "new_password": f"{PASSWORD} {uuid4()}"},
             "loginWithSecondFactor": {"ticket": "none", "code": "000000"},
             "confirmTotp": {"code": "000000"},

@@ -213,6 +213,7 @@ WHOLE = {
     "/api/v1/companies/{company_id}/oidc-connections",
     "/api/v1/companies/{company_id}/email-domains",
     # Of these there are as many as people.
+    "/api/v1/presence",
     "/api/v1/reports/team-performance",
     "/api/v1/reports/workload",
 }
