@@ -32,6 +32,7 @@ from core.tasks.model import Board, Column, Task
 from core.tasks.ports import TaskRef
 from core.tokens.model import ApiToken
 from core.users.model import Invitation, User
+from tests.event_contract import ensure_promised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +280,8 @@ class CompanyTables:
         return len(self.events)
 
     def append(self, facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> None:
-        """Numbers the facts and adds them to the log."""
+        """Numbers the facts and adds them to the log; fails for one that is not what the documents promise."""
+        ensure_promised(facts)
         self.events += tuple(
             StoredEvent(
                 seq=seq,
