@@ -21,3 +21,17 @@ class Stretch(NamedTuple):
 
     events: list[EventView]
     examined: int
+
+
+def event_body(event: EventView) -> dict[str, Any]:
+    """An event as every door shows it."""
+    return {
+        "seq": str(event.seq),
+        "event": event.event,
+        "channel": event.channel,
+        "occurred_at": event.occurred_at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z",
+        "actor_id": event.actor_id,
+        "via": event.via,
+        "project_id": event.project_id,
+        **event.body,
+    }

@@ -60,6 +60,7 @@ from entrypoints.rest.v1 import (
     tasks,
     tokens,
     users,
+    webhooks,
 )
 from entrypoints.worker.running import carrying_out
 
@@ -142,6 +143,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         comments.router,
         search.router,
         jobs.router,
+        webhooks.router,
         events.router,
         activity.router,
         reports.router,

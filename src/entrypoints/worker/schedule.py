@@ -5,6 +5,7 @@ import logging
 from core.kernel.actor import System
 from entrypoints.background import Recurring
 from entrypoints.container import Container
+from entrypoints.worker.dispatching import dispatch
 
 log = logging.getLogger("flowtrack.worker")
 
@@ -15,6 +16,10 @@ def schedule(container: Container) -> list[Recurring]:
         # Whose wake-up was lost, and whose worker is no more.
         Recurring("jobs that are due", 10.0, 1.0, lambda: _sweep(container)),
         Recurring("wake-ups of workers that are no more", 60.0, 30.0, container.job_queue().tidy),
+        # Rung when something happened; what another process wrote is found in time.
+        Recurring("webhooks to queue", 1.0, 0.5, lambda: _queue_webhooks(container), bell=container.webhook_bell()),
+        Recurring("webhooks to send", 1.5, 0.5, lambda: _send_webhooks(container), bell=container.queued_bell()),
+        Recurring("webhooks that wait", 15.0, 5.0, lambda: container.webhook_dispatch_use_cases().measure(System())),
     ]
 
 
@@ -22,3 +27,12 @@ async def _sweep(container: Container) -> None:
     due = await container.job_run_use_cases().sweep(System())
     if due:
         log.info("jobs that nobody carried out", extra={"count": due})
+
+
+async def _queue_webhooks(container: Container) -> None:
+    if await container.webhook_queue_use_cases().catch_up(System()):
+        container.queued_bell().ring()
+
+
+async def _send_webhooks(container: Container) -> None:
+    await dispatch(container.webhook_dispatch_use_cases())

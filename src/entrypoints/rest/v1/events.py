@@ -1,14 +1,14 @@
 """The event log over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from core.realtime.read_models import EventView
+from core.realtime.read_models import event_body
 from core.realtime.use_cases import EventUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of
@@ -49,20 +49,6 @@ EVENT_EXAMPLE = {
     "moved_by": "01920000-0000-7000-8000-000000000002",
     "version": 2,
 }
-
-
-def event_body(event: EventView) -> dict[str, Any]:
-    """An event as every door shows it."""
-    return {
-        "seq": str(event.seq),
-        "event": event.event,
-        "channel": event.channel,
-        "occurred_at": answers.written_instant(event.occurred_at),
-        "actor_id": event.actor_id,
-        "via": event.via,
-        "project_id": event.project_id,
-        **event.body,
-    }
 
 
 _after = operation(
