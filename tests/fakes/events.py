@@ -17,7 +17,7 @@ class InMemoryEventReader:
     ) -> Answer[Stretch]:
         tables = self._store.read(actor)
         heard = [
-            _view(event)
+            view_of(event)
             for event in tables.events
             if event.seq > position and (not types or event.event in types) and is_audible(tables, event, audible)
         ][:limit]
@@ -39,7 +39,7 @@ def is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> b
     )
 
 
-def _view(event: StoredEvent) -> EventView:
+def view_of(event: StoredEvent) -> EventView:
     return EventView(
         seq=event.seq,
         event=event.event,

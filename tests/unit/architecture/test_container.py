@@ -10,6 +10,7 @@ from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
 from entrypoints.jobs_container import JobsContainer
 from entrypoints.oidc_container import OidcContainer
+from entrypoints.webhooks_container import WebhooksContainer
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.work_container import WorkContainer
@@ -21,7 +22,7 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"jobs": JobsContainer, "oidc": OidcContainer, "reports": ReportsContainer, "work": WorkContainer}
+PARTS = {"jobs": JobsContainer, "oidc": OidcContainer, "reports": ReportsContainer, "webhooks": WebhooksContainer, "work": WorkContainer}
 
 
 @pytest.fixture(scope="module")

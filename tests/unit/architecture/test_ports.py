@@ -46,7 +46,14 @@ from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.crypto.webhook_secrets import RandomWebhookSecrets
+from adapters.http.webhooks import HttpSending
+from adapters.prometheus.metrics import Metrics
 from adapters.sql.readers.jobs import SqlJobReader
+from adapters.sql.readers.webhooks import SqlWebhookReader
+from adapters.sql.repositories.webhooks import SqlDeliveries, SqlWebhooks, SqlWebhookUnitOfWork
+from adapters.sql.webhook_dispatch import SqlDispatches
+from adapters.sql.webhook_queue import SqlEventQueues
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.search import SqlSearchReader
@@ -75,6 +82,7 @@ from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.imports import ports as imports
 from core.jobs import ports as jobs
+from core.webhooks import ports as webhooks
 from core.kernel import ports as kernel
 from core.mail import ports as mail
 from core.oidc import ports as oidc
@@ -106,6 +114,17 @@ from tests.fakes.events import InMemoryEventReader
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
+from tests.fakes.webhooks import (
+    CountedWebhookSecrets,
+    InMemoryDeliveries,
+    InMemoryDispatches,
+    InMemoryEventQueues,
+    InMemoryWebhookReader,
+    InMemoryWebhooks,
+    InMemoryWebhookUnitOfWork,
+    RememberedDeliveries,
+    RememberedSending,
+)
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobs, InMemoryJobUnitOfWork, RememberedWakes
 from tests.fakes.members import (
     InMemoryAssignments,
@@ -194,6 +213,16 @@ ADAPTERS = [
     (imports.TaskImports, SqlTaskImports, InMemoryTaskImports),
     (imports.ManyTasks, SqlManyTasks, InMemoryManyTasks),
     (imports.ImportUnitOfWork, SqlImportUnitOfWork, InMemoryImportUnitOfWork),
+    (webhooks.Webhooks, SqlWebhooks, InMemoryWebhooks),
+    (webhooks.Deliveries, SqlDeliveries, InMemoryDeliveries),
+    (webhooks.WebhookUnitOfWork, SqlWebhookUnitOfWork, InMemoryWebhookUnitOfWork),
+    (webhooks.WebhookReader, SqlWebhookReader, InMemoryWebhookReader),
+    (webhooks.EventQueues, SqlEventQueues, InMemoryEventQueues),
+    (webhooks.Dispatches, SqlDispatches, InMemoryDispatches),
+    (webhooks.Sending, HttpSending, RememberedSending),
+    (webhooks.WebhookSecrets, RandomWebhookSecrets, CountedWebhookSecrets),
+    (webhooks.Sealing, Sealer, PlainSealing),
+    (webhooks.DeliveryObserver, Metrics, RememberedDeliveries),
     (jobs.Jobs, SqlJobs, InMemoryJobs),
     (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
     (jobs.JobReader, SqlJobReader, InMemoryJobReader),
@@ -256,12 +285,12 @@ class TestAdapters:
         }
         abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
-        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork"}
+        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork", "OpenWebhookUnitOfWork"}
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
             auth, batches, companies, cycles, imports, jobs, kernel, mail, oidc, operations, projects, realtime,
-            recurring_ports, reports, search, tasks, tokens, users,
+            recurring_ports, reports, search, tasks, tokens, users, webhooks,
         )  # fmt: skip
         found = {
             name

@@ -19,6 +19,7 @@ from tests.contracts.activity import ActivityContract
 from tests.contracts.comments import CommentContract
 from tests.contracts.watching import WatchingContract
 from tests.contracts.labels import LabelContract
+from tests.contracts.webhooks import WebhookContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
@@ -106,6 +107,10 @@ class TestInMemoryWatching(InMemory, WatchingContract):
 
 
 class TestInMemoryActivity(InMemory, ActivityContract):
+    pass
+
+
+class TestInMemoryWebhooks(InMemory, WebhookContract):
     pass
 
 

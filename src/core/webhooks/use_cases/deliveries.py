@@ -69,7 +69,7 @@ class DeliveryUseCases:
             await uow.commit(made=Made(kind="webhook_delivery", id=delivery.id, version=1))
         return await self.get(actor, webhook_id, delivery_id)
 
-    @answers(Forbidden, WebhookNotFound, DeliveryNotFound, KeyReused, InFlight)
+    @answers(Forbidden, WebhookNotFound, KeyReused, InFlight)
     async def test(self, actor: Actor, webhook_id: UUID, *, once: Once | None = None) -> Answer[DeliveryView]:
         """Sends a message of the type `webhook.test` at once, also to a webhook that is switched off, and answers what
         came back. It is not tried again. Owners and admins may.

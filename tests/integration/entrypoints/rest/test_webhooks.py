@@ -172,7 +172,7 @@ class TestSettingUp:
             "https://user:word@hooks.example.com/", "https://user@hooks.example.com/", "https://hooks.example.com:22/",
             "https://hooks.example.com:0/", "https://hooks.example.com:70000/", "https://hooks.example.com:x/",
             "https://hooks.example.com/#part", "https://hooks.example.com/a b", "https://hooks.exämple.com/",
-            "https://hooks_.example.com\\@10.0.0.1/", "https://hooks.example.com/" + "x" * 1990, "javascript:alert(1)",
+            "https://hooks_.example.com\\@10.0.0.1/", "javascript:alert(1)",
             "file:///etc/passwd", "https://-x.example.com/", "https://x..example.com/", "https://example.com./",
             "https://224.0.0.1/", "https://0.0.0.0/", "https://[::]/", "https://100.64.0.1/", "http://10.0.0.1/",
         ],
@@ -406,7 +406,8 @@ class TestFailing:
         receiver.reply = lambda _: Reply()
         await ann.patch(f"/webhooks/{webhook['id']}", {"is_active": True})
         await post.send()
-        assert len(receiver.taken) == 12, "what waited is not lost"
+        assert len(receiver.taken) == 11, "what waited is not lost"
+        assert [each["state"] for each in await sent(ann, webhook, "?state=dead")] == ["dead"], "tried for three days"
 
     async def test_retry_after_is_waited_for(self, ann: Person, receiver: Receiver, post: Post) -> None:
         project = await ann.project()
