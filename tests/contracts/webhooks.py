@@ -45,7 +45,9 @@ async def add_webhook(world: ContractWorld, actor: Actor, **fields: Any) -> Webh
     return webhook
 
 
-async def happened(world: ContractWorld, actor: Actor, *texts: str, to: Audience = Audience(), many: bool = False) -> int:
+async def happened(
+    world: ContractWorld, actor: Actor, *texts: str, to: Audience = Audience(), many: bool = False
+) -> int:
     seq = 0
     for several in [texts] if many else [(each,) for each in texts]:
         async with world.webhook_unit_of_work(actor) as uow:
@@ -201,7 +203,9 @@ class WebhookContract:
         assert attempt["at"] == later.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
         one = await world.webhook_reader.delivery(owner, webhook.id, delivered.id)
         assert one.value == delivered
-        assert [each.id for each in await listed(world, owner, webhook, state=(DeliveryState.DELIVERED,))] == [delivered.id]
+        assert [each.id for each in await listed(world, owner, webhook, state=(DeliveryState.DELIVERED,))] == [
+            delivered.id
+        ]
 
     async def test_what_fails_is_due_later_and_is_overtaken_after_an_hour(self, world: ContractWorld) -> None:
         owner = await world.company()

@@ -219,7 +219,9 @@ class InMemoryDispatches:
         found = []
         for company_id, tables in self._store.tables.companies.items():
             awake = _awake(tables, at)
-            due = [each.due_at for each in tables.deliveries.values() if each.webhook_id in awake and each.is_due(at=at)]
+            due = [
+                each.due_at for each in tables.deliveries.values() if each.webhook_id in awake and each.is_due(at=at)
+            ]
             if due:
                 found.append((min(due), company_id))
         return [company_id for _, company_id in sorted(found)]

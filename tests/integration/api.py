@@ -138,6 +138,17 @@ class Api:
             (company_id, project_id, user_id),
         )
 
+    def delivery(self, webhook_id: str) -> str:
+        """A message to a webhook that was given up."""
+        (row,) = self.sql(
+            "insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state, attempts, in_order,"
+            " delayed, due_at, created_at, finished_at) select company_id, gen_random_uuid(), id, company_id,"
+            " 'task_created', '{}', 'dead', 1, true, false, now(), now(), now() from webhooks where id = %s"
+            " returning id::text",
+            (webhook_id,),
+        )
+        return str(row[0])
+
     def job(self, of: Person) -> str:
         """A job that somebody asked for, and nobody carries out."""
         (row,) = self.sql(

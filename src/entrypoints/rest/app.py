@@ -60,6 +60,7 @@ from entrypoints.rest.v1 import (
     tasks,
     tokens,
     users,
+    webhook_deliveries,
     webhooks,
 )
 from entrypoints.worker.running import carrying_out
@@ -144,6 +145,7 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         search.router,
         jobs.router,
         webhooks.router,
+        webhook_deliveries.router,
         events.router,
         activity.router,
         reports.router,

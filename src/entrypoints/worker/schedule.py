@@ -19,7 +19,6 @@ def schedule(container: Container) -> list[Recurring]:
         # Rung when something happened; what another process wrote is found in time.
         Recurring("webhooks to queue", 1.0, 0.5, lambda: _queue_webhooks(container), bell=container.webhook_bell()),
         Recurring("webhooks to send", 1.5, 0.5, lambda: _send_webhooks(container), bell=container.queued_bell()),
-        Recurring("webhooks that wait", 15.0, 5.0, lambda: container.webhook_dispatch_use_cases().measure(System())),
     ]
 
 

@@ -22,7 +22,13 @@ BUILT = {
     for name, provider in Container.providers.items()
     if isinstance(provider, providers.Factory | providers.BaseSingleton)
 }
-PARTS = {"jobs": JobsContainer, "oidc": OidcContainer, "reports": ReportsContainer, "webhooks": WebhooksContainer, "work": WorkContainer}
+PARTS = {
+    "jobs": JobsContainer,
+    "oidc": OidcContainer,
+    "reports": ReportsContainer,
+    "webhooks": WebhooksContainer,
+    "work": WorkContainer,
+}
 
 
 @pytest.fixture(scope="module")

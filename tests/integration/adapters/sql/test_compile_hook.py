@@ -23,6 +23,7 @@ from adapters.sql.readers import cycles as cycle_reader, labels as label_reader,
 from adapters.sql.readers import (
     cycles as cycle_reader,
     jobs as job_reader,
+    webhooks as webhook_reader,
     labels as label_reader,
     members as member_reader,
 )
@@ -301,6 +302,7 @@ CYCLE_FILTERS = [
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
+DELIVERY_FILTERS = [(), ("state",), ("state", "type")]
 JOB_FILTERS = [(), ("kind",), ("kind", "state")]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 ACTIVITY = [
@@ -357,6 +359,15 @@ MADE_BY_HAND = {
         for after in (False, True)
         for skips in (False, True)
     ],
+    "adapters.sql.readers.webhooks._page": [
+        (webhook_reader.Shape(filters, Sort(field=field, descending=descending), after, 51, skips),)
+        for filters in DELIVERY_FILTERS
+        for field in webhook_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.webhooks._beside": list(itertools.product(DELIVERY_FILTERS, (False, True))),
     "adapters.sql.readers.jobs._count": list(itertools.product(JOB_FILTERS, (False, True))),
     "adapters.sql.readers.companies._page": [
         (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)

@@ -248,9 +248,9 @@ class TestTelling:
         api.sql(
             "with next as (update event_sequences set last_seq = last_seq + 2 where company_id = %s returning last_seq)"
             " insert into events (company_id, seq, event, channel, occurred_at, via, project_id, named, for_admins, body)"
-            " select %s, last_seq - 1, 'notification_created', 'notifications', now(), 'system', %s, array[%s]::uuid[],"
+            " select %s::uuid, last_seq - 1, 'notification_created', 'notifications', now(), 'system', %s::uuid, array[%s]::uuid[],"
             "        true, '{}' from next union all"
-            " select %s, last_seq, 'task_watched', 'notifications', now(), 'system', %s, array[%s]::uuid[], false, '{}'"
+            "  select %s::uuid, last_seq, 'task_watched', 'notifications', now(), 'system', %s::uuid, array[%s]::uuid[], false, '{}'"
             " from next returning 1",
             (ann.company_id, ann.company_id, heard["id"], ann.user_id, ann.company_id, heard["id"], ann.user_id),
         )
@@ -346,7 +346,10 @@ class TestFailing:
         receiver.reply = lambda _: Reply()
         post.forward(hours=7)
         await post.send()
-        assert (receiver.taken[2].payload["data"]["task_id"], receiver.taken[2].payload["delayed"]) == (first["id"], True)
+        assert (receiver.taken[2].payload["data"]["task_id"], receiver.taken[2].payload["delayed"]) == (
+            first["id"],
+            True,
+        )
         assert {each["state"] for each in await sent(ann, webhook)} == {"delivered"}
 
     async def test_other_refusals_are_dead_letters_and_are_sent_again_by_hand(
@@ -484,9 +487,7 @@ class TestReplaying:
         heard = [each.payload["data"]["task_title"] for each in receiver.taken]
         assert heard == ["T2", "T3", "T4", "T5", "T6", "new"]
         assert (await ann.get(f"/webhooks/{webhook['id']}")).json()["replaying_after"] is None
-        assert_refused(
-            await ann.post(f"/webhooks/{webhook['id']}/replay", {"after": "999999"}), 422, "request.invalid"
-        )
+        assert_refused(await ann.post(f"/webhooks/{webhook['id']}/replay", {"after": "999999"}), 422, "request.invalid")
 
     async def test_one_that_is_switched_on_again_hears_what_happens_from_then_on(
         self, ann: Person, receiver: Receiver, post: Post
@@ -517,5 +518,3 @@ class TestReplaying:
 
 def _first(receiver: Receiver) -> int:
     return min(min(each.seqs) for each in receiver.taken)
-
-
