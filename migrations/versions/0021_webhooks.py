@@ -71,7 +71,12 @@ create index webhook_deliveries_newest on webhook_deliveries (company_id, webhoo
 create index webhook_deliveries_by_age on webhook_deliveries (company_id, created_at);
 create index webhook_deliveries_queue on webhook_deliveries (company_id, webhook_id, stream, number)
   where state = 'pending' and in_order;
-create index webhook_deliveries_waiting on webhook_deliveries (company_id, due_at) where state = 'pending';
+create index webhook_deliveries_waiting on webhook_deliveries (company_id, webhook_id, due_at)
+  where state = 'pending';
+create index webhook_deliveries_by_hand on webhook_deliveries (company_id, due_at)
+  where state = 'pending' and not in_order;
+create index webhook_deliveries_under_way on webhook_deliveries (company_id, webhook_id)
+  where state = 'pending' and lease_until is not null;
 
 create table webhook_attempts (
   company_id uuid not null default {OWN},
