@@ -226,7 +226,8 @@ def _methods_at(request: Request) -> list[str]:
     for route in request.app.router.routes:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE and getattr(route, "is_sole", False):
-            return sorted(getattr(route, "methods", None) or ())
+            found = set(getattr(route, "methods", None) or ())
+            break
         if match is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     # The viewers' files are mounted, and have no routes.

@@ -15,15 +15,16 @@ from core.tasks.read_models import TaskView
 from core.tasks.use_cases.bulk import BulkUseCases, OperationResult, Results
 from core.tasks.use_cases.bulk_operations import CreateTask
 from entrypoints.rest import answers
-from entrypoints.rest.caller import SignedInRoute, caller, container_of
+from entrypoints.rest.caller import caller, container_of
 from entrypoints.rest.errors import note_denials, status_of
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.middleware.form import LARGEST_BODY
 from entrypoints.rest.operations import operation
+from entrypoints.rest.sole import SoleRoute
 from entrypoints.rest.v1.bulk_fields import BULK_EXAMPLE, BulkGiven, BulkShown, operation_of
 
 
-class BulkRoute(SignedInRoute):
+class BulkRoute(SoleRoute):
     """A route for as much as a batch may say."""
 
     largest_body = 10 * LARGEST_BODY

@@ -14,13 +14,14 @@ from core.tasks.fields import Priority, Status
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.exporting import ExportUseCases, Pages
 from entrypoints.rest import answers, paging
-from entrypoints.rest.caller import AlsoNamed, SignedInRoute, caller, container_of, with_origin
+from entrypoints.rest.caller import AlsoNamed, caller, container_of, with_origin
 from entrypoints.rest.operations import operation
+from entrypoints.rest.sole import SoleRoute
 from entrypoints.rest.v1.fields import Day, Instant, Several, Text
 from entrypoints.rest.v1.task_fields import LabelName
 from entrypoints.rest.v1.tasks import SORTS, task_filter, tasks_of
 
-router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
+router = APIRouter(prefix="/api/v1", route_class=SoleRoute, tags=["Tasks and boards"])
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 # The counts of sub-tasks are two columns, and the last.

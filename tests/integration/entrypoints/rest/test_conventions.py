@@ -139,8 +139,6 @@ async def test_an_unknown_address_is_a_problem(api: Api) -> None:
 # Where another method asks for a thing of that id, of which there is none.
 OF_THAT_ID = {
     "/api/v1/invitations/accept": ("GET", "DELETE"),
-    "/api/v1/tasks/bulk": ("GET", "PATCH", "PUT", "DELETE"),
-    "/api/v1/tasks/export": ("PATCH", "PUT", "DELETE"),
 }
 
 
