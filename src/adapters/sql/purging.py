@@ -80,7 +80,7 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
         _delete(
             "webhooks",
             "deleted_at is not null and not exists (select from webhook_deliveries d"
-            " where d.company_id = webhooks.company_id and d.webhook_id = webhooks.id)",
+            f" where d.company_id = {OWN} and d.webhook_id = webhooks.id)",
         ),
     ),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),

@@ -587,6 +587,30 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "job_runs": ("_DUE",),
+        "webhook_queue": (
+            "_BEHIND",
+            "_BEGIN",
+            "_TAKE",
+            "_HEAD",
+            "_WEBHOOKS",
+            "_EVENTS",
+            "_WAITING",
+            "_KEEP",
+            "_MOVE_ON",
+            "_TOLD",
+        ),
+        "webhook_dispatch": (
+            "_WAITING",
+            "_WEBHOOKS",
+            "_UNDER_WAY",
+            "_STREAMS",
+            "_BY_HAND",
+            "_EVENTS",
+            "_OVERTAKEN",
+            "_WEBHOOK",
+            "_ATTEMPT",
+            "_DEPTH",
+        ),
         "upkeep": ("_ALL",),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
@@ -679,6 +703,8 @@ DOORS = {
     "posting.py",
     "counting.py",
     "job_runs.py",
+    "webhook_dispatch.py",
+    "webhook_queue.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 
