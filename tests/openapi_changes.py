@@ -23,7 +23,30 @@ def breaking_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
                 found.append(f"{place} is gone")
                 continue
             found.extend(f"{place}: {each}" for each in _operation(item[method], now, _Documents(old, new)))
+    for name, entry in old.get("webhooks", {}).items():
+        now = new.get("webhooks", {}).get(name)
+        if now is None:
+            found.append(f"the webhook {name} is gone")
+            continue
+        found.extend(f"the webhook {name}: {each}" for each in _webhook(entry["post"], now["post"], old, new))
     return found
+
+
+def _webhook(old: dict[str, Any], new: dict[str, Any], *documents: dict[str, Any]) -> Iterator[str]:
+    headers = {each["name"] for each in new["parameters"]}
+    yield from (f"the header {each['name']} is gone" for each in old["parameters"] if each["name"] not in headers)
+    bodies = (each["requestBody"]["content"]["application/json"]["schema"] for each in (old, new))
+    yield from given("the body", *bodies, *documents)
+
+
+def given(place: str, old_schema: Any, new_schema: Any, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """What a schema of the old document no longer promises of what is sent, in the new one."""
+    return _given(place, old_schema, new_schema, _Documents(old, new))
+
+
+def taken(place: str, old_schema: Any, new_schema: Any, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """What a schema of the old document took that the one of the new document does not."""
+    return _taken(place, old_schema, new_schema, _Documents(old, new))
 
 
 class _Documents:

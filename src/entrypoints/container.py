@@ -40,6 +40,7 @@ from adapters.sql.archive import ArchiveRefused
 from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import CONNECTIONS, Database
+from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
@@ -84,7 +85,7 @@ from core.auth.use_cases.unlocking import UnlockingUseCases
 from core.auth.use_cases.verifying import EmailUseCases
 from core.companies.use_cases import CompanyUseCases
 from core.kernel.limits import Limit
-from core.mail.use_cases import MailUseCases
+from core.mail.use_cases import DigestUseCases, MailUseCases
 from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.realtime.use_cases import EventUseCases
@@ -95,6 +96,7 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
 from entrypoints.jobs_container import JobsContainer
+from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
@@ -317,6 +319,14 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
+    wording = providers.Singleton(Wording, public_url=settings.provided.public_url)
+    digest_use_cases = providers.Singleton(
+        DigestUseCases,
+        mail=mail,
+        posts=providers.Singleton(SqlDigestPosts, database),
+        wording=wording,
+        clock=clock,
+    )
     mail_use_cases = providers.Singleton(
         MailUseCases,
         mail=mail,
@@ -324,7 +334,7 @@ class Container(containers.DeclarativeContainer):
         accounts=providers.Factory(SqlAccountPosts, database),
         links=link_tokens,
         letters=letter_limits,
-        wording=providers.Singleton(Wording, public_url=settings.provided.public_url),
+        wording=wording,
         clock=clock,
     )
     factor_use_cases = providers.Singleton(
@@ -368,6 +378,10 @@ class Container(containers.DeclarativeContainer):
     report_use_cases = reports.report_use_cases
     counting_use_cases = reports.counting_use_cases
     search_use_cases = work.search_use_cases
+    notifications = providers.Container(NotificationsContainer, database=database, clock=clock, ids=ids)
+    inbox_use_cases = notifications.inbox_use_cases
+    telling_use_cases = notifications.telling_use_cases
+    notification_bell = notifications.bell
     jobs = providers.Container(
         JobsContainer,
         database=database,

@@ -30,10 +30,12 @@ from core.jobs.use_cases.jobs import JobUseCases
 from core.jobs.use_cases.running import JobRunUseCases
 from core.kernel.actor import Actor, Role, System, Visitor
 from core.mail.model import Message
-from core.mail.use_cases import MailUseCases
+from core.mail.use_cases import DigestUseCases, MailUseCases
 from core.mail.wording import Wording
 from core.labels.read_models import LabelView
 from core.labels.use_cases import LabelUseCases
+from core.notifications.use_cases.inbox import InboxUseCases
+from core.notifications.use_cases.telling import TellingUseCases
 from core.oidc.ports import InstanceProvider, ProviderClient
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
@@ -147,6 +149,10 @@ class Office:
         )
         self.reports = ReportUseCases(reader=self.world.report_reader, charts=WordyCharts(), clock=self.clock)
         self.counting = CountingUseCases(counts=self.world.day_counts)
+        self.inbox = InboxUseCases(
+            unit_of_work=self.world.inbox_unit_of_work, reader=self.world.notification_reader, clock=self.clock
+        )
+        self.telling = TellingUseCases(logs=self.world.notified_logs, deadlines=self.world.deadline_days, **both)
         self.events = EventUseCases(reader=self.world.event_reader)
         self.searching = SearchUseCases(reader=self.world.search_reader)
         self.projects = ProjectUseCases(
@@ -238,6 +244,12 @@ class Office:
             accounts=self.world.account_posts,
             links=self.link_tokens,
             letters=self.letters,
+            wording=Wording(public_url="https://flowtrack.example.com"),
+            clock=self.clock,
+        )
+        self.digests = DigestUseCases(
+            mail=self.mailbox,
+            posts=self.world.digest_posts,
             wording=Wording(public_url="https://flowtrack.example.com"),
             clock=self.clock,
         )

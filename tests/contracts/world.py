@@ -24,7 +24,8 @@ from core.kernel.actor import Actor, Role
 from core.kernel.once import Once, Refused
 from core.kernel.ports import Clock, Ids
 from core.labels.ports import LabelReader, LabelUnitOfWork
-from core.mail.ports import AccountPosts, CompanyPosts
+from core.mail.ports import AccountPosts, CompanyPosts, DigestPosts
+from core.notifications.ports import DeadlineDays, InboxUnitOfWork, NotificationReader, NotifiedLogs
 from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
@@ -127,6 +128,18 @@ class ContractWorld(Protocol):
     @property
     def day_counts(self) -> DayCounts: ...
 
+    @property
+    def notification_reader(self) -> NotificationReader: ...
+
+    @property
+    def digest_posts(self) -> DigestPosts: ...
+
+    @property
+    def notified_logs(self) -> NotifiedLogs: ...
+
+    @property
+    def deadline_days(self) -> DeadlineDays: ...
+
     def task_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> TaskUnitOfWork: ...
 
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
@@ -140,6 +153,8 @@ class ContractWorld(Protocol):
     def comment_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> CommentUnitOfWork: ...
 
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> WatcherUnitOfWork: ...
+    def inbox_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InboxUnitOfWork: ...
+
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> JobUnitOfWork: ...
 
     def import_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ImportUnitOfWork: ...
@@ -186,6 +201,10 @@ class ContractWorld(Protocol):
 
     async def deactivate(self, actor: Actor) -> None:
         """Makes the actor's user inactive."""
+        ...
+
+    async def confirm_address(self, actor: Actor) -> None:
+        """Takes the address of the actor's account as confirmed."""
         ...
 
     async def take_acceptance_back(self, actor: Actor) -> None:

@@ -4,6 +4,7 @@ from uuid import UUID
 from core.cycles.policy import Visible as VisibleCycles
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
+from core.notifications.policy import Visible as VisibleNotifications
 from core.projects.model import Project
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
@@ -22,6 +23,7 @@ from core.tasks.fields import Status
 from core.tasks.model import Task
 from core.tasks.policy import Visible as VisibleTasks
 from core.tasks.read_models import TaskView
+from tests.fakes.notifications import inbox_of
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
 
@@ -54,7 +56,13 @@ class InMemoryReportReader:
         return Answer(None, self._store.read(actor).last_seq)
 
     async def dashboard(
-        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+        self,
+        actor: Actor,
+        *,
+        visible: VisibleTasks,
+        visible_notifications: VisibleNotifications,
+        most: int,
+        most_projects: int,
     ) -> Answer[DashboardView]:
         tables = self._store.read(actor)
         mine = [
@@ -83,7 +91,9 @@ class InMemoryReportReader:
                 _report(tables, project)
                 for project in sorted(projects, key=lambda each: (each.name, each.id))[:most_projects]
             ],
-            notifications=[],
+            notifications=sorted(
+                inbox_of(tables, visible_notifications, unread=True), key=lambda view: int(view.position), reverse=True
+            )[:most],
         )
         return Answer(view, tables.last_seq)
 

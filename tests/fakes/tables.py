@@ -23,6 +23,7 @@ from core.kernel.events import Audience, Fact
 from core.kernel.once import Made, Refused
 from core.labels.model import Label, LabelName, folded
 from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
+from core.notifications.model import Notification, Preferences
 from core.projects.model import Project
 from core.projects.ports import ProjectRef
 from core.reports.model import CycleDay, ProjectDay, Standing
@@ -33,6 +34,7 @@ from core.tokens.model import ApiToken
 from core.webhooks.deliveries import Delivery
 from core.webhooks.model import Webhook
 from core.users.model import Invitation, User
+from tests.event_contract import ensure_promised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,24 @@ class Letters:
     leased_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNotification:
+    """What somebody was told, at the position of its own event, and when they read it."""
+
+    notification: Notification
+    seq: int
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digested:
+    """The last day on which somebody was mailed what they did not read, up to where, and whose it is until when."""
+
+    mailed_on: date
+    up_to: int
+    leased_until: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class CompanyTables:
     """All that belongs to one company. What was deleted is still in `projects` and `tasks`, but nobody finds it."""
@@ -166,6 +186,11 @@ class CompanyTables:
     standings: dict[UUID, Standing] = field(default_factory=dict)
     project_days: dict[tuple[UUID, date], ProjectDay] = field(default_factory=dict)
     cycle_days: dict[tuple[UUID, date], CycleDay] = field(default_factory=dict)
+    notifications: dict[UUID, StoredNotification] = field(default_factory=dict)
+    preferences: dict[UUID, Preferences] = field(default_factory=dict)
+    digested: dict[UUID, Digested] = field(default_factory=dict)
+    notified_up_to: int = 0
+    deadlines_told_on: date | None = None
     api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
     oidc_connections: dict[UUID, OidcConnection] = field(default_factory=dict)
     email_domains: dict[UUID, EmailDomain] = field(default_factory=dict)
@@ -206,6 +231,11 @@ class CompanyTables:
             standings=dict(self.standings),
             project_days=dict(self.project_days),
             cycle_days=dict(self.cycle_days),
+            notifications=dict(self.notifications),
+            preferences=dict(self.preferences),
+            digested=dict(self.digested),
+            notified_up_to=self.notified_up_to,
+            deadlines_told_on=self.deadlines_told_on,
             api_tokens=dict(self.api_tokens),
             oidc_connections=dict(self.oidc_connections),
             email_domains=dict(self.email_domains),
@@ -260,7 +290,8 @@ class CompanyTables:
         return len(self.events)
 
     def append(self, facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> None:
-        """Numbers the facts and adds them to the log."""
+        """Numbers the facts and adds them to the log; fails for one that is not what the documents promise."""
+        ensure_promised(facts)
         self.events += tuple(
             StoredEvent(
                 seq=seq,

@@ -20,6 +20,7 @@ from tests.fakes.columns import InMemoryColumnReader
 from tests.fakes.comments import InMemoryCommentReader, InMemoryCommentUnitOfWork
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
+from tests.fakes.digests import InMemoryDigestPosts
 from tests.fakes.events import InMemoryEventReader
 from tests.fakes.imports import InMemoryImportUnitOfWork
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobUnitOfWork
@@ -36,6 +37,12 @@ from tests.fakes.mail import InMemoryAccountPosts, InMemoryCompanyPosts
 from tests.fakes.operations import InMemoryTokenOperatorUnitOfWork
 from tests.fakes.people import InMemoryPeopleUnitOfWork, InMemoryUserReader
 from tests.fakes.members import InMemoryMemberReader, InMemoryMemberUnitOfWork
+from tests.fakes.notifications import (
+    InMemoryDeadlineDays,
+    InMemoryInboxUnitOfWork,
+    InMemoryNotificationReader,
+    InMemoryNotifiedLogs,
+)
 from tests.fakes.oidc import InMemoryLinkingUnitOfWork, InMemoryOidcReader, InMemoryOidcUnitOfWork
 from tests.fakes.projects import InMemoryProjectReader, InMemoryProjectUnitOfWork
 from tests.fakes.reports import InMemoryDayCounts, InMemoryReportReader
@@ -83,6 +90,10 @@ class World:
         self.oidc_reader = InMemoryOidcReader(self.store)
         self.report_reader = InMemoryReportReader(self.store)
         self.day_counts = InMemoryDayCounts(self.store)
+        self.notification_reader = InMemoryNotificationReader(self.store)
+        self.digest_posts = InMemoryDigestPosts(self.store)
+        self.notified_logs = InMemoryNotifiedLogs(self.store)
+        self.deadline_days = InMemoryDeadlineDays(self.store)
 
     @property
     def tables(self) -> Tables:
@@ -117,6 +128,9 @@ class World:
 
     def watcher_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryWatcherUnitOfWork:
         return InMemoryWatcherUnitOfWork(self.store, actor, once=once)
+
+    def inbox_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryInboxUnitOfWork:
+        return InMemoryInboxUnitOfWork(self.store, actor, once=once)
 
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryJobUnitOfWork:
         return InMemoryJobUnitOfWork(self.store, actor, once=once)
@@ -176,6 +190,11 @@ class World:
 
     async def deactivate(self, actor: Actor) -> None:
         self._change_user(actor, lambda user: replace(user, is_active=False))
+
+    async def confirm_address(self, actor: Actor) -> None:
+        assert actor.account_id is not None
+        accounts = self.tables.accounts
+        accounts[actor.account_id] = replace(accounts[actor.account_id], email_verified_at=self.clock.now())
 
     async def take_acceptance_back(self, actor: Actor) -> None:
         """As if somebody else had made the actor's account a user, and they had not accepted yet."""

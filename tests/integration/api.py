@@ -149,6 +149,17 @@ class Api:
         )
         return str(row[0])
 
+    def notification(self, of: Person) -> str:
+        """Something that somebody was told, of a project of theirs that is gone, or of none."""
+        (row,) = self.sql(
+            "insert into notifications (company_id, id, seq, user_id, kind, cause, event, task_count, created_at)"
+            " select company_id, gen_random_uuid(), last_seq, %s, 'assigned',"
+            " (select coalesce(max(cause), 0) + 1 from notifications where company_id = %s), 'task_created', 2, now()"
+            " from event_sequences where company_id = %s returning id::text",
+            (of.user_id, of.company_id, of.company_id),
+        )
+        return str(row[0])
+
     def job(self, of: Person) -> str:
         """A job that somebody asked for, and nobody carries out."""
         (row,) = self.sql(

@@ -22,6 +22,7 @@ from entrypoints.container import Container, make_container
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings
 from tests import pooler, redis_servers, servers
+from tests.event_contract import wrong_in_server
 from tests.integration.api import Api
 
 OWNER, APPLICATION = "test_owner", "test_app"
@@ -94,9 +95,13 @@ def postgres_server() -> Iterator[Server]:
         make_owner(url)
         if not pooler.is_wanted():
             yield Server(superuser=url)
-            return
-        with pooler.pgbouncer(before=url, passwords={APPLICATION: PASSWORD}) as address:
-            yield Server(superuser=url, pooler=address)
+        else:
+            with pooler.pgbouncer(before=url, passwords={APPLICATION: PASSWORD}) as address:
+                yield Server(superuser=url, pooler=address)
+        _, wrong = wrong_in_server(url)
+        if wrong:
+            told = "\n".join(wrong)
+            pytest.fail(f"events that are not what docs/asyncapi promises:\n{told}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -144,20 +144,23 @@ class Database:
         *,
         also: tuple[Statement, dict[str, Any]] | None = None,
     ) -> Rows:
-        """One query as the caller's company sees it, and perhaps another beside it. One round trip, one snapshot.
+        """One query as the caller's company sees it, and perhaps another beside it; as `several`."""
+        found, seq = await self.several(actor, (statement, values), *([also] if also is not None else ()))
+        return Rows(found[0], seq, found[1] if also is not None else [])
+
+    async def several(self, actor: Actor, *questions: tuple[Statement, dict[str, Any]]) -> tuple[list[list[Row]], int]:
+        """Queries as the caller's company sees it, and its event sequence. One round trip, one snapshot.
 
         Raises SessionEnded or TokenInvalid, ActorChanged if the caller's role is no longer the one the query was made
         for, and DatabaseAway.
         """
-        asked = [opening(actor), Asked(statement, values)]
-        if also is not None:
-            asked.append(Asked(*also))
+        asked = [opening(actor), *(Asked(*each) for each in questions)]
         for last in (False, True):
             connection = await self._take()
             try:
-                door, found, *beside = await send(connection, asked)
+                door, *found = await send(connection, asked)
                 now = opened(actor, door)
-                answer = Rows(found.rows(), now.seq, beside[0].rows() if beside else [])
+                answer = [each.rows() for each in found], now.seq
             except (PipelineFailed, psycopg.Error) as error:
                 if last or not connection.closed:
                     raise _shut(error, actor, door=0) or _meaning(error) from error

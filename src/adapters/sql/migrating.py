@@ -16,6 +16,7 @@ import adapters.sql.tables.identity
 import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
+import adapters.sql.tables.notifications
 import adapters.sql.tables.search
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.jobs import schema as job_schema

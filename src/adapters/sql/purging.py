@@ -9,6 +9,7 @@ import adapters.sql.tables.comments
 import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
 import adapters.sql.tables.log
+import adapters.sql.tables.notifications
 import adapters.sql.tables.reports
 import adapters.sql.tables.search
 import adapters.sql.tables.webhooks
@@ -83,6 +84,7 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
             f" where d.company_id = {OWN} and d.webhook_id = webhooks.id)",
         ),
     ),
+    ("notifications", _delete("notifications", "read_at < %(read)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
 _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
@@ -119,7 +121,7 @@ _ACCOUNTS = Statement.plain(
     "delete from accounts a where id = any(%(accounts)s) and not exists (select from users u where u.account_id = a.id)"
 )
 # These go with the company's own row, at once: a company without people or counter would be neither there nor gone.
-_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events"}
+_WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events", "notification_days"}
 
 
 class SqlRemains:
@@ -130,7 +132,12 @@ class SqlRemains:
 
     async def purge(self, before: Cutoffs) -> Purged | None:
         """Removes what is older; of two processes at once, one does."""
-        values = {"deleted": before.deleted, "keys": before.keys, "signing_keys": before.signing_keys}
+        values = {
+            "deleted": before.deleted,
+            "read": before.read,
+            "keys": before.keys,
+            "signing_keys": before.signing_keys,
+        }
         removed: Counter[str] = Counter()
         async with self._upkeep.alone(_PURGING) as is_alone:
             if not is_alone:
@@ -203,6 +210,7 @@ class SqlRemains:
                 "api_tokens",
                 "jobs",
                 "webhook_deliveries",
+                "notifications",
                 "idempotency_keys",
             )
         }

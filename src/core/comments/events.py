@@ -22,7 +22,9 @@ class CommentFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentCreated(CommentFact):
-    """`mentions` are users. The text is not told: it is read where the comment is, as long as it stands there."""
+    """A comment was written. `mentions` are users. The text is not told: it is read where the comment is, as long as
+    it stands there.
+    """
 
     event: ClassVar[str] = "comment_created"
 
@@ -33,7 +35,7 @@ class CommentCreated(CommentFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentUpdated(CommentFact):
-    """`changes` are those of whom it mentions; of the text only that it is another one."""
+    """A comment was changed. `changes` are those of whom it mentions; of the text only that it is another one."""
 
     event: ClassVar[str] = "comment_updated"
 
@@ -43,7 +45,9 @@ class CommentUpdated(CommentFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentDeleted(CommentFact):
-    """`keeps_place`: it was answered, and shows from now on that it was deleted; else it is gone."""
+    """A comment was deleted. `keeps_place`: it was answered, and shows from now on that it was deleted; else it is
+    gone.
+    """
 
     event: ClassVar[str] = "comment_deleted"
 

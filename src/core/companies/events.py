@@ -8,6 +8,8 @@ from core.kernel.events import Change, Channel, Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyCreated(Fact):
+    """The company was opened: the first event of its log."""
+
     event: ClassVar[str] = "company_created"
     channel: ClassVar[Channel] = Channel.NOTIFICATIONS
 
@@ -23,6 +25,8 @@ class CompanyCreated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyUpdated(Fact):
+    """The company's fields or settings were changed."""
+
     event: ClassVar[str] = "company_updated"
     channel: ClassVar[Channel] = Channel.NOTIFICATIONS
 
@@ -37,6 +41,8 @@ class CompanyUpdated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyDeleted(Fact):
+    """The company was deleted; what it has is erased after 30 days."""
+
     event: ClassVar[str] = "company_deleted"
     channel: ClassVar[Channel] = Channel.NOTIFICATIONS
 

@@ -21,6 +21,8 @@ class CycleFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleCreated(CycleFact):
+    """A cycle was planned."""
+
     event: ClassVar[str] = "cycle_created"
 
     number: int
@@ -30,6 +32,8 @@ class CycleCreated(CycleFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleUpdated(CycleFact):
+    """A cycle's fields were changed."""
+
     event: ClassVar[str] = "cycle_updated"
 
     changes: dict[str, Change]
@@ -37,6 +41,8 @@ class CycleUpdated(CycleFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleStarted(CycleFact):
+    """A cycle was started."""
+
     event: ClassVar[str] = "cycle_started"
 
     number: int
@@ -45,7 +51,9 @@ class CycleStarted(CycleFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleCompleted(CycleFact):
-    """`carried_over` is how many tasks were unfinished, and went to `carry_over_to` or, without it, to no cycle."""
+    """A cycle was completed. `carried_over` is how many tasks were unfinished, and went to `carry_over_to` or, without
+    it, to no cycle.
+    """
 
     event: ClassVar[str] = "cycle_completed"
 
@@ -57,6 +65,8 @@ class CycleCompleted(CycleFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleDeleted(CycleFact):
+    """A cycle was deleted; its tasks are in none."""
+
     event: ClassVar[str] = "cycle_deleted"
 
     number: int

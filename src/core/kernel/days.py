@@ -1,6 +1,6 @@
 """Days, which begin and end where people are: in a time zone of the IANA database."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,4 +25,14 @@ def day_in(zone: str, at: datetime) -> date:
     A zone that this machine does not know, as after an update took it away, is taken for UTC: the day is then one off
     at most, where else nothing could be done.
     """
-    return at.astimezone(ZoneInfo(zone if zone in _known() else "UTC")).date()
+    return _there(zone, at).date()
+
+
+def last_at_hour(zone: str, at: datetime, *, hour: int) -> date:
+    """The last day on which it has been that hour there at an aware instant: the day that it is, or the one before."""
+    there = _there(zone, at)
+    return there.date() if there.hour >= hour else there.date() - timedelta(days=1)
+
+
+def _there(zone: str, at: datetime) -> datetime:
+    return at.astimezone(ZoneInfo(zone if zone in _known() else "UTC"))

@@ -36,15 +36,18 @@ class Audience:
 @cache
 def _names(of: Hashable) -> tuple[str, ...]:
     kind: Any = of
-    return tuple(field.name for field in fields(kind))
+    return tuple(field.name for field in fields(kind) if field.name not in kind.untold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that happened. Subclasses add flat fields; `event` is its stable name in the log."""
+    """Something that happened. Subclasses add flat fields; `event` is its stable name in the log. What is `untold` is
+    for the audience alone, and does not stand in the event.
+    """
 
     event: ClassVar[str]
     channel: ClassVar[Channel]
+    untold: ClassVar[frozenset[str]] = frozenset()
 
     def audience(self) -> Audience:
         """Who may hear of it; stored with the event when it is written."""
@@ -56,8 +59,13 @@ class Fact:
 
     def body(self) -> dict[str, Any]:
         """The flat fields as they stand in the event."""
-        kind: Any = type(self)
-        return {name: getattr(self, name) for name in _names(kind)}
+        return {name: getattr(self, name) for name in self.flat_fields()}
+
+    @classmethod
+    def flat_fields(cls) -> tuple[str, ...]:
+        """The names of the flat fields."""
+        kind: Any = cls
+        return _names(kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ class LabelFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCreated(LabelFact):
+    """A label was made."""
+
     event: ClassVar[str] = "label_created"
 
     name: str
@@ -29,7 +31,7 @@ class LabelCreated(LabelFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelUpdated(LabelFact):
-    """The tasks that bear it show its new name from now on; they say nothing of that themselves."""
+    """A label was changed. The tasks that bear it show its new name; they say nothing of that themselves."""
 
     event: ClassVar[str] = "label_updated"
 
@@ -38,7 +40,7 @@ class LabelUpdated(LabelFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDeleted(LabelFact):
-    """It has left all tasks; they say nothing of that themselves."""
+    """A label was deleted. It has left all tasks; they say nothing of that themselves."""
 
     event: ClassVar[str] = "label_deleted"
 

@@ -1,10 +1,10 @@
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from core.mail.model import Delivery, Message
-from core.mail.read_models import AccountPost, CompanyPost
+from core.mail.read_models import AccountPost, CompanyPost, DigestPost, Morning
 
 
 class Mail(Protocol):
@@ -42,4 +42,20 @@ class AccountPosts(Protocol):
 
     async def settle(self, post: AccountPost, *, done: Sequence[UUID], again_at: datetime | None) -> None:
         """Takes the letters away that are done, and lets go. What is left is read again from that time on."""
+        ...
+
+
+class DigestPosts(Protocol):
+    """Finds who gets a daily mail of what they did not read."""
+
+    async def mornings(self) -> list[Morning]: ...
+
+    async def claim(self, company_id: UUID, *, day: date, at: datetime, until: datetime, most: int) -> list[DigestPost]:
+        """Those of some who did not get that day's mail yet, at whom nobody else is; none where there is nobody left.
+        Whoever asked for mail since gets it the next morning first.
+        """
+        ...
+
+    async def settle(self, post: DigestPost, *, again_at: datetime | None) -> None:
+        """Takes the day's mail as sent, and lets go; or leaves it to somebody else, from `again_at` on."""
         ...

@@ -1,12 +1,14 @@
 """What is read before a message is written, and what became of the messages."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from core.auth.letters import Letter
 from core.auth.model import Account
 from core.mail.model import Delivery
+from core.notifications.model import Kind
 from core.users.model import Invitation
 
 
@@ -44,6 +46,43 @@ class AccountPost:
 
     account: Account
     letters: tuple[Letter, ...]
+    until: datetime
+
+
+class Morning(NamedTuple):
+    """A company in which somebody gets a daily mail, and the last day on which all of them got it; None: not yet."""
+
+    company_id: UUID
+    zone: str
+    mailed_on: date | None
+
+
+class DigestLine(NamedTuple):
+    """One notification as a mail tells it, of what its recipient may see."""
+
+    kind: Kind
+    actor_name: str | None
+    project_name: str | None
+    task_key: str | None
+    task_title: str | None
+    task_count: int
+    deadline: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestPost:
+    """What one user did not read of what they want to be mailed, newest first, ours alone `until` then; `more` are
+    those for which there is no room. `to` is None if they have no confirmed address, or are no active user any more.
+    """
+
+    company_id: UUID
+    company_name: str
+    user_id: UUID
+    to: str | None
+    day: date
+    lines: tuple[DigestLine, ...]
+    more: int
+    up_to: int
     until: datetime
 
 

@@ -1,18 +1,25 @@
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Final
+from uuid import UUID
 
 from core.auth.letters import Letter, Link
 from core.auth.model import Account
 from core.auth.ports import LinkTokens
 from core.auth.use_cases.following import LetterLimits
 from core.kernel.actor import System
+from core.kernel.days import last_at_hour
 from core.kernel.errors import answers
 from core.kernel.ports import Clock
 from core.mail.model import AT_ONCE, LEASE, Delivery, Message, is_old_news, try_again_at
-from core.mail.ports import AccountPosts, CompanyPosts, Mail
-from core.mail.read_models import AccountPost, CompanyPost, Invited, Posted
+from core.mail.ports import AccountPosts, CompanyPosts, DigestPosts, Mail
+from core.mail.read_models import AccountPost, CompanyPost, DigestPost, Invited, Posted
 from core.mail.wording import PURPOSE_OF, Wording
+from core.notifications.model import MORNING
+
+AGAIN: Final = timedelta(minutes=10)
+"""What a server does not take at the moment is tried again after that."""
 
 
 class MailUseCases:
@@ -135,3 +142,56 @@ class MailUseCases:
             delivery = Delivery.REFUSED
         posted.count(delivery)
         return delivery in (Delivery.SENT, Delivery.REFUSED)
+
+
+class DigestUseCases:
+    """Mailing once a day what was not read: claimed in a transaction, sent in none, settled in another. Whoever dies in
+    between sends a mail twice, under the same id.
+    """
+
+    def __init__(self, *, mail: Mail, posts: DigestPosts, wording: Wording, clock: Clock) -> None:
+        self._mail = mail
+        self._posts = posts
+        self._wording = wording
+        self._clock = clock
+
+    @answers()
+    async def deliver(self, _: System) -> Posted:
+        """Mails wherever it is 9 in the morning or later, and that was not done since."""
+        posted = Posted()
+        for morning in await self._posts.mornings():
+            day = last_at_hour(morning.zone, self._clock.now(), hour=MORNING)
+            if morning.mailed_on is None or morning.mailed_on < day:
+                await self._of_company(morning.company_id, day, posted)
+            if posted.is_away:
+                break
+        return posted
+
+    async def _of_company(self, company_id: UUID, day: date, posted: Posted) -> None:
+        while not posted.is_away:
+            at = self._clock.now()
+            claimed = await self._posts.claim(company_id, day=day, at=at, until=at + LEASE, most=AT_ONCE)
+            if not claimed:
+                return
+            for post in claimed:
+                await self._to_user(post, posted)
+
+    async def _to_user(self, post: DigestPost, posted: Posted) -> None:
+        if not post.lines or post.to is None:
+            posted.outdated += 1
+            await self._posts.settle(post, again_at=None)
+            return
+        # Who takes nothing need not be asked for each.
+        delivery = Delivery.AWAY if posted.is_away else await self._sent(post, post.to, posted)
+        posted.count(delivery)
+        now = self._clock.now()
+        again = {Delivery.AWAY: now, Delivery.LATER: try_again_at(now - AGAIN, now=now)}
+        await self._posts.settle(post, again_at=again.get(delivery))
+
+    async def _sent(self, post: DigestPost, to: str, posted: Posted) -> Delivery:
+        try:
+            message = self._wording.digest(post, to=to)
+        except ValueError:
+            posted.unwritable.append(f"{post.company_id}:{post.user_id}")
+            return Delivery.REFUSED
+        return await self._mail.send(message)

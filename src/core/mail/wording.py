@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from core.auth.letters import Letter, LetterKind, LinkPurpose
 from core.mail.model import Message
+from core.mail.read_models import DigestLine, DigestPost
+from core.notifications.model import Kind
 from core.users.model import Invitation
 
 _PAGES = {
@@ -114,6 +116,24 @@ The link is for you alone, and works once. If you do not know what this is about
         subject = f"Invitation to {where}"
         return self._message(f"{invitation.id}.invitation", invitation.email, subject, text)
 
+    def digest(self, post: DigestPost, *, to: str) -> Message:
+        """What a user did not read, once a day."""
+        lines = [_line(each) for each in post.lines]
+        if post.more:
+            lines.append(f"And {post.more} more.")
+        where = _unlinked(post.company_name)
+        opening = f"What you did not read yet in “{where}”:"
+        closing = f"""
+You get this once a day since you asked for it. To get it no more, set “mail” to “off” for each kind in your
+notification preferences:
+
+{self._public_url}/api/v1/notifications/preferences
+"""
+        count = len(post.lines) + post.more
+        subject = f"{count} new in {where}"
+        id = f"{post.company_id}.{post.user_id}.{post.day}.digest"
+        return self._message(id, to, subject, "\n\n".join([opening, *lines, closing]))
+
     def _message(self, id: str, to: str, subject: str, text: str) -> Message:
         closing = f"-- \nFlowTrack, {self._public_url}\n"
         lines = [textwrap.fill(each, 76, break_long_words=False, break_on_hyphens=False) for each in text.split("\n\n")]
@@ -128,3 +148,23 @@ The link is for you alone, and works once. If you do not know what this is about
 def _unlinked(name: str) -> str:
     """A name of somebody's choice, of which no reader's program makes a link: it comes with our letterhead."""
     return _LINKING.sub(" ", name)
+
+
+def _line(line: DigestLine) -> str:
+    """One notification, in a sentence. None of it is a link of somebody's choice."""
+    who = _unlinked(line.actor_name or "FlowTrack")
+    where = _unlinked(line.project_name or "several projects")
+    task = f"{line.task_key}: {_unlinked(line.task_title or '')}"
+    match line.kind:
+        case Kind.ASSIGNED if line.task_key is None:
+            return f"* {who} gave you {line.task_count} tasks in {where}."
+        case Kind.ASSIGNED:
+            return f"* {who} gave you {task}"
+        case Kind.MENTIONED:
+            return f"* {who} mentioned you on {task}"
+        case Kind.COMMENTED:
+            return f"* {who} commented on {task}"
+        case Kind.DEADLINE_NEAR:
+            return f"* Due on {line.deadline:%d %B %Y} is {task}"
+        case Kind.ADDED_TO_PROJECT:
+            return f"* {who} added you to the project {where}."

@@ -26,6 +26,8 @@ class OidcConnectionFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcConnectionCreated(OidcConnectionFact):
+    """A connection to an OpenID provider was made."""
+
     event: ClassVar[str] = "oidc_connection_created"
 
     name: str
@@ -37,7 +39,7 @@ class OidcConnectionCreated(OidcConnectionFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcConnectionUpdated(OidcConnectionFact):
-    """Of a new secret it is only said that there is one."""
+    """A connection to an OpenID provider was changed. Of a new secret it is only said that there is one."""
 
     event: ClassVar[str] = "oidc_connection_updated"
 
@@ -50,6 +52,8 @@ class OidcConnectionUpdated(OidcConnectionFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcConnectionDeleted(OidcConnectionFact):
+    """A connection to an OpenID provider was deleted."""
+
     event: ClassVar[str] = "oidc_connection_deleted"
 
     name: str
@@ -73,14 +77,20 @@ class EmailDomainFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailDomainCreated(EmailDomainFact):
+    """A domain of addresses was claimed."""
+
     event: ClassVar[str] = "email_domain_created"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailDomainVerified(EmailDomainFact):
+    """A domain of addresses was proved to be the company's."""
+
     event: ClassVar[str] = "email_domain_verified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailDomainDeleted(EmailDomainFact):
+    """A domain of addresses was given up."""
+
     event: ClassVar[str] = "email_domain_deleted"

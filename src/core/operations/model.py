@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 RESTORABLE = timedelta(days=30)
+READ_KEPT = timedelta(days=90)
 KEYS_KEPT = timedelta(hours=24)
 SIGNING_KEYS_KEPT = timedelta(hours=1)
 
@@ -10,14 +11,21 @@ SIGNING_KEYS_KEPT = timedelta(hours=1)
 class Cutoffs:
     """What is older than these instants is of no use to anybody.
 
-    `deleted`: what was deleted can no longer be restored, and what ended need no longer be shown. `keys`: an
-    Idempotency-Key is forgotten. `signing_keys`: every token that a retired key signed has expired.
+    `deleted`: what was deleted can no longer be restored, and what ended need no longer be shown. `read`: a
+    notification was read long ago. `keys`: an Idempotency-Key is forgotten. `signing_keys`: every token that a retired
+    key signed has expired.
     """
 
     deleted: datetime
+    read: datetime
     keys: datetime
     signing_keys: datetime
 
     @staticmethod
     def at(now: datetime) -> "Cutoffs":
-        return Cutoffs(deleted=now - RESTORABLE, keys=now - KEYS_KEPT, signing_keys=now - SIGNING_KEYS_KEPT)
+        return Cutoffs(
+            deleted=now - RESTORABLE,
+            read=now - READ_KEPT,
+            keys=now - KEYS_KEPT,
+            signing_keys=now - SIGNING_KEYS_KEPT,
+        )

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from core.kernel.events import Audience, Change, Channel, Fact
@@ -7,6 +7,8 @@ from core.kernel.events import Audience, Change, Channel, Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectCreated(Fact):
+    """A project was opened."""
+
     event: ClassVar[str] = "project_created"
     channel: ClassVar[Channel] = Channel.PROJECTS
 
@@ -22,6 +24,8 @@ class ProjectCreated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectUpdated(Fact):
+    """A project's fields were changed; `is_active` false is the archive."""
+
     event: ClassVar[str] = "project_updated"
     channel: ClassVar[Channel] = Channel.PROJECTS
 
@@ -35,10 +39,13 @@ class ProjectUpdated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectDeleted(Fact):
-    """`members` are those at the time: nobody may see the project any more, but they hear of its end."""
+    """A project was deleted, and its tasks with it. Nobody may see it any more, but its `members` at that time hear of
+    its end.
+    """
 
     event: ClassVar[str] = "project_deleted"
     channel: ClassVar[Channel] = Channel.PROJECTS
+    untold: ClassVar[frozenset[str]] = frozenset({"members"})
 
     project_id: UUID
     key: str
@@ -49,13 +56,10 @@ class ProjectDeleted(Fact):
     def audience(self) -> Audience:
         return Audience(named=self.members)
 
-    def body(self) -> dict[str, Any]:
-        return {"project_id": self.project_id, "key": self.key, "name": self.name, "version": self.version}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRestored(Fact):
-    """The project, and the tasks that were deleted with it, are there again."""
+    """A project was brought back. It, and the tasks that were deleted with it, are there again."""
 
     event: ClassVar[str] = "project_restored"
     channel: ClassVar[Channel] = Channel.PROJECTS
@@ -88,9 +92,13 @@ class MembershipFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectMemberAdded(MembershipFact):
+    """Somebody was added to a project."""
+
     event: ClassVar[str] = "project_member_added"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectMemberRemoved(MembershipFact):
+    """Somebody was removed from a project."""
+
     event: ClassVar[str] = "project_member_removed"

@@ -33,5 +33,7 @@ def event_body(event: EventView) -> dict[str, Any]:
         "actor_id": event.actor_id,
         "via": event.via,
         "project_id": event.project_id,
+        # Of what nobody edits there is none.
+        "version": None,
         **event.body,
     }

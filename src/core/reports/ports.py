@@ -5,6 +5,7 @@ from uuid import UUID
 from core.cycles.policy import Visible as VisibleCycles
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
+from core.notifications.policy import Visible as VisibleNotifications
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.reports.model import Batch, Tally
@@ -41,10 +42,16 @@ class ReportReader(Protocol):
         ...
 
     async def dashboard(
-        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+        self,
+        actor: Actor,
+        *,
+        visible: VisibleTasks,
+        visible_notifications: VisibleNotifications,
+        most: int,
+        most_projects: int,
     ) -> Answer[DashboardView]:
-        """The newest of the visible tasks that are assigned to the caller, and the first of the active projects that
-        they belong to, by name; so many of each at most.
+        """The newest of the visible tasks that are assigned to the caller, the first of the active projects that they
+        belong to, by name, and the newest of the visible notifications that were not read; so many of each at most.
         """
         ...
 

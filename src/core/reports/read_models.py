@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from core.cycles.model import CycleStatus
+from core.notifications.read_models import NotificationView
 from core.projects.read_models import ProgressView, percentage
 from core.reports.model import Batch, CycleDay, Day, ProjectDay
 from core.tasks.read_models import TaskView
@@ -59,11 +60,11 @@ class WorkloadView(NamedTuple):
 
 
 class DashboardView(NamedTuple):
-    """What somebody sees first: their newest tasks, and how far their projects are. There are no notifications yet."""
+    """What somebody sees first: their newest tasks, how far their projects are, and what they did not read yet."""
 
     recent_tasks: list[TaskView]
     project_progress: list[ProjectReport]
-    notifications: list[object]
+    notifications: list[NotificationView]
 
 
 class CycleCourse(NamedTuple):

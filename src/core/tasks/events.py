@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from core.kernel.events import Audience, Change, Channel, Fact
@@ -21,6 +21,8 @@ class TaskFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCreated(TaskFact):
+    """A task was made: by hand, in a batch, by an import, or because it comes again."""
+
     event: ClassVar[str] = "task_created"
 
     task_key: str
@@ -36,9 +38,12 @@ class TaskCreated(TaskFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUpdated(TaskFact):
-    """`left` are the members of the project that the task went away from, if it did, who hear of that."""
+    """A task's fields were changed, but for its place. Of one that went to another project the members of the one that
+    it `left` hear as well.
+    """
 
     event: ClassVar[str] = "task_updated"
+    untold: ClassVar[frozenset[str]] = frozenset({"left"})
 
     changes: dict[str, Change]
     left: tuple[UUID, ...] = ()
@@ -46,18 +51,10 @@ class TaskUpdated(TaskFact):
     def audience(self) -> Audience:
         return Audience(project_id=self.project_id, named=self.left)
 
-    def body(self) -> dict[str, Any]:
-        return {
-            "task_id": self.task_id,
-            "project_id": self.project_id,
-            "changes": self.changes,
-            "version": self.version,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskMoved(TaskFact):
-    """A change of column or place. `after_id` is the card it now stands after, None at the top."""
+    """A card was put into another column or place. Without `after_id`, the card before it, it is the first."""
 
     event: ClassVar[str] = "task_moved"
     channel: ClassVar[Channel] = Channel.KANBAN
@@ -72,6 +69,8 @@ class TaskMoved(TaskFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRestored(TaskFact):
+    """A deleted task was brought back."""
+
     event: ClassVar[str] = "task_restored"
 
     task_key: str
@@ -98,7 +97,7 @@ class BoardFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnCreated(BoardFact):
-    """The columns from its position on stand one further to the right."""
+    """A column was added to a board. The columns from its position on stand one further to the right."""
 
     event: ClassVar[str] = "column_created"
 
@@ -113,6 +112,8 @@ class ColumnCreated(BoardFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnUpdated(BoardFact):
+    """A column's fields were changed."""
+
     event: ClassVar[str] = "column_updated"
 
     column_id: UUID
@@ -122,7 +123,7 @@ class ColumnUpdated(BoardFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDeleted(BoardFact):
-    """`moved_to` is where its cards went, None if it had none."""
+    """A column was taken off a board, and later ones close up. `moved_to` is where its cards went, if it had any."""
 
     event: ClassVar[str] = "column_deleted"
 
@@ -136,7 +137,7 @@ class ColumnDeleted(BoardFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnsOrdered(BoardFact):
-    """`column_ids` are all columns of the board, from left to right."""
+    """The columns of a board were put in another order. `column_ids` are all of them, from left to right."""
 
     event: ClassVar[str] = "columns_ordered"
 
@@ -146,6 +147,8 @@ class ColumnsOrdered(BoardFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDeleted(TaskFact):
+    """A task was deleted."""
+
     event: ClassVar[str] = "task_deleted"
 
     task_key: str

@@ -23,6 +23,8 @@ class ApiTokenFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiTokenCreated(ApiTokenFact):
+    """An API token was made."""
+
     event: ClassVar[str] = "token_created"
 
     scopes: tuple[str, ...]
@@ -36,6 +38,8 @@ class ApiTokenCreated(ApiTokenFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiTokenRevoked(ApiTokenFact):
+    """An API token was revoked."""
+
     event: ClassVar[str] = "token_revoked"
 
     def notes(self) -> tuple[Note, ...]:

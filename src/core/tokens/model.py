@@ -29,6 +29,8 @@ class Scope(StrEnum):
     SEARCH_READ = "search:read"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
+    NOTIFICATIONS_READ = "notifications:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
     EVENTS_READ = "events:read"
     REPORTS_READ = "reports:read"
     AUDIT_READ = "audit:read"

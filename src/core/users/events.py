@@ -21,6 +21,8 @@ class UserFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserCreated(UserFact):
+    """Somebody, or a service, was made a user of the company."""
+
     event: ClassVar[str] = "user_created"
 
     name: str
@@ -34,6 +36,8 @@ class UserCreated(UserFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserUpdated(UserFact):
+    """A user's fields or role were changed."""
+
     event: ClassVar[str] = "user_updated"
 
     changes: dict[str, Change]
@@ -54,6 +58,8 @@ class UserUpdated(UserFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDeactivated(UserFact):
+    """A user was deactivated."""
+
     event: ClassVar[str] = "user_deactivated"
 
     def notes(self) -> tuple[Note, ...]:
@@ -62,6 +68,8 @@ class UserDeactivated(UserFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserActivated(UserFact):
+    """A user was activated again."""
+
     event: ClassVar[str] = "user_activated"
 
     def notes(self) -> tuple[Note, ...]:
@@ -70,6 +78,8 @@ class UserActivated(UserFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserLeft(UserFact):
+    """A user left the company by themselves."""
+
     event: ClassVar[str] = "user_left"
 
     def notes(self) -> tuple[Note, ...]:
@@ -98,18 +108,24 @@ class InvitationFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationCreated(InvitationFact):
+    """Somebody was invited."""
+
     event: ClassVar[str] = "invitation_created"
     audited: ClassVar[AuditType] = AuditType.INVITATION_SENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationRevoked(InvitationFact):
+    """An invitation was taken back."""
+
     event: ClassVar[str] = "invitation_revoked"
     audited: ClassVar[AuditType] = AuditType.INVITATION_REVOKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationAccepted(InvitationFact):
+    """An invitation was accepted."""
+
     event: ClassVar[str] = "invitation_accepted"
     audited: ClassVar[AuditType] = AuditType.INVITATION_ACCEPTED
 

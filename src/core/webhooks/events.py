@@ -26,6 +26,8 @@ class WebhookFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookCreated(WebhookFact):
+    """An admin had a program told of what happens."""
+
     event: ClassVar[str] = "webhook_created"
 
     url: str
@@ -36,7 +38,7 @@ class WebhookCreated(WebhookFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookUpdated(WebhookFact):
-    """Of a new secret it is only said that there is one."""
+    """An admin changed a webhook. Of a new secret it is only said that there is one."""
 
     event: ClassVar[str] = "webhook_updated"
 
@@ -49,6 +51,8 @@ class WebhookUpdated(WebhookFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookDeleted(WebhookFact):
+    """An admin removed a webhook."""
+
     event: ClassVar[str] = "webhook_deleted"
 
     url: str

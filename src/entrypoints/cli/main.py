@@ -5,7 +5,20 @@ import sys
 import typer
 
 from core.kernel.errors import Refusal
-from entrypoints.cli import audit, backup, demo, doctor, migrate, openapi, operating, rekey, serve, tokens, worker
+from entrypoints.cli import (
+    asyncapi,
+    audit,
+    backup,
+    demo,
+    doctor,
+    migrate,
+    openapi,
+    operating,
+    rekey,
+    serve,
+    tokens,
+    worker,
+)
 from entrypoints.container import (
     AlreadyHeld,
     ArchiveRefused,
@@ -30,6 +43,7 @@ app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.command("demo")(demo.demo)
 app.command("openapi")(openapi.openapi)
+app.command("asyncapi")(asyncapi.asyncapi)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

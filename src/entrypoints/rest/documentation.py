@@ -1,6 +1,7 @@
 """OpenAPI, its pages without the internet, and a page for each problem."""
 
 import html
+from functools import cache
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -13,6 +14,8 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 
+from entrypoints.events.asyncapi import asyncapi_document
+from entrypoints.events.webhooks import add_webhooks
 from entrypoints.rest import answers
 from entrypoints.rest.caller import PageRoute, PublicRoute, container_of
 from entrypoints.rest.errors import RequestRefused, all_codes
@@ -79,6 +82,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             },
         }
         _complete(app, document)
+        add_webhooks(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -102,6 +106,17 @@ def _complete(app: FastAPI, document: dict[str, Any]) -> None:
 @public.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     return answers.JsonResponse(answers.encoded(openapi_document(request.app)), headers=_DAY)
+
+
+@cache
+def _asyncapi() -> bytes:
+    return answers.encoded(asyncapi_document())
+
+
+@public.get("/asyncapi.json")
+async def asyncapi(request: Request) -> Response:  # noqa: ARG001  (all routes of this class take it)
+    """The events, and the doors by which they leave."""
+    return answers.JsonResponse(_asyncapi(), headers=_DAY)
 
 
 @public.get("/.well-known/jwks.json")

@@ -11,6 +11,7 @@ from core.jobs.errors import JobNotFound
 from core.kernel.actor import Actor
 from core.kernel.errors import NotFound
 from core.labels.errors import LabelNotFound
+from core.notifications.errors import NotificationNotFound
 from core.oidc.errors import EmailDomainNotFound, OidcConnectionNotFound
 from core.projects.errors import ProjectNotFound
 from core.projects.ports import ProjectRef
@@ -85,6 +86,11 @@ def comment_id(segment: str) -> UUID:
 def job_id(segment: str) -> UUID:
     """Raises JobNotFound."""
     return _id(segment, JobNotFound)
+
+
+def notification_id(segment: str) -> UUID:
+    """Raises NotificationNotFound."""
+    return _id(segment, NotificationNotFound)
 
 
 def project_member_id(segment: str) -> UUID:

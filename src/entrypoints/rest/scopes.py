@@ -36,6 +36,9 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.TASKS_WRITE: "createTask changeTask replaceTask deleteTask restoreTask moveTask completeTask bulkTasks"
     " addColumn changeColumn replaceColumn deleteColumn orderColumns createLabel changeLabel replaceLabel deleteLabel"
     " createComment changeComment replaceComment deleteComment watchTask unwatchTask importTasks",
+    Scope.NOTIFICATIONS_READ: "listNotifications getNotificationPreferences",
+    Scope.NOTIFICATIONS_WRITE: "readNotification readAllNotifications changeNotificationPreferences"
+    " replaceNotificationPreferences",
     Scope.EVENTS_READ: "listEvents listActivity",
     Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
     " drawFlow getDashboard",

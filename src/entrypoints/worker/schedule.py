@@ -1,6 +1,7 @@
 """What a worker does by itself, again and again, beside the jobs that it is woken for."""
 
 import logging
+from dataclasses import asdict
 
 from core.kernel.actor import System
 from entrypoints.background import Recurring
@@ -15,6 +16,10 @@ def schedule(container: Container) -> list[Recurring]:
     return [
         # Whose wake-up was lost, and whose worker is no more.
         Recurring("jobs that are due", 10.0, 1.0, lambda: _sweep(container)),
+        # Rung when a log went on; what nobody was woken for is found in a moment.
+        Recurring("notifications", 2.0, 1.0, lambda: _tell(container), bell=container.notification_bell()),
+        Recurring("daily mail", 60.0, 15.0, lambda: _mail(container)),
+        Recurring("deadlines", 60.0, 5.0, lambda: _tell_of_deadlines(container)),
         Recurring("wake-ups of workers that are no more", 60.0, 30.0, container.job_queue().tidy),
         # Rung when something happened; what another process wrote is found in time.
         Recurring("webhooks to queue", 1.0, 0.5, lambda: _queue_webhooks(container), bell=container.webhook_bell()),
@@ -35,3 +40,19 @@ async def _queue_webhooks(container: Container) -> None:
 
 async def _send_webhooks(container: Container) -> None:
     await dispatch(container.webhook_dispatch_use_cases())
+
+
+async def _tell(container: Container) -> None:
+    await container.telling_use_cases().catch_up(System())
+
+
+async def _tell_of_deadlines(container: Container) -> None:
+    told = await container.telling_use_cases().tell_of_deadlines(System())
+    if told:
+        log.info("deadlines were told", extra={"companies": told})
+
+
+async def _mail(container: Container) -> None:
+    posted = await container.digest_use_cases().deliver(System())
+    if posted.sent or posted.refused or posted.later:
+        log.info("mailed what was not read", extra={name: count for name, count in asdict(posted).items() if count})

@@ -13,9 +13,12 @@ from hypothesis import given, settings
 
 from adapters.sql.connection import Database
 from adapters.sql.counting import SqlDayCounts
+from adapters.sql.deadlines import SqlDeadlineDays
+from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
+from adapters.sql.notifying import SqlNotifiedLogs
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
 from adapters.sql.people import SqlPeopleUnitOfWork
@@ -33,6 +36,7 @@ from adapters.sql.repositories.watchers import SqlWatcherUnitOfWork
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.members import SqlMemberReader
+from adapters.sql.readers.notifications import SqlNotificationReader
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.reports import SqlReportReader
@@ -45,6 +49,7 @@ from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
 from adapters.sql.repositories.jobs import SqlJobUnitOfWork
 from adapters.sql.repositories.labels import SqlLabelUnitOfWork
 from adapters.sql.repositories.members import SqlMemberUnitOfWork
+from adapters.sql.repositories.notifications import SqlInboxUnitOfWork
 from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.task_imports import SqlImportUnitOfWork
@@ -82,6 +87,7 @@ from tests.contracts.labels import LabelContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
+from tests.contracts.notifications import NotificationContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.projects import ProjectContract
@@ -124,6 +130,10 @@ class SqlWorld:
         self.oidc_reader = SqlOidcReader(database)
         self.report_reader = SqlReportReader(database)
         self.day_counts = SqlDayCounts(database)
+        self.notification_reader = SqlNotificationReader(database)
+        self.digest_posts = SqlDigestPosts(database)
+        self.notified_logs = SqlNotifiedLogs(database)
+        self.deadline_days = SqlDeadlineDays(database)
         self._database = database
         self._superuser = superuser
 
@@ -141,6 +151,9 @@ class SqlWorld:
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlLabelUnitOfWork:
         return SqlLabelUnitOfWork(self._database, self.clock, actor, once=once)
+
+    def inbox_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlInboxUnitOfWork:
+        return SqlInboxUnitOfWork(self._database, self.clock, actor, once=once, lazy=True)
 
     def job_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlJobUnitOfWork:
         return SqlJobUnitOfWork(self._database, self.clock, actor, once=once)
@@ -227,6 +240,9 @@ class SqlWorld:
 
     async def deactivate(self, actor: Actor) -> None:
         self._sql("update users set is_active = false where id = %s", (actor.user_id,))
+
+    async def confirm_address(self, actor: Actor) -> None:
+        self._sql("update accounts set email_verified_at = now() where id = %s", (actor.account_id,))
 
     async def take_acceptance_back(self, actor: Actor) -> None:
         self._sql("update users set accepted_at = null where id = %s", (actor.user_id,))
@@ -405,6 +421,10 @@ class TestSqlUserReader(Sql, UserReaderContract):
 
 
 class TestSqlApiTokens(Sql, ApiTokenContract):
+    pass
+
+
+class TestSqlNotifications(Sql, NotificationContract):
     pass
 
 

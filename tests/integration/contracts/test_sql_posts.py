@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.sql.migrating import migrate
+from tests.contracts.digests import DigestContract
 from tests.contracts.posts import PostContract, send
 from tests.integration.conftest import Server
 from tests.integration.contracts.test_sql import SqlWorld, opened_world
@@ -38,3 +39,9 @@ class TestSqlPosts(PostContract):
             assert post.company_id not in ours
             ours.append(post.company_id)
         assert {owner.company_id for owner in owners} <= set(ours)
+
+
+class TestSqlDigests(DigestContract):
+    @pytest.fixture
+    async def world(self, own_world: SqlWorld) -> SqlWorld:
+        return own_world

@@ -375,3 +375,18 @@ def test_on_the_way_down_nobody_is_let_in_who_was_only_invited(
         connection.execute(f"update users set accepted_at = {accepted}")
         move(fresh, "0001")
         assert connection.execute("select is_active from users").fetchall() == [(is_active,)]
+
+
+def test_nobody_is_told_of_what_happened_before_there_were_notifications(fresh: TestDatabase) -> None:
+    before = revisions()[revisions().index("0022") - 1]
+    move(fresh, before)
+    written_by_the_release_before(fresh.superuser)
+    positions = "select reader, seq from log_positions where company_id = %s"
+    with psycopg.connect(fresh.superuser, autocommit=True) as connection:
+        connection.execute("insert into event_sequences (company_id, last_seq) values (%s, 7)", (COMPANY,))
+        move(fresh, "0022")
+        assert connection.execute(positions, (COMPANY,)).fetchall() == [("notifications", 7)]
+        forced = "select relname from pg_class where relname = any(%s) and not relforcerowsecurity"
+        assert connection.execute(forced, (["log_positions", "event_sequences"],)).fetchall() == []
+        move(fresh, before)
+        assert connection.execute(positions, (COMPANY,)).fetchall() == []

@@ -9,6 +9,7 @@ import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
 from entrypoints.jobs_container import JobsContainer
+from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.webhooks_container import WebhooksContainer
 from entrypoints.reports_container import ReportsContainer
@@ -24,6 +25,7 @@ BUILT = {
 }
 PARTS = {
     "jobs": JobsContainer,
+    "notifications": NotificationsContainer,
     "oidc": OidcContainer,
     "reports": ReportsContainer,
     "webhooks": WebhooksContainer,

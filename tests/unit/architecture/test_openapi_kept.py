@@ -63,6 +63,10 @@ class TestTheComparison:
             (lambda d: _schema(d, "TaskShown")["properties"]["key"].update(type=["string", "null"]), "may now be null"),
             (lambda d: _create(d)["responses"]["201"]["headers"].pop("ETag"), "the header ETag is gone"),
             (lambda d: _codes(d).remove("task.move_contradicts"), "the code task.move_contradicts is gone"),
+            (lambda d: d["webhooks"].pop("task_moved"), "the webhook task_moved is gone"),
+            (lambda d: d["webhooks"]["task_moved"]["post"]["parameters"].pop(), "header webhook-signature is gone"),
+            (lambda d: _schema(d, "TaskMovedEvent")["properties"].pop("after_id"), "data no longer has after_id"),
+            (lambda d: _schema(d, "TaskMovedEvent")["required"].remove("moved_by"), "data may now lack moved_by"),
         ],
     )
     def test_is_not_blind(self, present: dict[str, Any], break_it: Any, words: str) -> None:

@@ -22,10 +22,15 @@ from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
 from adapters.charts.drawing import PygalCharts
 from adapters.sql.counting import SqlDayCounts
+from adapters.sql.deadlines import SqlDeadlineDays
+from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.readers.reports import SqlReportReader
 from adapters.jobs.queue import ProcrastinateQueue
 from adapters.sql.job_runs import SqlJobRuns
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
+from adapters.sql.notifying import SqlNotifiedLogs
+from adapters.sql.readers.notifications import SqlNotificationReader
+from adapters.sql.repositories.notifications import SqlInbox, SqlInboxUnitOfWork
 from adapters.sql.people import SqlAccounts, SqlPeopleUnitOfWork
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.presented_tokens import SqlPresentedTokens
@@ -95,6 +100,7 @@ from core.tasks import ports as tasks
 from core.tasks import batches, recurring_ports
 from core.tasks.use_cases.workspace import Workspace
 from core.tokens import ports as tokens
+from core.notifications import ports as notifications
 from core.users import ports as users
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.api_tokens import (
@@ -148,6 +154,14 @@ from tests.fakes.operations import (
     InMemoryRemains,
     InMemoryTokenOperatorUnitOfWork,
 )
+from tests.fakes.digests import InMemoryDigestPosts
+from tests.fakes.notifications import (
+    InMemoryDeadlineDays,
+    InMemoryInbox,
+    InMemoryInboxUnitOfWork,
+    InMemoryNotificationReader,
+    InMemoryNotifiedLogs,
+)
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.people import (
     InMemoryAccounts,
@@ -183,6 +197,12 @@ ADAPTERS = [
     (mail.Mail, SmtpMail, FileMail, Mailbox),
     (mail.CompanyPosts, SqlCompanyPosts, InMemoryCompanyPosts),
     (mail.AccountPosts, SqlAccountPosts, InMemoryAccountPosts),
+    (mail.DigestPosts, SqlDigestPosts, InMemoryDigestPosts),
+    (notifications.NotificationReader, SqlNotificationReader, InMemoryNotificationReader),
+    (notifications.Inbox, SqlInbox, InMemoryInbox),
+    (notifications.InboxUnitOfWork, SqlInboxUnitOfWork, InMemoryInboxUnitOfWork),
+    (notifications.NotifiedLogs, SqlNotifiedLogs, InMemoryNotifiedLogs),
+    (notifications.DeadlineDays, SqlDeadlineDays, InMemoryDeadlineDays),
     (auth.Passwords, Argon2Passwords, CheapPasswords),
     (users.EmailAddresses, ValidatedEmailAddresses, PlainEmailAddresses),
     (users.InvitationTokens, RandomInvitationTokens, CountedInvitationTokens),
@@ -286,11 +306,11 @@ class TestAdapters:
         abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
         factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork", "OpenWebhookUnitOfWork"}
-        factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork"}
+        factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork", "OpenInboxUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
-            auth, batches, companies, cycles, imports, jobs, kernel, mail, oidc, operations, projects, realtime,
-            recurring_ports, reports, search, tasks, tokens, users, webhooks,
+            auth, batches, companies, cycles, imports, jobs, kernel, mail, notifications, oidc, operations, projects,
+            realtime, recurring_ports, reports, search, tasks, tokens, users, webhooks,
         )  # fmt: skip
         found = {
             name

@@ -10,6 +10,7 @@ from tests.contracts.cycles import CycleContract
 from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
+from tests.contracts.digests import DigestContract
 from tests.contracts.events import EventContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.imports import ImportContract
@@ -23,6 +24,7 @@ from tests.contracts.webhooks import WebhookContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
+from tests.contracts.notifications import NotificationContract
 from tests.contracts.people import CompanyContract, PeopleContract
 from tests.contracts.people_lists import UserReaderContract
 from tests.contracts.posts import PostContract
@@ -151,6 +153,14 @@ class TestInMemoryUserReader(InMemory, UserReaderContract):
 
 
 class TestInMemoryApiTokens(InMemory, ApiTokenContract):
+    pass
+
+
+class TestInMemoryNotifications(InMemory, NotificationContract):
+    pass
+
+
+class TestInMemoryDigests(InMemory, DigestContract):
     pass
 
 

@@ -83,6 +83,7 @@ from core.jobs.use_cases.running import JobRunUseCases
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
 from core.labels.use_cases import LabelUseCases
+from core.notifications.use_cases.inbox import InboxUseCases
 from core.reports.use_cases.reports import ReportUseCases
 from core.oidc.errors import LoginRefused
 from core.oidc.use_cases.connections import OidcConnectionUseCases
@@ -142,6 +143,7 @@ from tests.unit.core import (
     factor_refusals,
     job_refusals,
     mail_refusals,
+    notification_refusals,
     oidc_refusals,
     webhook_refusals,
     people_refusals,
@@ -184,6 +186,7 @@ USE_CASES = (
     PurgeUseCases,
     SecondStepUseCases,
     RecoveryUseCases,
+    InboxUseCases,
     ReportUseCases,
     SessionUseCases,
     TaskUseCases,
@@ -204,6 +207,7 @@ RAISED_OUTSIDE = {
     ("OidcLoginUseCases.redeem", SsoRequired): "only if the company closes its other ways in within those 60 seconds",
     ("TaskUseCases.list", CursorInvalid): "the transport opens cursors; the use case hands the refusal on to its docs",
     ("ProjectUseCases.list", CursorInvalid): "as above",
+    ("InboxUseCases.list", CursorInvalid): "as above",
     ("UserUseCases.list", CursorInvalid): "as above",
     ("InvitationUseCases.list", CursorInvalid): "as above",
     ("SessionUseCases.list", CursorInvalid): "as above",
@@ -1431,6 +1435,7 @@ job_refusals.add_to(refuses)
 webhook_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
+notification_refusals.add_to(refuses)
 oidc_refusals.add_to(refuses)
 token_refusals.add_to(refuses)
 report_refusals.add_to(refuses)

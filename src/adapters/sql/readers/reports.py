@@ -16,6 +16,7 @@ from adapters.sql.readers.counted import (
     project_day_of,
     standing_of,
 )
+from adapters.sql.readers.notifications import newest_unread, notification_view
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
 from adapters.sql.readers.task_lists import task_columns, task_view, with_names
 from adapters.sql.statement import Statement
@@ -26,6 +27,7 @@ from adapters.sql.tables.work import cycles, project_members, projects, tasks
 from core.cycles.policy import Visible as VisibleCycles
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
+from core.notifications.policy import Visible as VisibleNotifications
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
 from core.reports.model import Batch
@@ -232,20 +234,28 @@ class SqlReportReader:
         return Answer(None, found.seq)
 
     async def dashboard(
-        self, actor: Actor, *, visible: VisibleTasks, most: int, most_projects: int
+        self,
+        actor: Actor,
+        *,
+        visible: VisibleTasks,
+        visible_notifications: VisibleNotifications,
+        most: int,
+        most_projects: int,
     ) -> Answer[DashboardView]:
         recent = recent_statement(visible.member_id is not None)
         values: dict[str, Any] = {"assignee": actor.user_id, "watcher": actor.user_id, "most": most}
         if visible.member_id is not None:
             values["member_id"] = visible.member_id
         mine = {"member_id": actor.user_id, "most": most_projects}
-        found = await self._database.rows(actor, recent, values, also=(MY_PROJECTS, mine))
-        view = DashboardView(
-            recent_tasks=[task_view(row) for row in found.rows],
-            project_progress=[_report(row) for row in found.also],
-            notifications=[],
+        (tasks_found, projects_found, unread), seq = await self._database.several(
+            actor, (recent, values), (MY_PROJECTS, mine), newest_unread(visible_notifications, most=most)
         )
-        return Answer(view, found.seq)
+        view = DashboardView(
+            recent_tasks=[task_view(row) for row in tasks_found],
+            project_progress=[_report(row) for row in projects_found],
+            notifications=[notification_view(row) for row in unread],
+        )
+        return Answer(view, seq)
 
     async def burndown(self, actor: Actor, cycle_id: UUID, *, visible: VisibleCycles) -> Answer[CycleCourse | None]:
         member = visible.member_id

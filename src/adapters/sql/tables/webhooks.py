@@ -105,7 +105,10 @@ Index(
 Index("webhook_deliveries_waiting", _of.company_id, _of.webhook_id, _of.due_at, postgresql_where=PENDING)
 # Those that were asked for by hand are few, and so are those that are under way.
 Index(
-    "webhook_deliveries_by_hand", _of.company_id, _of.due_at, postgresql_where=text("state = 'pending' AND NOT in_order")
+    "webhook_deliveries_by_hand",
+    _of.company_id,
+    _of.due_at,
+    postgresql_where=text("state = 'pending' AND NOT in_order"),
 )
 Index(
     "webhook_deliveries_under_way", _of.company_id, _of.webhook_id,

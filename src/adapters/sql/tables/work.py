@@ -277,6 +277,16 @@ Index(
     tasks.c.priority,
     postgresql_where=LIVING,
 )
+# Finds the deadlines that are near.
+Index(
+    "tasks_due",
+    tasks.c.company_id,
+    tasks.c.deadline,
+    tasks.c.id,
+    postgresql_where=text(
+        "deleted_at IS NULL AND deadline IS NOT NULL AND assigned_to IS NOT NULL AND status <> 'done'"
+    ),
+)
 Index("tasks_deleted", tasks.c.company_id, tasks.c.deleted_at, postgresql_where=text("deleted_at IS NOT NULL"))
 
 # A task that moved to another project goes on being found by the number that it had, also once that project is no more.

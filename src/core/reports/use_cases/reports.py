@@ -8,6 +8,7 @@ from core.kernel.actor import Actor, reading
 from core.kernel.errors import Forbidden, answers
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock
+from core.notifications.policy import visible_notifications
 from core.projects.errors import ProjectNotFound
 from core.projects.policy import visible_projects
 from core.projects.ports import ProjectRef
@@ -69,10 +70,14 @@ class ReportUseCases:
     @answers()
     async def dashboard(self, actor: Actor) -> Answer[DashboardView]:
         """What the caller sees first: the 10 newest of the tasks assigned to them, and how far the active projects are
-        that they belong to, the first 100 by name. Notifications come with a later release: until then there are none.
+        that they belong to, the first 100 by name, and the 10 newest notifications that they did not read.
         """
         return await self._reader.dashboard(
-            actor, visible=visible_tasks(actor), most=_MOST_RECENT, most_projects=_MOST_PROJECTS
+            actor,
+            visible=visible_tasks(actor),
+            visible_notifications=visible_notifications(actor),
+            most=_MOST_RECENT,
+            most_projects=_MOST_PROJECTS,
         )
 
     @reading

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Events"])
 
 
 class EventShown(BaseModel):
-    """An event; besides these fields it has the flat fields of its kind."""
+    """An event; besides these fields it has the flat fields of its kind, as `webhooks` describes each."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -30,6 +30,7 @@ class EventShown(BaseModel):
     actor_id: UUID | None
     via: str
     project_id: UUID | None
+    version: int | None = Field(description="The version of what it is about, after it; null if that has none.")
 
 
 EVENT_EXAMPLE = {

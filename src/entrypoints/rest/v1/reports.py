@@ -19,6 +19,7 @@ from entrypoints.rest.operations import operation
 from entrypoints.rest.refs import cycle_id as cycle_ref
 from entrypoints.rest.refs import project_ref
 from entrypoints.rest.v1.fields import Shown
+from entrypoints.rest.v1.notifications import NOTIFICATION_EXAMPLE, NotificationShown
 from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, TaskShown
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Reports"])
@@ -104,7 +105,7 @@ class FlowShown(Shown):
 class DashboardShown(Shown):
     recent_tasks: list[TaskShown]
     project_progress: list[ProjectReportShown]
-    notifications: list[dict[str, Any]] = Field(max_length=10, description="None yet: they come with a later release.")
+    notifications: list[NotificationShown] = Field(max_length=10)
 
 
 PROJECT_EXAMPLE = {
@@ -170,7 +171,11 @@ FLOW_EXAMPLE = {
     ],
 }
 SVG_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 480" role="img"><title>Autumn</title></svg>'
-DASHBOARD_EXAMPLE = {"recent_tasks": [TASK_EXAMPLE], "project_progress": [PROJECT_EXAMPLE], "notifications": []}
+DASHBOARD_EXAMPLE = {
+    "recent_tasks": [TASK_EXAMPLE],
+    "project_progress": [PROJECT_EXAMPLE],
+    "notifications": [NOTIFICATION_EXAMPLE],
+}
 
 
 def reports_of(request: Request) -> ReportUseCases:

@@ -44,6 +44,8 @@ UPKEEP_DOORS = {
     ("webhooks", "SELECT"): "which companies have webhooks that have not heard of all",
     ("webhook_deliveries", "SELECT"): "which messages are due is asked across all companies",
     ("jobs", "SELECT"): "those that nobody carries out are found in all companies",
+    ("notification_days", "SELECT"): "whose morning was not told yet is found in all companies",
+    ("notification_preferences", "SELECT"): "so is who is to get mail",
     ("events", "SELECT"): "the purge removes the log of such a company",
     ("events", "DELETE"): "the purge removes the log of such a company",
     ("audit_events", "SELECT"): "the chain takes rows up, in all companies",

@@ -19,6 +19,7 @@ from adapters.sql.readers import audit as audit_reader
 from adapters.sql.readers import companies as company_reader
 from adapters.sql.repositories.task_rows import Last
 from adapters.sql.readers import activity as activity_reader, comments as comment_reader
+from adapters.sql.readers import notifications as notification_reader
 from adapters.sql.readers import cycles as cycle_reader, labels as label_reader, members as member_reader
 from adapters.sql.readers import (
     cycles as cycle_reader,
@@ -305,6 +306,7 @@ TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expi
 DELIVERY_FILTERS = [(), ("state",), ("state", "type")]
 JOB_FILTERS = [(), ("kind",), ("kind", "state")]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
+INBOXES = [notification_reader.Shape(member, unread) for member in (False, True) for unread in (None, False, True)]
 ACTIVITY = [
     activity_reader.Shape(everything, of, member)
     for everything in (False, True)
@@ -338,6 +340,15 @@ MADE_BY_HAND = {
         for after in (False, True)
         for skips in (False, True)
     ],
+    "adapters.sql.readers.notifications.page_statement": [
+        (notification_reader.PageShape(shape, descending, after, 51, skips),)
+        for shape in INBOXES
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.repositories.notifications._read_all": [(False,), (True,)],
+    "adapters.sql.readers.notifications._count": [(shape,) for shape in INBOXES],
     "adapters.sql.readers.activity._count": [(shape,) for shape in ACTIVITY],
     "adapters.sql.readers.activity._about": [
         (shape, counted) for shape in ACTIVITY if shape.of.startswith("task") for counted in (False, True)
@@ -580,6 +591,35 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_KEEP_CYCLE_DAYS",
             "_MOVE_ON",
         ),
+        "deadlines": (
+            "DUE",
+            "_BEGIN",
+            "_CALENDARS",
+            "_TAKE",
+            "_TOLD",
+        ),
+        "digests": (
+            "_ADDRESSES",
+            "_BEGIN",
+            "_LEASE",
+            "_LEFT",
+            "_MORNINGS",
+            "_SENT",
+            "_UNREAD",
+        ),
+        "notifying": (
+            "_BEGIN",
+            "_BEHIND",
+            "_CAUSES",
+            "_HEAD",
+            "_MOVE_ON",
+            "_PEOPLE",
+            "_PROJECTS",
+            "_TAKE",
+            "_TASKS",
+            "_WATCHERS",
+        ),
+        "told": ("_KEEP",),
         "operating": ("_COMPANIES",),
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
@@ -702,6 +742,10 @@ DOORS = {
     "telling.py",
     "posting.py",
     "counting.py",
+    "deadlines.py",
+    "digests.py",
+    "notifying.py",
+    "told.py",
     "job_runs.py",
     "webhook_dispatch.py",
     "webhook_queue.py",

@@ -19,11 +19,13 @@ from sqlalchemy import BinaryExpression, Text, UnaryExpression, Uuid, bindparam,
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
+from adapters.sql import deadlines, notifying
 from adapters.sql.migrating import migrate
 from adapters.sql.readers import activity as activity_reader, comments as comment_reader
 from adapters.sql.readers import api_tokens as token_reader
 from adapters.sql.readers import columns as column_reader, cycles as cycle_reader
 from adapters.sql.readers import events as event_reader
+from adapters.sql.readers import notifications as notification_reader
 from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import reports as report_reader
 from adapters.sql.readers import task_lists, tasks as task_reader
@@ -34,6 +36,7 @@ from adapters.sql.repositories import api_tokens as token_repository, comments a
 from adapters.sql.repositories import batch_writes, batches
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
+from adapters.sql.repositories import notifications as notification_repository
 from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import tasks
@@ -302,6 +305,14 @@ def _fill(firm: Firm, count: int) -> Ground:
         "  body) select company_id, 10000 + row_number() over (order by n, number), 'task_updated', 'task_updates',"
         "  created_at, created_by, 'session', project_id, id, true, '{}' from tasks, generate_series(1, 3) n"
         "  where company_id = %s",
+        (firm.id,),
+    )
+    # Whoever has a task was told so, and has read all but every tenth of it.
+    firm.sql(
+        "insert into notifications (company_id, id, seq, user_id, kind, cause, event, task_id, task_count, created_at,"
+        "  read_at) select company_id, gen_random_uuid(), 20000 + number, assigned_to, 'assigned', number, 'task_created',"
+        "  id, 1, created_at, case when number %% 10 > 0 then now() end"
+        "  from tasks where company_id = %s and assigned_to is not null",
         (firm.id,),
     )
     return grounds[0]
@@ -1122,5 +1133,47 @@ def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seed
 
 def test_what_is_not_counted_yet_is_found_by_its_position(seeded: Seeded) -> None:
     plan = seeded.settled_plan(report_reader.PENDING, most=1_000)
+    read = conditions(plan, "events")
+    assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("unread", [None, True])
+@pytest.mark.parametrize("member", [False, True])
+def test_an_inbox_is_read_newest_first_by_its_index_and_not_much_more_than_a_page_of_it(
+    seeded: Seeded, member: bool, unread: bool | None, after: bool, mode: str
+) -> None:
+    inbox = notification_reader.Shape(member, unread)
+    shape = notification_reader.PageShape(inbox, descending=True, after=after, most=MOST, skips=False)
+    values: dict[str, Any] = {"user": seeded.values["member_id"]} | ({"at_value": 30_000} if after else {})
+    plan, _ = seeded.carried_out(notification_reader.page_statement(shape), mode=mode, **values)
+    found = conditions(plan, "notifications")
+    assert set(found) == {"notifications_unread" if unread else "notifications_inbox"}, plan
+    (condition,) = found.values()
+    assert {"company_id", "user_id"} | ({"seq"} if after else set()) <= set(re.findall(r"\w+", condition)), plan
+    (read,) = reads_of(plan, "notifications")
+    # Of deleted tasks, and of projects that a member does not belong to, nothing is told.
+    assert read["Actual Rows"] <= 3 * MOST, plan
+
+
+def test_what_is_read_at_once_is_found_by_its_position(seeded: Seeded) -> None:
+    values = {"user": seeded.values["member_id"], "up_to": 30_000}
+    plan = seeded.settled_plan(notification_repository._read_all(True), **values)
+    assert set(conditions(plan, "notifications")) == {"notifications_unread"}
+
+
+@pytest.mark.parametrize("how", PLANS)
+def test_deadlines_that_are_near_are_found_by_their_index(seeded: Seeded, how: str) -> None:
+    values = {"day": date(2026, 3, 1), "next": date(2026, 3, 2), "most": 500}
+    plan = getattr(seeded, how)(deadlines.DUE, **values)
+    found = conditions(plan)
+    assert set(found) == {"tasks_due"}, plan
+    assert {"company_id", "deadline"} <= set(re.findall(r"\w+", found["tasks_due"])), plan
+    assert not any(node["Node Type"] == "Seq Scan" and node["Relation Name"] == "tasks" for node in nodes(plan))
+
+
+def test_what_may_concern_somebody_is_found_by_its_position(seeded: Seeded) -> None:
+    plan = seeded.settled_plan(notifying._CAUSES, after=10, head=300, most=200)
     read = conditions(plan, "events")
     assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]

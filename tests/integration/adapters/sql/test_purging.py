@@ -69,6 +69,32 @@ async def test_tasks_go_thirty_days_after_they_were_deleted(remains: SqlRemains,
     assert await remains.purge(cutoffs()) == NOTHING
 
 
+async def test_what_was_read_goes_after_ninety_days_and_what_was_not_stays(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    project = firm.project()
+    task, gone = firm.task(project), firm.task(project)
+    numbers = itertools.count(1)
+
+    def told(task: uuid.UUID, read: str | None) -> uuid.UUID:
+        id = uuid.uuid4()
+        firm.sql(
+            "insert into notifications (company_id, id, seq, user_id, kind, cause, event, task_id, task_count,"
+            " created_at, read_at) values (%s, %s, 1, %s, 'assigned', %s, 'task_created', %s, 1,"
+            " now() - interval '1 year', now() - %s::interval)",
+            (firm.id, id, firm.owner.user_id, next(numbers), task, read),
+        )
+        return id
+
+    unread, lately, _ = told(task, None), told(task, "89 days"), told(task, "91 days")
+    assert await remains.purge(cutoffs()) == Purged(notifications=1)
+    assert ids(firm, "notifications") == {unread, lately}
+    # What tells of a task goes with it.
+    told(gone, None)
+    delete(firm, "tasks", gone, ago=LONG_AGO)
+    assert await remains.purge(cutoffs()) == Purged(tasks=1)
+    assert ids(firm, "notifications") == {unread, lately}
+
+
 async def test_a_project_goes_with_all_that_is_its_and_its_key_stays_taken(remains: SqlRemains, firms: Firms) -> None:
     firm = firms.new()
     gone, lately, living = firm.project(key="GONE"), firm.project(key="LATE"), firm.project(key="LIVE")

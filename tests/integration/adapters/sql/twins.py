@@ -130,4 +130,16 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, %s, 'same.example', 'same', now(), 1, now(), now())",
         (firm.id, uuid.uuid4()),
     )
+    firm.sql(
+        "insert into notifications (company_id, id, seq, user_id, kind, cause, event, task_id, task_count, created_at)"
+        " select company_id, gen_random_uuid(), 1, %s, 'assigned', row_number() over (), 'task_created', id, 1, now()"
+        "   from tasks where company_id = %s",
+        (member.user_id, firm.id),
+    )
+    firm.sql(
+        "insert into notification_preferences (company_id, user_id, unwanted, mailed, is_mailed, version, created_at,"
+        " updated_at) values (%s, %s, '{}', '{assigned}', true, 2, now(), now())",
+        (firm.id, member.user_id),
+    )
+    firm.sql("insert into notification_days values (%s, '2026-01-01')", (firm.id,))
     return project

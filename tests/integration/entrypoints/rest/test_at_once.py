@@ -25,6 +25,7 @@ WRITTEN_BESIDE = {
     "log_positions",
     "audit_heads",
     "counted_tasks",
+    "notification_days",
     "cycle_days",
     "project_days",
 }

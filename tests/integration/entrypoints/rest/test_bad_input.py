@@ -93,6 +93,7 @@ class World:
             "job_id": str(uuid4()),
             "webhook_id": str(uuid4()),
             "delivery_id": str(uuid4()),
+            "notification_id": str(uuid4()),
             "company_id": ann.company_id,
         }
         self._tables = [

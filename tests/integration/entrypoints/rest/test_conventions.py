@@ -48,6 +48,7 @@ class World:
         job: str,
         webhook: dict[str, Any],
         delivery: str,
+        notification: str,
         conformance: Conformance,
     ) -> None:
         self.ann, self.project, self.task, self._conformance = ann, project, task, conformance
@@ -67,6 +68,7 @@ class World:
             "label_id": label["id"],
             "comment_id": comment["id"],
             "job_id": job,
+            "notification_id": notification,
         }
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -100,12 +102,12 @@ async def world(api: Api, conformance: Conformance) -> World:
     task, cycle = await ann.task(project), await ann.cycle(project)
     label = (await ann.post("/labels", {"name": "design"})).json()
     comment = (await ann.post(f"/tasks/{task['id']}/comments", {"body": "Which one?"})).json()
-    job = api.job(ann)
+    job, notification = api.job(ann), api.notification(ann)
     webhook = (await ann.post("/webhooks", {"url": "https://hooks.example.com/"})).json()
     delivery = api.delivery(webhook["id"])
     return World(
         ann, project, task, cycle, invitation, token, connection, domain, label, comment, job, webhook, delivery,
-        conformance,
+        notification, conformance,
     )  # fmt: skip
 
 
@@ -552,6 +554,9 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         "update api_tokens set created_at = %s, expires_at = %s, last_used_at = %s, revoked_at = %s"
         " where company_id = %s",
         (even, even, even, even, ann.company_id),
+    )
+    api.sql(
+        "update notifications set created_at = %s, read_at = %s where company_id = %s", (even, even, ann.company_id)
     )
     api.sql("update events set occurred_at = %s where company_id = %s", (even, ann.company_id))
     api.sql("update audit_events set at = %s where company_id = %s", (even, ann.company_id))

@@ -21,6 +21,8 @@ OPERATIONS = {
     "search",
     "listLabels", "createLabel", "getLabel", "changeLabel", "deleteLabel",
     "importTasks", "listJobs", "getJob", "cancelJob",
+    "listNotifications", "readNotification", "readAllNotifications", "getNotificationPreferences",
+    "changeNotificationPreferences",
     "listCycles", "createCycle", "getCycle", "changeCycle", "deleteCycle", "startCycle", "completeCycle",
     "restoreTask", "addColumn", "orderColumns", "getColumn", "changeColumn", "deleteColumn",
     "bulkTasks", "exportTasks",

@@ -161,6 +161,8 @@ class Ground:
             "comment_id": comment["id"],
             # A company has only so many at once.
             "job_id": job.get("id", str(uuid4())),
+            # Nobody is told of what they did themselves.
+            "notification_id": str(uuid4()),
             "user_id": user["id"],
             "invitation_id": invitation["id"],
             "connection_id": connection["id"],

@@ -117,6 +117,7 @@ class Side:
         self.comment: dict[str, Any] = {}
         self.job = ""
         self.webhook = self.delivery = ""
+        self.notification = ""
         self.domain: dict[str, Any] = {}
 
     def path_ids(self) -> Ids:
@@ -128,6 +129,7 @@ class Side:
             "label_id": [self.label["id"]],
             "comment_id": [self.comment["id"]],
             "job_id": [self.job],
+            "notification_id": [self.notification],
             "column_id": self.columns[-1:],
             "company_id": [self.person.company_id],
             "user_id": [self.user["id"]],
@@ -295,7 +297,7 @@ def snapshot(api: Api, company_id: str) -> dict[str, list[tuple[Any, ...]]]:
             f"select {shown.get(table, 't::text')} from {table} t where {column} = %s order by 1", (company_id,)
         )
         for table, column in tenant_tables(api)
-        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days")
+        if table not in ("log_positions", "counted_tasks", "project_days", "cycle_days", "notification_days")
     }
 
 
@@ -332,6 +334,7 @@ async def probe(
         side = await settled(await signed_in())
         side.job = api.job(side.person)
         side.delivery = api.delivery(side.webhook)
+        side.notification = api.notification(side.person)
         await refreshed(api, side)
         return side
 
@@ -458,6 +461,7 @@ async def test_the_owner_of_another_company_reaches_nothing(api: Api, conformanc
     foreign = await settled(victim, "FRGN")
     foreign.job = api.job(victim)
     foreign.delivery = api.delivery(foreign.webhook)
+    foreign.notification = api.notification(victim)
     before = snapshot(api, victim.company_id)
     assert all(
         before[table]
@@ -477,6 +481,7 @@ async def test_one_account_in_two_companies_reaches_the_other_only_by_switching(
     foreign = await settled(victim, "FRGN")
     foreign.job = api.job(victim)
     foreign.delivery = api.delivery(foreign.webhook)
+    foreign.notification = api.notification(victim)
     there = await api.colleague(victim, who=account, role="owner")
     assert (await there.get(f"/tasks/{foreign.task['id']}")).status_code == 200, "as an owner of that company"
     before = snapshot(api, victim.company_id)

@@ -118,6 +118,12 @@ async def _job(case: Case) -> str:
     return case.stage.api.job(person)
 
 
+async def _notification(case: Case) -> str:
+    person = case.caller if case.place is Place.OWN else case.host
+    assert person is not None
+    return case.stage.api.notification(person)
+
+
 def _token_of(case: Case, user_id: str) -> str:
     (row,) = case.stage.api.sql(
         "insert into api_tokens (company_id, id, user_id, name, scopes, digest, hint, created_at)"
@@ -167,6 +173,8 @@ THINGS: dict[str, ThingMaker] = {
     "column_id": ThingMaker(_column, IN_PROJECTS),
     "label_id": ThingMaker(_label, (Place.OWN, Place.FOREIGN)),
     "job_id": ThingMaker(_job, (Place.OWN, Place.HIDDEN, Place.FOREIGN)),
+    # Of owners and admins too their own alone.
+    "notification_id": ThingMaker(_notification, (Place.OWN, Place.HIDDEN, Place.FOREIGN)),
     "session_id": ThingMaker(_session, (Place.OWN, Place.FOREIGN)),
     # Of the company, whoever sent it: "another project" stands for the whole of it.
     "invitation_id": ThingMaker(_invitation, (Place.HIDDEN, Place.FOREIGN)),
@@ -226,6 +234,8 @@ BODIES: dict[str, dict[str, Body]] = {
     "changeLabel": {"": _given(color="#1f77b4")},
     "createComment": {"": _given(body="x")},
     "changeComment": {"": _given(body="y")},
+    "readAllNotifications": {"": _given()},
+    "changeNotificationPreferences": {"": _given(mentioned={"mail": "daily"})},
     "addColumn": {"": _given(name="x", category="in_progress")},
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},

@@ -1,0 +1,184 @@
+"""Reading the companies' logs for whom they concern. Only the container may import this.
+
+A company's position is locked while its log is read, so that one does it at a time, and is moved in the transaction
+that keeps who is told what: whoever dies in between has told nobody.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from adapters.sql.connection import COMMIT, Connection, Database, execute
+from adapters.sql.pipeline import Asked, Row
+from adapters.sql.statement import Statement
+from adapters.sql.tenancy import OWN
+from adapters.sql.told import keeping
+from adapters.sql.upkeep import Upkeep
+from core.kernel.errors import DatabaseAway, Refusal, StorageFull
+from core.notifications.model import (
+    CAUSES,
+    Batch,
+    Cause,
+    Notification,
+    Recipient,
+    TaskNow,
+    concerns,
+    whole_transactions,
+)
+
+log = logging.getLogger("flowtrack.notifications")
+
+READER = "notifications"
+_HERE = f"company_id = {OWN} and reader = '{READER}'"
+
+# By the upkeep role: whose log went on.
+_BEHIND = Statement.plain(f"""
+select q.company_id
+  from event_sequences q
+  join companies c on c.id = q.company_id and c.is_active and c.deleted_at is null
+  left join log_positions p on p.company_id = q.company_id and p.reader = '{READER}'
+ where q.last_seq > coalesce(p.seq, 0)
+ order by q.company_id
+""")
+_BEGIN = Statement.plain(f"insert into log_positions (reader, seq) values ('{READER}', 0) on conflict do nothing")
+_TAKE = Statement.plain(f"select seq from log_positions where {_HERE} for update skip locked")
+# Asked once the position is held, and not beside it, as by the reader that counts days.
+_HEAD = Statement.plain(f"select last_seq from event_sequences where company_id = {OWN}")
+_MOVE_ON = Statement.plain(f"update log_positions set seq = %(seq)s where {_HERE} and seq <= %(seq)s")
+
+_EVENTS = ", ".join(f"'{event}'" for event in CAUSES)
+# Of the log only what concerns somebody: its own events are no causes.
+_CAUSES = Statement.plain(f"""
+select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid, (body ->> 'comment_id')::uuid,
+       to_user::uuid, mentions, mentioned
+  from (select e.seq, e.event, e.actor_id, e.occurred_at, e.project_id, e.body,
+               case e.event when 'task_created' then e.body ->> 'assigned_to'
+                            when 'task_updated' then e.body #>> '{{changes,assigned_to,new}}'
+                            when 'project_member_added' then e.body ->> 'user_id' end as to_user,
+               case e.event when 'comment_created' then e.body -> 'mentions'
+                            when 'comment_updated' then e.body #> '{{changes,mentions,new}}' end as mentions,
+               case e.event when 'comment_updated' then e.body #> '{{changes,mentions,old}}' end as mentioned
+          from events e
+         where e.company_id = {OWN} and e.seq > %(after)s and e.seq <= %(head)s and e.event in ({_EVENTS})) found
+ where to_user is not null or mentions is not null
+ order by seq limit %(most)s
+""")
+# Whatever is referred to stays until the transaction ends.
+_TASKS = Statement.plain(f"""
+select t.id, t.project_id, t.created_by, t.assigned_to
+  from tasks t join projects p on p.company_id = t.company_id and p.id = t.project_id and p.deleted_at is null
+ where t.company_id = {OWN} and t.id = any(%(tasks)s) and t.deleted_at is null
+ order by t.id for key share of t
+""")
+_WATCHERS = Statement.plain(f"""
+select task_id, user_id, watching from task_watchers where company_id = {OWN} and task_id = any(%(tasks)s)
+""")
+_PROJECTS = Statement.plain(f"""
+select id from projects
+ where company_id = {OWN} and id = any(%(projects)s) and deleted_at is null order by id for key share
+""")
+_PEOPLE = Statement.plain(f"""
+select u.id, u.role <> 'member', coalesce(w.unwanted, '{{}}'),
+       array(select m.project_id from project_members m
+              where m.company_id = {OWN} and m.user_id = u.id and m.project_id = any(%(projects)s))
+  from users u left join notification_preferences w on w.company_id = u.company_id and w.user_id = u.id
+ where u.company_id = {OWN} and u.id = any(%(people)s) and u.is_active and u.accepted_at is not null
+ order by u.id for key share of u
+""")
+
+
+class SqlNotifiedLogs:
+    """The logs of all companies, and who is told what of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._upkeep = Upkeep(database)
+
+    async def behind(self) -> list[UUID]:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_BEHIND, {}))
+            return [row[0] for row in found.rows()]
+
+    async def advance(self, company_id: UUID, *, most: int, told: Callable[[Batch], list[Notification]]) -> bool:
+        try:
+            async with self._upkeep.within(company_id) as connection:
+                return await _advance(connection, most, told)
+        except (DatabaseAway, StorageFull):
+            raise
+        except Refusal as refusal:
+            # Something was purged or is held at this very moment: the others do not wait for it.
+            log.warning("a company's notifications were left to the next time: %s", refusal.code)
+            return False
+        except Exception:
+            # A defect of ours, or what somebody wrote past us: it keeps one company's back, and nobody else's.
+            log.exception("nobody can be told what happened in company %s", company_id)
+            return False
+
+
+async def _advance(connection: Connection, most: int, told: Callable[[Batch], list[Notification]]) -> bool:
+    _, taken, there = await execute(connection, Asked(_BEGIN, {}), Asked(_TAKE, {}), Asked(_HEAD, {}))
+    position, newest = taken.first(), there.first()
+    if position is None or newest is None or position[0] >= newest[0]:
+        return False
+    (after,), (head,) = position, newest
+    causes, is_all = await _causes(connection, after, head, most)
+    upto = head if is_all else causes[-1].seq
+    found = told(await _batch(connection, causes)) if causes else []
+    await execute(connection, *_ending(found, upto))
+    return not is_all
+
+
+def _ending(told: list[Notification], upto: int) -> list[Asked]:
+    return [Asked(_MOVE_ON, {"seq": upto}), *keeping(told), Asked(COMMIT, {})]
+
+
+async def _causes(connection: Connection, after: int, head: int, most: int) -> tuple[list[Cause], bool]:
+    """The next causes, whole transactions, and whether they are all up to the head."""
+    while True:
+        (found,) = await execute(connection, Asked(_CAUSES, {"after": after, "head": head, "most": most}))
+        causes = [_cause(row) for row in found.rows()]
+        whole = whole_transactions(causes, most=most)
+        if whole or not causes:
+            return whole, len(causes) < most
+        # A single transaction that is larger.
+        most *= 4
+
+
+async def _batch(connection: Connection, causes: list[Cause]) -> Batch:
+    """The causes with all that they may concern; two questions, since the second needs what the first found."""
+    of_tasks = sorted({cause.task_id for cause in causes if cause.task_id is not None})
+    projects = sorted({cause.project_id for cause in causes if cause.task_id is None and cause.project_id is not None})
+    commented = sorted({cause.task_id for cause in causes if cause.comment_id is not None and cause.task_id})
+    there, said, standing = await execute(
+        connection,
+        Asked(_TASKS, {"tasks": of_tasks}),
+        Asked(_WATCHERS, {"tasks": commented}),
+        Asked(_PROJECTS, {"projects": projects}),
+    )
+    watching: dict[UUID, dict[UUID, bool]] = {}
+    for task_id, user_id, is_watching in said.rows():
+        watching.setdefault(task_id, {})[user_id] = is_watching
+    tasks = {row[0]: TaskNow(row[1], row[2], row[3], watching.get(row[0], {})) for row in there.rows()}
+    known = frozenset(row[0] for row in standing.rows())
+    concerned = concerns(causes, tasks, known)
+    values: dict[str, Any] = {
+        "people": sorted({each.user_id for each in concerned}),
+        "projects": sorted({each.project_id for each in concerned}),
+    }
+    # Of several tasks of one project their project is told.
+    people, _ = await execute(connection, Asked(_PEOPLE, values), Asked(_PROJECTS, {"projects": values["projects"]}))
+    return Batch(
+        causes=tuple(causes),
+        tasks=tasks,
+        projects=known,
+        people={
+            row[0]: Recipient(administers=row[1], unwanted=frozenset(row[2]), projects=frozenset(row[3]))
+            for row in people.rows()
+        },
+    )
+
+
+def _cause(row: Row) -> Cause:
+    *fields, mentions, mentioned = row
+    new = frozenset(map(UUID, mentions or ())) - frozenset(map(UUID, mentioned or ()))
+    return Cause._make((*fields, new))
