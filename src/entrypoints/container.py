@@ -111,6 +111,7 @@ from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.tracing import NoTracing
+from entrypoints.webhooks_container import WebhooksContainer
 from entrypoints.work_container import WorkContainer
 
 __all__ = [
@@ -409,6 +410,22 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         ids=ids,
     )
+    # Rung when something happened that webhooks may hear of, and when messages of it are queued.
+    webhook_bell = providers.Singleton(Bell)
+    queued_bell = providers.Singleton(Bell)
+    webhooks = providers.Container(
+        WebhooksContainer,
+        settings=settings,
+        database=database,
+        sealer=sealer,
+        observer=metrics,
+        clock=clock,
+        ids=ids,
+    )
+    webhook_use_cases = webhooks.use_cases
+    webhook_delivery_use_cases = webhooks.delivery_use_cases
+    webhook_queue_use_cases = webhooks.queue_use_cases
+    webhook_dispatch_use_cases = webhooks.dispatch_use_cases
     import_use_cases = jobs.import_use_cases
     job_queue = jobs.queue
     job_use_cases = jobs.use_cases

@@ -37,6 +37,7 @@ from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
 from core.watching.ports import WatcherUnitOfWork
+from core.webhooks.ports import Dispatches, EventQueues, WebhookReader, WebhookUnitOfWork
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
@@ -67,6 +68,15 @@ class ContractWorld(Protocol):
 
     @property
     def label_reader(self) -> LabelReader: ...
+
+    @property
+    def webhook_reader(self) -> WebhookReader: ...
+
+    @property
+    def event_queues(self) -> EventQueues: ...
+
+    @property
+    def dispatches(self) -> Dispatches: ...
 
     @property
     def comment_reader(self) -> CommentReader: ...
@@ -141,6 +151,8 @@ class ContractWorld(Protocol):
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
     def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> BatchUnitOfWork: ...
+
+    def webhook_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> WebhookUnitOfWork: ...
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 

@@ -138,6 +138,17 @@ class Api:
             (company_id, project_id, user_id),
         )
 
+    def delivery(self, webhook_id: str) -> str:
+        """A message to a webhook that was given up."""
+        (row,) = self.sql(
+            "insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state, attempts, in_order,"
+            " delayed, due_at, created_at, finished_at) select company_id, gen_random_uuid(), id, company_id,"
+            " 'task_created', '{}', 'dead', 1, true, false, now(), now(), now() from webhooks where id = %s"
+            " returning id::text",
+            (webhook_id,),
+        )
+        return str(row[0])
+
     def notification(self, of: Person) -> str:
         """Something that somebody was told, of a project of theirs that is gone, or of none."""
         (row,) = self.sql(

@@ -99,6 +99,16 @@ class Metrics:
         self._begun = counter("flowtrack_database_transactions_begun", "Transactions begun; single reads have none.")
         self._committed = counter("flowtrack_database_transactions_committed", "Transactions committed.")
         self._appended = counter("flowtrack_events_appended", "Facts written to the event log.")
+        self._webhooks = counter(
+            "flowtrack_webhook_attempts", "Attempts to send webhooks, by what came of them.", "outcome"
+        )
+        self._webhook_durations = histogram("flowtrack_webhook_attempt_seconds", "How long receivers take.", _REQUESTS)
+        self._webhooks_waiting = gauge(
+            "flowtrack_webhooks_waiting", "Messages that wait to be sent.", mode="mostrecent"
+        )
+        self._webhook_lag = gauge(
+            "flowtrack_webhook_lag_seconds", "For how long the oldest of them has been due.", mode="mostrecent"
+        )
         self._lag = histogram("flowtrack_event_loop_lag_seconds", "By how much the event loop is behind.", _LAGS)
         self._sockets = gauge("flowtrack_sockets", "Open sockets whose clients are known.")
         self._streams = gauge("flowtrack_streams", "Open streams of events.")
@@ -197,6 +207,18 @@ class Metrics:
         for reader, (depth, seconds) in behind.items():
             self._depth.labels(reader).set(depth)
             self._reader_lag.labels(reader).set(seconds)
+
+    # What webhooks tell
+
+    def sent_webhook(self, outcome: str, seconds: float) -> None:
+        """An attempt to send a webhook is over."""
+        self._webhooks.labels(outcome).inc()
+        self._webhook_durations.observe(seconds)
+
+    def queued_webhooks(self, waiting: int, lag: float) -> None:
+        """How many messages wait to be sent, and for how many seconds the oldest has been due."""
+        self._webhooks_waiting.set(waiting)
+        self._webhook_lag.set(lag)
 
     # What the process sees of itself
 

@@ -14,6 +14,7 @@ from core.projects import events as of_projects
 from core.tasks import events as of_tasks
 from core.tokens import events as of_tokens
 from core.users import events as of_users
+from core.webhooks import events as of_webhooks
 
 # In the order in which they are told of.
 MODULES: tuple[ModuleType, ...] = (
@@ -21,6 +22,7 @@ MODULES: tuple[ModuleType, ...] = (
     of_users,
     of_tokens,
     of_oidc,
+    of_webhooks,
     of_projects,
     of_cycles,
     of_labels,

@@ -63,6 +63,8 @@ from entrypoints.rest.v1 import (
     tasks,
     tokens,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 from entrypoints.worker.running import carrying_out
 from entrypoints.ws.endpoint import Doorkeeper
@@ -147,6 +149,8 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         search.router,
         notifications.router,
         jobs.router,
+        webhooks.router,
+        webhook_deliveries.router,
         events.router,
         stream.router,
         presence.router,

@@ -46,6 +46,9 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.JOBS_READ: "listJobs getJob",
     Scope.JOBS_WRITE: "cancelJob",
     Scope.AUDIT_READ: "listAuditEvents",
+    Scope.WEBHOOKS_READ: "listWebhooks getWebhook listWebhookDeliveries",
+    Scope.WEBHOOKS_WRITE: "createWebhook changeWebhook replaceWebhook deleteWebhook rotateWebhookSecret testWebhook"
+    " resendWebhookDelivery replayWebhook",
     Access.ANY_TOKEN: "getMe",
     Access.NO_TOKEN: "openCompany deleteCompany leaveCompany switchCompany listLoginSessions revokeLoginSession stepUp"
     " changePassword listMyTokens getMyToken createMyToken revokeMyToken listUserTokens getUserToken createUserToken"

@@ -56,6 +56,10 @@ from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.task_imports import SqlImportUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
+from adapters.sql.readers.webhooks import SqlWebhookReader
+from adapters.sql.repositories.webhooks import SqlWebhookUnitOfWork
+from adapters.sql.webhook_dispatch import SqlDispatches
+from adapters.sql.webhook_queue import SqlEventQueues
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -79,6 +83,7 @@ from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.comments import CommentContract
+from tests.contracts.webhooks import WebhookContract
 from tests.contracts.watching import WatchingContract
 from tests.contracts.activity import ActivityContract
 from tests.contracts.labels import LabelContract
@@ -105,6 +110,9 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.label_reader = SqlLabelReader(database)
+        self.webhook_reader = SqlWebhookReader(database)
+        self.event_queues = SqlEventQueues(database)
+        self.dispatches = SqlDispatches(database)
         self.comment_reader = SqlCommentReader(database)
         self.activity_reader = SqlActivityReader(database)
         self.search_reader = SqlSearchReader(database)
@@ -175,6 +183,9 @@ class SqlWorld:
 
     def token_operator_unit_of_work(self) -> SqlTokenOperatorUnitOfWork:
         return SqlTokenOperatorUnitOfWork(self._database)
+
+    def webhook_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlWebhookUnitOfWork:
+        return SqlWebhookUnitOfWork(self._database, self.clock, actor, once=once)
 
     def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlOidcUnitOfWork:
         return SqlOidcUnitOfWork(self._database, self.clock, actor, once=once)
@@ -311,6 +322,10 @@ class TestSqlTransactions(Sql, TransactionContract):
 
 
 class TestSqlOnce(Sql, OnceContract):
+    pass
+
+
+class TestSqlWebhooks(Sql, WebhookContract):
     pass
 
 

@@ -62,7 +62,14 @@ from entrypoints.live.relay import Relay
 from adapters.memory.attendance import LocalAttendance
 from adapters.redis.attendance import SharedAttendance
 from adapters.sql.relaying import SqlLeases, SqlLogs
+from adapters.crypto.webhook_secrets import RandomWebhookSecrets
+from adapters.http.webhooks import HttpSending
+from adapters.prometheus.metrics import Metrics
 from adapters.sql.readers.jobs import SqlJobReader
+from adapters.sql.readers.webhooks import SqlWebhookReader
+from adapters.sql.repositories.webhooks import SqlDeliveries, SqlWebhooks, SqlWebhookUnitOfWork
+from adapters.sql.webhook_dispatch import SqlDispatches
+from adapters.sql.webhook_queue import SqlEventQueues
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.search import SqlSearchReader
@@ -91,6 +98,7 @@ from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.imports import ports as imports
 from core.jobs import ports as jobs
+from core.webhooks import ports as webhooks
 from core.kernel import ports as kernel
 from core.mail import ports as mail
 from core.oidc import ports as oidc
@@ -130,6 +138,17 @@ from tests.fakes.feeds import (
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
+from tests.fakes.webhooks import (
+    CountedWebhookSecrets,
+    InMemoryDeliveries,
+    InMemoryDispatches,
+    InMemoryEventQueues,
+    InMemoryWebhookReader,
+    InMemoryWebhooks,
+    InMemoryWebhookUnitOfWork,
+    RememberedDeliveries,
+    RememberedSending,
+)
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobs, InMemoryJobUnitOfWork, RememberedWakes
 from tests.fakes.members import (
     InMemoryAssignments,
@@ -232,6 +251,16 @@ ADAPTERS = [
     (imports.TaskImports, SqlTaskImports, InMemoryTaskImports),
     (imports.ManyTasks, SqlManyTasks, InMemoryManyTasks),
     (imports.ImportUnitOfWork, SqlImportUnitOfWork, InMemoryImportUnitOfWork),
+    (webhooks.Webhooks, SqlWebhooks, InMemoryWebhooks),
+    (webhooks.Deliveries, SqlDeliveries, InMemoryDeliveries),
+    (webhooks.WebhookUnitOfWork, SqlWebhookUnitOfWork, InMemoryWebhookUnitOfWork),
+    (webhooks.WebhookReader, SqlWebhookReader, InMemoryWebhookReader),
+    (webhooks.EventQueues, SqlEventQueues, InMemoryEventQueues),
+    (webhooks.Dispatches, SqlDispatches, InMemoryDispatches),
+    (webhooks.Sending, HttpSending, RememberedSending),
+    (webhooks.WebhookSecrets, RandomWebhookSecrets, CountedWebhookSecrets),
+    (webhooks.Sealing, Sealer, PlainSealing),
+    (webhooks.DeliveryObserver, Metrics, RememberedDeliveries),
     (jobs.Jobs, SqlJobs, InMemoryJobs),
     (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
     (jobs.JobReader, SqlJobReader, InMemoryJobReader),
@@ -302,12 +331,12 @@ class TestAdapters:
         }
         abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
-        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork"}
+        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork", "OpenWebhookUnitOfWork"}
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork", "OpenInboxUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
             auth, batches, companies, cycles, imports, jobs, kernel, mail, notifications, oidc, operations, projects,
-            realtime, recurring_ports, reports, search, tasks, tokens, users,
+            realtime, recurring_ports, reports, search, tasks, tokens, users, webhooks,
         )  # fmt: skip
         found = {
             name

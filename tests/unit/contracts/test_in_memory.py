@@ -21,6 +21,7 @@ from tests.contracts.activity import ActivityContract
 from tests.contracts.comments import CommentContract
 from tests.contracts.watching import WatchingContract
 from tests.contracts.labels import LabelContract
+from tests.contracts.webhooks import WebhookContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
@@ -109,6 +110,10 @@ class TestInMemoryWatching(InMemory, WatchingContract):
 
 
 class TestInMemoryActivity(InMemory, ActivityContract):
+    pass
+
+
+class TestInMemoryWebhooks(InMemory, WebhookContract):
     pass
 
 

@@ -42,6 +42,8 @@ UPKEEP_DOORS = {
     ("oidc_connections", "SELECT"): "whoever signs in at a provider does not say of which company the connection is",
     ("email_domains", "SELECT"): "so does a provider's word count that the company has proved the domain",
     ("companies", "DELETE"): "the purge removes companies that were deleted long ago",
+    ("webhooks", "SELECT"): "which companies have webhooks that have not heard of all",
+    ("webhook_deliveries", "SELECT"): "which messages are due is asked across all companies",
     ("jobs", "SELECT"): "those that nobody carries out are found in all companies",
     ("notification_days", "SELECT"): "whose morning was not told yet is found in all companies",
     ("notification_preferences", "SELECT"): "so is who is to get mail",

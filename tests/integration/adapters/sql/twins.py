@@ -119,6 +119,16 @@ def _fill(firm: Firm) -> Ground:
         (firm.id, uuid.uuid4()),
     )
     firm.sql(
+        "with hook as (insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
+        "  sealed_secret, sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
+        "  values (%s, %s, 'https://same.example/', 'Same', '{}', '{}', '{}', false, '', '', 0, 0, 1, now(), now())"
+        "  returning *), sent as (insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state,"
+        "  attempts, in_order, delayed, due_at, created_at) select company_id, gen_random_uuid(), id, company_id, 'same',"
+        "  '{}', 'pending', 0, true, false, now(), now() from hook returning *)"
+        " insert into webhook_attempts select company_id, id, 1, now(), 200, 5, 'Same', null from sent",
+        (firm.id, uuid.uuid4()),
+    )
+    firm.sql(
         "insert into email_domains (company_id, id, domain, token, verified_at, version, created_at, updated_at)"
         " values (%s, %s, 'same.example', 'same', now(), 1, now(), now())",
         (firm.id, uuid.uuid4()),

@@ -91,6 +91,8 @@ class World:
             "label_id": str(uuid4()),
             "comment_id": str(uuid4()),
             "job_id": str(uuid4()),
+            "webhook_id": str(uuid4()),
+            "delivery_id": str(uuid4()),
             "notification_id": str(uuid4()),
             "company_id": ann.company_id,
         }
@@ -162,6 +164,8 @@ class World:
             "openProject": {"name": "x"},
             "createTask": {"project_id": self.project["id"], "title": "x"},
             "createLabel": {"name": uuid4().hex},
+            "createWebhook": {"url": "https://hooks.example.com/"},
+            "replayWebhook": {"after": "0"},
             "createComment": {"body": "x"},
             "createCycle": {"project_id": self.project["id"], "name": "x"},
             "moveTask": {"new_status": "todo"},

@@ -211,6 +211,7 @@ WHOLE = {
     "/api/v1/search",
     "/api/v1/auth/oidc/discover",
     "/api/v1/companies/{company_id}/oidc-connections",
+    "/api/v1/webhooks",
     "/api/v1/companies/{company_id}/email-domains",
     # Of these there are as many as people.
     "/api/v1/presence",

@@ -150,7 +150,9 @@ class Ground:
         provider = {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"}
         connection = self._post(f"{company}/oidc-connections", provider, **self.headers)
         domain = self._post(f"{company}/email-domains", {"domain": f"{uuid4().hex}.example"}, **self.headers)
+        webhook = self._post("/webhooks", {"url": "https://127.0.0.1:1/"}, **self.headers)
         return {
+            "webhook_id": webhook["id"],
             "project_id": project["id"],
             "task_id": task["id"],
             "column_id": task["column_id"],
