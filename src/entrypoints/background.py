@@ -53,6 +53,7 @@ def jobs(container: Container) -> list[Recurring]:
         Recurring("audit chain", _MINUTE / 2, _MINUTE / 2, lambda: _chain(container), bell=container.audit_bell()),
         # Reports count by themselves what has not been counted yet, so that nobody waits for this.
         Recurring("days of reports", 10.0, 5.0, lambda: _count_days(container)),
+        Recurring("webhooks that wait", 15.0, 5.0, lambda: container.webhook_dispatch_use_cases().measure(System())),
         Recurring("audit heads", _HOUR, _HOUR, lambda: _write_heads(container)),
     ]
 

@@ -39,6 +39,9 @@ from core.notifications.use_cases.telling import TellingUseCases
 from core.oidc.ports import InstanceProvider, ProviderClient
 from core.oidc.use_cases.connections import OidcConnectionUseCases
 from core.oidc.use_cases.domains import EmailDomainUseCases
+from core.webhooks.use_cases.deliveries import DeliveryUseCases
+from core.webhooks.use_cases.sending import Attempts, DispatchUseCases, WebhookQueueUseCases
+from core.webhooks.use_cases.webhooks import WebhookUseCases
 from core.oidc.use_cases.logins import OidcLoginUseCases
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.projects.read_models import ProjectView
@@ -76,6 +79,7 @@ from tests.fakes.codes import CountedRecoveryCodes, PredictableTimeCodes, Rememb
 from tests.fakes.oidc import CountedLoginSecrets, KnownDomainRecords, PlainSealing, ScriptedProviders
 from tests.fakes.operations import InMemoryOperatorUnitOfWork, InMemoryRemains
 from tests.fakes.jobs import RememberedWakes
+from tests.fakes.webhooks import CountedWebhookSecrets, RememberedDeliveries, RememberedSending
 from tests.fakes.mail import Mailbox
 from tests.fakes.passwords import CheapPasswords
 from tests.fakes.reports import WordyCharts
@@ -128,6 +132,7 @@ class Office:
         )
         self.watching = WatchUseCases(unit_of_work=self.world.watcher_unit_of_work)
         self.activity = ActivityUseCases(reader=self.world.activity_reader)
+        self._webhooks(both)
         self.jobs = JobUseCases(
             unit_of_work=self.world.job_unit_of_work, reader=self.world.job_reader, clock=self.clock
         )
@@ -302,6 +307,25 @@ class Office:
             passwords=self.passwords,
             addresses=PlainEmailAddresses(),
             **both,
+        )
+
+    def _webhooks(self, both: dict[str, Any]) -> None:
+        parts = {"unit_of_work": self.world.webhook_unit_of_work, "reader": self.world.webhook_reader}
+        self.sending, self.observed = RememberedSending(), RememberedDeliveries()
+        attempts = Attempts(
+            dispatches=self.world.dispatches,
+            sending=self.sending,
+            observer=self.observed,
+            clock=self.clock,
+            jitter=lambda: 0.0,
+        )
+        self.webhooks = WebhookUseCases(
+            sealing=PlainSealing(), secrets=CountedWebhookSecrets(), to_this_machine=False, **parts, **both
+        )
+        self.deliveries = DeliveryUseCases(attempts=attempts, **parts, **both)
+        self.webhook_queue = WebhookQueueUseCases(queues=self.world.event_queues, **both)
+        self.dispatching = DispatchUseCases(
+            dispatches=self.world.dispatches, attempts=attempts, observer=self.observed, **both
         )
 
     @staticmethod

@@ -29,7 +29,7 @@ from core.notifications.ports import DeadlineDays, InboxUnitOfWork, Notification
 from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
-from core.realtime.ports import EventReader
+from core.realtime.ports import EventReader, FeedReader, UsedTickets
 from core.reports.ports import DayCounts, ReportReader
 from core.search.ports import SearchReader
 from core.tasks.batches import BatchUnitOfWork
@@ -37,6 +37,7 @@ from core.tasks.ports import ColumnReader, TaskReader, TaskUnitOfWork
 from core.tokens.ports import ApiTokenReader, ApiTokenUnitOfWork, PresentedTokens
 from core.users.ports import PeopleUnitOfWork, UserReader
 from core.watching.ports import WatcherUnitOfWork
+from core.webhooks.ports import Dispatches, EventQueues, WebhookReader, WebhookUnitOfWork
 
 
 class CycleAndTaskUnitOfWork(CycleUnitOfWork, TaskUnitOfWork, Protocol):
@@ -69,6 +70,15 @@ class ContractWorld(Protocol):
     def label_reader(self) -> LabelReader: ...
 
     @property
+    def webhook_reader(self) -> WebhookReader: ...
+
+    @property
+    def event_queues(self) -> EventQueues: ...
+
+    @property
+    def dispatches(self) -> Dispatches: ...
+
+    @property
     def comment_reader(self) -> CommentReader: ...
 
     @property
@@ -93,6 +103,12 @@ class ContractWorld(Protocol):
 
     @property
     def event_reader(self) -> EventReader: ...
+
+    @property
+    def feed_reader(self) -> FeedReader: ...
+
+    @property
+    def used_tickets(self) -> UsedTickets: ...
 
     @property
     def api_token_reader(self) -> ApiTokenReader: ...
@@ -135,6 +151,8 @@ class ContractWorld(Protocol):
     def project_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> ProjectUnitOfWork: ...
 
     def batch_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> BatchUnitOfWork: ...
+
+    def webhook_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> WebhookUnitOfWork: ...
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> LabelUnitOfWork: ...
 

@@ -31,6 +31,8 @@ from core.tasks.fields import Status
 from core.tasks.model import Board, Column, Task
 from core.tasks.ports import TaskRef
 from core.tokens.model import ApiToken
+from core.webhooks.deliveries import Delivery
+from core.webhooks.model import Webhook
 from core.users.model import Invitation, User
 from tests.event_contract import ensure_promised
 
@@ -192,6 +194,10 @@ class CompanyTables:
     api_tokens: dict[UUID, ApiToken] = field(default_factory=dict)
     oidc_connections: dict[UUID, OidcConnection] = field(default_factory=dict)
     email_domains: dict[UUID, EmailDomain] = field(default_factory=dict)
+    webhooks: dict[UUID, Webhook] = field(default_factory=dict)
+    deliveries: dict[UUID, Delivery] = field(default_factory=dict)
+    webhook_attempts: dict[UUID, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    told_up_to: int = 0
     sso_enforced: bool = False
     break_glass_user_id: UUID | None = None
 
@@ -233,6 +239,10 @@ class CompanyTables:
             api_tokens=dict(self.api_tokens),
             oidc_connections=dict(self.oidc_connections),
             email_domains=dict(self.email_domains),
+            webhooks=dict(self.webhooks),
+            deliveries=dict(self.deliveries),
+            webhook_attempts=dict(self.webhook_attempts),
+            told_up_to=self.told_up_to,
             sso_enforced=self.sso_enforced,
             break_glass_user_id=self.break_glass_user_id,
         )

@@ -22,8 +22,15 @@ from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWo
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.digests import InMemoryDigestPosts
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.feeds import InMemoryFeedReader, InMemoryUsedTickets
 from tests.fakes.imports import InMemoryImportUnitOfWork
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobUnitOfWork
+from tests.fakes.webhooks import (
+    InMemoryDispatches,
+    InMemoryEventQueues,
+    InMemoryWebhookReader,
+    InMemoryWebhookUnitOfWork,
+)
 from tests.fakes.labels import InMemoryLabelReader, InMemoryLabelUnitOfWork
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
@@ -62,6 +69,9 @@ class World:
         self.task_reader = InMemoryTaskReader(self.store)
         self.cycle_reader = InMemoryCycleReader(self.store)
         self.label_reader = InMemoryLabelReader(self.store)
+        self.webhook_reader = InMemoryWebhookReader(self.store)
+        self.event_queues = InMemoryEventQueues(self.store)
+        self.dispatches = InMemoryDispatches(self.store)
         self.comment_reader = InMemoryCommentReader(self.store)
         self.activity_reader = InMemoryActivityReader(self.store)
         self.search_reader = InMemorySearchReader(self.store)
@@ -71,6 +81,8 @@ class World:
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
+        self.feed_reader = InMemoryFeedReader(self.store)
+        self.used_tickets = InMemoryUsedTickets(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
         self.api_token_reader = InMemoryApiTokenReader(self.store)
@@ -107,6 +119,9 @@ class World:
 
     def people_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryPeopleUnitOfWork:
         return InMemoryPeopleUnitOfWork(self.store, actor, once=once)
+
+    def webhook_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryWebhookUnitOfWork:
+        return InMemoryWebhookUnitOfWork(self.store, actor, once=once)
 
     def label_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> InMemoryLabelUnitOfWork:
         return InMemoryLabelUnitOfWork(self.store, actor, once=once)

@@ -21,7 +21,7 @@ def shown(answer: httpx.Response) -> Any:
     """What an answer shows: JSON, or the rows of a file."""
     if answer.headers["content-type"].startswith("text/csv"):
         return list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    return answer.json()
+    return answer.text if answer.headers["content-type"].startswith("text/event-stream") else answer.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,17 @@ class Api:
             "insert into project_members (company_id, project_id, user_id, added_at) values (%s, %s, %s, now())",
             (company_id, project_id, user_id),
         )
+
+    def delivery(self, webhook_id: str) -> str:
+        """A message to a webhook that was given up."""
+        (row,) = self.sql(
+            "insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state, attempts, in_order,"
+            " delayed, due_at, created_at, finished_at) select company_id, gen_random_uuid(), id, company_id,"
+            " 'task_created', '{}', 'dead', 1, true, false, now(), now(), now() from webhooks where id = %s"
+            " returning id::text",
+            (webhook_id,),
+        )
+        return str(row[0])
 
     def notification(self, of: Person) -> str:
         """Something that somebody was told, of a project of theirs that is gone, or of none."""

@@ -93,12 +93,20 @@ class Egress:
     """Makes what sends requests to addresses of tenants."""
 
     def __init__(
-        self, rules: EgressRules, *, resolve: Resolve = resolved, largest: int = _LARGEST, seconds: float = _SECONDS
+        self,
+        rules: EgressRules,
+        *,
+        resolve: Resolve = resolved,
+        largest: int = _LARGEST,
+        seconds: float = _SECONDS,
+        takes_packed: bool = False,
     ) -> None:
+        """`takes_packed`: an answer that is packed all the same is no error to who never unpacks it."""
         self._rules = rules
         self._resolve = resolve
         self._largest = largest
         self._seconds = seconds
+        self._takes_packed = takes_packed
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -107,7 +115,9 @@ class Egress:
     def transport(self) -> "GuardedTransport":
         """For one exchange."""
         inner = httpx2.AsyncHTTPTransport(verify=self._tls, trust_env=False)
-        return GuardedTransport(inner, self._rules, resolve=self._resolve, largest=self._largest)
+        return GuardedTransport(
+            inner, self._rules, resolve=self._resolve, largest=self._largest, takes_packed=self._takes_packed
+        )
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
@@ -125,8 +135,17 @@ class Egress:
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Sends a request to an address that was looked at, and reads no more of the answer than is taken."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, rules: EgressRules, *, resolve: Resolve, largest: int) -> None:
+    def __init__(
+        self,
+        inner: httpx2.AsyncBaseTransport,
+        rules: EgressRules,
+        *,
+        resolve: Resolve,
+        largest: int,
+        takes_packed: bool = False,
+    ) -> None:
         self._inner = inner
+        self._takes_packed = takes_packed
         self._rules = rules
         self._resolve = resolve
         self._largest = largest
@@ -138,7 +157,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if port > _LAST_PORT:
             raise httpx2.ConnectError(f"{host} has no such port")
         response = await self._asked(request, host, await self._pinned(host, port, scheme=scheme))
-        if response.headers.get("content-encoding", "identity") != "identity":
+        is_packed = response.headers.get("content-encoding", "identity") != "identity"
+        if is_packed and not self._takes_packed:
             await response.aclose()
             raise AnswerTooLarge("the answer is packed, which was not asked for")
         assert isinstance(response.stream, httpx2.AsyncByteStream)

@@ -20,7 +20,8 @@ import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from adapters.sql.pipeline import Asked, Observer, PipelineConnection, PipelineFailed, Result, Row, send
+from adapters.sql.event_log import APPENDS
+from adapters.sql.pipeline import Asked, Herald, Observer, PipelineConnection, PipelineFailed, Result, Row, send
 from adapters.sql.roles import INSPECT, INSPECTED, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
@@ -108,9 +109,11 @@ class Database:
         prepared_statements: bool = True,
         largest: int = CONNECTIONS,
         observer: Observer | None = None,
+        herald: Herald | None = None,
         on_noted: Callable[[], None] | None = None,
     ) -> None:
-        """`on_noted` is called after each commit that added to the audit."""
+        """The herald is told of what was committed; `on_noted` is called after each commit that added to the audit."""
+        self._herald = herald
         self._observer = observer
         self._on_noted = on_noted
         self._pool = _Pool(
@@ -192,6 +195,24 @@ class Database:
             await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
+    async def asked(self, *asked: Asked) -> list[Result]:
+        """Reads without anybody's session, for the doors across companies alone. One round trip, one snapshot.
+
+        Raises DatabaseAway.
+        """
+        for last in (False, True):
+            connection = await self._take()
+            try:
+                return await send(connection, asked)
+            except (PipelineFailed, psycopg.Error) as error:
+                if last or not connection.closed:
+                    raise _meaning(error) from error
+                # It had died unnoticed, as after a restart of the server, and so may have others.
+            finally:
+                await self._pool.putconn(connection)
+            await self._pool.check()
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
     async def begin(self, actor: Actor, also: Sequence[Asked] = ()) -> tuple[Connection, Opened, list[Result]]:
         """Opens a transaction, and answers what the `also` statements found in it. One round trip.
 
@@ -227,6 +248,7 @@ class Database:
 
     async def end(self, connection: Connection) -> None:
         """Takes back what was not committed, and gives the connection back."""
+        connection.appended, connection.ended, connection.moments = {}, set(), []
         try:
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 await connection.execute("rollback")
@@ -256,7 +278,7 @@ class Database:
         return Occupancy(found["pool_size"], found["pool_available"], found["requests_waiting"])
 
     async def _configured(self, connection: Connection) -> None:
-        connection.observer = self._observer
+        connection.observer, connection.herald = self._observer, self._herald
 
     async def _take(self) -> Connection:
         began = perf_counter()
@@ -272,9 +294,31 @@ class Database:
 async def execute(connection: Connection, *asked: Asked) -> list[Result]:
     """Runs statements inside a transaction, in one round trip, and says in the product's words what is refused."""
     try:
-        return await send(connection, asked)
+        done = await send(connection, asked)
     except (PipelineFailed, psycopg.Error) as error:
         raise _meaning(error) from error
+    for each, result in zip(asked, done, strict=True):
+        if each.statement in APPENDS:
+            row = result.first()
+            if row is not None:
+                # The first of several will do: all of them are there, or none.
+                connection.appended[row[1]] = row[0]
+        elif each.statement is COMMIT and (connection.appended or connection.ended or connection.moments):
+            _proclaim(connection)
+    return done
+
+
+def _proclaim(connection: Connection) -> None:
+    appended, ended, moments = connection.appended, connection.ended, connection.moments
+    connection.appended, connection.ended, connection.moments = {}, set(), []
+    if connection.herald is None:
+        return
+    for company_id, seq in appended.items():
+        connection.herald.appended(company_id, seq)
+    for account_id in ended:
+        connection.herald.ended(account_id)
+    for moment in moments:
+        connection.herald.tell(moment)
 
 
 def opening(actor: Actor) -> Asked:

@@ -8,10 +8,12 @@ from uuid import UUID
 import adapters.sql.tables.comments
 import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
+import adapters.sql.tables.live
 import adapters.sql.tables.log
 import adapters.sql.tables.notifications
 import adapters.sql.tables.reports
 import adapters.sql.tables.search
+import adapters.sql.tables.webhooks
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked
@@ -66,6 +68,23 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
         ),
     ),
     ("jobs", _delete("jobs", "finished_at < %(deleted)s")),
+    # With their attempts; what waits for a webhook that was switched off for so long, too.
+    ("webhook_deliveries", _delete("webhook_deliveries", "created_at < %(deleted)s")),
+    (
+        "webhook_deliveries",
+        _delete(
+            "webhook_deliveries",
+            f"webhook_id in (select w.id from webhooks w where w.company_id = {OWN} and w.deleted_at is not null)",
+        ),
+    ),
+    (
+        "webhook_deliveries",
+        _delete(
+            "webhooks",
+            "deleted_at is not null and not exists (select from webhook_deliveries d"
+            f" where d.company_id = {OWN} and d.webhook_id = webhooks.id)",
+        ),
+    ),
     ("notifications", _delete("notifications", "read_at < %(read)s")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
@@ -185,7 +204,16 @@ class SqlRemains:
             )
         counted = {
             name: emptied[name]
-            for name in ("tasks", "projects", "invitations", "api_tokens", "jobs", "notifications", "idempotency_keys")
+            for name in (
+                "tasks",
+                "projects",
+                "invitations",
+                "api_tokens",
+                "jobs",
+                "webhook_deliveries",
+                "notifications",
+                "idempotency_keys",
+            )
         }
         return Counter(companies=erased.count, accounts=orphaned.count, **counted)
 

@@ -35,6 +35,8 @@ SEALED = (
     SealedColumn("signing_keys", ("kid",), "sealed_private_jwk"),
     SealedColumn("accounts", ("id",), "totp_secret"),
     SealedColumn("oidc_connections", ("id",), "sealed_client_secret"),
+    SealedColumn("webhooks", ("id",), "sealed_secret"),
+    SealedColumn("webhooks", ("id",), "sealed_previous_secret"),
 )
 
 

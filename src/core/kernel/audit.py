@@ -48,6 +48,7 @@ class AuditType(StrEnum):
     COMPANY_DELETED = "company.deleted"
     PERMISSION_DENIED = "permission.denied"
     EXPORT_MADE = "export.made"
+    WEBHOOK_CHANGED = "webhook.changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

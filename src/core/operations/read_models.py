@@ -17,6 +17,7 @@ class Purged:
     invitations: int = 0
     api_tokens: int = 0
     jobs: int = 0
+    webhook_deliveries: int = 0
     notifications: int = 0
     idempotency_keys: int = 0
     login_sessions: int = 0

@@ -34,6 +34,8 @@ class Scope(StrEnum):
     EVENTS_READ = "events:read"
     REPORTS_READ = "reports:read"
     AUDIT_READ = "audit:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class ApiTokenStatus(StrEnum):

@@ -23,6 +23,8 @@ from core.tasks.events import ColumnUpdated, TaskUpdated
 from core.tasks.model import Task
 from core.users.events import UserUpdated
 from core.users.model import User, UserChanges
+from core.webhooks.events import WebhookUpdated
+from core.webhooks.model import WebhookFields
 
 _OF_THE_CALLER = frozenset({"given", "unchanged"})
 
@@ -74,6 +76,12 @@ CHANGED: dict[type[Fact], Changed] = {
     ),
     ColumnUpdated: Changed(
         of=(BoardColumn,), named_by=ColumnChanges, without=frozenset({"position"}), example=_RENAMED
+    ),
+    WebhookUpdated: Changed(
+        of=(WebhookFields,),
+        named_by=WebhookFields,
+        besides={"secret": type(None)},
+        example={"description": Change(old="", new="The build board")},
     ),
     # Whether a user is active has events of its own.
     UserUpdated: Changed(

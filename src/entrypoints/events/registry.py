@@ -8,11 +8,13 @@ from core.companies import events as of_companies
 from core.cycles import events as of_cycles
 from core.kernel.events import Fact
 from core.labels import events as of_labels
+from core.notifications import events as of_notifications
 from core.oidc import events as of_oidc
 from core.projects import events as of_projects
 from core.tasks import events as of_tasks
 from core.tokens import events as of_tokens
 from core.users import events as of_users
+from core.webhooks import events as of_webhooks
 
 # In the order in which they are told of.
 MODULES: tuple[ModuleType, ...] = (
@@ -20,11 +22,13 @@ MODULES: tuple[ModuleType, ...] = (
     of_users,
     of_tokens,
     of_oidc,
+    of_webhooks,
     of_projects,
     of_cycles,
     of_labels,
     of_tasks,
     of_comments,
+    of_notifications,
 )
 
 

@@ -19,6 +19,7 @@ from core.tasks.errors import ColumnNotFound, TaskNotFound
 from core.tasks.ports import TaskRef
 from core.tokens.errors import ApiTokenNotFound
 from core.users.errors import InvitationNotFound, UserNotFound
+from core.webhooks.errors import DeliveryNotFound, WebhookNotFound
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _PROJECT_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{1,9}\Z")
@@ -100,6 +101,16 @@ def project_member_id(segment: str) -> UUID:
 def oidc_connection_id(segment: str) -> UUID:
     """Raises OidcConnectionNotFound."""
     return _id(segment, OidcConnectionNotFound)
+
+
+def webhook_id(segment: str) -> UUID:
+    """Raises WebhookNotFound."""
+    return _id(segment, WebhookNotFound)
+
+
+def delivery_id(segment: str) -> UUID:
+    """Raises DeliveryNotFound."""
+    return _id(segment, DeliveryNotFound)
 
 
 def email_domain_id(segment: str) -> UUID:

@@ -35,6 +35,8 @@ from adapters.sql.repositories.comments import SqlCommentUnitOfWork
 from adapters.sql.repositories.watchers import SqlWatcherUnitOfWork
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.feeds import SqlFeedReader
+from adapters.sql.used_tickets import SqlUsedTickets
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.notifications import SqlNotificationReader
 from adapters.sql.readers.oidc import SqlOidcReader
@@ -54,6 +56,10 @@ from adapters.sql.repositories.oidc import SqlOidcUnitOfWork
 from adapters.sql.repositories.projects import SqlProjectUnitOfWork
 from adapters.sql.repositories.task_imports import SqlImportUnitOfWork
 from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
+from adapters.sql.readers.webhooks import SqlWebhookReader
+from adapters.sql.repositories.webhooks import SqlWebhookUnitOfWork
+from adapters.sql.webhook_dispatch import SqlDispatches
+from adapters.sql.webhook_queue import SqlEventQueues
 from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -71,11 +77,13 @@ from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
+from tests.contracts.feeds import FeedContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
 from tests.contracts.kin import KinContract
 from tests.contracts.comments import CommentContract
+from tests.contracts.webhooks import WebhookContract
 from tests.contracts.watching import WatchingContract
 from tests.contracts.activity import ActivityContract
 from tests.contracts.labels import LabelContract
@@ -102,6 +110,9 @@ class SqlWorld:
         self.clock, self.ids = SystemClock(), UuidV7Ids()
         self.task_reader = SqlTaskReader(database)
         self.label_reader = SqlLabelReader(database)
+        self.webhook_reader = SqlWebhookReader(database)
+        self.event_queues = SqlEventQueues(database)
+        self.dispatches = SqlDispatches(database)
         self.comment_reader = SqlCommentReader(database)
         self.activity_reader = SqlActivityReader(database)
         self.search_reader = SqlSearchReader(database)
@@ -114,6 +125,8 @@ class SqlWorld:
         self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
+        self.feed_reader = SqlFeedReader(database)
+        self.used_tickets = SqlUsedTickets(database)
         self.api_token_reader = SqlApiTokenReader(database)
         self.presented_tokens = SqlPresentedTokens(database)
         self.session_reader = SqlSessionReader(database)
@@ -170,6 +183,9 @@ class SqlWorld:
 
     def token_operator_unit_of_work(self) -> SqlTokenOperatorUnitOfWork:
         return SqlTokenOperatorUnitOfWork(self._database)
+
+    def webhook_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlWebhookUnitOfWork:
+        return SqlWebhookUnitOfWork(self._database, self.clock, actor, once=once)
 
     def oidc_unit_of_work(self, actor: Actor, *, once: Once | None = None) -> SqlOidcUnitOfWork:
         return SqlOidcUnitOfWork(self._database, self.clock, actor, once=once)
@@ -309,6 +325,10 @@ class TestSqlOnce(Sql, OnceContract):
     pass
 
 
+class TestSqlWebhooks(Sql, WebhookContract):
+    pass
+
+
 class TestSqlOidc(Sql, OidcContract):
     pass
 
@@ -387,6 +407,10 @@ class TestSqlReports(Sql, ReportContract):
 
 class TestSqlEvents(Sql, EventContract):
     pass
+
+
+class TestSqlFeeds(Sql, FeedContract):
+    """PostgreSQL."""
 
 
 class TestSqlIdentity(Sql, IdentityContract):

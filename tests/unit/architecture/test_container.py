@@ -11,6 +11,7 @@ from entrypoints.container import Container, make_container
 from entrypoints.jobs_container import JobsContainer
 from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer
+from entrypoints.webhooks_container import WebhooksContainer
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.work_container import WorkContainer
@@ -27,6 +28,7 @@ PARTS = {
     "notifications": NotificationsContainer,
     "oidc": OidcContainer,
     "reports": ReportsContainer,
+    "webhooks": WebhooksContainer,
     "work": WorkContainer,
 }
 

@@ -8,6 +8,7 @@ import pytest
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.door_tickets import SealedDoorTickets
 from adapters.crypto.login_secrets import RandomLoginSecrets
 from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
@@ -42,8 +43,10 @@ from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.repositories.oidc import SqlConnections, SqlEmailDomains, SqlOidcUnitOfWork
 from adapters.memory.attempts import LocalAttempts
+from adapters.memory.bus import LocalBus
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
+from adapters.redis.bus import SharedBus
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.operating import SqlOperatorUnitOfWork
 from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
@@ -51,7 +54,22 @@ from adapters.sql.purging import SqlRemains
 from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.feeds import SqlFeedReader
+from adapters.sql.used_tickets import SqlUsedTickets
+from entrypoints.live.hub import Hub
+from entrypoints.live.presence import Presence
+from entrypoints.live.relay import Relay
+from adapters.memory.attendance import LocalAttendance
+from adapters.redis.attendance import SharedAttendance
+from adapters.sql.relaying import SqlLeases, SqlLogs
+from adapters.crypto.webhook_secrets import RandomWebhookSecrets
+from adapters.http.webhooks import HttpSending
+from adapters.prometheus.metrics import Metrics
 from adapters.sql.readers.jobs import SqlJobReader
+from adapters.sql.readers.webhooks import SqlWebhookReader
+from adapters.sql.repositories.webhooks import SqlDeliveries, SqlWebhooks, SqlWebhookUnitOfWork
+from adapters.sql.webhook_dispatch import SqlDispatches
+from adapters.sql.webhook_queue import SqlEventQueues
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.projects import SqlProjectReader
 from adapters.sql.readers.search import SqlSearchReader
@@ -80,6 +98,7 @@ from core.companies import ports as companies
 from core.cycles import ports as cycles
 from core.imports import ports as imports
 from core.jobs import ports as jobs
+from core.webhooks import ports as webhooks
 from core.kernel import ports as kernel
 from core.mail import ports as mail
 from core.oidc import ports as oidc
@@ -109,9 +128,27 @@ from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.feeds import (
+    InMemoryFeedReader,
+    InMemoryLeases,
+    InMemoryLogs,
+    InMemoryUsedTickets,
+    RememberedDoorTickets,
+)
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
+from tests.fakes.webhooks import (
+    CountedWebhookSecrets,
+    InMemoryDeliveries,
+    InMemoryDispatches,
+    InMemoryEventQueues,
+    InMemoryWebhookReader,
+    InMemoryWebhooks,
+    InMemoryWebhookUnitOfWork,
+    RememberedDeliveries,
+    RememberedSending,
+)
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobs, InMemoryJobUnitOfWork, RememberedWakes
 from tests.fakes.members import (
     InMemoryAssignments,
@@ -214,6 +251,16 @@ ADAPTERS = [
     (imports.TaskImports, SqlTaskImports, InMemoryTaskImports),
     (imports.ManyTasks, SqlManyTasks, InMemoryManyTasks),
     (imports.ImportUnitOfWork, SqlImportUnitOfWork, InMemoryImportUnitOfWork),
+    (webhooks.Webhooks, SqlWebhooks, InMemoryWebhooks),
+    (webhooks.Deliveries, SqlDeliveries, InMemoryDeliveries),
+    (webhooks.WebhookUnitOfWork, SqlWebhookUnitOfWork, InMemoryWebhookUnitOfWork),
+    (webhooks.WebhookReader, SqlWebhookReader, InMemoryWebhookReader),
+    (webhooks.EventQueues, SqlEventQueues, InMemoryEventQueues),
+    (webhooks.Dispatches, SqlDispatches, InMemoryDispatches),
+    (webhooks.Sending, HttpSending, RememberedSending),
+    (webhooks.WebhookSecrets, RandomWebhookSecrets, CountedWebhookSecrets),
+    (webhooks.Sealing, Sealer, PlainSealing),
+    (webhooks.DeliveryObserver, Metrics, RememberedDeliveries),
     (jobs.Jobs, SqlJobs, InMemoryJobs),
     (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
     (jobs.JobReader, SqlJobReader, InMemoryJobReader),
@@ -250,6 +297,14 @@ ADAPTERS = [
     (reports.DayCounts, SqlDayCounts, InMemoryDayCounts),
     (reports.Charts, PygalCharts, WordyCharts),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
+    (realtime.FeedReader, SqlFeedReader, InMemoryFeedReader),
+    (realtime.UsedTickets, SqlUsedTickets, InMemoryUsedTickets),
+    (realtime.TicketTexts, SealedDoorTickets, RememberedDoorTickets),
+    (realtime.Bus, LocalBus, SharedBus),
+    (realtime.Ear, Hub, Relay, Presence),
+    (realtime.Leases, SqlLeases, InMemoryLeases),
+    (realtime.Logs, SqlLogs, InMemoryLogs),
+    (realtime.Attendance, LocalAttendance, SharedAttendance),
     (search.SearchReader, SqlSearchReader, InMemorySearchReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]
@@ -276,12 +331,12 @@ class TestAdapters:
         }
         abstract = {"UnitOfWork", "NewPasswords", "JobWork"}
         factories |= {"OpenMemberUnitOfWork", "OnRemoved", "OpenApiTokenUnitOfWork", "OnEnded"}
-        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork"}
+        factories |= {"OpenJobUnitOfWork", "OpenImportUnitOfWork", "OpenWebhookUnitOfWork"}
         factories |= {"OpenOidcUnitOfWork", "OpenLinkingUnitOfWork", "OpenInboxUnitOfWork"}
         named = {port.__name__ for port, *_ in ADAPTERS}
         modules = (
             auth, batches, companies, cycles, imports, jobs, kernel, mail, notifications, oidc, operations, projects,
-            realtime, recurring_ports, reports, search, tasks, tokens, users,
+            realtime, recurring_ports, reports, search, tasks, tokens, users, webhooks,
         )  # fmt: skip
         found = {
             name

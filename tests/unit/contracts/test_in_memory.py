@@ -12,6 +12,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.digests import DigestContract
 from tests.contracts.events import EventContract
+from tests.contracts.feeds import FeedContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
@@ -20,6 +21,7 @@ from tests.contracts.activity import ActivityContract
 from tests.contracts.comments import CommentContract
 from tests.contracts.watching import WatchingContract
 from tests.contracts.labels import LabelContract
+from tests.contracts.webhooks import WebhookContract
 from tests.contracts.linking import LinkingContract, OidcContract
 from tests.contracts.members import MemberContract
 from tests.contracts.joining import JoiningContract
@@ -111,6 +113,10 @@ class TestInMemoryActivity(InMemory, ActivityContract):
     pass
 
 
+class TestInMemoryWebhooks(InMemory, WebhookContract):
+    pass
+
+
 class TestInMemoryLabels(InMemory, LabelContract):
     pass
 
@@ -129,6 +135,10 @@ class TestInMemoryReports(InMemory, ReportContract):
 
 class TestInMemoryEvents(InMemory, EventContract):
     pass
+
+
+class TestInMemoryFeeds(InMemory, FeedContract):
+    """The fake."""
 
 
 class TestInMemoryIdentity(InMemory, IdentityContract):

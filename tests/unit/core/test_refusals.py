@@ -77,6 +77,8 @@ from core.projects.errors import (
 )
 from core.imports.use_cases.asking import ImportUseCases
 from core.jobs.use_cases.jobs import JobUseCases
+from core.webhooks.use_cases.deliveries import DeliveryUseCases
+from core.webhooks.use_cases.webhooks import WebhookUseCases
 from core.jobs.use_cases.running import JobRunUseCases
 from core.labels.errors import LabelNameTaken, LabelNotFound, TooManyLabels
 from core.labels.model import LabelChanges
@@ -143,6 +145,7 @@ from tests.unit.core import (
     mail_refusals,
     notification_refusals,
     oidc_refusals,
+    webhook_refusals,
     people_refusals,
     report_refusals,
     token_refusals,
@@ -191,6 +194,8 @@ USE_CASES = (
     TokenOperatorUseCases,
     UserUseCases,
     WatchUseCases,
+    WebhookUseCases,
+    DeliveryUseCases,
 )
 
 # Of these alone something is written: that they were refused.
@@ -210,6 +215,7 @@ RAISED_OUTSIDE = {
     ("ApiTokenUseCases.list_of", CursorInvalid): "as above",
     ("CycleUseCases.list", CursorInvalid): "as above",
     ("JobUseCases.list", CursorInvalid): "as above",
+    ("DeliveryUseCases.list", CursorInvalid): "as above",
     ("LabelUseCases.list", CursorInvalid): "as above",
     ("CommentUseCases.list", CursorInvalid): "as above",
     ("ActivityUseCases.list", CursorInvalid): "as above",
@@ -1426,6 +1432,7 @@ async def _(office: Office) -> Awaitable[object]:
 comment_refusals.add_to(refuses)
 factor_refusals.add_to(refuses)
 job_refusals.add_to(refuses)
+webhook_refusals.add_to(refuses)
 people_refusals.add_to(refuses)
 mail_refusals.add_to(refuses)
 notification_refusals.add_to(refuses)

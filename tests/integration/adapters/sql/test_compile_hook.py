@@ -24,6 +24,7 @@ from adapters.sql.readers import cycles as cycle_reader, labels as label_reader,
 from adapters.sql.readers import (
     cycles as cycle_reader,
     jobs as job_reader,
+    webhooks as webhook_reader,
     labels as label_reader,
     members as member_reader,
 )
@@ -302,6 +303,7 @@ CYCLE_FILTERS = [
 USER_FILTERS = [frozenset(), frozenset({"search"}), frozenset({"search", "role", "is_active"})]
 STATUSES = [frozenset(), frozenset({"pending"}), frozenset({"pending", "accepted", "revoked", "expired"})]
 TOKEN_STATUSES = [frozenset(), frozenset({"active"}), frozenset({"active", "expired", "revoked"})]
+DELIVERY_FILTERS = [(), ("state",), ("state", "type")]
 JOB_FILTERS = [(), ("kind",), ("kind", "state")]
 AUDIT_FILTERS = [frozenset(), frozenset({"types"}), frozenset({"types", "actor_id", "since", "until"})]
 INBOXES = [notification_reader.Shape(member, unread) for member in (False, True) for unread in (None, False, True)]
@@ -368,6 +370,15 @@ MADE_BY_HAND = {
         for after in (False, True)
         for skips in (False, True)
     ],
+    "adapters.sql.readers.webhooks._page": [
+        (webhook_reader.Shape(filters, Sort(field=field, descending=descending), after, 51, skips),)
+        for filters in DELIVERY_FILTERS
+        for field in webhook_reader.SORTS
+        for descending in (False, True)
+        for after in (False, True)
+        for skips in (False, True)
+    ],
+    "adapters.sql.readers.webhooks._beside": list(itertools.product(DELIVERY_FILTERS, (False, True))),
     "adapters.sql.readers.jobs._count": list(itertools.product(JOB_FILTERS, (False, True))),
     "adapters.sql.readers.companies._page": [
         (company_reader.Shape(Sort(field=field, descending=descending), after, 51, skips),)
@@ -475,8 +486,11 @@ MADE_BY_HAND = {
             *((f"{name} {how}",) for name in FILTERS for how in ("is", "among", "none")),
             ("deadline_before", "deadline_after", "updated_after", "project_id among", "member_id"),
             ("query", "member_id"),
-            ("label",),
-            ("label", "project_id is", "member_id"),
+            ("label is",),
+            ("label among",),
+            ("label is", "project_id is", "member_id"),
+            ("query", "query in key", "query in number"),
+            ("query", "query across key"),
         )
     ]
     + [
@@ -617,7 +631,33 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
         "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "job_runs": ("_DUE",),
+        "webhook_queue": (
+            "_BEHIND",
+            "_BEGIN",
+            "_TAKE",
+            "_HEAD",
+            "_WEBHOOKS",
+            "_EVENTS",
+            "_WAITING",
+            "_KEEP",
+            "_MOVE_ON",
+            "_TOLD",
+        ),
+        "webhook_dispatch": (
+            "_WAITING",
+            "_WEBHOOKS",
+            "_UNDER_WAY",
+            "_STREAMS",
+            "_BY_HAND",
+            "_EVENTS",
+            "_OVERTAKEN",
+            "_WEBHOOK",
+            "_ATTEMPT",
+            "_DEPTH",
+        ),
         "upkeep": ("_ALL",),
+        "feeds": ("_HEADS",),
+        "relaying": ("_BACKLOGS", "_HEADS"),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
 
@@ -647,6 +687,10 @@ SEE_DELETED: dict[str, str] = {
     "adapters.sql.repositories.labels._SHOW": "a task that is restored shows what its labels are called by then",
     "adapters.sql.repositories.labels._TAKE_OFF": "nor does it bear what was deleted meanwhile",
     "adapters.sql.repositories.deleted_tasks._RESTORE": "restoring a task",
+    "adapters.sql.repositories.task_kin.LABELS_ON": "a batch may put labels on what it then deletes",
+    "adapters.sql.repositories.tasks.LABELS_ON": "the same",
+    "adapters.sql.repositories.many_tasks._LABELS_ON": "the same",
+    "adapters.sql.repositories.batch_writes._LABELS_ON": "the same",
     "adapters.sql.readers.projects._count": "how many deleted projects an owner or admin could restore",
     "adapters.sql.readers.projects._page": "the list of those",
     "adapters.sql.repositories.projects._RESTORE_TASKS": "brings tasks back with their project",
@@ -713,6 +757,10 @@ DOORS = {
     "notifying.py",
     "told.py",
     "job_runs.py",
+    "feeds.py",
+    "relaying.py",
+    "webhook_dispatch.py",
+    "webhook_queue.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 

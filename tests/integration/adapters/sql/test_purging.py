@@ -309,3 +309,41 @@ async def test_a_company_of_more_than_a_batch_is_erased_all_the_same(remains: Sq
     assert purged is not None
     assert (purged.companies, purged.projects, purged.tasks) == (1, 1, 1203)
     assert firm.sql("select id from companies where id = %s", (firm.id,)) == []
+
+
+async def test_messages_to_webhooks_go_after_thirty_days_and_with_their_webhook(
+    remains: SqlRemains, firms: Firms
+) -> None:
+    firm = firms.new()
+
+    def hook() -> uuid.UUID:
+        id = uuid.uuid4()
+        firm.sql(
+            "insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
+            " sealed_secret, sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
+            " values (%s, %s, 'https://hooks.example.com/', '', '{}', '{}', '{}', true, '', '', 0, 0, 1, now(), now())",
+            (firm.id, id),
+        )
+        return id
+
+    def sent(webhook: uuid.UUID, *, ago: str, state: str = "delivered") -> uuid.UUID:
+        id = uuid.uuid4()
+        firm.sql(
+            "with sent as (insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state,"
+            " attempts, in_order, delayed, due_at, created_at, finished_at) values (%s, %s, %s, %s, 'x', '{1}', %s, 1,"
+            " true, false, now(), now() - %s::interval, case when %s <> 'pending' then now() end) returning *)"
+            " insert into webhook_attempts select company_id, id, 1, now(), 200, 5, '', null from sent",
+            (firm.id, id, webhook, firm.id, state, ago, state),
+        )
+        return id
+
+    kept, gone = hook(), hook()
+    sent(kept, ago=LONG_AGO)
+    sent(kept, ago=LONG_AGO, state="pending")
+    lately = sent(kept, ago=LATELY, state="dead")
+    sent(gone, ago=LATELY)
+    delete(firm, "webhooks", gone, ago="1 second")
+    purged = await remains.purge(cutoffs())
+    assert purged is not None and purged.webhook_deliveries == 4
+    assert ids(firm, "webhook_deliveries") == {lately} and ids(firm, "webhooks") == {kept}
+    assert firm.sql("select count(*) from webhook_attempts where company_id = %s", (firm.id,)) == [(1,)]

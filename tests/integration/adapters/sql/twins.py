@@ -96,7 +96,10 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, %s, 'Same', 'same', %s, 1, now(), now())",
         (firm.id, label, firm.owner.user_id),
     )
-    firm.sql("insert into task_labels select company_id, id, %s from tasks where company_id = %s", (label, firm.id))
+    firm.sql(
+        "insert into task_labels select company_id, id, %s, created_at from tasks where company_id = %s",
+        (label, firm.id),
+    )
     firm.sql(
         "with said as (insert into comments (company_id, id, task_id, author_id, body, version, created_at, updated_at)"
         "  select company_id, gen_random_uuid(), id, created_by, 'Same', 1, now(), now() from tasks where company_id = %s"
@@ -113,6 +116,16 @@ def _fill(firm: Firm) -> Ground:
         " role_map, jit_provisioning, enforce_sso, admits_owners, version, created_at, updated_at)"
         " values (%s, %s, 'Same', 'https://same.example', 'same', '', '{same.example}', 'member', '{}', false, false,"
         " true, 1, now(), now())",
+        (firm.id, uuid.uuid4()),
+    )
+    firm.sql(
+        "with hook as (insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
+        "  sealed_secret, sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
+        "  values (%s, %s, 'https://same.example/', 'Same', '{}', '{}', '{}', false, '', '', 0, 0, 1, now(), now())"
+        "  returning *), sent as (insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state,"
+        "  attempts, in_order, delayed, due_at, created_at) select company_id, gen_random_uuid(), id, company_id, 'same',"
+        "  '{}', 'pending', 0, true, false, now(), now() from hook returning *)"
+        " insert into webhook_attempts select company_id, id, 1, now(), 200, 5, 'Same', null from sent",
         (firm.id, uuid.uuid4()),
     )
     firm.sql(

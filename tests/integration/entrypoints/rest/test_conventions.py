@@ -46,6 +46,8 @@ class World:
         label: dict[str, Any],
         comment: dict[str, Any],
         job: str,
+        webhook: dict[str, Any],
+        delivery: str,
         notification: str,
         conformance: Conformance,
     ) -> None:
@@ -61,6 +63,8 @@ class World:
             "token_id": token["id"],
             "connection_id": connection["id"],
             "domain_id": domain["id"],
+            "webhook_id": webhook["id"],
+            "delivery_id": delivery,
             "label_id": label["id"],
             "comment_id": comment["id"],
             "job_id": job,
@@ -99,9 +103,12 @@ async def world(api: Api, conformance: Conformance) -> World:
     label = (await ann.post("/labels", {"name": "design"})).json()
     comment = (await ann.post(f"/tasks/{task['id']}/comments", {"body": "Which one?"})).json()
     job, notification = api.job(ann), api.notification(ann)
+    webhook = (await ann.post("/webhooks", {"url": "https://hooks.example.com/"})).json()
+    delivery = api.delivery(webhook["id"])
     return World(
-        ann, project, task, cycle, invitation, token, connection, domain, label, comment, job, notification, conformance
-    )
+        ann, project, task, cycle, invitation, token, connection, domain, label, comment, job, webhook, delivery,
+        notification, conformance,
+    )  # fmt: skip
 
 
 def is_signed_in(operation: dict[str, Any]) -> bool:
@@ -476,6 +483,7 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
         "/tasks": {"title": "x", "project_id": world.project["id"]},
         "/cycles": {"name": "x", "project_id": world.project["id"]},
         "/labels": {"name": "x"},
+        "/webhooks": {"url": "https://hooks.example.com/"},
         f"/tasks/{world.task['id']}/comments": {"body": "x"},
         "/companies": {"name": "x"},
         "/users": {"name": "x", "email": f"{uuid4().hex}@example.com"},
@@ -501,7 +509,7 @@ async def test_where_a_new_thing_is_says_location(api: Api, world: World) -> Non
         found = await api.client.get(location, headers={"Authorization": f"Bearer {token}"})
         assert found.status_code == 200, location
         if "id" in made.json():
-            shown_once = ("invitation", "token", "link")
+            shown_once = ("invitation", "token", "link", "secret")
             assert found.json() == {name: value for name, value in made.json().items() if name not in shown_once}
 
 
@@ -529,7 +537,11 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         "update users set created_at = %s, updated_at = %s, last_login_at = %s where id = %s",
         (even, even, even, ann.user_id),
     )
-    for table in ("oidc_connections", "email_domains"):
+    api.sql(
+        "update webhook_deliveries set created_at = %s, finished_at = %s where company_id = %s returning 1",
+        (even, even, ann.company_id),
+    )
+    for table in ("oidc_connections", "email_domains", "webhooks"):
         api.sql(
             f"update {table} set created_at = %s, updated_at = %s where company_id = %s", (even, even, ann.company_id)
         )

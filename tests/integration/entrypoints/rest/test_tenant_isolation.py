@@ -25,6 +25,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "login": lambda side: {"email": side.person.email, "password": PASSWORD},
     "refresh": lambda side: {"refresh_token": side.refresh_token},
     "stepUp": lambda side: {"password": PASSWORD},
+    "issueTicket": lambda side: {"purpose": "stream"},
     "changePassword": lambda side: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
     "forgotPassword": lambda side: {"email": side.person.email},
     "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},
@@ -47,6 +48,8 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "claimEmailDomain": lambda side: {"domain": f"{uuid4().hex}.example"},
     "addColumn": lambda side: {"name": "Review", "category": "in_progress"},
     "orderColumns": lambda side: {"column_ids": side.columns},
+    "createWebhook": lambda side: {"url": "http://127.0.0.1:1/"},
+    "replayWebhook": lambda side: {"after": "0"},
     "createLabel": lambda side: {"name": uuid4().hex},
     "createComment": lambda side: {"body": "x"},
 }
@@ -65,7 +68,7 @@ NOT_CARRIED_OUT |= {
 # Whoever is not signed in yet is of no company.
 OF_ANYBODY = {"beginOidcLogin", "returnFromOidcConnection"}
 # Where a list of ids is asked for, one of them is foreign.
-IN_A_LIST = {"column_ids"}
+IN_A_LIST = {"column_ids", "project_ids"}
 # What must have been done before an operation succeeds.
 FIRST: dict[str, Callable[["Side"], Awaitable[Any]]] = {
     "restoreProject": lambda side: side.person.delete(f"/projects/{side.project['id']}"),
@@ -114,6 +117,7 @@ class Side:
         self.label: dict[str, Any] = {}
         self.comment: dict[str, Any] = {}
         self.job = ""
+        self.webhook = self.delivery = ""
         self.notification = ""
         self.domain: dict[str, Any] = {}
 
@@ -137,12 +141,15 @@ class Side:
             "revokeUserToken.token_id": self.tokens[1:],
             "connection_id": [self.connection["id"]],
             "domain_id": [self.domain["id"]],
+            "webhook_id": [self.webhook],
+            "delivery_id": [self.delivery],
         }
 
     def field_ids(self) -> Ids:
         """By the name of the query's parameter or the body's field."""
         return {
             "project_id": [self.project["id"]],
+            "project_ids": [self.project["id"]],
             "cycle_id": [self.cycle["id"]],
             "carry_over_to": [self.cycle["id"]],
             "parent_id": [self.other["id"]],
@@ -192,6 +199,9 @@ async def settled(person: Person, key: str | None = None) -> Side:
     for place in (f"{company}/oidc-connections", f"{company}/email-domains"):
         for each in (await person.get(place)).json():
             await person.delete(f"{place}/{each['id']}")
+    for each in (await person.get("/webhooks")).json():
+        await person.delete(f"/webhooks/{each['id']}")
+    side.webhook = (await person.post("/webhooks", {"url": "http://127.0.0.1:1/"})).json()["id"]
     # Where nobody answers.
     provider = {"name": "Own", "issuer": "https://127.0.0.1:1", "client_id": "x"}
     side.connection = (await person.post(f"{company}/oidc-connections", provider)).json()
@@ -324,6 +334,7 @@ async def probe(
     async def fresh() -> Side:
         side = await settled(await signed_in())
         side.job = api.job(side.person)
+        side.delivery = api.delivery(side.webhook)
         side.notification = api.notification(side.person)
         await refreshed(api, side)
         return side
@@ -450,6 +461,7 @@ async def test_the_owner_of_another_company_reaches_nothing(api: Api, conformanc
     victim, attacker = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
     foreign.job = api.job(victim)
+    foreign.delivery = api.delivery(foreign.webhook)
     foreign.notification = api.notification(victim)
     before = snapshot(api, victim.company_id)
     assert all(
@@ -469,6 +481,7 @@ async def test_one_account_in_two_companies_reaches_the_other_only_by_switching(
     victim, account = await api.register(), await api.register()
     foreign = await settled(victim, "FRGN")
     foreign.job = api.job(victim)
+    foreign.delivery = api.delivery(foreign.webhook)
     foreign.notification = api.notification(victim)
     there = await api.colleague(victim, who=account, role="owner")
     assert (await there.get(f"/tasks/{foreign.task['id']}")).status_code == 200, "as an owner of that company"

@@ -154,7 +154,20 @@ async def _domain(case: Case) -> str:
     return str(domain["id"])
 
 
+async def _webhook(case: Case) -> str:
+    # A company has only so many; nobody listens there.
+    case.stage.api.sql("delete from webhooks where company_id = %s returning 1", (case.host.company_id,))
+    return str((await case.host.post("/webhooks", {"url": "http://127.0.0.1:1/"})).json()["id"])
+
+
+async def _some_id(_: Case) -> str:
+    return str(uuid4())
+
+
 THINGS: dict[str, ThingMaker] = {
+    "webhook_id": ThingMaker(_webhook, (Place.OWN, Place.FOREIGN)),
+    # Made once it is known of which webhook.
+    "delivery_id": ThingMaker(_some_id, (Place.OWN, Place.FOREIGN)),
     "cycle_id": ThingMaker(_cycle, IN_PROJECTS),
     "comment_id": ThingMaker(_comment, ANYWHERE),
     "column_id": ThingMaker(_column, IN_PROJECTS),
@@ -227,6 +240,7 @@ BODIES: dict[str, dict[str, Body]] = {
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},
     "stepUp": {"": _given(password=PASSWORD)},
+    "issueTicket": {"": _given(purpose="stream")},
     "loginWithSecondFactor": {"with a ticket that is none": _given(ticket="none", code="000000")},
     "confirmTotp": {"with nothing to confirm": _given(code="000000")},
     "disableTotp": {"with nothing to disable": _given(code="000000")},
@@ -241,6 +255,9 @@ BODIES: dict[str, dict[str, Body]] = {
         "a name": _given(name="x"),
         "the role": _given(role="admin"),
     },
+    "createWebhook": {"": _given(url="http://127.0.0.1:1/", description="x")},
+    "changeWebhook": {"": _given(description="x")},
+    "replayWebhook": {"": _given(after="0")},
     "createMyToken": {"": _given(name="x", scopes=["tasks:read"])},
     "createUserToken": {"": _given(name="x", scopes=["tasks:read"])},
     "sendInvitation": {
@@ -323,7 +340,12 @@ async def _of_that_user(case: Case, ids: Ids) -> None:
     ids["token_id"] = _token_of(case, ids["user_id"])
 
 
+async def _of_that_webhook(case: Case, ids: Ids) -> None:
+    ids["delivery_id"] = case.stage.api.delivery(ids["webhook_id"])
+
+
 BEFORE: dict[str, Callable[[Case, Ids], Awaitable[None]]] = {
+    "resendWebhookDelivery": _of_that_webhook,
     "restoreProject": _deleted,
     "createUserToken": _a_service,
     "getUserToken": _of_that_user,
