@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from entrypoints.telemetry import JsonFormatter, Request, present, redacted
+from entrypoints.telemetry import JsonFormatter, Request, positions, present, redacted, written
 
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkyIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
 ID = "01920000-0000-7000-8000-000000000002"
@@ -66,7 +66,7 @@ def logged(**extra: object) -> dict[str, object]:
 
 
 def test_a_line_from_inside_a_request_names_it_and_its_trace() -> None:
-    token = present.set(Request("of-the-request", "of-the-trace"))
+    token = present.set(Request("of-the-request", "of-the-trace", []))
     try:
         line = logged(more=1)
     finally:
@@ -83,3 +83,22 @@ def test_a_traceback_is_redacted() -> None:
         line = logged()
     assert "ValueError: cannot sign (token left out) of (address left out)" in str(line["error"])
     assert "test_a_traceback_is_redacted" in str(line["error"])
+
+
+@pytest.mark.parametrize(
+    ("ranges", "shown"),
+    [([], ""), ([(12, 12)], "12"), ([(12, 14)], "12-14"), ([(12, 12), (15, 15), (16, 17)], "12,15-17")],
+)
+def test_positions_are_shown_as_few_ranges(ranges: list[tuple[int, int]], shown: str) -> None:
+    assert positions(ranges) == shown
+
+
+def test_what_is_written_is_of_the_present_request() -> None:
+    written(1, 1)
+    request = Request("of-the-request", "of-the-trace", [])
+    token = present.set(request)
+    try:
+        written(2, 4)
+    finally:
+        present.reset(token)
+    assert request.written == [(2, 4)]
