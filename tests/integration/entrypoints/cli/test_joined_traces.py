@@ -200,6 +200,23 @@ def test_events_written_with_a_key_or_by_the_dozen_remember_it_too(office: Offic
     assert last - first == 6
 
 
+def test_the_events_of_notifications_are_in_the_trace_of_what_they_tell(
+    office: Office, test_database: TestDatabase
+) -> None:
+    password = "just for the 1st time"
+    given = {"name": "Bea Bloom", "email": f"bea-{secrets.token_hex(4)}@example.com", "password": password}
+    bea = office.post("users", given)["id"]
+    caller = Caller()
+    office.post(f"projects/{office.project_id}/members/{bea}", {}, traceparent=caller.traceparent)
+    deadline = time.monotonic() + BOUND
+    question = "select trace from events where event = 'notification_created' and %s = any(named)"
+    with psycopg.connect(test_database.superuser, autocommit=True) as connection:
+        while not (found := connection.execute(question, [bea]).fetchall()):
+            assert time.monotonic() < deadline, "nobody was told"
+            time.sleep(0.05)
+    assert str(found[0][0]).startswith(f"00-{caller.trace_id}-")
+
+
 def test_what_is_not_traced_is_remembered_by_nothing_but_its_position(
     office: Office, heard: Heard, test_database: TestDatabase
 ) -> None:
