@@ -304,8 +304,8 @@ _FILL = (
      order by c.n
     """,
     """
-    insert into task_labels (company_id, task_id, label_id)
-    select t.company_id, t.id, m.ids[array_position(%(labels)s::text[], t.label_names[1])]
+    insert into task_labels (company_id, task_id, label_id, created_at)
+    select t.company_id, t.id, m.ids[array_position(%(labels)s::text[], t.label_names[1])], t.created_at
       from tasks t join marks m using (company_id)
      where t.label_names <> '{}'
     """,

@@ -4,7 +4,7 @@ from alembic import op
 from migrations.protection import open_door, protect
 
 revision = "0021"
-down_revision = "0016"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.device_tokens import DerivedDeviceTokens
+from adapters.crypto.door_tickets import SealedDoorTickets
 from adapters.crypto.key_ring import KeyRing
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
 from adapters.crypto.login_tickets import SealedLoginTickets
@@ -29,6 +31,8 @@ from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
 from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
+from adapters.memory.attendance import LocalAttendance
+from adapters.memory.bus import LocalBus
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
 from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
@@ -42,6 +46,7 @@ from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import CONNECTIONS, Database
 from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
+from adapters.sql.feeds import SqlFeedReader
 from adapters.sql.login_sessions import SqlSessionReader
 from adapters.sql.migration_process import MigrationFailed, migrate_in_child
 from adapters.sql.observing import Observers
@@ -59,12 +64,14 @@ from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.refusals import SqlAuditLog
+from adapters.sql.relaying import SqlLeases, SqlLogs
 from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
 from adapters.sql.signing_keys import SqlSigningKeys
 from adapters.sql.system import SqlIdentityUnitOfWork
+from adapters.sql.used_tickets import SqlUsedTickets
 from adapters.system.bell import Bell
 from adapters.system.clock import SystemClock
 from adapters.system.ids import UuidV7Ids
@@ -88,7 +95,7 @@ from core.kernel.limits import Limit
 from core.mail.use_cases import DigestUseCases, MailUseCases
 from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
-from core.realtime.use_cases import EventUseCases
+from core.realtime.use_cases import DoorUseCases, EventUseCases, PresenceUseCases
 from core.tokens.listeners import end_tokens
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
 from core.tokens.use_cases.tokens import ApiTokenUseCases
@@ -96,6 +103,9 @@ from core.users.use_cases.invitations import InvitationUseCases
 from core.users.use_cases.users import UserUseCases
 from entrypoints.ending import end
 from entrypoints.jobs_container import JobsContainer
+from entrypoints.live.hub import Hub
+from entrypoints.live.presence import Presence
+from entrypoints.live.relay import Relay
 from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
@@ -112,7 +122,8 @@ __all__ = [
     "load_signing_keys",
     "mail_refusal", "make_container", "migrate_database", "newest_revision", "prepare_embedded", "provider_skew",
     "redis_version",
-    "shared_counts", "shared_folder", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
+    "shared_counts", "shared_folder",
+    "told_to_others", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
 
 
@@ -133,6 +144,14 @@ def _attempts(redis: Any, sealer: Sealer) -> Any:
     if redis is None:
         return LocalAttempts()
     return _of_redis("attempts").SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
+
+
+def _bus(redis: Any) -> Any:
+    return LocalBus() if redis is None else _of_redis("bus").SharedBus(redis)
+
+
+def _attendance(redis: Any) -> Any:
+    return LocalAttendance() if redis is None else _of_redis("attendance").SharedAttendance(redis)
 
 
 async def redis_version(url: str) -> str | None:
@@ -199,11 +218,13 @@ class Container(containers.DeclarativeContainer):
     mail_bell = providers.Singleton(Bell)
 
     audit_bell = providers.Singleton(Bell)
+    bus = providers.Singleton(_bus, redis)
     database = providers.Singleton(
         Database,
         url=database_url,
         prepared_statements=settings.provided.database_prepared_statements,
         observer=metrics,
+        herald=bus,
         on_noted=audit_bell.provided.ring,
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
@@ -410,6 +431,19 @@ class Container(containers.DeclarativeContainer):
     job_use_cases = jobs.use_cases
     job_run_use_cases = jobs.run_use_cases
     event_use_cases = providers.Singleton(EventUseCases, reader=event_reader)
+    door_use_cases = providers.Singleton(
+        DoorUseCases, reader=event_reader, tickets=providers.Singleton(SealedDoorTickets, sealer),
+        used=providers.Singleton(SqlUsedTickets, database), clock=clock, ids=ids,
+    )  # fmt: skip
+    feed_reader = providers.Singleton(SqlFeedReader, database)
+    attendance = providers.Singleton(_attendance, redis)
+    presence_use_cases = providers.Singleton(PresenceUseCases, reader=event_reader, attendance=attendance)
+    presence = providers.Singleton(Presence, attendance=attendance, feeds=feed_reader, bus=bus)
+    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics)
+    relay = providers.Singleton(
+        Relay, logs=providers.Singleton(SqlLogs, database), leases=providers.Singleton(SqlLeases, database), bus=bus,
+        holder=providers.Callable(uuid4), observer=metrics,
+    )  # fmt: skip
 
     audit_use_cases = providers.Singleton(AuditUseCases, reader=audit_reader, log=audit_log, clock=clock)
     audit_chain_use_cases = providers.Singleton(AuditChainUseCases, chain=audit_chain, clock=clock)
@@ -522,6 +556,19 @@ async def shared_counts(container: Container) -> AsyncIterator[None]:
     finally:
         await end([sharing])
         await redis.close()
+
+
+@asynccontextmanager
+async def told_to_others(container: Container) -> AsyncIterator[None]:
+    """As long as it is open, other processes hear of what is committed here, and this one of theirs."""
+    carrying = asyncio.create_task(container.bus().carry(), name="bus")
+    try:
+        yield
+    finally:
+        await end([carrying])
+        redis = container.redis()
+        if redis is not None:
+            await redis.close()
 
 
 async def load_signing_keys(container: Container) -> None:

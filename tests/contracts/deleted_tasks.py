@@ -259,6 +259,17 @@ class TransferContract:
             ("über'", ["Über'\\"]),
             ("\\", ["Über'\\"]),
             ("nothing", []),
+            ("eb", ["Draw the HOUSE", "redraw_100%", "Über'\\"]),
+            ("2", ["redraw_100%"]),
+            ("0", ["redraw_100%"]),
+            ("-3", ["Über'\\"]),
+            ("-", ["Draw the HOUSE", "redraw_100%", "Über'\\"]),
+            ("b-", ["Draw the HOUSE", "redraw_100%", "Über'\\"]),
+            ("we-1", []),
+            ("web1", []),
+            ("b-2-", []),
+            ("b-x", []),
+            ("web 1", []),
         ],
     )
     async def test_words_are_found_in_title_and_key_in_any_case_and_as_they_are(

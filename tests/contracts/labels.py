@@ -162,6 +162,36 @@ class LabelContract:
         assert await titles(world, owner, where=TaskFilter(label=("api", "nowhere"))) == ["both"]
         assert await titles(world, owner, where=TaskFilter(label=("nowhere",))) == []
 
+    @pytest.mark.parametrize("descending", [False, True])
+    @pytest.mark.parametrize("field", ["created_at", "updated_at", "number", "priority"])
+    async def test_tasks_with_a_label_come_in_pages_in_the_order_of_the_list(
+        self, world: ContractWorld, field: str, descending: bool
+    ) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        for name in ("api", "web"):
+            await add_label(world, owner, name)
+        for number in range(7):
+            await add_task(world, owner, project, f"{number}", labels=("api", "web") if number % 3 else ("api",))
+        sort = Sort(field=field, descending=descending)
+        for label, count in (("web", 4), ("api", 7)):
+            where = TaskFilter(label=(label,))
+            page, _ = await world.task_reader.page(
+                owner, visible=Visible(), where=where, sort=sort, page=PageRequest(limit=200, include_total=True)
+            )
+            assert len(page.items) == page.total == count
+            # All have the same priority, and may have the same instant: then the id decides.
+            values = [("" if field == "priority" else getattr(view, field), view.id) for view in page.items]
+            assert values == sorted(values, reverse=descending)
+            found, ask = [], PageRequest(limit=2)
+            while len(found) < 2 * count:
+                part, _ = await world.task_reader.page(owner, visible=Visible(), where=where, sort=sort, page=ask)
+                found += part.items
+                if part.next_position is None:
+                    break
+                ask = PageRequest(limit=2, position=part.next_position)
+            assert found == page.items
+
     async def test_what_is_loaded_to_be_labelled_knows_the_named_and_the_borne(self, world: ContractWorld) -> None:
         owner = await world.company()
         project = await open_project(world, owner)

@@ -29,7 +29,7 @@ from core.notifications.ports import DeadlineDays, InboxUnitOfWork, Notification
 from core.oidc.ports import LinkingUnitOfWork, OidcReader, OidcUnitOfWork
 from core.operations.ports import TokenOperatorUnitOfWork
 from core.projects.ports import MemberReader, MemberUnitOfWork, ProjectReader, ProjectUnitOfWork
-from core.realtime.ports import EventReader
+from core.realtime.ports import EventReader, FeedReader, UsedTickets
 from core.reports.ports import DayCounts, ReportReader
 from core.search.ports import SearchReader
 from core.tasks.batches import BatchUnitOfWork
@@ -103,6 +103,12 @@ class ContractWorld(Protocol):
 
     @property
     def event_reader(self) -> EventReader: ...
+
+    @property
+    def feed_reader(self) -> FeedReader: ...
+
+    @property
+    def used_tickets(self) -> UsedTickets: ...
 
     @property
     def api_token_reader(self) -> ApiTokenReader: ...

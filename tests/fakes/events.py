@@ -1,3 +1,6 @@
+from collections.abc import Collection
+from uuid import UUID
+
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
 from core.realtime.policy import Audible
@@ -23,6 +26,27 @@ class InMemoryEventReader:
         ][:limit]
         examined = heard[-1].seq if len(heard) == limit else max(tables.last_seq, position)
         return Answer(Stretch(heard, examined), tables.last_seq)
+
+    async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
+        tables = self._store.read(actor)
+        found = [
+            user_id
+            for user_id in sorted(among)
+            if user_id in tables.people and may_see(tables, actor.user_id, user_id, everybody=actor.administers)
+        ]
+        return Answer(found, tables.last_seq)
+
+    async def head(self, actor: Actor) -> Answer[None]:
+        return Answer(None, self._store.read(actor).last_seq)
+
+
+def may_see(tables: CompanyTables, user_id: UUID, other: UUID, *, everybody: bool) -> bool:
+    """Whether a user sees another one."""
+    projects = [
+        {project_id for project_id, member in tables.members if member == each and tables.project(project_id)}
+        for each in (user_id, other)
+    ]
+    return everybody or user_id == other or bool(projects[0] & projects[1])
 
 
 def is_audible(tables: CompanyTables, event: StoredEvent, audible: Audible) -> bool:

@@ -22,6 +22,7 @@ from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWo
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycleUnitOfWork
 from tests.fakes.digests import InMemoryDigestPosts
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.feeds import InMemoryFeedReader, InMemoryUsedTickets
 from tests.fakes.imports import InMemoryImportUnitOfWork
 from tests.fakes.jobs import InMemoryJobReader, InMemoryJobRuns, InMemoryJobUnitOfWork
 from tests.fakes.webhooks import (
@@ -80,6 +81,8 @@ class World:
         self.project_reader = InMemoryProjectReader(self.store)
         self.member_reader = InMemoryMemberReader(self.store)
         self.event_reader = InMemoryEventReader(self.store)
+        self.feed_reader = InMemoryFeedReader(self.store)
+        self.used_tickets = InMemoryUsedTickets(self.store)
         self.company_reader = InMemoryCompanyReader(self.store)
         self.user_reader = InMemoryUserReader(self.store)
         self.api_token_reader = InMemoryApiTokenReader(self.store)

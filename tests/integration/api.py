@@ -21,7 +21,7 @@ def shown(answer: httpx.Response) -> Any:
     """What an answer shows: JSON, or the rows of a file."""
     if answer.headers["content-type"].startswith("text/csv"):
         return list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    return answer.json()
+    return answer.text if answer.headers["content-type"].startswith("text/event-stream") else answer.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """One PostgreSQL server and one migrated database for the whole run, reached as the application role."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -134,13 +136,43 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     )
 
 
+class Transport(httpx.ASGITransport):
+    """httpx's, which waits for the end of an answer; of a stream that has none it takes the beginning, and hangs up."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.path.rstrip("/").endswith("/events/stream"):
+            return await super().handle_async_request(request)
+        begun, app = asyncio.Event(), self.app
+
+        async def until_begun(scope: Any, receive: Any, send: Any) -> None:
+            is_read = False
+
+            async def received() -> Any:
+                nonlocal is_read
+                if not is_read:
+                    is_read = True
+                    return await receive()
+                await begun.wait()
+                return {"type": "http.disconnect"}
+
+            async def sent(message: Any) -> None:
+                await send(message)
+                if message["type"] == "http.response.body":
+                    begun.set()
+
+            await app(scope, received, sent)
+
+        beginning = httpx.ASGITransport(app=until_begun, raise_app_exceptions=False, client=self.client)
+        return await beginning.handle_async_request(request)
+
+
 @asynccontextmanager
 async def running(container: Container) -> AsyncIterator[httpx.AsyncClient]:
     """The application of a container, started and stopped as a server would, and a client that talks to it."""
     app = make_app(container)
     inner = _fastapi(app)
     async with inner.router.lifespan_context(inner):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 1))
+        transport = Transport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
             yield client
 
@@ -168,11 +200,15 @@ class _Idle:
     async def extend(self, _: object) -> None:
         return None
 
+    async def catch_up(self, _: object) -> None:
+        return None
+
 
 def only_answering(container: Container) -> Container:
     """The same, with nothing done beside answering that would be counted along."""
     container.mail_use_cases.override(providers.Object(_Idle()))
     container.audit_chain_use_cases.override(providers.Object(_Idle()))
+    container.counting_use_cases.override(providers.Object(_Idle()))
     return container
 
 

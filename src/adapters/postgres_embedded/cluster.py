@@ -14,7 +14,6 @@ SUPERUSER = "postgres"
 # them.
 _SETTINGS = (
     "max_connections=100",
-    "shared_buffers=128MB",
     # With `try`, a container whose huge pages are limited to none gets its server killed by SIGBUS.
     "huge_pages=off",
     "timezone=UTC",
@@ -22,6 +21,25 @@ _SETTINGS = (
     "log_checkpoints=off",
     "log_line_prefix=%m [%p] %u ",
 )
+_LEAST, _MOST = 128, 1024  # megabytes
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def shared_buffers(memory: int) -> str:
+    """The setting for a machine with so many bytes of memory: an eighth of it, within bounds. Room is taken as pages
+    are read, so that a small database stays small.
+    """
+    return f"shared_buffers={min(max(memory // 8 // 2**20, _LEAST), _MOST)}MB"
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine, or of the container that it is."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = _LIMIT.read_text(encoding="ascii").strip()
+    except OSError:
+        return memory
+    return min(memory, int(limit)) if limit.isdecimal() else memory
 
 
 def make_cluster(*, place: Place, account: Account | None, lock: int) -> None:
@@ -56,7 +74,7 @@ def make_cluster(*, place: Place, account: Account | None, lock: int) -> None:
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
             f"--locale={locale}",
-            *(f"--set={setting}" for setting in _SETTINGS),
+            *(f"--set={setting}" for setting in (*_SETTINGS, shared_buffers(_memory()))),
             cluster=made,
             # Should we be killed, an initdb that lives on keeps the lock, and the next start waits for it.
             pass_fds=(lock,),

@@ -6,7 +6,8 @@ request adds to is looked up by one key, not label by label.
 
 import asyncio
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -109,6 +110,18 @@ class Metrics:
             "flowtrack_webhook_lag_seconds", "For how long the oldest of them has been due.", mode="mostrecent"
         )
         self._lag = histogram("flowtrack_event_loop_lag_seconds", "By how much the event loop is behind.", _LAGS)
+        self._sockets = gauge("flowtrack_sockets", "Open sockets whose clients are known.")
+        self._streams = gauge("flowtrack_streams", "Open streams of events.")
+        self._passed_on = counter("flowtrack_events_passed_on", "Events given to sockets and streams.")
+        self._resyncs = counter("flowtrack_resyncs", "Sockets and streams closed since they were read too slowly.")
+        self._delivery = histogram(
+            "flowtrack_event_delivery_seconds", "From the instant of an event until all open doors have it.", _REQUESTS
+        )
+        self._leads = gauge("flowtrack_relay_leader", "1 in the process that looks after all logs.")
+        self._depth = gauge("flowtrack_reader_depth", "Events that a stored reader has not read.", "reader")
+        self._reader_lag = gauge(
+            "flowtrack_reader_lag_seconds", "For how long a stored reader has stood behind without moving.", "reader"
+        )
         self._processes = gauge("flowtrack_processes", "Server processes.")
         self._gauge("flowtrack_build_info", "What is running.", "version", "python", mode="max").labels(
             version, platform.python_version()
@@ -183,6 +196,29 @@ class Metrics:
         """How many messages wait to be sent, and for how many seconds the oldest has been due."""
         self._webhooks_waiting.set(waiting)
         self._webhook_lag.set(lag)
+
+    # What the doors and the relay tell
+
+    def passed_on(self, *, happened_at: datetime, times: int) -> None:
+        """Events were given to doors so many times; the last of them happened then."""
+        self._passed_on.inc(times)
+        self._delivery.observe(max(0.0, (datetime.now(UTC) - happened_at).total_seconds()))
+
+    def opened(self, *, sockets: int, streams: int) -> None:
+        """So many are open."""
+        self._sockets.set(sockets)
+        self._streams.set(streams)
+
+    def gave_up(self) -> None:
+        """A door was closed since it was read too slowly."""
+        self._resyncs.inc()
+
+    def relayed(self, *, leads: bool, behind: Mapping[str, tuple[int, float]]) -> None:
+        """Whether this process leads, and if so how deep each reader is behind, and for how long."""
+        self._leads.set(int(leads))
+        for reader, (depth, seconds) in behind.items():
+            self._depth.labels(reader).set(depth)
+            self._reader_lag.labels(reader).set(seconds)
 
     # What the process sees of itself
 

@@ -9,6 +9,7 @@ works no more.
 """
 
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -19,7 +20,8 @@ import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from adapters.sql.pipeline import Asked, Observer, PipelineConnection, PipelineFailed, Result, Row, send
+from adapters.sql.event_log import APPENDS
+from adapters.sql.pipeline import Asked, Herald, Observer, PipelineConnection, PipelineFailed, Result, Row, send
 from adapters.sql.roles import INSPECT, INSPECTED, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
@@ -34,8 +36,10 @@ set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
 Connection = PipelineConnection
-CONNECTIONS = 20
-"""So many connections a process takes at most."""
+CONNECTIONS = 10
+"""So many connections a process takes at most: more than a process on one core keeps busy. Each is a process of the
+server with memory of its own, and the fewer take turns, the more of it is found in the processor's caches.
+"""
 
 OPEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
@@ -78,6 +82,23 @@ class Occupancy(NamedTuple):
     waiting: int
 
 
+class _Stack(deque[Connection]):
+    """What is put in last comes out first."""
+
+    def popleft(self) -> Connection:
+        return self.pop()
+
+
+class _Pool(AsyncConnectionPool[Connection]):
+    """psycopg's pool, but that who asks gets the connection that was used last, whose server process is warm. Of those
+    that nobody has used for long, the pool closes one after the other, as it always does.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, connection_class=Connection, open=False, **options)
+        self._pool = _Stack()
+
+
 class Database:
     """PostgreSQL, as the application role. What is asked of it is told to the observer."""
 
@@ -88,15 +109,15 @@ class Database:
         prepared_statements: bool = True,
         largest: int = CONNECTIONS,
         observer: Observer | None = None,
+        herald: Herald | None = None,
         on_noted: Callable[[], None] | None = None,
     ) -> None:
-        """`on_noted` is called after each commit that added to the audit."""
+        """The herald is told of what was committed; `on_noted` is called after each commit that added to the audit."""
+        self._herald = herald
         self._observer = observer
         self._on_noted = on_noted
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool = _Pool(
             url,
-            connection_class=Connection,
-            open=False,
             min_size=2,
             max_size=largest,
             timeout=3.0,
@@ -174,6 +195,24 @@ class Database:
             await self._pool.check()
         raise AssertionError("unreachable: the second attempt returns or raises")
 
+    async def asked(self, *asked: Asked) -> list[Result]:
+        """Reads without anybody's session, for the doors across companies alone. One round trip, one snapshot.
+
+        Raises DatabaseAway.
+        """
+        for last in (False, True):
+            connection = await self._take()
+            try:
+                return await send(connection, asked)
+            except (PipelineFailed, psycopg.Error) as error:
+                if last or not connection.closed:
+                    raise _meaning(error) from error
+                # It had died unnoticed, as after a restart of the server, and so may have others.
+            finally:
+                await self._pool.putconn(connection)
+            await self._pool.check()
+        raise AssertionError("unreachable: the second attempt returns or raises")
+
     async def begin(self, actor: Actor, also: Sequence[Asked] = ()) -> tuple[Connection, Opened, list[Result]]:
         """Opens a transaction, and answers what the `also` statements found in it. One round trip.
 
@@ -209,6 +248,7 @@ class Database:
 
     async def end(self, connection: Connection) -> None:
         """Takes back what was not committed, and gives the connection back."""
+        connection.appended, connection.ended, connection.moments = {}, set(), []
         try:
             if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 await connection.execute("rollback")
@@ -238,7 +278,7 @@ class Database:
         return Occupancy(found["pool_size"], found["pool_available"], found["requests_waiting"])
 
     async def _configured(self, connection: Connection) -> None:
-        connection.observer = self._observer
+        connection.observer, connection.herald = self._observer, self._herald
 
     async def _take(self) -> Connection:
         began = perf_counter()
@@ -254,9 +294,31 @@ class Database:
 async def execute(connection: Connection, *asked: Asked) -> list[Result]:
     """Runs statements inside a transaction, in one round trip, and says in the product's words what is refused."""
     try:
-        return await send(connection, asked)
+        done = await send(connection, asked)
     except (PipelineFailed, psycopg.Error) as error:
         raise _meaning(error) from error
+    for each, result in zip(asked, done, strict=True):
+        if each.statement in APPENDS:
+            row = result.first()
+            if row is not None:
+                # The first of several will do: all of them are there, or none.
+                connection.appended[row[1]] = row[0]
+        elif each.statement is COMMIT and (connection.appended or connection.ended or connection.moments):
+            _proclaim(connection)
+    return done
+
+
+def _proclaim(connection: Connection) -> None:
+    appended, ended, moments = connection.appended, connection.ended, connection.moments
+    connection.appended, connection.ended, connection.moments = {}, set(), []
+    if connection.herald is None:
+        return
+    for company_id, seq in appended.items():
+        connection.herald.appended(company_id, seq)
+    for account_id in ended:
+        connection.herald.ended(account_id)
+    for moment in moments:
+        connection.herald.tell(moment)
 
 
 def opening(actor: Actor) -> Asked:

@@ -98,7 +98,7 @@ APPEND = Statement(
             _facts.c.body,
         ).select_from(_counter.join(_facts, true())),
     )
-    .returning(events.c.seq)
+    .returning(events.c.seq, events.c.company_id)
 )
 
 
@@ -121,7 +121,7 @@ _append_one = (
             bindparam("body", type_=JSONB),
         ).select_from(_counter),
     )
-    .returning(events.c.seq)
+    .returning(events.c.seq, events.c.company_id)
 )
 APPEND_ONE = Statement(_append_one)
 
@@ -142,10 +142,10 @@ APPEND_AND_KEEP = Statement(
         ).select_from(_counter),
     )
     .add_cte(_append_one.cte("event"))
-    .returning(idempotency_keys.c.seq)
+    .returning(idempotency_keys.c.seq, idempotency_keys.c.company_id)
 )
 
-# The statements that append, each with how many facts as its `count`.
+# The statements that append, each with how many facts as its `count`; they answer a position and the company.
 APPENDS = frozenset({APPEND, APPEND_ONE, APPEND_AND_KEEP})
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, exists, func, or_,
 
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked
-from adapters.sql.repositories.jobs import LOAD, SAVE, job_of, saved_values
+from adapters.sql.repositories.jobs import LOAD, SAVE, job_of, progress_of, saved_values
 from adapters.sql.statement import Statement
 from adapters.sql.tables.jobs import UNFINISHED, jobs
 from adapters.sql.upkeep import Upkeep
@@ -89,4 +89,7 @@ class SqlJobRuns:
             except LeaseLost:
                 return
             change(job)
+            told = progress_of(job, ref.company_id)
+            if told is not None:
+                connection.moments.append(told)
             await execute(connection, Asked(SAVE, saved_values(job)), Asked(COMMIT, {}))

@@ -15,6 +15,7 @@ import adapters.sql.tables.comments
 import adapters.sql.tables.identity
 import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
+import adapters.sql.tables.live
 import adapters.sql.tables.log
 import adapters.sql.tables.notifications
 import adapters.sql.tables.search

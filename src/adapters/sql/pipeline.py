@@ -13,6 +13,7 @@ from enum import Enum, auto
 from itertools import count, zip_longest
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 from psycopg import AsyncConnection, errors, generators
 from psycopg.abc import PQGen
@@ -23,6 +24,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
 
 from adapters.sql.statement import Statement
+from core.realtime.read_models import Moment
 
 Row = tuple[Any, ...]
 # What one connection keeps prepared at most: each costs the server's memory, and shapes of filters are many.
@@ -99,6 +101,22 @@ class Observer(Protocol):
         ...
 
 
+class Herald(Protocol):
+    """Is told of what was committed. It must be quick, and must not fail."""
+
+    def appended(self, company_id: UUID, seq: int) -> None:
+        """The company's log goes on at that position, if not farther."""
+        ...
+
+    def ended(self, account_id: UUID) -> None:
+        """Login sessions of an account ended."""
+        ...
+
+    def tell(self, moment: Moment) -> None:
+        """Something is so at this moment."""
+        ...
+
+
 class _Kind(Enum):
     PREPARE = auto()
     EXECUTE = auto()
@@ -119,12 +137,18 @@ class _Send(NamedTuple):
 
 class PipelineConnection(AsyncConnection[Any]):
     """psycopg's connection, and what is kept of it: the statements that it has prepared, the least recently used first;
-    how values are adapted for it, found out once for each type; and who is told of what is sent.
+    how values are adapted for it, found out once for each type; and who is told of what is sent, and of what was
+    committed.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.observer: Observer | None = None
+        self.herald: Herald | None = None
+        # What the transaction did that others are told of once it is committed.
+        self.appended: dict[UUID, int] = {}
+        self.ended: set[UUID] = set()
+        self.moments: list[Moment] = []
         self.adapting: Adapting = Transformer(self)
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()

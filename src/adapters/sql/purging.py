@@ -8,6 +8,7 @@ from uuid import UUID
 import adapters.sql.tables.comments
 import adapters.sql.tables.jobs
 import adapters.sql.tables.labels
+import adapters.sql.tables.live
 import adapters.sql.tables.log
 import adapters.sql.tables.notifications
 import adapters.sql.tables.reports

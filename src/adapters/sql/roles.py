@@ -23,6 +23,8 @@ _SETTINGS = {
     "statement_timeout": "30s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
+    # One list is read by one process: two more take the processor from other people, and a third more in all.
+    "max_parallel_workers_per_gather": "0",
     "timezone": "UTC",
 }
 

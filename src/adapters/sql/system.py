@@ -304,12 +304,15 @@ class SqlIdentityUnitOfWork:
 
     async def save_session(self, session: LoginSession) -> None:
         await self._run(_SAVE_SESSION, session_values(session))
+        if session.revoked_at is not None:
+            self._open_connection.ended.add(session.account_id)
 
     async def revoke_sessions(
         self, account_id: UUID, *, at: datetime, but: UUID | None = None, reach: tuple[UUID, ...] | None = None
     ) -> None:
         within = list(reach) if reach is not None else None
         await self._run(_REVOKE_ALL, {"account": account_id, "at": at, "but": but, "reach": within})
+        self._open_connection.ended.add(account_id)
 
     async def note_login(self, user_id: UUID, company_id: UUID, *, at: datetime) -> None:
         await self._run(_NOTE_LOGIN, {"user": user_id, "company": company_id, "at": at})

@@ -16,6 +16,7 @@ from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
 from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
+from core.realtime.read_models import Moment
 
 
 class Write(NamedTuple):
@@ -55,6 +56,7 @@ class SqlUnitOfWork:
         self._writes: list[Write] = []
         self._facts: list[Fact] = []
         self._notes: list[Note] = []
+        self._moments: list[Moment] = []
         self._connection: Connection | None = None
         self._opened: Opened | None = None
         self._is_over = False
@@ -73,6 +75,10 @@ class SqlUnitOfWork:
     def note(self, *notes: Note) -> None:
         """Adds audit events to those that the facts tell, written with the commit."""
         self._notes.extend(notes)
+
+    def tell(self, moment: Moment) -> None:
+        """Adds something that is told once it is committed, and stored nowhere."""
+        self._moments.append(moment)
 
     def write(self, statement: Statement, values: dict[str, Any], *, rows: int | None = None) -> None:
         """Adds a statement to those that are sent with the commit, in order."""
@@ -122,6 +128,7 @@ class SqlUnitOfWork:
                 asked[place] = Asked(event_log.APPEND_AND_KEEP, {**asked[place].values, **values})
             else:
                 asked.append(Asked(self._keep, values))
+        self._open_connection.moments.extend(self._moments)
         try:
             done = await execute(self._open_connection, *asked, Asked(COMMIT, {}))
         except psycopg.errors.DivisionByZero as error:
@@ -129,7 +136,7 @@ class SqlUnitOfWork:
         seq = max(row[0] for row in done[place].rows()) if self._facts else self._opened.seq
         if notes:
             self._database.noted()
-        self._writes, self._facts, self._notes = [], [], []
+        self._writes, self._facts, self._notes, self._moments = [], [], [], []
         return seq
 
     async def __aenter__(self) -> Self:

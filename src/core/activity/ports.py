@@ -4,7 +4,7 @@ from uuid import UUID
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
-from core.realtime.policy import Audible
+from core.realtime.model import Audible
 from core.tasks.policy import Visible
 from core.tasks.ports import TaskRef
 

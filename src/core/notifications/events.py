@@ -7,8 +7,9 @@ from core.kernel.events import Audience, Channel, Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationCreated(Fact):
-    """Its recipient alone hears of it, admins no more than others. `cause` is the position of what it tells of, None of
-    a deadline; `caused_by` who did that. Without texts: these are read where they stand, by whoever may.
+    """Somebody was told of something, and they alone hear of it, admins no more than others. `cause` is the position of
+    what it tells of, and `caused_by` who did that; a deadline has neither. Without texts: these are read where they
+    stand, by whoever may.
     """
 
     event: ClassVar[str] = "notification_created"

@@ -1,4 +1,4 @@
-from core.kernel.errors import Fault, Invalid
+from core.kernel.errors import Fault, Invalid, TooMany, Unauthenticated
 
 
 class PositionInvalid(Invalid):
@@ -7,3 +7,33 @@ class PositionInvalid(Invalid):
 
     def __init__(self) -> None:
         super().__init__(faults=(Fault("no position in the log", parameter="after"),))
+
+
+class TicketRefused(Unauthenticated):
+    code = "ticket.refused"
+    title = "The ticket opens nothing"
+
+
+class TicketInvalid(TicketRefused):
+    code = "ticket.invalid"
+    title = "The ticket is malformed or forged"
+
+
+class TicketExpired(TicketRefused):
+    code = "ticket.expired"
+    title = "The ticket is older than it may be; ask for another"
+
+
+class TicketUsed(TicketRefused):
+    code = "ticket.used"
+    title = "The ticket was used before; each opens one door, once"
+
+
+class TicketMisplaced(TicketRefused):
+    code = "ticket.misplaced"
+    title = "The ticket opens another door than this"
+
+
+class TooManyDoors(TooMany):
+    code = "doors.too_many"
+    title = "As many sockets and streams are open as one user may have; close one"

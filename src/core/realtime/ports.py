@@ -1,9 +1,11 @@
+from collections.abc import Collection, Iterable
 from typing import Protocol
+from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.policy import Audible
-from core.realtime.read_models import Stretch
+from core.realtime.model import Audible, Ticket
+from core.realtime.read_models import Backlog, Moment, Portion, Stretch
 
 
 class EventReader(Protocol):
@@ -11,4 +13,149 @@ class EventReader(Protocol):
         self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int
     ) -> Answer[Stretch]:
         """The first `limit` events after a position that the caller may hear of, in order."""
+        ...
+
+    async def head(self, actor: Actor) -> Answer[None]:
+        """Where the log stands, for whoever may open the company."""
+        ...
+
+    async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
+        """Those of some users whom the caller may see, in order."""
+        ...
+
+
+class FeedReader(Protocol):
+    """Reads the log for many listeners of a company at once."""
+
+    async def read(
+        self,
+        company_id: UUID,
+        *,
+        position: int,
+        most: int,
+        sessions: Collection[UUID],
+        tokens: Collection[UUID],
+        users: Collection[UUID],
+    ) -> Portion:
+        """The first `most` events after a position, and who of the listeners, named by what they are signed in by and
+        who they are, may hear of which. One snapshot. Raises DatabaseAway.
+        """
+        ...
+
+    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
+        """Where the logs of some companies stand. Raises DatabaseAway."""
+        ...
+
+    async def acquainted(
+        self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
+    ) -> set[tuple[UUID, UUID]]:
+        """The pairs of a listener and another user whom that one may see. Raises DatabaseAway."""
+        ...
+
+
+class Ear(Protocol):
+    """Hears what a bus carries. It must be quick, and must not fail."""
+
+    def appended(self, company_id: UUID, seq: int) -> None:
+        """A company's log goes on at that position, if not farther."""
+        ...
+
+    def ended(self, account_id: UUID) -> None:
+        """Login sessions of an account ended."""
+        ...
+
+    def told(self, moment: Moment) -> None:
+        """Something is so at this moment."""
+        ...
+
+    def missed(self) -> None:
+        """Something may not have been heard."""
+        ...
+
+    def stirred(self) -> None:
+        """Somewhere a log goes on, of a company that nobody here may follow."""
+        ...
+
+
+class Bus(Protocol):
+    """Carries between processes that something happened, and never what: a loudspeaker, no store.
+
+    What it is told is told to those who listen in this process at once. Nothing that it is told waits or fails; other
+    processes may hear of it later, twice, or not at all.
+    """
+
+    def appended(self, company_id: UUID, seq: int) -> None: ...
+
+    def ended(self, account_id: UUID) -> None: ...
+
+    def tell(self, moment: Moment) -> None: ...
+
+    def listen(self, ear: Ear) -> None:
+        """From now on that one is told."""
+        ...
+
+    def follow(self, company_id: UUID) -> None:
+        """Somebody here wants to hear of a company; sessions that ended are always heard of."""
+        ...
+
+    def leave(self, company_id: UUID) -> None:
+        """Nobody here wants to any more."""
+        ...
+
+    async def carry(self) -> None:
+        """Carries between processes, until it is cancelled."""
+        ...
+
+
+class TicketTexts(Protocol):
+    """Tickets as clients hold them; nobody else can make or change one."""
+
+    def issue(self, ticket: Ticket) -> str: ...
+
+    def read(self, text: str) -> Ticket | None:
+        """None for what is none of ours. An old one is read too."""
+        ...
+
+
+class UsedTickets(Protocol):
+    """The tickets that were used, of all processes."""
+
+    async def use(self, ticket: Ticket) -> bool:
+        """Uses it up; False if it was used before. Raises SessionEnded if its holder's session has ended."""
+        ...
+
+
+class Leases(Protocol):
+    """Who does what one process alone is to do, for a while."""
+
+    async def take(self, name: str, *, holder: UUID, seconds: float) -> bool:
+        """Whether it is the holder's from now on for so long: it was already, or nobody else's. Raises DatabaseAway."""
+        ...
+
+    async def give_up(self, name: str, *, holder: UUID) -> None:
+        """It is nobody's any more, if it was the holder's."""
+        ...
+
+
+class Logs(Protocol):
+    """The logs of all companies, from outside."""
+
+    async def heads(self) -> dict[UUID, int]:
+        """Where each stands."""
+        ...
+
+    async def backlogs(self) -> Iterable[Backlog]:
+        """The stored readers that have not read all of a log."""
+        ...
+
+
+class Attendance(Protocol):
+    """Who is online, in all processes."""
+
+    async def say(self, company_id: UUID, user_ids: Collection[UUID]) -> None:
+        """These, and no others of the company, are online at this process. To be said again within 45 seconds."""
+        ...
+
+    async def online(self, company_id: UUID) -> set[UUID]:
+        """Who is, at any process."""
         ...

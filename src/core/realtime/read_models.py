@@ -2,6 +2,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from core.kernel.events import Audience
+from core.realtime.model import Audible
+
 
 class EventView(NamedTuple):
     """An event of the log; `body` holds its flat fields."""
@@ -37,3 +40,41 @@ def event_body(event: EventView) -> dict[str, Any]:
         "version": None,
         **event.body,
     }
+
+
+class Logged(NamedTuple):
+    """An event of the log, and whom it is for."""
+
+    event: EventView
+    audience: Audience
+
+
+class Portion(NamedTuple):
+    """A part of the log, and who of those that listen may hear of what, in one snapshot.
+
+    `standing` says of each login session and API token that still opens the company whose it is, and what that user
+    may hear; `members` are pairs of a project and a user who belongs to it. `examined` is the position that it reaches.
+    """
+
+    events: list[Logged]
+    examined: int
+    standing: dict[UUID, Audible]
+    members: frozenset[tuple[UUID, UUID]]
+
+
+class Moment(NamedTuple):
+    """Something that is so at this moment, for some users of a company, and stands in no log."""
+
+    company_id: UUID
+    user_ids: tuple[UUID, ...]
+    channel: str
+    frame: dict[str, Any]
+
+
+class Backlog(NamedTuple):
+    """A stored reader of a company's log has read up to `position`, and the log goes up to `head`."""
+
+    reader: str
+    company_id: UUID
+    position: int
+    head: int

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from pathlib import Path
@@ -21,6 +22,8 @@ from entrypoints.container import check_database, make_container, migrate_databa
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings, load_settings
 from entrypoints.telemetry import configure_logging
+from entrypoints.ws.frames import LARGEST_FRAME
+from entrypoints.ws.protocol import SocketProtocol
 
 # Docker kills 10 seconds after its SIGTERM, and the embedded database has to be stopped after these.
 _FOR_REQUESTS = 8
@@ -44,6 +47,18 @@ def serve() -> None:
             _run_workers(settings, urls.application)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it begins to end: what stays open would hold it up."""
+
+    def __init__(self, config: uvicorn.Config, *, on_shutdown: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_shutdown = on_shutdown
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_shutdown()
+        await super().shutdown(sockets)
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """One server process, or a part of this one."""
@@ -60,7 +75,7 @@ class Worker:
         container = make_container(
             self.settings, database_url=self.database_url, shared_metrics=self.shared_metrics, traced=True
         )
-        server = uvicorn.Server(_config(self.settings, make_app(container)))
+        server = _Server(_config(self.settings, make_app(container)), on_shutdown=container.hub().drain)
 
         def stop(*_: object) -> None:
             server.should_exit = True
@@ -102,7 +117,10 @@ def _config(settings: Settings, app: ASGIApp | None) -> uvicorn.Config:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws="none",
+        ws=SocketProtocol,
+        ws_max_size=LARGEST_FRAME,
+        # What is the same for a thousand sockets is sent as the same bytes.
+        ws_per_message_deflate=False,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -127,7 +127,7 @@ OF_SERVERS: tuple[tuple[type[BaseModel], dict[str, Any]], ...] = (
         {
             "type": "job_progress",
             "job_id": _ID.format(24),
-            "kind": "tasks.import",
+            "kind": "task_import",
             "state": "started",
             "progress": {"done": 500, "total": 6000, "unit": "rows"},
         },

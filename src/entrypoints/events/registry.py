@@ -8,6 +8,7 @@ from core.companies import events as of_companies
 from core.cycles import events as of_cycles
 from core.kernel.events import Fact
 from core.labels import events as of_labels
+from core.notifications import events as of_notifications
 from core.oidc import events as of_oidc
 from core.projects import events as of_projects
 from core.tasks import events as of_tasks
@@ -27,6 +28,7 @@ MODULES: tuple[ModuleType, ...] = (
     of_labels,
     of_tasks,
     of_comments,
+    of_notifications,
 )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 from typing import Any
@@ -54,10 +54,12 @@ from entrypoints.rest.v1 import (
     notifications,
     oidc,
     oidc_connections,
+    presence,
     projects,
     reports,
     search,
     sessions,
+    stream,
     tasks,
     tokens,
     users,
@@ -65,6 +67,7 @@ from entrypoints.rest.v1 import (
     webhooks,
 )
 from entrypoints.worker.running import carrying_out
+from entrypoints.ws.endpoint import Doorkeeper
 
 log = logging.getLogger("flowtrack.rest")
 
@@ -149,6 +152,9 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
         webhooks.router,
         webhook_deliveries.router,
         events.router,
+        stream.router,
+        presence.router,
+        stream.tickets,
         activity.router,
         reports.router,
         companies.router,
@@ -177,6 +183,13 @@ def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | N
     return app
 
 
+def _doors(container: Container) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What keeps the doors that stay open supplied."""
+    hub, presence = container.hub(), container.presence()
+    presence.tell = hub.told
+    return container.bus().carry(), hub.run(), presence.run()
+
+
 def _jobs(container: Container) -> AbstractAsyncContextManager[None]:
     return carrying_out(container) if container.settings().jobs_in_server else nullcontext()
 
@@ -196,6 +209,7 @@ def make_app(container: Container) -> ASGIApp:
         try:
             await load_signing_keys(container)
             watching = asyncio.create_task(container.metrics().watch(database.occupancy))
+            doors = [asyncio.create_task(each) for each in _doors(container)]
             # What was made up to now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
@@ -203,7 +217,7 @@ def make_app(container: Container) -> ASGIApp:
             async with shared_counts(container), working(recurring(container)), _jobs(container):
                 yield
             await finish(container)
-            await end([watching])
+            await end([watching, *doors])
         finally:
             await container.job_queue().close()
             await database.close()
@@ -211,6 +225,7 @@ def make_app(container: Container) -> ASGIApp:
 
     app = _routed(lifespan)
     settings = container.settings()
+    app.router.routes.extend(Doorkeeper(container).routes())
     app.state.container = container
     app.state.limits = RequestLimits(container.rate_limits(), settings) if settings.rate_limits_enabled else None
 

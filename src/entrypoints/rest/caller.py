@@ -130,6 +130,10 @@ class PublicRoute(APIRoute):
         declared = {each["name"].lower() for each in (self.openapi_extra or {}).get("parameters", ())}
         self._heeds = {name.encode() for name in _READ_FIRST if name in declared}
 
+    async def caller(self, request: Request) -> Actor:
+        """Who calls, on routes that are not for everybody. Raises Unauthenticated."""
+        return await caller_by_any_key(request)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request whose path is this route's."""
         assert self.methods is not None
@@ -144,7 +148,7 @@ class PublicRoute(APIRoute):
         limits: RequestLimits | None = scope["app"].state.limits
         if self.needs_caller:
             try:
-                actor = await caller_by_any_key(request)
+                actor = await self.caller(request)
             except Unauthenticated:
                 if limits is not None:
                     await limits.visitor(scope, ("address",))

@@ -34,6 +34,7 @@ from core.kernel.errors import (
     refusals_of,
 )
 from core.oidc.errors import LoginCodeInvalid, RedirectRefused
+from core.realtime.errors import TicketRefused
 from core.tasks.errors import BulkFailed
 from core.tokens.errors import ScopeMissing
 
@@ -64,7 +65,7 @@ RATE_LIMIT_HEADERS = {
     },
 }
 # What auditors hear of: of the other kinds, codes that were used and addresses to be sent on to, too.
-_DENIALS = (Forbidden, LoginCodeInvalid, RedirectRefused)
+_DENIALS = (Forbidden, LoginCodeInvalid, RedirectRefused, TicketRefused)
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 
 

@@ -66,6 +66,7 @@ def operation(
         success["content"] = {draws: {"schema": {"type": "string"}, "example": example}}
     if streams is not None:
         success["content"] = {kind: {"schema": {"type": "string"}, "example": each} for kind, each in streams.items()}
+    if streams is not None and "text/event-stream" not in streams:
         headers["Content-Disposition"] = {"description": "The name of a file.", "schema": {"type": "string"}}
     kinds = [*also, *(refusals_by_token(id) if signed_in else ())]
     parameters: list[dict[str, Any]] = []

@@ -39,7 +39,7 @@ _NEEDED: dict[Scope | Access, str] = {
     Scope.NOTIFICATIONS_READ: "listNotifications getNotificationPreferences",
     Scope.NOTIFICATIONS_WRITE: "readNotification readAllNotifications changeNotificationPreferences"
     " replaceNotificationPreferences",
-    Scope.EVENTS_READ: "listEvents listActivity",
+    Scope.EVENTS_READ: "listEvents listActivity streamEvents listPresence",
     Scope.REPORTS_READ: "reportProject reportTeamPerformance reportWorkload reportBurndown drawBurndown reportFlow"
     " drawFlow getDashboard",
     Scope.SEARCH_READ: "search",
@@ -54,7 +54,7 @@ _NEEDED: dict[Scope | Access, str] = {
     " changePassword listMyTokens getMyToken createMyToken revokeMyToken listUserTokens getUserToken createUserToken"
     " revokeUserToken unlockUser enableTotp confirmTotp disableTotp renewRecoveryCodes changeEmail resendEmailLink"
     " listOidcConnections getOidcConnection connectOidc changeOidcConnection replaceOidcConnection disconnectOidc"
-    " listEmailDomains getEmailDomain claimEmailDomain verifyEmailDomain releaseEmailDomain",
+    " issueTicket listEmailDomains getEmailDomain claimEmailDomain verifyEmailDomain releaseEmailDomain",
 }
 NEEDED: dict[str, Scope | Access] = {
     operation: needed for needed, operations in _NEEDED.items() for operation in operations.split()

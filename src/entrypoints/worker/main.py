@@ -5,7 +5,7 @@ import logging
 import signal
 
 from entrypoints.background import Recurring, working
-from entrypoints.container import Container
+from entrypoints.container import Container, told_to_others
 from entrypoints.worker.running import carrying_out
 
 log = logging.getLogger("flowtrack.worker")
@@ -20,7 +20,7 @@ async def work(container: Container) -> None:
     await database.open()
     try:
         alive = Recurring("that it lives", 10.0, 0.0, lambda: _say_so(container))
-        async with carrying_out(container), working([alive]):
+        async with told_to_others(container), carrying_out(container), working([alive]):
             log.info("the worker is ready")
             await stop.wait()
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from core.jobs.model import JobRef
 from core.kernel.actor import System
@@ -27,6 +27,8 @@ async def carrying_out(container: Container) -> AsyncIterator[None]:
             yield
     finally:
         await end([woken])
+        with suppress(Unavailable):
+            await container.relay().give_up()
 
 
 async def _wait_for_jobs(container: Container) -> None:

@@ -12,8 +12,11 @@ log = logging.getLogger("flowtrack.worker")
 
 
 def schedule(container: Container) -> list[Recurring]:
-    """All that there is; add a row for another."""
+    """All that there is; add a row for another, and its bell to the relay's readers if it reads logs."""
+    container.relay().readers[:] = [container.notification_bell()]
     return [
+        # What a process did not announce before it died.
+        Recurring("relay", 1.0, 0.2, container.relay().turn),
         # Whose wake-up was lost, and whose worker is no more.
         Recurring("jobs that are due", 10.0, 1.0, lambda: _sweep(container)),
         # Rung when a log went on; what nobody was woken for is found in a moment.

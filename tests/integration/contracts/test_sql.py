@@ -35,6 +35,8 @@ from adapters.sql.repositories.comments import SqlCommentUnitOfWork
 from adapters.sql.repositories.watchers import SqlWatcherUnitOfWork
 from adapters.sql.readers.columns import SqlColumnReader
 from adapters.sql.readers.events import SqlEventReader
+from adapters.sql.feeds import SqlFeedReader
+from adapters.sql.used_tickets import SqlUsedTickets
 from adapters.sql.readers.members import SqlMemberReader
 from adapters.sql.readers.notifications import SqlNotificationReader
 from adapters.sql.readers.oidc import SqlOidcReader
@@ -75,6 +77,7 @@ from tests.contracts.columns import ColumnContract
 from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.events import EventContract
+from tests.contracts.feeds import FeedContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
@@ -122,6 +125,8 @@ class SqlWorld:
         self.company_reader = SqlCompanyReader(database)
         self.user_reader = SqlUserReader(database)
         self.event_reader = SqlEventReader(database)
+        self.feed_reader = SqlFeedReader(database)
+        self.used_tickets = SqlUsedTickets(database)
         self.api_token_reader = SqlApiTokenReader(database)
         self.presented_tokens = SqlPresentedTokens(database)
         self.session_reader = SqlSessionReader(database)
@@ -402,6 +407,10 @@ class TestSqlReports(Sql, ReportContract):
 
 class TestSqlEvents(Sql, EventContract):
     pass
+
+
+class TestSqlFeeds(Sql, FeedContract):
+    """PostgreSQL."""
 
 
 class TestSqlIdentity(Sql, IdentityContract):

@@ -8,6 +8,7 @@ import pytest
 from adapters.crypto.access_tokens import JwtAccessTokens
 from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
 from adapters.crypto.link_tokens import RandomInvitationTokens
+from adapters.crypto.door_tickets import SealedDoorTickets
 from adapters.crypto.login_secrets import RandomLoginSecrets
 from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
@@ -42,8 +43,10 @@ from adapters.sql.linking import SqlLinkingUnitOfWork
 from adapters.sql.readers.oidc import SqlOidcReader
 from adapters.sql.repositories.oidc import SqlConnections, SqlEmailDomains, SqlOidcUnitOfWork
 from adapters.memory.attempts import LocalAttempts
+from adapters.memory.bus import LocalBus
 from adapters.memory.rate_limits import LocalRateLimits
 from adapters.redis.attempts import SharedAttempts
+from adapters.redis.bus import SharedBus
 from adapters.redis.rate_limits import SharedRateLimits
 from adapters.sql.operating import SqlOperatorUnitOfWork
 from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
@@ -54,6 +57,14 @@ from adapters.sql.readers.events import SqlEventReader
 from adapters.crypto.webhook_secrets import RandomWebhookSecrets
 from adapters.http.webhooks import HttpSending
 from adapters.prometheus.metrics import Metrics
+from adapters.sql.feeds import SqlFeedReader
+from adapters.sql.used_tickets import SqlUsedTickets
+from entrypoints.live.hub import Hub
+from entrypoints.live.presence import Presence
+from entrypoints.live.relay import Relay
+from adapters.memory.attendance import LocalAttendance
+from adapters.redis.attendance import SharedAttendance
+from adapters.sql.relaying import SqlLeases, SqlLogs
 from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.webhooks import SqlWebhookReader
 from adapters.sql.repositories.webhooks import SqlDeliveries, SqlWebhooks, SqlWebhookUnitOfWork
@@ -117,6 +128,13 @@ from tests.fakes.columns import InMemoryColumnReader, InMemoryColumns
 from tests.fakes.companies import InMemoryCompanyReader, InMemoryCompanyUnitOfWork
 from tests.fakes.cycles import InMemoryCycleReader, InMemoryCycles, InMemoryCycleUnitOfWork
 from tests.fakes.events import InMemoryEventReader
+from tests.fakes.feeds import (
+    InMemoryFeedReader,
+    InMemoryLeases,
+    InMemoryLogs,
+    InMemoryUsedTickets,
+    RememberedDoorTickets,
+)
 from tests.fakes.identity import InMemoryIdentityUnitOfWork
 from tests.fakes.ids import CountingIds
 from tests.fakes.imports import InMemoryImportUnitOfWork, InMemoryManyTasks, InMemoryTaskImports
@@ -279,6 +297,14 @@ ADAPTERS = [
     (reports.DayCounts, SqlDayCounts, InMemoryDayCounts),
     (reports.Charts, PygalCharts, WordyCharts),
     (realtime.EventReader, SqlEventReader, InMemoryEventReader),
+    (realtime.FeedReader, SqlFeedReader, InMemoryFeedReader),
+    (realtime.UsedTickets, SqlUsedTickets, InMemoryUsedTickets),
+    (realtime.TicketTexts, SealedDoorTickets, RememberedDoorTickets),
+    (realtime.Bus, LocalBus, SharedBus),
+    (realtime.Ear, Hub, Relay, Presence),
+    (realtime.Leases, SqlLeases, InMemoryLeases),
+    (realtime.Logs, SqlLogs, InMemoryLogs),
+    (realtime.Attendance, LocalAttendance, SharedAttendance),
     (search.SearchReader, SqlSearchReader, InMemorySearchReader),
 ]
 PAIRS = [(port, adapter) for port, *adapters in ADAPTERS for adapter in adapters]

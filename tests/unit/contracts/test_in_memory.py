@@ -12,6 +12,7 @@ from tests.contracts.companies import CompanyReaderContract
 from tests.contracts.deleted_tasks import DeletedTaskContract, TransferContract
 from tests.contracts.digests import DigestContract
 from tests.contracts.events import EventContract
+from tests.contracts.feeds import FeedContract
 from tests.contracts.identity import IdentityContract
 from tests.contracts.imports import ImportContract
 from tests.contracts.jobs import JobContract
@@ -134,6 +135,10 @@ class TestInMemoryReports(InMemory, ReportContract):
 
 class TestInMemoryEvents(InMemory, EventContract):
     pass
+
+
+class TestInMemoryFeeds(InMemory, FeedContract):
+    """The fake."""
 
 
 class TestInMemoryIdentity(InMemory, IdentityContract):

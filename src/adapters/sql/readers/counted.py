@@ -14,8 +14,10 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    literal_column,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -47,26 +49,9 @@ counted_up_to: ColumnElement[int] = (
 
 
 def entries(after: ColumnElement[int]) -> Select[Any]:
-    """The events to count after a position, oldest first, `:most` at most, each with where its task stood when it was
-    counted last; one that was not yet, where it stands now.
-    """
+    """The events to count after a position, oldest first, `:most` at most, each with the task that it is about."""
     return (
-        select(
-            events.c.seq,
-            events.c.event,
-            events.c.occurred_at,
-            _body,
-            _task_id,
-            func.coalesce(counted_tasks.c.project_id, _tasks.c.project_id),
-            func.coalesce(counted_tasks.c.status, _tasks.c.status),
-            case((counted_tasks.c.task_id.is_(None), _tasks.c.cycle_id), else_=counted_tasks.c.cycle_id),
-            func.coalesce(counted_tasks.c.is_counted, false()),
-        )
-        .select_from(
-            events.outerjoin(counted_tasks, counted_tasks.c.task_id == _task_id).outerjoin(
-                _tasks, _tasks.c.id == _task_id
-            )
-        )
+        select(events.c.seq, events.c.event, events.c.occurred_at, _body.label("told"), _task_id.label("task_id"))
         .where(
             events.c.seq > after,
             events.c.event == func.any(bindparam("counted", type_=ARRAY(Text), value=list(COUNTED))),
@@ -81,8 +66,40 @@ def entries(after: ColumnElement[int]) -> Select[Any]:
     )
 
 
+def standings(after: ColumnElement[int]) -> Select[Any]:
+    """The same, each with where its task stood when it was counted last; one that was not yet, where it stands now.
+
+    Each task is looked up by itself: of a company that has just begun to grow few tasks are expected, and each event
+    would be held against all of them.
+    """
+    page = entries(after).subquery("page")
+    counted = (
+        select(counted_tasks)
+        .where(counted_tasks.c.task_id == page.c.task_id)
+        .limit(literal_column("1"))
+        .lateral("then")
+    )
+    now = (
+        select(_tasks.c.project_id, _tasks.c.status, _tasks.c.cycle_id)
+        .where(_tasks.c.id == page.c.task_id)
+        .limit(literal_column("1"))
+        .lateral("now")
+    )
+    return (
+        select(
+            *page.c,
+            func.coalesce(counted.c.project_id, now.c.project_id),
+            func.coalesce(counted.c.status, now.c.status),
+            case((counted.c.task_id.is_(None), now.c.cycle_id), else_=counted.c.cycle_id),
+            func.coalesce(counted.c.is_counted, false()),
+        )
+        .select_from(page.outerjoin(counted, true()).outerjoin(now, true()))
+        .order_by(page.c.seq)
+    )
+
+
 def entry_of(row: tuple[Any, ...]) -> LogEntry:
-    """The event in a row of `entries`."""
+    """The event in a row of either."""
     return LogEntry(*row[:4])
 
 

@@ -1,18 +1,22 @@
 """Reading the event log."""
 
+from collections.abc import Collection
 from functools import cache
+from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, Uuid, and_, bindparam, false, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
 from adapters.sql.readers.projects import is_member_of
+from adapters.sql.readers.users import shares_project
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
+from adapters.sql.tables.people import users
 from adapters.sql.tables.work import projects
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.policy import Audible
+from core.realtime.model import Audible
 from core.realtime.read_models import EventView, Stretch
 
 
@@ -49,6 +53,17 @@ def _after(everything: bool, typed: bool) -> Statement:
     return Statement(query)
 
 
+@cache
+def _seen(everything: bool) -> Statement:
+    query = select(users.c.id).where(users.c.id == func.any(bindparam("among", type_=ARRAY(Uuid)))).order_by(users.c.id)
+    if not everything:
+        query = query.where(or_(users.c.id == bindparam("for_user", type_=Uuid), shares_project()))
+    return Statement(query)
+
+
+_NOTHING = Statement(select(events.c.seq).where(false()))
+
+
 class SqlEventReader:
     """The log as one caller hears it."""
 
@@ -66,3 +81,12 @@ class SqlEventReader:
         # Fewer than asked for: the rest of the log, up to its head in this snapshot, holds nothing for the caller.
         examined = heard[-1].seq if len(heard) == limit else max(found.seq, position)
         return Answer(Stretch(heard, examined), found.seq)
+
+    async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
+        values = {"among": list(among), "for_user": actor.user_id}
+        found = await self._database.rows(actor, _seen(actor.administers), values)
+        return Answer([row[0] for row in found.rows], found.seq)
+
+    async def head(self, actor: Actor) -> Answer[None]:
+        found = await self._database.rows(actor, _NOTHING, {})
+        return Answer(None, found.seq)

@@ -11,10 +11,10 @@ from adapters.sql.connection import Database, Rows
 from adapters.sql.readers.counted import (
     counted_up_to,
     cycle_day_of,
-    entries,
     entry_of,
     project_day_of,
     standing_of,
+    standings,
 )
 from adapters.sql.readers.notifications import newest_unread, notification_view
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
@@ -157,7 +157,7 @@ MY_PROJECTS = Statement(
     .order_by(_mine.c.name, _mine.c.id)
 )
 
-PENDING = Statement(entries(counted_up_to))
+PENDING = Statement(standings(counted_up_to))
 
 
 @cache

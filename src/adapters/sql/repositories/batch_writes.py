@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from adapters.sql.repositories.task_kin import putting_on
 from adapters.sql.repositories.task_rows import INSTANT, WRITTEN, plain
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import task_labels
@@ -72,8 +73,8 @@ _FREE = Statement(
 _ranked = _given({"id": Uuid, "rank": Text})
 _RANK = Statement(update(tasks).where(tasks.c.id == _value(_ranked, "id")).values(rank=_value(_ranked, "rank")))
 _pair = _given({"task_id": Uuid, "label_id": Uuid})
-_both = select(_value(_pair, "task_id"), _value(_pair, "label_id"))
-_LABELS_ON = Statement(insert(task_labels).from_select(["task_id", "label_id"], _both))
+_both = select(_value(_pair, "task_id").label("task_id"), _value(_pair, "label_id").label("label_id"))
+_LABELS_ON = Statement(putting_on(_both))
 _LABELS_OFF = Statement(delete(task_labels).where(tuple_(task_labels.c.task_id, task_labels.c.label_id).in_(_both)))
 _kept = _given({"project_id": Uuid, "number": Integer, "task_id": Uuid})
 _KEEP_KEYS = Statement(

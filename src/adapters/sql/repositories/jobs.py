@@ -14,8 +14,10 @@ from adapters.sql.tables.jobs import UNFINISHED, jobs
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.jobs.model import Job, JobError, JobKind, JobState
 from core.kernel.actor import Actor, Via
+from core.kernel.events import Channel
 from core.kernel.once import Once
 from core.kernel.ports import Clock
+from core.realtime.read_models import Moment
 
 _INSTANT = DateTime(timezone=True)
 _FIXED: dict[str, Any] = {
@@ -75,6 +77,9 @@ class SqlJobs:
 
     def save(self, job: Job) -> None:
         self._unit.write(SAVE, saved_values(job), rows=1)
+        told = progress_of(job, self._unit.company_id)
+        if told is not None:
+            self._unit.tell(told)
 
 
 class SqlJobUnitOfWork(SqlUnitOfWork):
@@ -85,6 +90,20 @@ class SqlJobUnitOfWork(SqlUnitOfWork):
     ) -> None:
         super().__init__(database, clock, actor, once=once, lazy=lazy)
         self.jobs = SqlJobs(self)
+
+
+def progress_of(job: Job, company_id: UUID) -> Moment | None:
+    """How far a job is, for whoever asked for it, if they are still there."""
+    if job.created_by is None:
+        return None
+    frame = {
+        "type": "job_progress",
+        "job_id": job.id,
+        "kind": str(job.kind),
+        "state": str(job.state),
+        "progress": {"done": job.done, "total": job.total, "unit": job.unit},
+    }
+    return Moment(company_id, (job.created_by,), str(Channel.NOTIFICATIONS), frame)
 
 
 def job_of(row: Row) -> Job:

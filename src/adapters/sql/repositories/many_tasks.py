@@ -28,6 +28,7 @@ from sqlalchemy import cast as as_type
 from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from adapters.sql.repositories.task_kin import putting_on
 from adapters.sql.repositories.task_rows import (
     LOADED,
     WRITTEN,
@@ -166,9 +167,7 @@ _pairs = (
     .table_valued(column("task_id", Uuid), column("label_id", Uuid), name="pair")
     .render_derived()
 )
-_LABELS_ON = Statement(
-    insert(task_labels).from_select(["task_id", "label_id"], select(_pairs.c.task_id, _pairs.c.label_id))
-)
+_LABELS_ON = Statement(putting_on(select(_pairs.c.task_id, _pairs.c.label_id)))
 _LABELS_OFF = Statement(
     delete_from(task_labels).where(
         exists(literal_column("1")).where(

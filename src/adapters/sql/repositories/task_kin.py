@@ -4,7 +4,21 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, Uuid, bindparam, delete, func, insert, literal, null, select, update
+from sqlalchemy import (
+    Insert,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
@@ -13,12 +27,15 @@ from adapters.sql.repositories.task_rows import INSTANT
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.work import tasks
+from adapters.sql.tenancy import including_deleted
 from core.labels.model import LabelName, folded
 from core.tasks.fields import DEEPEST, Lineage
 
 NO_TASK = UUID(int=0)
 """In the place of a task that is not there yet, and so above and below nothing."""
 
+# A batch may put labels on what it then deletes.
+_all = including_deleted(tasks)
 _task = bindparam("task", type_=Uuid)
 _step = literal(1, Integer)
 
@@ -67,10 +84,17 @@ def labels_borne(by_key: bool) -> Statement:
     return Statement(_each.where(labels.c.id.in_(select(task_labels.c.label_id).where(task_labels.c.task_id == task))))
 
 
+def putting_on(pairs: Select[Any]) -> Insert:
+    """Puts labels on: from rows of the ids of a task, which is there by then, and of a label."""
+    pair = pairs.subquery("pair")
+    # By itself, so that a task that were not there is an error.
+    created_at = select(_all.c.created_at).where(_all.c.id == pair.c.task_id).scalar_subquery()
+    rows = select(pair.c.task_id, pair.c.label_id, created_at)
+    return insert(task_labels).from_select(["task_id", "label_id", "created_at"], rows)
+
+
 LABELS_ON = Statement(
-    insert(task_labels).from_select(
-        ["task_id", "label_id"], select(_task, func.unnest(bindparam("labels", type_=ARRAY(Uuid))))
-    )
+    putting_on(select(_task.label("task_id"), func.unnest(bindparam("labels", type_=ARRAY(Uuid))).label("label_id")))
 )
 LABELS_OFF = Statement(
     delete(task_labels).where(

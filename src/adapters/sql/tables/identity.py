@@ -130,6 +130,6 @@ signing_keys = Table(
 )
 
 GLOBAL_TABLES = frozenset(
-    {"accounts", "companies", "login_sessions", "refresh_tokens", "external_identities", "signing_keys"}
+    {"accounts", "companies", "login_sessions", "refresh_tokens", "external_identities", "signing_keys", "leases"}
 )
-"""The whole list of contract section 1; whatever else exists belongs to a company."""
+"""The whole list of contract section 1, and who leads (decision 0028); whatever else exists belongs to a company."""

@@ -35,6 +35,8 @@ task_labels = TenantTable(
     company_column(),
     Column("task_id", Uuid, primary_key=True),
     Column("label_id", Uuid, primary_key=True),
+    # When the task was created, which never changes: the order of lists.
+    instant("created_at"),
     ForeignKeyConstraint(
         ["company_id", "task_id"], ["tasks.company_id", "tasks.id"], name="task_labels_task_fk", ondelete="CASCADE"
     ),
@@ -42,4 +44,10 @@ task_labels = TenantTable(
         ["company_id", "label_id"], ["labels.company_id", "labels.id"], name="task_labels_label_fk", ondelete="CASCADE"
     ),
 )
-Index("task_labels_of_label", task_labels.c.company_id, task_labels.c.label_id, task_labels.c.task_id)
+Index(
+    "task_labels_newest",
+    task_labels.c.company_id,
+    task_labels.c.label_id,
+    task_labels.c.created_at,
+    task_labels.c.task_id,
+)

@@ -486,8 +486,11 @@ MADE_BY_HAND = {
             *((f"{name} {how}",) for name in FILTERS for how in ("is", "among", "none")),
             ("deadline_before", "deadline_after", "updated_after", "project_id among", "member_id"),
             ("query", "member_id"),
-            ("label",),
-            ("label", "project_id is", "member_id"),
+            ("label is",),
+            ("label among",),
+            ("label is", "project_id is", "member_id"),
+            ("query", "query in key", "query in number"),
+            ("query", "query across key"),
         )
     ]
     + [
@@ -652,6 +655,8 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_DEPTH",
         ),
         "upkeep": ("_ALL",),
+        "feeds": ("_HEADS",),
+        "relaying": ("_BACKLOGS", "_HEADS"),
     }
     assert set(found) == {f"adapters.sql.{module}.{name}" for module, names in doors.items() for name in names}, found
 
@@ -681,6 +686,10 @@ SEE_DELETED: dict[str, str] = {
     "adapters.sql.repositories.labels._SHOW": "a task that is restored shows what its labels are called by then",
     "adapters.sql.repositories.labels._TAKE_OFF": "nor does it bear what was deleted meanwhile",
     "adapters.sql.repositories.deleted_tasks._RESTORE": "restoring a task",
+    "adapters.sql.repositories.task_kin.LABELS_ON": "a batch may put labels on what it then deletes",
+    "adapters.sql.repositories.tasks.LABELS_ON": "the same",
+    "adapters.sql.repositories.many_tasks._LABELS_ON": "the same",
+    "adapters.sql.repositories.batch_writes._LABELS_ON": "the same",
     "adapters.sql.readers.projects._count": "how many deleted projects an owner or admin could restore",
     "adapters.sql.readers.projects._page": "the list of those",
     "adapters.sql.repositories.projects._RESTORE_TASKS": "brings tasks back with their project",
@@ -749,6 +758,8 @@ DOORS = {
     "job_runs.py",
     "webhook_dispatch.py",
     "webhook_queue.py",
+    "feeds.py",
+    "relaying.py",
     "upkeep.py",
 }  # the doors across companies; import-linter says who may use them
 

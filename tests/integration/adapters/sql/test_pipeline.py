@@ -456,3 +456,13 @@ async def test_callers_that_are_cancelled_by_the_dozen_while_others_go_on_take_n
     await asyncio.gather(*staying)
     assert answered == 30
     await is_whole(pool, firm)
+
+
+async def test_the_connection_that_was_used_last_is_taken_first(pool: Database, firm: Firm) -> None:
+    await is_whole(pool, firm)
+    async with pool.connection() as first:
+        async with pool.connection() as second:
+            processes = first.info.backend_pid, second.info.backend_pid
+    assert len(set(processes)) == 2
+    for _ in range(3):
+        assert await process_of(pool) == processes[0], "it was given back last"

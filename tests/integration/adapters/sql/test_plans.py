@@ -175,7 +175,10 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "project_id": project.id,
             "column_id": project.columns[1],
             "parent_id": parent,
-            "label": ["design"],
+            "label": "design",
+            "query": "design",
+            "query_head": "design-",
+            "query_tail": "1",
             "cycle_id": cycle,
             "cycle": cycle,
             "created_by": firm.owner.user_id,
@@ -278,7 +281,7 @@ def _fill(firm: Firm, count: int) -> Ground:
     firm.sql(
         "with made as (insert into labels (company_id, id, name, folded, version, created_at, updated_at)"
         "  values (%s, gen_random_uuid(), 'design', 'design', 1, now(), now()) returning company_id, id)"
-        " insert into task_labels select t.company_id, t.id, m.id from tasks t join made m using (company_id)"
+        " insert into task_labels select t.company_id, t.id, m.id, t.created_at from tasks t join made m using (company_id)"
         "  where t.number %% 10 = 0",
         (firm.id,),
     )
@@ -399,6 +402,24 @@ def is_read_in_its_own_order(plan: dict[str, Any], index: str, columns: set[str]
     assert not [node for node in nodes(limit) if "Sort" in node["Node Type"]], plan
 
 
+# With a label: the tasks come as what says that they bear it has them in order, each by its id.
+LABELLED: dict[str, tuple[Statement, set[str], dict[str, Any]]] = {
+    "a label, newest first": (listed("label is"), set(), {}),
+    "a label, oldest first": (listed("label is", descending=False), set(), {}),
+    "a label, the next page": (listed("label is", after=True), {"created_at"}, AT_DATE),
+    "a member's label, newest first": (listed("label is", "member_id"), set(), {}),
+}
+
+
+def is_read_by_its_label(plan: dict[str, Any], columns: set[str]) -> None:
+    (index,) = conditions(plan, "task_labels").items()
+    assert index[0] == "task_labels_newest", plan
+    assert {"company_id", "label_id"} | columns <= set(re.findall(r"\w+", index[1])), index
+    assert set(conditions(plan)) == {"tasks_pkey"}, plan
+    (limit,) = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
+    assert not [node for node in nodes(limit) if "Sort" in node["Node Type"]], plan
+
+
 PLANS = ["plan", "settled_plan", "generic_plan"]
 # Where the cards below a position are few, PostgreSQL may rightly fetch and sort them all: they are one column's.
 MAY_BE_SORTED = {"a board column, the next page"}
@@ -414,6 +435,53 @@ def test_a_list_that_a_screen_opens_with_reads_an_index_in_its_own_order(seeded:
         assert columns <= set(re.findall(r"\w+", conditions(plan)[index]))
         return
     is_read_in_its_own_order(plan, index, columns)
+
+
+@pytest.mark.parametrize("how", PLANS)
+@pytest.mark.parametrize("name", LABELLED)
+def test_a_list_with_a_label_reads_an_index_in_its_own_order(seeded: Seeded, name: str, how: str) -> None:
+    statement, columns, values = LABELLED[name]
+    is_read_by_its_label(getattr(seeded, how)(statement, **values), columns)
+
+
+# Whether those that bear it are in a project of the member is chance.
+@pytest.mark.parametrize("name", [name for name in LABELLED if "member" not in name])
+def test_a_list_with_a_label_reads_no_more_than_a_page_and_is_not_planned_anew_each_time(
+    both: tuple[Seeded, Seeded], name: str
+) -> None:
+    statement, columns, values = LABELLED[name]
+    for company in both:
+        plan, generic = company.carried_out(statement, mode="auto", **values)
+        assert generic > 0
+        assert plan["Actual Rows"] == MOST
+        is_read_by_its_label(plan, columns)
+        (read,) = reads_of(plan)
+        # Every fifth of those that bear it was deleted.
+        assert read["Actual Loops"] <= 1.5 * MOST, plan
+
+
+SORTED = [
+    (field, filters)
+    for field in ("updated_at", "priority", "number", "position")
+    for filters in ((), ("status is",), ("label is",))
+]
+
+
+@pytest.mark.parametrize(("field", "filters"), SORTED)
+def test_what_no_index_has_in_order_is_sorted_without_all_that_a_task_has(
+    seeded: Seeded, field: str, filters: tuple[str, ...]
+) -> None:
+    """Tasks are 300 bytes wide and more: what is sorted is what decides, and a page of them is read whole."""
+    plan = seeded.settled_plan(listed(*filters, field=field))
+    (limit,) = [node for node in nodes(plan) if node["Node Type"] == "Limit"]
+    assert limit["Plan Width"] < 100, plan
+
+
+@pytest.mark.parametrize("how", ["query in key", "query in number", "query across key"])
+def test_projects_whose_key_fits_are_looked_for_once_and_not_once_a_task(seeded: Seeded, how: str) -> None:
+    plan, _ = seeded.carried_out(listed("query", how), mode="auto")
+    inside = [node for node in nodes(plan) if node.get("Subplan Name", "").startswith("SubPlan")]
+    assert sum(node["Actual Loops"] for each in inside for node in reads_of(each, "projects")) <= 1, plan
 
 
 @pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
@@ -491,7 +559,8 @@ FILTERS = [
     *(f"{name} {how}" for name in (*task_lists._BY_ID, *task_lists._BY_WORD) for how in ("is", "among")),
     "assigned_to none",
     "cycle_id none",
-    "label",
+    "label is",
+    "label among",
     "deadline_before",
     "deadline_after",
     "updated_after",
@@ -1135,6 +1204,17 @@ def test_what_is_not_counted_yet_is_found_by_its_position(seeded: Seeded) -> Non
     plan = seeded.settled_plan(report_reader.PENDING, most=1_000)
     read = conditions(plan, "events")
     assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]
+
+
+def test_where_the_tasks_of_what_is_not_counted_yet_stood_is_looked_up_by_their_ids(seeded: Seeded) -> None:
+    with seeded.entered() as connection:
+        # Of a company that has just begun to grow few tasks are expected, and then any way seems good enough.
+        for way in ("hashjoin", "mergejoin", "seqscan", "bitmapscan"):
+            connection.execute(f"set local enable_{way} = off")
+        plan = seeded.plan(report_reader.PENDING, most=1_000)
+    for table, column in (("tasks", "(id = "), ("counted_tasks", "(task_id = ")):
+        (read,) = reads_of(plan, table)
+        assert column in read["Index Cond"], table
 
 
 @pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])

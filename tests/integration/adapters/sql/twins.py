@@ -96,7 +96,10 @@ def _fill(firm: Firm) -> Ground:
         " values (%s, %s, 'Same', 'same', %s, 1, now(), now())",
         (firm.id, label, firm.owner.user_id),
     )
-    firm.sql("insert into task_labels select company_id, id, %s from tasks where company_id = %s", (label, firm.id))
+    firm.sql(
+        "insert into task_labels select company_id, id, %s, created_at from tasks where company_id = %s",
+        (label, firm.id),
+    )
     firm.sql(
         "with said as (insert into comments (company_id, id, task_id, author_id, body, version, created_at, updated_at)"
         "  select company_id, gen_random_uuid(), id, created_by, 'Same', 1, now(), now() from tasks where company_id = %s"

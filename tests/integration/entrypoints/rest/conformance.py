@@ -178,7 +178,7 @@ class Conformance:
         if kind not in content:
             return [*wrong, f"{operation['operationId']} declares no {kind} with {status}"]
         # A stream, an object a line or a row, or a drawing: the same as JSON is held against the model.
-        if kind in ("application/x-ndjson", "text/csv", "image/svg+xml"):
+        if kind in ("application/x-ndjson", "text/csv", "text/event-stream", "image/svg+xml"):
             return wrong
         found = response.json()
         if isinstance(found, list) and len(found) > 2 * _LOOKED_AT:

@@ -198,6 +198,44 @@ async def test_each_row_says_what_is_wrong_with_it(api: Api, imports: Imports) -
     assert [task["title"] for task in await tasks_of(ann, project)] == ["f"]
 
 
+async def test_whoever_puts_a_label_on_a_task_the_list_has_it_in_its_place(api: Api, imports: Imports) -> None:
+    """However it came to be, was taken off and on, away and back, or into another project."""
+    ann = await api.register()
+    web, other = await ann.project(), await ann.project(key="OTHER")
+    for name in ("design", "draft"):
+        await ann.post("/labels", {"name": name})
+    first = await ann.task(web)
+    created = await ann.task(web, labels=["design", "draft"])
+    new = {"op": "create", "project_id": web["id"], "title": "Many", "labels": ["design"]}
+    await ann.post("/tasks/bulk", {"operations": [new]})
+    await imports.done(ann, web, 'title,labels,external_id\nFiled,design,A-1\nFiled too,"design,draft",A-2\n')
+    rule = {"recurrence": "FREQ=DAILY", "deadline": "2030-01-01"}
+    again = await ann.task(web, labels=["design"], **rule)
+    last = await ann.task(web)
+    await ann.patch(f"/tasks/{again['id']}", {"status": "done"})
+    await ann.patch(f"/tasks/{last['id']}", {"labels": ["design"]})
+    await ann.post("/tasks/bulk", {"operations": [{"op": "update", "id": first["id"], "labels": ["design"]}]})
+    await ann.delete(f"/tasks/{created['id']}")
+    await ann.post(f"/tasks/{created['id']}/restore")
+    await ann.patch(f"/tasks/{first['id']}", {"project_id": other["id"]})
+    for sort, way in (("created_at", 1), ("-created_at", -1)):
+        everything = (await ann.get(f"/tasks?project_id={web['id']},{other['id']}&sort={sort}&limit=200")).json()
+        wanted = [task["id"] for task in everything if "design" in task["labels"]]
+        assert len(wanted) == 8
+        found: list[str] = []
+        path: str | None = f"/tasks?label=design&sort={sort}&limit=3"
+        while path is not None:
+            page = await ann.get(path)
+            found += [task["id"] for task in page.json()]
+            link = page.headers.get("link")
+            path = link.partition("/api/v1")[2].partition(">")[0] if link else None
+        assert found == wanted
+        assert wanted[0 if way == 1 else -1] == first["id"]
+    await ann.delete(f"/tasks/{created['id']}")
+    assert len((await ann.get("/tasks?label=design")).json()) == 7
+    assert len((await ann.get("/tasks?label=draft")).json()) == 1
+
+
 async def test_a_dry_run_writes_nothing_and_tells_the_same(api: Api, imports: Imports) -> None:
     ann = await api.register()
     project = await ann.project()

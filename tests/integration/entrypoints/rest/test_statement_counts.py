@@ -20,6 +20,7 @@ ASKS_NO_DATABASE = {
     "beginOidcLogin": "asks a provider, which answers nowhere here",
     "returnFromOidc": "as above",
     "returnFromOidcConnection": "as above",
+    "streamEvents": "goes on, and is read once for all who listen",
 }
 # Opening the transaction (who calls, in which company), what was asked for, and the sequence that it was read at.
 USUAL = 3
@@ -27,6 +28,8 @@ MORE = {
     # Whether there is such a user to be seen, before their tokens.
     "listUserTokens": 4,
     "getUserToken": 4,
+    # Tasks, projects and notifications, in one round trip.
+    "getDashboard": 4,
     # The account's devices are no company's: read by a door of their own, in a second transaction.
     "listLoginSessions": 5,
     # Whether there is such a webhook, beside what was sent to it.

@@ -25,6 +25,7 @@ GIVEN: dict[str, Callable[["Side"], dict[str, Any]]] = {
     "login": lambda side: {"email": side.person.email, "password": PASSWORD},
     "refresh": lambda side: {"refresh_token": side.refresh_token},
     "stepUp": lambda side: {"password": PASSWORD},
+    "issueTicket": lambda side: {"purpose": "stream"},
     "changePassword": lambda side: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
     "forgotPassword": lambda side: {"email": side.person.email},
     "changeEmail": lambda side: {"email": f"{uuid4().hex}@example.com"},

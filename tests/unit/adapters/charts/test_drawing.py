@@ -1,6 +1,7 @@
 """What a drawing holds, and what it does not."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from adapters.charts import drawing
 from adapters.charts.drawing import MOST_WAITING, PygalCharts, draw_burndown, draw_flow
 from core.cycles.model import CycleStatus
 from core.kernel.errors import Busy
@@ -119,6 +121,23 @@ class TestDrawings:
         assert sum(isinstance(each, Busy) for each in found) == 5
         assert sum(isinstance(each, str) for each in found) == MOST_WAITING
         assert await charts.flow(flow(0)) == draw_flow(flow(0))
+
+    @pytest.mark.parametrize("count", [1, 2, 14, 90])
+    def test_what_is_drawn_faster_is_what_the_library_itself_would_draw(
+        self, monkeypatch: pytest.MonkeyPatch, count: int
+    ) -> None:
+        faster = draw_burndown(burndown(count)), draw_flow(flow(count))
+        monkeypatch.setattr(drawing, "_chart", lambda kind: getattr(drawing._pygal(), kind))
+        assert (draw_burndown(burndown(count)), draw_flow(flow(count))) == faster
+
+    @pytest.mark.parametrize("count", [2, 366])
+    def test_the_ideal_line_is_straight_from_the_first_day_to_the_last(self, count: int) -> None:
+        root = ElementTree.fromstring(draw_burndown(burndown(count)))
+        lines = [each.get("d", "") for each in root.iter(f"{SVG}path") if each.get("stroke-dasharray")]
+        measured = [each.get("d", "") for each in root.iter(f"{SVG}path") if each.get("stroke-width") == "3.0"]
+        assert len(lines) == len(measured) == 1
+        ends = [re.findall(r"[\d.]+", line) for line in (*lines, *measured)]
+        assert len(ends[0]) == 4 and (ends[0][0], ends[0][2]) == (ends[1][0], ends[1][-2])
 
 
 class TestMemory:

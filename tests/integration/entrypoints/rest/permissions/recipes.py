@@ -156,7 +156,8 @@ async def _domain(case: Case) -> str:
 
 async def _webhook(case: Case) -> str:
     # A company has only so many; nobody listens there.
-    case.stage.api.sql("delete from webhooks where company_id = %s returning 1", (case.host.company_id,))
+    if case.stage.api.count("webhooks", case.host.company_id) >= 40:
+        case.stage.api.sql("delete from webhooks where company_id = %s returning 1", (case.host.company_id,))
     return str((await case.host.post("/webhooks", {"url": "http://127.0.0.1:1/"})).json()["id"])
 
 
@@ -240,6 +241,7 @@ BODIES: dict[str, dict[str, Body]] = {
     "changeColumn": {"": _given(name="x")},
     "orderColumns": {"": lambda _, ids: {"column_ids": ids["column_ids"]}},
     "stepUp": {"": _given(password=PASSWORD)},
+    "issueTicket": {"": _given(purpose="stream")},
     "loginWithSecondFactor": {"with a ticket that is none": _given(ticket="none", code="000000")},
     "confirmTotp": {"with nothing to confirm": _given(code="000000")},
     "disableTotp": {"with nothing to disable": _given(code="000000")},

@@ -1,0 +1,136 @@
+"""Reading a company's log for all who listen to it here. Only the container may import this.
+
+Nobody's login session opens the company here. Whose still do, the same round trip says, and nothing is shown to whoever
+has none.
+"""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from adapters.sql.connection import Database, execute
+from adapters.sql.pipeline import Asked
+from adapters.sql.statement import Statement
+from adapters.sql.tables.log import events
+from adapters.sql.tables.people import users
+from adapters.sql.tables.work import project_members, projects
+from adapters.sql.upkeep import ENTER, Upkeep
+from core.kernel.actor import Role
+from core.kernel.events import Audience
+from core.realtime.model import Audible
+from core.realtime.read_models import EventView, Logged, Portion
+
+_ENTER = Statement.plain(ENTER)
+_STANDING = Statement.plain(
+    "select key_id, user_id, role from standing_keys(%(company)s, %(sessions)s::uuid[], %(tokens)s::uuid[])"
+)
+_position, _most = bindparam("position", type_=BigInteger), bindparam("most", type_=Integer)
+_EVENTS = Statement(
+    select(
+        events.c.seq,
+        events.c.event,
+        events.c.channel,
+        events.c.occurred_at,
+        events.c.actor_id,
+        events.c.via,
+        events.c.project_id,
+        events.c.body,
+        events.c.named,
+        events.c.for_admins,
+        events.c.for_everyone,
+    )
+    .where(events.c.seq > _position)
+    .order_by(events.c.seq)
+    .limit(_most)
+)
+_of_events = (
+    select(events.c.project_id).where(events.c.seq > _position).order_by(events.c.seq).limit(_most).subquery("recent")
+)
+# A deleted project opens nothing: its row is out of sight.
+_MEMBERS = Statement(
+    select(project_members.c.project_id, project_members.c.user_id).where(
+        project_members.c.project_id.in_(
+            select(projects.c.id).where(projects.c.id.in_(select(_of_events.c.project_id)))
+        ),
+        project_members.c.user_id == func.any(bindparam("users", type_=ARRAY(Uuid))),
+    )
+)
+_others = users.alias("others")
+_mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
+_share_project = (
+    select(_mine.c.project_id)
+    .join(_theirs, _theirs.c.project_id == _mine.c.project_id)
+    .join(projects, projects.c.id == _mine.c.project_id)
+    .where(_mine.c.user_id == users.c.id, _theirs.c.user_id == _others.c.id)
+    .exists()
+)
+_ACQUAINTED = Statement(
+    select(users.c.id, _others.c.id)
+    .select_from(users.join(_others, true()))
+    .where(
+        users.c.id == func.any(bindparam("listeners", type_=ARRAY(Uuid))),
+        _others.c.id == func.any(bindparam("others", type_=ARRAY(Uuid))),
+        or_(users.c.role != str(Role.MEMBER), users.c.id == _others.c.id, _share_project),
+    )
+)
+_HEADS = Statement.plain("select company_id, last_seq from event_sequences where company_id = any(%(companies)s)")
+
+
+class SqlFeedReader:
+    """The logs of all companies, each read inside its wall."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._upkeep = Upkeep(database)
+
+    async def read(
+        self,
+        company_id: UUID,
+        *,
+        position: int,
+        most: int,
+        sessions: Collection[UUID],
+        tokens: Collection[UUID],
+        users: Collection[UUID],
+    ) -> Portion:
+        after = {"position": position, "most": most}
+        keys = {"company": company_id, "sessions": list(sessions), "tokens": list(tokens)}
+        # One implicit transaction: the company is set in it alone, and all of it sees the same.
+        _, standing, found, members = await self._database.asked(
+            Asked(_ENTER, {"company": str(company_id)}),
+            Asked(_STANDING, keys),
+            Asked(_EVENTS, after),
+            Asked(_MEMBERS, {**after, "users": list(users)}),
+        )
+        logged = [
+            Logged(
+                EventView._make(row[:8]),
+                Audience(project_id=row[6], named=tuple(row[8]), admins=row[9], everyone=row[10]),
+            )
+            for row in found.rows()
+        ]
+        return Portion(
+            events=logged,
+            examined=logged[-1].event.seq if logged else position,
+            standing={
+                key_id: Audible(user_id=user_id, everything=Role(role) is not Role.MEMBER)
+                for key_id, user_id, role in standing.rows()
+            },
+            members=frozenset((project_id, user_id) for project_id, user_id in members.rows()),
+        )
+
+    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_HEADS, {"companies": list(company_ids)}))
+            return dict(found.rows())
+
+    async def acquainted(
+        self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
+    ) -> set[tuple[UUID, UUID]]:
+        _, found = await self._database.asked(
+            Asked(_ENTER, {"company": str(company_id)}),
+            Asked(_ACQUAINTED, {"listeners": list(listeners), "others": list(others)}),
+        )
+        return {(listener, other) for listener, other in found.rows()}

@@ -1,0 +1,62 @@
+"""What the relay asks, across companies: who leads, where all logs stand, and how far their readers are. Only the
+container may import this.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from adapters.sql.connection import COMMIT, Database, execute
+from adapters.sql.pipeline import Asked
+from adapters.sql.statement import Statement
+from adapters.sql.upkeep import Upkeep
+from core.realtime.read_models import Backlog
+
+# By the database's clock, so that those of the processes do not matter.
+_TAKE = Statement.plain("""
+insert into leases (name, holder, until)
+values (%(name)s, %(holder)s, now() + make_interval(secs => %(seconds)s::double precision))
+on conflict (name) do update set holder = excluded.holder, until = excluded.until
+ where leases.holder = excluded.holder or leases.until < now()
+returning name
+""")
+_GIVE_UP = Statement.plain("delete from leases where name = %(name)s and holder = %(holder)s")
+_HEADS = Statement.plain("select company_id, last_seq from event_sequences")
+_BACKLOGS = Statement.plain("""
+select p.reader, p.company_id, p.seq, q.last_seq
+  from log_positions p
+  join event_sequences q on q.company_id = p.company_id and q.last_seq > p.seq
+""")
+
+
+class SqlLeases:
+    """Who does what one process alone is to do."""
+
+    def __init__(self, database: Database) -> None:
+        self._upkeep = Upkeep(database)
+
+    async def take(self, name: str, *, holder: UUID, seconds: float) -> bool:
+        async with self._upkeep.across() as connection:
+            values = {"name": name, "holder": holder, "seconds": seconds}
+            taken, _ = await execute(connection, Asked(_TAKE, values), Asked(COMMIT, {}))
+            return taken.first() is not None
+
+    async def give_up(self, name: str, *, holder: UUID) -> None:
+        async with self._upkeep.across() as connection:
+            await execute(connection, Asked(_GIVE_UP, {"name": name, "holder": holder}), Asked(COMMIT, {}))
+
+
+class SqlLogs:
+    """The logs of all companies, from outside."""
+
+    def __init__(self, database: Database) -> None:
+        self._upkeep = Upkeep(database)
+
+    async def heads(self) -> dict[UUID, int]:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_HEADS, {}))
+            return dict(found.rows())
+
+    async def backlogs(self) -> Iterable[Backlog]:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_BACKLOGS, {}))
+            return [Backlog._make(row) for row in found.rows()]

@@ -1,0 +1,36 @@
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from core.kernel.actor import Actor
+
+TICKET_LIFE: Final = timedelta(seconds=60)
+
+
+class Purpose(StrEnum):
+    """Which door a ticket opens."""
+
+    SOCKET = "socket"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audible:
+    """Which events a caller hears of: all that admins do if `everything`, else those of the projects that the user
+    belongs to, and in either case those that are for everyone or name the user.
+    """
+
+    user_id: UUID
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What opens one door, once, instead of a login session's token, which is not to stand in an address."""
+
+    id: UUID
+    purpose: Purpose
+    actor: Actor
+    expires_at: datetime

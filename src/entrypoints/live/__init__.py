@@ -1,0 +1,1 @@
+"""What all doors that stay open share: the hub of a process, and how events are written for them."""

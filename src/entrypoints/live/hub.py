@@ -1,0 +1,359 @@
+"""The hub of a process: it reads the log of each company that has open doors here, once for all of them.
+
+A door has its own position, and a feed reads after the lowest of its doors. What is read says in the same snapshot who
+of those at the doors may hear of it now, and whose login sessions still stand: so a removal from a project, another
+role, a deactivation or a revocation holds from the very next event, and nothing is remembered that could be outdated.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter, defaultdict
+from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from core.kernel.actor import Actor
+from core.kernel.errors import Busy, Unavailable
+from core.realtime.errors import TooManyDoors
+from core.realtime.policy import hearing
+from core.realtime.ports import Bus, FeedReader
+from core.realtime.read_models import Moment, Portion
+from entrypoints.ending import end
+from entrypoints.live.showing import Written
+
+log = logging.getLogger("flowtrack.live")
+
+MOST_AT_ONCE = 500
+MOST_DOORS_OF_USER = 50
+POLLED_EVERY = 1.0
+CHECKED_EVERY = 60.0
+_AGAIN_AFTER = 0.5
+# So long it goes on without letting anything else run, in seconds.
+_IN_ONE_GO = 0.01
+
+
+class Ending(Enum):
+    """Why a door is closed from inside."""
+
+    SIGNED_OUT = auto()
+    TOO_SLOW = auto()
+    RESTART = auto()
+    FAILED = auto()
+
+
+class Door(Protocol):
+    """Somebody listens here. What it is given it takes at once, or it closes the door."""
+
+    actor: Actor
+    position: int
+    is_socket: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can take anything."""
+        ...
+
+    def hear(self, written: Written) -> None:
+        """Takes an event, or a moment, unless it is of no interest here."""
+        ...
+
+    def shut(self, why: Ending) -> None:
+        """Ends, and stays ended."""
+        ...
+
+
+class Attendant(Protocol):
+    """Is told whose doors are open here. It must be quick, and must not fail."""
+
+    def came(self, company_id: UUID, user_id: UUID) -> None:
+        """The first door of a user here was opened."""
+        ...
+
+    def left(self, company_id: UUID, user_id: UUID) -> None:
+        """The last door of a user here was closed."""
+        ...
+
+
+class HubObserver(Protocol):
+    """Is told what the hub does. It must be quick, and must not fail."""
+
+    def passed_on(self, *, happened_at: datetime, times: int) -> None:
+        """Events, the last of which happened then, were given to doors so many times."""
+        ...
+
+    def opened(self, *, sockets: int, streams: int) -> None:
+        """So many are open."""
+        ...
+
+    def gave_up(self) -> None:
+        """A door was closed since it was read too slowly."""
+        ...
+
+
+class Roster(NamedTuple):
+    """What listeners are signed in by, and who they are."""
+
+    sessions: list[UUID]
+    tokens: list[UUID]
+    users: list[UUID]
+
+
+class Feed:
+    """The doors of one company."""
+
+    def __init__(self, company_id: UUID) -> None:
+        self.company_id = company_id
+        self.doors: set[Door] = set()
+        self.wanted = 0
+        self.checked_at = time.monotonic()
+        self.is_to_check = False
+        self.reading: asyncio.Task[None] | None = None
+        self._roster: Roster | None = None
+
+    def add(self, door: Door) -> None:
+        self.doors.add(door)
+        self._roster = None
+
+    def discard(self, door: Door) -> None:
+        self.doors.discard(door)
+        self._roster = None
+
+    def roster(self) -> Roster:
+        """Who listens. Of a thousand doors that stay as they are it is not written down for each event."""
+        if self._roster is None:
+            actors = [door.actor for door in self.doors]
+            self._roster = Roster(
+                sessions=list({actor.session_id for actor in actors if actor.session_id is not None}),
+                tokens=list({actor.token_id for actor in actors if actor.token_id is not None}),
+                users=list({actor.user_id for actor in actors}),
+            )
+        return self._roster
+
+    @property
+    def position(self) -> int:
+        """After which it has to be read."""
+        return min(door.position for door in self.doors)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something to read, or to look after."""
+        return bool(self.doors) and (self.is_to_check or self.wanted > self.position)
+
+
+class Hub:
+    """All doors of this process. An ear of the bus."""
+
+    def __init__(
+        self, *, feeds: FeedReader, bus: Bus, attendant: Attendant | None = None, observer: HubObserver | None = None
+    ) -> None:
+        self._attendant = attendant
+        self._reader = feeds
+        self._bus = bus
+        self._observer = observer
+        self._feeds: dict[UUID, Feed] = {}
+        self._admitted: set[Door] = set()
+        self._of_users: Counter[UUID] = Counter()
+        self.is_draining = False
+        bus.listen(self)
+
+    def admit(self, door: Door) -> None:
+        """Takes notice of a door that is going to be opened, and may be closed from now on. Raises TooManyDoors, and
+        Busy while the process ends.
+        """
+        user_id = door.actor.user_id
+        if self.is_draining:
+            raise Busy
+        if self._of_users[user_id] >= MOST_DOORS_OF_USER:
+            raise TooManyDoors(retry_after=60)
+        self._of_users[user_id] += 1
+        if self._attendant is not None and self._of_users[user_id] == 1:
+            self._attendant.came(door.actor.company_id, user_id)
+        self._admitted.add(door)
+        self._count()
+
+    def open(self, door: Door) -> None:
+        """From now on an admitted door hears of all after its position."""
+        if door not in self._admitted:
+            return
+        company_id = door.actor.company_id
+        feed = self._feeds.get(company_id)
+        if feed is None:
+            feed = self._feeds[company_id] = Feed(company_id)
+            self._bus.follow(company_id)
+        feed.add(door)
+        # What was committed before the company was followed, nobody announces any more.
+        feed.is_to_check = True
+        self._wake(feed)
+
+    def close(self, door: Door) -> None:
+        """It hears nothing any more. A door that was closed, or never opened, may be closed again."""
+        if door not in self._admitted:
+            return
+        self._admitted.discard(door)
+        self._count()
+        self._of_users[door.actor.user_id] -= 1
+        if not self._of_users[door.actor.user_id]:
+            del self._of_users[door.actor.user_id]
+            if self._attendant is not None:
+                self._attendant.left(door.actor.company_id, door.actor.user_id)
+        feed = self._feeds.get(door.actor.company_id)
+        if feed is None:
+            return
+        feed.discard(door)
+        if not feed.doors:
+            del self._feeds[feed.company_id]
+            self._bus.leave(feed.company_id)
+
+    def drain(self) -> None:
+        """Closes all doors, as the process is about to end, and opens none any more."""
+        self.is_draining = True
+        for door in list(self._admitted):
+            self._shut(door, Ending.RESTART)
+
+    def give_up(self, door: Door) -> None:
+        """Closes a door that takes too slowly what it is given."""
+        if self._observer is not None:
+            self._observer.gave_up()
+        self._shut(door, Ending.TOO_SLOW)
+
+    def appended(self, company_id: UUID, seq: int) -> None:
+        feed = self._feeds.get(company_id)
+        if feed is not None and seq > feed.wanted:
+            feed.wanted = seq
+            self._wake(feed)
+
+    def ended(self, account_id: UUID) -> None:
+        for company_id in {door.actor.company_id for door in self._admitted if door.actor.account_id == account_id}:
+            feed = self._feeds.get(company_id)
+            if feed is not None:
+                self._check(feed)
+
+    def told(self, moment: Moment) -> None:
+        feed = self._feeds.get(moment.company_id)
+        if feed is None:
+            return
+        kind, fields = moment.frame["type"], {name: each for name, each in moment.frame.items() if name != "type"}
+        written = Written(fields, kind=kind, name=kind, channel=moment.channel, seq=None)
+        for door in [door for door in feed.doors if door.actor.user_id in moment.user_ids]:
+            door.hear(written)
+
+    def missed(self) -> None:
+        for feed in self._feeds.values():
+            self._check(feed)
+
+    def stirred(self) -> None:
+        """No matter here: what has doors here is followed."""
+
+    def users_of(self, company_id: UUID) -> set[UUID]:
+        """Who of a company listens here."""
+        feed = self._feeds.get(company_id)
+        return {door.actor.user_id for door in feed.doors} if feed is not None else set()
+
+    def present(self) -> dict[UUID, set[UUID]]:
+        """Who listens here, of each company."""
+        return {company_id: self.users_of(company_id) for company_id in self._feeds}
+
+    async def run(self) -> None:
+        """Looks by itself what was not announced, until it is cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(POLLED_EVERY)
+                await self._look()
+        finally:
+            await end([feed.reading for feed in self._feeds.values() if feed.reading is not None])
+
+    async def _look(self) -> None:
+        if not self._feeds:
+            return
+        try:
+            heads = await self._reader.heads(list(self._feeds))
+        except Unavailable as away:
+            log.warning("the logs are looked at again in a moment: %s", away.detail)
+            return
+        except Exception:
+            log.exception("the logs could not be looked at")
+            return
+        for company_id, seq in heads.items():
+            self.appended(company_id, seq)
+        long_ago = time.monotonic() - CHECKED_EVERY
+        for feed in self._feeds.values():
+            # A company that is gone has no log.
+            if feed.checked_at < long_ago or feed.company_id not in heads:
+                self._check(feed)
+
+    def _count(self) -> None:
+        if self._observer is not None:
+            sockets = sum(door.is_socket for door in self._admitted)
+            self._observer.opened(sockets=sockets, streams=len(self._admitted) - sockets)
+
+    def _check(self, feed: Feed) -> None:
+        feed.is_to_check = True
+        self._wake(feed)
+
+    def _wake(self, feed: Feed) -> None:
+        if feed.reading is None and feed.is_behind:
+            feed.reading = asyncio.get_running_loop().create_task(self._read(feed), name="feed")
+
+    async def _read(self, feed: Feed) -> None:
+        try:
+            while feed.is_behind:
+                try:
+                    await self._read_once(feed)
+                except Unavailable as away:
+                    log.warning("a log is read again in a moment: %s", away.detail)
+                    await asyncio.sleep(_AGAIN_AFTER)
+                except Exception:
+                    log.exception("the log of company %s could not be read", feed.company_id)
+                    await asyncio.sleep(2 * _AGAIN_AFTER)
+        finally:
+            feed.reading = None
+
+    async def _read_once(self, feed: Feed) -> None:
+        feed.is_to_check = False
+        doors, wanted, position = list(feed.doors), feed.wanted, feed.position
+        try:
+            portion = await self._reader.read(
+                feed.company_id, position=position, most=MOST_AT_ONCE, **feed.roster()._asdict()
+            )
+        except BaseException:
+            feed.is_to_check = True
+            raise
+        feed.checked_at = time.monotonic()
+        for door in doors:
+            if door.actor.key_id not in portion.standing:
+                self._shut(door, Ending.SIGNED_OUT)
+        await self._pass_on(doors, portion)
+        if len(portion.events) == MOST_AT_ONCE:
+            # There may be more than anybody has announced.
+            feed.is_to_check = True
+        elif not portion.events and feed.wanted == wanted:
+            # Announced was what is not there, as after a restore: it is not waited for.
+            feed.wanted = position
+
+    async def _pass_on(self, doors: list[Door], portion: Portion) -> None:
+        standing, began, times = portion.standing, time.monotonic(), 0
+        listening = [(door, standing[door.actor.key_id]) for door in doors if door.actor.key_id in standing]
+        members: defaultdict[UUID | None, set[UUID]] = defaultdict(set)
+        for project_id, user_id in portion.members:
+            members[project_id].add(user_id)
+        for event, audience in portion.events:
+            written, seq = Written.event(event), event.seq
+            hears = hearing(audience, members=members[audience.project_id])
+            for door, audible in listening:
+                if door.position >= seq:
+                    continue
+                door.position = seq
+                if hears(audible):
+                    times += 1
+                    door.hear(written)
+            if time.monotonic() - began > _IN_ONE_GO:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+        if self._observer is not None and portion.events:
+            self._observer.passed_on(happened_at=portion.events[-1].event.occurred_at, times=times)
+
+    def _shut(self, door: Door, why: Ending) -> None:
+        self.close(door)
+        door.shut(why)

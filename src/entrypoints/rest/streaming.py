@@ -1,0 +1,137 @@
+"""Server-sent events: a stream as a door of the hub, and as the answer to a request."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from core.kernel.actor import Actor
+from core.kernel.errors import Refusal
+from core.realtime.read_models import EventView, Stretch
+from entrypoints.ending import end
+from entrypoints.live.hub import Ending, Hub
+from entrypoints.live.showing import Written, stream_frame
+
+HEARTBEAT_SECONDS = 15.0
+RETRY_MILLISECONDS = 3000
+# Of what waits to be sent: beyond, the client has to come again.
+MOST_WAITING = 4 * 1024 * 1024
+# Whoever takes nothing for so long is gone.
+_PATIENCE = 60.0
+PAGE = 200
+_ENDS = {
+    Ending.SIGNED_OUT: "auth.session_ended",
+    Ending.TOO_SLOW: "stream.too_slow",
+    Ending.RESTART: "server.restarting",
+    Ending.FAILED: "server.failed",
+}
+
+Page = Callable[[int], Awaitable[Stretch]]
+
+
+class EventStream(Response):
+    """A stream from a position on. It hears what is on these channels, and of these types if there are any."""
+
+    media_type = "text/event-stream"
+    is_socket = False
+
+    def __init__(
+        self,
+        actor: Actor,
+        position: int,
+        *,
+        hub: Hub,
+        page: Page,
+        channels: frozenset[str],
+        types: frozenset[str],
+        headers: dict[str, str],
+    ) -> None:
+        """`page` answers what the caller may see after a position. Raises what `Hub.admit` raises."""
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self.actor = actor
+        self.position = position
+        self._hub = hub
+        self._page = page
+        self._channels = channels
+        self._types = types
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._something = asyncio.Event()
+        self._why: Ending | None = None
+        self._is_gone = False
+        hub.admit(self)
+
+    @property
+    def is_open(self) -> bool:
+        return self._why is None and not self._is_gone
+
+    def hear(self, written: Written) -> None:
+        if (
+            self._why is not None
+            or written.channel not in self._channels
+            or (self._types and written.name not in self._types)
+        ):
+            return
+        self._waiting.append(written.stream)
+        self._size += len(written.stream)
+        self._something.set()
+        if self._size > MOST_WAITING:
+            self._hub.give_up(self)
+
+    def shut(self, why: Ending) -> None:
+        self._why = why
+        self._something.set()
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        watching = asyncio.create_task(self._watch(receive))
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            async for chunk in self._chunks():
+                async with asyncio.timeout(_PATIENCE):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._hub.close(self)
+            await end([watching])
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        ready = b"retry: %d\nid: %d\nevent: ready\ndata: {}\n\n"
+        yield ready % (RETRY_MILLISECONDS, self.position)
+        try:
+            while self.is_open:
+                stretch = await self._page(self.position)
+                yield b"".join(self._shown(stretch.events))
+                self.position = stretch.examined
+                if len(stretch.events) < PAGE:
+                    break
+        except Refusal as refusal:
+            yield stream_frame("end", {"code": refusal.code})
+            return
+        self._hub.open(self)
+        while self.is_open:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._something.wait()
+            except TimeoutError:
+                yield b": heartbeat\n\n"
+                continue
+            self._something.clear()
+            waiting = b"".join(self._waiting)
+            self._waiting.clear()
+            self._size = 0
+            if waiting:
+                yield waiting
+        if self._why is not None:
+            yield stream_frame("end", {"code": _ENDS[self._why]})
+
+    def _shown(self, events: list[EventView]) -> list[bytes]:
+        return [Written.event(event).stream for event in events if event.channel in self._channels]
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._is_gone = True
+        self._something.set()

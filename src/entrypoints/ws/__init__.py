@@ -1,0 +1,1 @@
+"""Sockets: `WS /ws/notifications/{user_id}`."""

@@ -1,0 +1,76 @@
+"""uvicorn's WebSocket protocol, and a short way to its wire.
+
+What goes to a thousand sockets is made once, as the bytes of a frame, and written to each transport without a task, a
+queue or an encoding in between. What ASGI offers would make the frame anew for each of them.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+WIRE = "flowtrack.wire"
+# Whoever does not read for so long is hung up on, whatever is still to be sent.
+_PATIENCE = 10.0
+
+# uvicorn's own would write each address with its query, where a ticket stands.
+_log = logging.getLogger("flowtrack.ws.protocol")
+_log.setLevel(logging.WARNING)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One socket."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.logger = _log
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            # The application's task is made, and has not run yet.
+            self.scope["extensions"][WIRE] = self  # type: ignore[assignment]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be sent."""
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    def put(self, frame: bytes) -> int:
+        """Sends a whole frame, and answers how many bytes wait because the client reads too slowly."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return 0
+        self.transport.write(frame)
+        return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
+
+    async def flushed(self) -> None:
+        """Waits until the client has read most of what was sent."""
+        await self.writable.wait()
+
+    def shut(self, code: int, reason: str) -> None:
+        """Closes with a code, after what was sent before; at once, if the client does not read it within seconds."""
+        if not self.is_open:
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(_PATIENCE, self._hang_up)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.loop.call_later(_PATIENCE, self._hang_up)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(_PATIENCE / 5, self._hang_up)
+
+    def _hang_up(self) -> None:
+        transport: asyncio.Transport = self.transport
+        transport.abort()

@@ -1,0 +1,123 @@
+"""Several processes with one Redis, and what a process does when it ends."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from entrypoints.live import hub
+from entrypoints.settings import Settings
+from tests.integration.api import Api
+from tests.integration.conftest import TestDatabase, quick_container
+from tests.integration.entrypoints.cli.serving import Serving, over, serving
+from tests.integration.entrypoints.ws.living import Ear, Living, living
+
+
+@pytest.fixture
+async def two(test_database: TestDatabase, settings: Settings, redis_url: str) -> AsyncIterator[tuple[Living, Living]]:
+    """Two servers, which know of each other by one Redis."""
+    more = {
+        "direct_database_url": SecretStr(test_database.application),
+        "redis_url": SecretStr(redis_url),
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        found = [
+            await stack.enter_async_context(
+                living(
+                    quick_container(settings.model_copy(update=more), database_url=test_database.product),
+                    superuser_url=test_database.superuser,
+                )
+            )
+            for _ in range(2)
+        ]
+        yield found[0], found[1]
+
+
+async def test_what_one_process_commits_is_heard_at_another_at_once(
+    two: tuple[Living, Living], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is heard was announced, and not found by looking.
+    monkeypatch.setattr(hub, "POLLED_EVERY", 600.0)
+    here, there = two
+    await asyncio.sleep(hub.CHECKED_EVERY and 1.2)
+    olga = await here.api.register()
+    async with there.ear(olga) as ear:
+        # Until the company is followed, nothing is announced to it; the subscription is on its way.
+        for _ in range(50):
+            await olga.project()
+            with contextlib.suppress(TimeoutError):
+                if (await ear.next(within=0.2))["type"] == "event":
+                    break
+        began = time.perf_counter()
+        project = await olga.project()
+        while (heard := await ear.event())["project_id"] != project["id"]:
+            pass
+        assert time.perf_counter() - began < 1.0
+        await olga.post("/auth/logout", {})
+        assert await ear.closed() == (4401, "auth.session_ended")
+
+
+async def test_a_ticket_is_used_once_in_all_processes(two: tuple[Living, Living]) -> None:
+    here, there = two
+    olga = await here.api.register()
+    ticket = (await olga.post("/auth/ws-ticket", {"purpose": "socket"})).json()["ticket"]
+    async with there.opened(olga.user_id, query=f"?ticket={ticket}") as ear:
+        assert (await ear.next())["type"] == "ready"
+    async with here.opened(olga.user_id, query=f"?ticket={ticket}") as ear:
+        assert await ear.closed() == (4401, "ticket.used")
+
+
+@pytest.fixture
+def server(tmp_path: Path, test_database: TestDatabase, settings: Settings) -> Iterator[Serving]:
+    with serving(tmp_path, **over(test_database, settings)) as found:
+        found.start()
+        yield found
+
+
+async def test_at_its_end_a_process_closes_sockets_and_streams_and_is_gone_soon(
+    server: Serving, test_database: TestDatabase
+) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=10.0) as client:
+        api = Api(client=client, superuser_url=test_database.superuser)
+        olga = await api.register(email=f"ends-{os.getpid()}-{time.monotonic_ns()}@example.com")
+        live = Living(container=None, server=None, api=api, port=server.port)  # type: ignore[arg-type]
+        headers = {"Authorization": f"Bearer {olga.token}"}
+        async with live.ear(olga) as ear, client.stream("GET", "/api/v1/events/stream", headers=headers) as stream:
+            lines = stream.aiter_lines()
+            while await anext(lines) != "event: ready":
+                pass
+            # One that never reads holds nobody up.
+            async with live.ear(olga):
+                assert server.process is not None
+                began = time.monotonic()
+                server.process.send_signal(signal.SIGTERM)
+                assert (await ear.closed())[0] == 1012
+                rest = [line async for line in lines]
+                assert 'data: {"code":"server.restarting"}' in rest
+                assert await asyncio.to_thread(server.process.wait, 10) == 0
+                assert time.monotonic() - began < 8
+    assert "ticket=" not in server.log()
+    with pytest.raises((OSError, ConnectionClosed, InvalidHandshake)):
+        async with live.opened(olga.user_id):
+            pass
+
+
+async def test_no_ticket_stands_in_the_log(server: Serving, test_database: TestDatabase) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=10.0) as client:
+        api = Api(client=client, superuser_url=test_database.superuser)
+        olga = await api.register(email=f"log-{os.getpid()}-{time.monotonic_ns()}@example.com")
+        live = Living(container=None, server=None, api=api, port=server.port)  # type: ignore[arg-type]
+        ticket = (await olga.post("/auth/ws-ticket", {"purpose": "socket"})).json()["ticket"]
+        async with live.opened(olga.user_id, query=f"?ticket={ticket}") as ear:
+            assert isinstance(ear, Ear)
+            await ear.next()
+    assert ticket not in server.log()
+    assert ticket[:40] not in server.log()
