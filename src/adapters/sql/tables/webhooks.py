@@ -69,7 +69,7 @@ webhook_deliveries = TenantTable(
     company_column(),
     Column("id", Uuid, primary_key=True),
     # In the order in which they were queued: of one company, one transaction at a time queues.
-    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Column("number", BigInteger, Identity(), nullable=False),
     Column("webhook_id", Uuid, nullable=False),
     # The project, or the company's own id for what happens in the company as a whole.
     Column("stream", Uuid, nullable=False),
