@@ -10,7 +10,7 @@ from standardwebhooks import Webhook as Verifier
 
 from core.kernel.events import Audience
 from core.realtime.model import Audible
-from core.realtime.policy import hears
+from core.realtime.policy import hearing
 from tests.builders.receiver import Received
 from tests.integration.entrypoints.chaos.hearing import Listener
 from tests.integration.entrypoints.chaos.writing import Absence, Log, keys
@@ -47,10 +47,14 @@ def stored(superuser_url: str, company_id: str) -> tuple[list[Row], int]:
 
 def audible(rows: Iterable[Row], user_id: str, role: str, project_ids: Collection[str]) -> list[int]:
     """What a user whose role and projects never changed may hear, by the one rule."""
-    who = Audible(user_id=UUID(user_id), everything=role != "member")
-    return [
-        row.seq for row in rows if hears(who, row.audience, is_member=str(row.project_id) in project_ids)
-    ]  # fmt: skip
+    who = UUID(user_id)
+    listener = Audible(user_id=who, everything=role != "member")
+
+    def may(row: Row) -> bool:
+        members = {who} if str(row.project_id) in project_ids else set[UUID]()
+        return hearing(row.audience, members=members)(listener)
+
+    return [row.seq for row in rows if may(row)]
 
 
 def gaps(rows: list[Row], head: int) -> list[str]:

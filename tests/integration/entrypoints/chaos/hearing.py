@@ -104,16 +104,19 @@ class SocketListener(Listener):
 class StreamListener(Listener):
     async def _listen(self, url: str) -> None:
         headers = {"Authorization": f"Bearer {self.person.token}", "Last-Event-ID": str(self._last)}
-        timeout = httpx.Timeout(10.0, read=None)
-        async with httpx.AsyncClient(base_url=url, timeout=timeout) as client:
-            async with asyncio.timeout(self._ends()):
-                async with client.stream("GET", "/api/v1/events/stream", headers=headers) as answer:
-                    if answer.status_code != 200:
-                        if answer.status_code != 503:
-                            self.faults.append(f"was answered {answer.status_code} {(await answer.aread())[:300]!r}")
-                        return
-                    async for said in EventSource(answer).aiter_sse():
-                        if said.event == "end":
-                            return
-                        if said.event != "ready":
-                            self._take(said.json(), said.id)
+        ends = self._ends()
+        until, timeout = time.monotonic() + ends, httpx.Timeout(10.0, read=min(ends, 40.0))
+        async with (
+            httpx.AsyncClient(base_url=url, timeout=timeout) as client,
+            client.stream("GET", "/api/v1/events/stream", headers=headers) as answer,
+        ):
+            if answer.status_code != 200:
+                if answer.status_code != 503:
+                    self.faults.append(f"was answered {answer.status_code} {(await answer.aread())[:300]!r}")
+                return
+            async for said in EventSource(answer).aiter_sse():
+                if said.event == "end" or (self.is_restless and time.monotonic() > until):
+                    return
+                # Who came or went has no place in the log.
+                if said.event not in ("ready", "presence", "job_progress"):
+                    self._take(said.json(), said.id)

@@ -200,9 +200,12 @@ def hurry(superuser_url: str) -> int:
             " and lease_until between now() and now() + interval '40 seconds'"
         )
         row = connection.execute("select count(*) from webhook_deliveries where state = 'pending'").fetchone()
+        # Those who write down what they read go on with the log for a while.
         behind = connection.execute(
-            "select count(*) from event_sequences q join webhooks w using (company_id) left join log_positions p"
-            " on p.company_id = q.company_id and p.reader = 'webhooks' where q.last_seq > coalesce(p.seq, 0)"
+            "select count(*) from event_sequences q join webhooks w using (company_id)"
+            " cross join unnest(array['webhooks', 'notifications']) as r (reader)"
+            " left join log_positions p on p.company_id = q.company_id and p.reader = r.reader"
+            " where q.last_seq > coalesce(p.seq, 0)"
         ).fetchone()
     assert row is not None
     assert behind is not None
@@ -290,6 +293,7 @@ async def played(stage: Stage, receiver: Receiver, size: Scale, luck: random.Ran
         raged = time.monotonic() - began
         faults = await drained(stage, people, ears, since)
         took = time.monotonic() - began - raged
+        faults += [f"{each.get_coro()} ended: {each.exception()!r}" for each in background if each.done()]
     finally:
         await end([*writing, *background])
     rows, head = checking.stored(stage.database.superuser, people.owner.company_id)
