@@ -587,6 +587,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_HEAD",
             "_RECALL",
             "_TASKS",
+            "_COUNTED",
             "_PROJECTS",
             "_CYCLES",
             "_KEEP_TASKS",

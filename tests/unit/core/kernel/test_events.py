@@ -24,7 +24,7 @@ class TestFacts:
         assert all(re.search(r"_([a-z]+ed|left)$", name) for name in names)
 
     def test_each_is_in_the_table_of_the_documentation_with_its_channel(self) -> None:
-        table = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+        table = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
         missing = {fact.event for fact in FACTS if f"| `{fact.event}` | `{fact.channel}` |" not in table}
         assert missing == set()
 
