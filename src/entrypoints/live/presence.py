@@ -114,7 +114,9 @@ class Presence:
             return
         listeners = defaultdict[UUID, list[UUID]](list)
         for listener, other in await self._reader.acquainted(company_id, listeners=here, others=changed):
-            listeners[other].append(listener)
+            # Nobody has to be told of themselves.
+            if listener != other:
+                listeners[other].append(listener)
         for user_id, told in listeners.items():
             state = "online" if user_id in online else "offline"
             frame = {"type": "presence", "user_id": user_id, "state": state}

@@ -11,8 +11,9 @@ from starlette.websockets import WebSocket
 
 from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Origin, Visitor
-from core.kernel.errors import Busy, Forbidden, Invalid, Refusal
+from core.kernel.errors import Busy, Forbidden, Invalid, Refusal, TooMany, Unauthenticated
 from core.kernel.limits import household
+from core.kernel.ports import RateLimits
 from core.realtime.errors import TicketInvalid, TicketRefused
 from core.realtime.model import Purpose
 from entrypoints.container import Container
@@ -52,6 +53,9 @@ class Doorkeeper:
         self._container = container
         self._hub: Hub = container.hub()
         self._strangers: Counter[str] = Counter()
+        settings = container.settings()
+        self._counts: RateLimits = container.rate_limits()
+        self._limit = settings.limit("address") if settings.rate_limits_enabled else None
         self._origins = frozenset(container.settings().cors_origins)
         self._public = container.settings().public_url.rstrip("/")
 
@@ -86,6 +90,10 @@ class Doorkeeper:
         address = household(websocket.client.host if websocket.client else None)
         if self._strangers.total() >= MOST_STRANGERS or self._strangers[address] >= MOST_STRANGERS_OF_ADDRESS:
             raise Busy
+        if self._limit is not None:
+            allowance = self._counts.look(self._limit, address)
+            if not allowance.granted:
+                raise TooMany(retry_after=allowance.seconds)
         self._strangers[address] += 1
         try:
             self._ensure_origin(websocket)
@@ -101,6 +109,11 @@ class Doorkeeper:
                 raise ForeignSocket from error
         except TimeoutError as error:
             raise AuthenticationMissing from error
+        except Unauthenticated:
+            # Who guesses is counted, as by every other door.
+            if self._limit is not None:
+                self._counts.take(self._limit, address)
+            raise
         finally:
             self._strangers[address] -= 1
             if not self._strangers[address]:

@@ -91,7 +91,7 @@ class WebhookPatch(Given):
     disabled_reason: DisabledReason | None = None
     disabled_at: Instant | None = None
     failing_since: Instant | None = None
-    replaying_after: Text | None = None
+    replaying_after: Annotated[Text, Field(max_length=18)] | None = None
     previous_secret_until: Instant | None = None
     created_by: UUID | None = None
     created_at: Instant | None = None

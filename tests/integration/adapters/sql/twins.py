@@ -40,6 +40,7 @@ def _fill(firm: Firm) -> Ground:
         (firm.id,),
     )
     firm.sql("insert into log_positions (company_id, reader, seq) values (%s, 'mail', 0)", (firm.id,))
+    firm.sql("insert into used_tickets (company_id, id, expires_at) values (%s, gen_random_uuid(), now())", (firm.id,))
     firm.sql("update event_sequences set last_seq = 1 where company_id = %s", (firm.id,))
     firm.sql(
         "insert into idempotency_keys (company_id, id, user_id, digest, kind, resource_id, seq,"

@@ -192,7 +192,10 @@ def _needed_query(operation: dict[str, Any]) -> str:
 async def world(api: Api, conformance: Conformance) -> World:
     ann = await api.register()
     project = await ann.project()
-    return World(api, conformance, ann, project, await ann.task(project), await ann.cycle(project))
+    webhook = (await ann.post("/webhooks", {"url": "http://127.0.0.1:1/", "is_active": False})).json()
+    world = World(api, conformance, ann, project, await ann.task(project), await ann.cycle(project))
+    world._ids["webhook_id"] = webhook["id"]
+    return world
 
 
 def is_string(conformance: Conformance, schema: dict[str, Any]) -> bool:

@@ -38,7 +38,7 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another_in_order(api:
             (ann.company_id,),
         )
         workers.start()
-        await until(receiver, taken=5)
+        await until(receiver, received=6)
         heard = [each.payload["data"]["task_title"] for each in receiver.received]
         assert [heard[0], *dict.fromkeys(heard)] == ["T0", "T0", "T1", "T2", "T3", "T4"]
         assert receiver.received[0].id == receiver.received[1].id

@@ -121,3 +121,17 @@ async def test_no_ticket_stands_in_the_log(server: Serving, test_database: TestD
             await ear.next()
     assert ticket not in server.log()
     assert ticket[:40] not in server.log()
+
+
+async def test_who_guesses_is_counted_by_address(test_database: TestDatabase, settings: Settings) -> None:
+    limited = settings.model_copy(update={"rate_limits_enabled": True})
+    container = quick_container(limited, database_url=test_database.product)
+    async with living(container, superuser_url=test_database.superuser) as live:
+        codes = []
+        for _ in range(62):
+            async with live.opened("anybody") as ear:
+                with contextlib.suppress(ConnectionClosed):
+                    await ear.say(type="auth", token="guessed")
+                codes.append(await ear.closed())
+        assert codes[0] == (4401, "auth.token_invalid")
+        assert codes[-1] == (1008, "rate.limited")

@@ -156,7 +156,8 @@ async def _domain(case: Case) -> str:
 
 async def _webhook(case: Case) -> str:
     # A company has only so many; nobody listens there.
-    case.stage.api.sql("delete from webhooks where company_id = %s returning 1", (case.host.company_id,))
+    if case.stage.api.count("webhooks", case.host.company_id) >= 40:
+        case.stage.api.sql("delete from webhooks where company_id = %s returning 1", (case.host.company_id,))
     return str((await case.host.post("/webhooks", {"url": "http://127.0.0.1:1/"})).json()["id"])
 
 
