@@ -43,6 +43,7 @@ COMPANIES = 100
 WRITERS = 8
 MOST_ADDED = 1.15
 _DELAYS = (0, 1, 3)
+_MOMENT = 0.25
 _ENTER = Statement.plain("select set_config('app.company_id', %(company)s, true)")
 _TASK = Statement.plain(
     "insert into tasks (id, project_id, number, title, priority, status, column_id, rank, created_by, version,"
@@ -128,13 +129,23 @@ async def _in_turns(urls: Urls, companies: list[Company], pace: Pace) -> list[tu
 
             return write
 
+        sides = [writing(each) for each in use_cases]
         try:
-            return [
-                (await _window(writing(use_cases[0]), pace), await _window(writing(use_cases[1]), pace))
-                for _ in range(pace.rounds)
-            ]
+            for write in sides:
+                await _window(write, pace.warm_up)
+            return [await _round(sides, pace) for _ in range(pace.rounds)]
         finally:
             await database.close()
+
+
+async def _round(sides: list[Callable[[], Awaitable[object]]], pace: Pace) -> tuple[Window, Window]:
+    """Both for as long as a window is, in turns of a moment, so that what else the machine does falls on both alike."""
+    found = [Window(0, 0.0), Window(0, 0.0)]
+    while found[1].seconds < pace.seconds:
+        for place, write in enumerate(sides):
+            moment = await _window(write, _MOMENT)
+            found[place] = Window(found[place].written + moment.written, found[place].seconds + moment.seconds)
+    return found[0], found[1]
 
 
 async def _crowded(urls: Urls, company: Company, pace: Pace, numbers: Iterator[int]) -> Window:
@@ -165,13 +176,15 @@ async def _crowded(urls: Urls, company: Company, pace: Pace, numbers: Iterator[i
             )
 
     try:
-        return await _window(write, pace)
+        await _window(write, pace.warm_up)
+        return await _window(write, pace.seconds)
     finally:
         await database.close()
 
 
-async def _window(write: Callable[[], Awaitable[object]], pace: Pace) -> Window:
-    count, ends = 0, 0.0
+async def _window(write: Callable[[], Awaitable[object]], seconds: float) -> Window:
+    count, began = 0, time.perf_counter()
+    ends = began + seconds
 
     async def go_on() -> None:
         nonlocal count
@@ -179,12 +192,9 @@ async def _window(write: Callable[[], Awaitable[object]], pace: Pace) -> Window:
             await write()
             count += 1
 
-    for seconds in (pace.warm_up, pace.seconds):
-        count, began = 0, time.perf_counter()
-        ends = began + seconds
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WRITERS):
-                group.create_task(go_on())
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WRITERS):
+            group.create_task(go_on())
     return Window(count, time.perf_counter() - began)
 
 

@@ -27,7 +27,7 @@ from benchmarks.sockets import Call, opened, signed_in
 COMPANIES, SOCKETS_EACH, EVENTS_PER_SECOND = 50, 20, 200
 CROWD, OF_ONE_USER = 1_000, 50
 MOST_P50, MOST_P99, MOST_LAST, LEAST_RATIO = 10.0, 50.0, 50.0, 0.5
-_BROADCASTS = 8
+_BROADCASTS = 20
 _ALL_HEARD_WITHIN = 20.0
 _COMMITTED = """
 select seq, extract(epoch from pg_xact_commit_timestamp(xmin))::float8 from events
