@@ -117,6 +117,6 @@ class StreamListener(Listener):
             async for said in EventSource(answer).aiter_sse():
                 if said.event == "end" or (self.is_restless and time.monotonic() > until):
                     return
-                # Who came or went has no place in the log.
-                if said.event not in ("ready", "presence", "job_progress"):
+                # Who came or went has no place in the log; and after a comment this client believes that there was something.
+                if said.data and said.event not in ("ready", "presence", "job_progress"):
                     self._take(said.json(), said.id)
