@@ -4,9 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +14,6 @@ from adapters.postgres_embedded.postmaster import Postmaster
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from tests.integration.entrypoints.cli.serving import clean_environment, free_port
 from tests.redis_servers import IMAGE, binary
-
-_BACK_WITHIN = 60.0
 
 
 class Killable(Protocol):
@@ -144,22 +139,3 @@ class Program:
 
     def log(self) -> str:
         return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
-
-
-@contextmanager
-def ended(*stops: Callable[[], None]) -> Iterator[None]:
-    """Whatever happens, nothing is left running."""
-    try:
-        yield
-    finally:
-        for stop in stops:
-            with suppress(ProcessLookupError):
-                stop()
-
-
-def wait_until(holds: Callable[[], bool], *, what: str, within: float = _BACK_WITHIN) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {within} s")
-        time.sleep(0.05)
