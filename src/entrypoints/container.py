@@ -110,6 +110,7 @@ from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
+from entrypoints.telemetry import written
 from entrypoints.tracing import NoTracing
 from entrypoints.webhooks_container import WebhooksContainer
 from entrypoints.work_container import WorkContainer
@@ -226,6 +227,7 @@ class Container(containers.DeclarativeContainer):
         observer=metrics,
         herald=bus,
         on_noted=audit_bell.provided.ring,
+        on_written=providers.Object(written),
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
@@ -419,6 +421,7 @@ class Container(containers.DeclarativeContainer):
         database=database,
         sealer=sealer,
         observer=metrics,
+        tracing=tracing,
         clock=clock,
         ids=ids,
     )
@@ -439,7 +442,7 @@ class Container(containers.DeclarativeContainer):
     attendance = providers.Singleton(_attendance, redis)
     presence_use_cases = providers.Singleton(PresenceUseCases, reader=event_reader, attendance=attendance)
     presence = providers.Singleton(Presence, attendance=attendance, feeds=feed_reader, bus=bus)
-    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics)
+    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics, tracing=tracing)
     relay = providers.Singleton(
         Relay, logs=providers.Singleton(SqlLogs, database), leases=providers.Singleton(SqlLeases, database), bus=bus,
         holder=providers.Callable(uuid4), observer=metrics,
@@ -506,7 +509,7 @@ def _trace(container: Container, settings: Settings) -> None:
         ratio=settings.otel_traces_sampler_arg,
     )
     container.tracing.override(tracing)
-    container.database.add_kwargs(observer=Observers(container.metrics(), tracing))
+    container.database.add_kwargs(observer=Observers(container.metrics(), tracing), trace=tracing.traceparent)
     for name, provider in container.providers.items():
         if name.endswith("_use_cases") and isinstance(provider, providers.Singleton):
             provider.set_provides(tracing.traced(provider.provides))

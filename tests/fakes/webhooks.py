@@ -342,9 +342,13 @@ class RememberedDeliveries:
     def __init__(self) -> None:
         self.outcomes: list[str] = []
         self.waiting: tuple[int, float] = (0, 0.0)
+        self.accepted: list[float] = []
 
     def queued_webhooks(self, waiting: int, lag: float) -> None:
         self.waiting = (waiting, lag)
 
     def sent_webhook(self, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
+
+    def accepted_webhook(self, seconds: float) -> None:
+        self.accepted.append(seconds)

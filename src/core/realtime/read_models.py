@@ -54,12 +54,14 @@ class Portion(NamedTuple):
 
     `standing` says of each login session and API token that still opens the company whose it is, and what that user
     may hear; `members` are pairs of a project and a user who belongs to it. `examined` is the position that it reaches.
+    `traces` are those of the requests that made the events, where they were traced.
     """
 
     events: list[Logged]
     examined: int
     standing: dict[UUID, Audible]
     members: frozenset[tuple[UUID, UUID]]
+    traces: tuple[str, ...] = ()
 
 
 class Moment(NamedTuple):

@@ -48,6 +48,7 @@ async def test_what_happens_is_sent_to_who_asked_for_it(office: Office) -> None:
     assert office.sending.sent[-1].secrets == (b"sealed whsec_2", b"sealed whsec_1")
     assert office.sending.sent[-1].payload["data"]["changes"] == {"secret": {"old": None, "new": None}}
     assert office.observed.outcomes == ["delivered", "delivered"]
+    assert len(office.observed.accepted) == 2
 
 
 async def test_what_is_gone_from_the_log_is_given_up(office: Office) -> None:
