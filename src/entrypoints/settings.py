@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     allow_embedded: bool = False
     redis_url: SecretStr | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    # For so many days events stay in the log; None: for ever.
+    events_keep_days: int | None = Field(default=None, ge=1, le=36500)
     rate_limits_enabled: bool = True
     rate_limit_session: Rate = "600/min"
     rate_limit_company: Rate = "6000/min"
