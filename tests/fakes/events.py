@@ -3,7 +3,7 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.policy import Audible
+from core.realtime.model import MOST_EXAMINED, Audible
 from core.realtime.read_models import EventView, Stretch
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables, StoredEvent
@@ -16,7 +16,14 @@ class InMemoryEventReader:
         self._store = store
 
     async def after(
-        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int, most: int
+        self,
+        actor: Actor,
+        *,
+        audible: Audible,
+        position: int,
+        types: tuple[str, ...],
+        limit: int,
+        most: int = MOST_EXAMINED,
     ) -> Answer[Stretch]:
         tables = self._store.read(actor)
         heard = [

@@ -37,9 +37,9 @@ class InMemoryRemains:
                 if outcome.at < before.keys:
                     del tables.once[key]
                     keys += 1
-            while before.events is not None and tables.events and tables.events[0].occurred_at < before.events:
-                tables.events = tables.events[1:]
-                events += 1
+            if before.events is not None:
+                young = [event.seq for event in tables.events if event.occurred_at >= before.events]
+                events += tables.forget(min(young, default=tables.last_seq + 1) - 1)
         return Purged(projects=projects, idempotency_keys=keys, events=events)
 
 

@@ -18,9 +18,6 @@ from core.realtime.policy import audible_events, authorise_doors
 from core.realtime.ports import Attendance, EventReader, TicketTexts, UsedTickets
 from core.realtime.read_models import EventView, Stretch
 
-# So much of the log is looked through by one statement, however little of it the caller may hear of.
-MOST_EXAMINED = 20_000
-
 
 class EventUseCases:
     """Reading the event log."""
@@ -43,7 +40,6 @@ class EventUseCases:
                 position=examined,
                 types=types,
                 limit=limit - len(events),
-                most=MOST_EXAMINED,
             )
             if position > head:
                 raise PositionInvalid

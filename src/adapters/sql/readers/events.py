@@ -30,7 +30,7 @@ from adapters.sql.tables.people import users
 from adapters.sql.tables.work import projects
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.model import Audible
+from core.realtime.model import MOST_EXAMINED, Audible
 from core.realtime.read_models import EventView, Stretch
 
 
@@ -97,7 +97,14 @@ class SqlEventReader:
         self._database = database
 
     async def after(
-        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int, most: int
+        self,
+        actor: Actor,
+        *,
+        audible: Audible,
+        position: int,
+        types: tuple[str, ...],
+        limit: int,
+        most: int = MOST_EXAMINED,
     ) -> Answer[Stretch]:
         farthest = position + most
         values = {"position": position, "farthest": farthest, "member_id": audible.user_id, "most": limit}
