@@ -6,6 +6,7 @@ It is never wired into routes: `request.app.state.container` is asked, in one fu
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -174,6 +175,10 @@ def mail_of(settings: Settings) -> SmtpMail | FileMail:
         password=password.get_secret_value() if password is not None else None,
         sender=settings.smtp_from,
     )
+
+
+def _events_kept(days: int | None) -> timedelta | None:
+    return timedelta(days=days) if days is not None else None
 
 
 def _direct_url(settings: Settings, database_url: str) -> str:
@@ -457,7 +462,10 @@ class Container(containers.DeclarativeContainer):
         TokenOperatorUseCases, unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
         texts=api_token_texts, clock=clock, ids=ids,
     )  # fmt: skip
-    purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
+    purge_use_cases = providers.Singleton(
+        PurgeUseCases, remains=remains, clock=clock,
+        events_kept=providers.Callable(_events_kept, settings.provided.events_keep_days),
+    )  # fmt: skip
     operator_use_cases = providers.Singleton(
         OperatorUseCases,
         unit_of_work=operator_unit_of_work.provider,

@@ -95,6 +95,8 @@ def configure_logging() -> None:
     root.setLevel(logging.INFO)
     # The pool logs each attempt to reach a database that is away; the first of them says enough.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    # A line for each request that leaves, with its address; that of a webhook often is all that keeps strangers out.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 class AccessLog:

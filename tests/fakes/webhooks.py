@@ -40,6 +40,9 @@ class InMemoryWebhooks:
     async def head(self) -> int:
         return self._unit.now.last_seq
 
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        return set(seqs) <= {event.seq for event in self._unit.now.events}
+
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         return {each for each in project_ids if self._unit.now.project(each) is None}
 

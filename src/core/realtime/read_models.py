@@ -20,10 +20,13 @@ class EventView(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """A part of the log as one caller may see it. `examined` is the position up to which nothing was left out."""
+    """A part of the log as one caller may see it. `examined` is the position up to which nothing was left out, unless
+    `is_expired`: then what came right after the position that was asked for is kept no longer.
+    """
 
     events: list[EventView]
     examined: int
+    is_expired: bool = False
 
 
 def event_body(event: EventView) -> dict[str, Any]:

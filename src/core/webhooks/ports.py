@@ -37,6 +37,10 @@ class Webhooks(Protocol):
         """The position of the company's last event."""
         ...
 
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        """Whether the events at these positions are still in the log."""
+        ...
+
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         """Which of them are no projects of the company."""
         ...
