@@ -9,7 +9,6 @@ works no more.
 """
 
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -18,13 +17,14 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from adapters.sql.event_log import APPENDS
 from adapters.sql.pipeline import Asked, Herald, Observer, PipelineConnection, PipelineFailed, Result, Row, send
 from adapters.sql.roles import INSPECT, INSPECTED, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
+from adapters.sql.warm_pool import WarmPool
 from core.auth.errors import SessionEnded, TokenInvalid
 from core.jobs.errors import AskerGone
 from core.kernel.actor import Actor, ActorChanged, Role
@@ -55,6 +55,8 @@ OPEN_BY_JOB = Statement.plain(
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
+SOON = Statement.plain("set local synchronous_commit = off")
+"""Before a COMMIT that does not wait for the disk: all that its loss in a crash costs is doing it again."""
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _ALIVE = Statement.plain("select 1")
 
@@ -82,23 +84,6 @@ class Occupancy(NamedTuple):
     waiting: int
 
 
-class _Stack(deque[Connection]):
-    """What is put in last comes out first."""
-
-    def popleft(self) -> Connection:
-        return self.pop()
-
-
-class _Pool(AsyncConnectionPool[Connection]):
-    """psycopg's pool, but that who asks gets the connection that was used last, whose server process is warm. Of those
-    that nobody has used for long, the pool closes one after the other, as it always does.
-    """
-
-    def __init__(self, url: str, **options: Any) -> None:
-        super().__init__(url, connection_class=Connection, open=False, **options)
-        self._pool = _Stack()
-
-
 class Database:
     """PostgreSQL, as the application role. What is asked of it is told to the observer."""
 
@@ -116,7 +101,7 @@ class Database:
         self._herald = herald
         self._observer = observer
         self._on_noted = on_noted
-        self._pool = _Pool(
+        self._pool = WarmPool(
             url,
             min_size=2,
             max_size=largest,
