@@ -36,8 +36,9 @@ class InboxUseCases:
         Within seconds of what happened, whoever it concerns is told: to whom a task was given; whom a comment mentions;
         who watches a task that somebody commented on; who was added to a project; and who has an unfinished task, at 9
         in the morning of the company's time zone the day before its deadline and on the day. Nobody is told of what
-        they did themselves, and service users of nothing: programs hear of it by webhooks and events. Of several tasks that were given to somebody at once, by a batch or a part of an import,
-        one notification tells: `task_count` is how many they are, and no task is named.
+        they did themselves, and service users of nothing: programs hear of it by webhooks and events. Of several tasks
+        that were given to somebody at once, by a batch or a part of an import, one notification tells: `task_count` is
+        how many they are, and no task is named.
         """
         visible = policy.visible_notifications(actor)
         return await self._reader.page(actor, visible=visible, unread=unread, sort=sort, page=page)

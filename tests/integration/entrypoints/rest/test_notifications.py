@@ -184,6 +184,7 @@ async def test_what_was_not_read_is_mailed_in_the_morning(
     mailed_on("- 2")
     for _ in range(2):
         await container.digest_use_cases().deliver(System())
+    assert [mail["Subject"] for mail in to_bob()] == ["?"]
     (mail,) = to_bob()
     text = str(mail.get_content())
     assert f"* Ann gave you {task['key']}: Draw the front page" in text
