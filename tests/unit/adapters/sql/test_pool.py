@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from psycopg_pool._acompat import ALock
 
-from adapters.sql.warm_pool import WarmPool
+from adapters.sql.pool import Pool
 
 
 class Spare:
@@ -18,10 +18,10 @@ class Spare:
         self._closed.append(self.name)
 
 
-def a_pool(*names: str, unused: int) -> tuple[WarmPool, list[str]]:
+def a_pool(*names: str, unused: int) -> tuple[Pool, list[str]]:
     """The connections as they were put back, one after the other; never were fewer than `unused` without work."""
     closed: list[str] = []
-    pool = WarmPool("", min_size=2, max_size=10)
+    pool = Pool("", min_size=2, max_size=10)
     # Made on opening.
     pool._lock = ALock()
     pool._pool.extend(cast("Any", Spare(name, closed)) for name in names)

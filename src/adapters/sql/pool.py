@@ -1,4 +1,4 @@
-"""psycopg's pool of connections, taken last in, first out."""
+"""The pool of connections, which gives away the warmest, and closes the coldest."""
 
 from collections import deque
 from typing import Any
@@ -18,7 +18,7 @@ class _Stack(deque[PipelineConnection]):
         return super().popleft()
 
 
-class WarmPool(AsyncConnectionPool[PipelineConnection]):
+class Pool(AsyncConnectionPool[PipelineConnection]):
     """psycopg's pool, but that who asks gets the connection that was used last, whose server process is warm. Of those
     that were too many for long, the one that nobody has used for longest is closed.
     """
