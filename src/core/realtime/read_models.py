@@ -62,6 +62,13 @@ class Portion(NamedTuple):
     members: frozenset[tuple[UUID, UUID]]
 
 
+class Acquaintances(NamedTuple):
+    """Who of some listeners may see all users, and the pairs of another listener and a user whom that one may see."""
+
+    of_all: frozenset[UUID]
+    pairs: frozenset[tuple[UUID, UUID]]
+
+
 class Moment(NamedTuple):
     """Something that is so at this moment, for some users of a company, and stands in no log."""
 
