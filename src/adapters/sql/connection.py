@@ -313,12 +313,16 @@ def _proclaim(connection: Connection) -> None:
     connection.appended, connection.ended, connection.moments = {}, set(), []
     if connection.herald is None:
         return
-    for company_id, seq in appended.items():
-        connection.herald.appended(company_id, seq)
-    for account_id in ended:
-        connection.herald.ended(account_id)
-    for moment in moments:
-        connection.herald.tell(moment)
+    try:
+        for company_id, seq in appended.items():
+            connection.herald.appended(company_id, seq)
+        for account_id in ended:
+            connection.herald.ended(account_id)
+        for moment in moments:
+            connection.herald.tell(moment)
+    except Exception:
+        # It is committed, whoever hears of it.
+        log.exception("what was committed could not be announced")
 
 
 def opening(actor: Actor) -> Asked:

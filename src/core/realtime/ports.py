@@ -145,7 +145,9 @@ class Logs(Protocol):
         ...
 
     async def backlogs(self) -> Iterable[Backlog]:
-        """The stored readers that have not read all of a log."""
+        """The stored readers that have not read all of a log. How old the first unread event is, is looked at where
+        most is unread.
+        """
         ...
 
 

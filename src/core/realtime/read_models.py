@@ -79,9 +79,12 @@ class Moment(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """A stored reader of a company's log has read up to `position`, and the log goes up to `head`."""
+    """A stored reader of a company's log has read up to `position`, and the log goes up to `head`. The first event that
+    it has not read is so many seconds old; None where that was not looked at.
+    """
 
     reader: str
     company_id: UUID
     position: int
     head: int
+    age: float | None

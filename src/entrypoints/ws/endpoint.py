@@ -55,7 +55,9 @@ class Doorkeeper:
         self._strangers: Counter[str] = Counter()
         settings = container.settings()
         self._counts: RateLimits = container.rate_limits()
-        self._limit = settings.limit("address") if settings.rate_limits_enabled else None
+        is_limited = settings.rate_limits_enabled
+        self._limit = settings.limit("address") if is_limited else None
+        self._of_known = (settings.limit("session"), settings.limit("company")) if is_limited else None
         self._origins = frozenset(container.settings().cors_origins)
         self._public = container.settings().public_url.rstrip("/")
 
@@ -99,6 +101,7 @@ class Doorkeeper:
             self._ensure_origin(websocket)
             async with asyncio.timeout(AUTHENTICATED_WITHIN):
                 talk.actor = actor = await self._recognised(websocket, talk)
+            self._ensure_few(actor)
             try:
                 user_id = UUID(websocket.path_params["user_id"])
             except ValueError as error:
@@ -118,6 +121,15 @@ class Doorkeeper:
             self._strangers[address] -= 1
             if not self._strangers[address]:
                 del self._strangers[address]
+
+    def _ensure_few(self, actor: Actor) -> None:
+        """A socket counts as a request."""
+        if self._of_known is None:
+            return
+        for limit, key in zip(self._of_known, (actor.key_id.hex, actor.company_id.hex), strict=True):
+            allowance = self._counts.take(limit, key)
+            if not allowance.granted:
+                raise TooMany(retry_after=allowance.seconds)
 
     def _ensure_origin(self, websocket: WebSocket) -> None:
         origin = websocket.headers.get("origin")
@@ -200,10 +212,14 @@ class Doorkeeper:
             )
             for event in answer.value.events:
                 socket.tell(event)
+                socket.position = event.seq
+                # At the pace that it is read, however large events are.
+                await socket.wire.flushed()
+                if not socket.is_open:
+                    return
             socket.position = answer.value.examined
             if len(answer.value.events) < _PAGE:
                 return
-            await socket.wire.flushed()
 
     async def _note(self, websocket: WebSocket, talk: Talk, refusal: Refusal) -> None:
         """Tells auditors of what nobody does by mistake."""

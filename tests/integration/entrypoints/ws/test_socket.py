@@ -10,7 +10,9 @@ from websockets.exceptions import InvalidStatus
 
 from core.jobs.model import JobRef
 from core.kernel.actor import System
+from entrypoints.live import hub
 from entrypoints.ws import endpoint
+from entrypoints.ws import socket as sockets
 from tests.integration.entrypoints.ws.living import Living
 
 
@@ -135,6 +137,18 @@ class TestHearing:
                 heard = [await ear.event() for _ in range(len(everything) - since)]
                 assert [each["seq"] for each in heard] == [each["seq"] for each in everything[since:]]
 
+    async def test_a_client_that_reads_comes_by_all_that_it_missed_however_large(
+        self, live: Living, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sockets, "MOST_WAITING", 64 * 1024)
+        olga = await live.api.register()
+        project = await olga.project()
+        for _ in range(40):
+            assert (await olga.post("/tasks", {"project_id": project["id"], "title": "x", "description": "y" * 10_000})).status_code == 201
+        head = int((await olga.get("/events")).headers["x-event-seq"])
+        async with live.ear(olga, since="0") as ear:
+            assert [int((await ear.event())["seq"]) for _ in range(head)] == list(range(1, head + 1))
+
     async def test_only_the_channels_asked_for(self, live: Living) -> None:
         olga = await live.api.register()
         project = await olga.project()
@@ -247,6 +261,20 @@ class TestEnding:
         async with live.ear(mia) as ear:
             assert (await olga.delete(f"/users/{mia.user_id}")).status_code == 204
             assert (await ear.closed())[0] == 4401
+
+    async def test_whose_password_an_admin_changes_is_let_go_at_once(
+        self, live: Living, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # It was told, and not found by looking.
+        monkeypatch.setattr(hub, "POLLED_EVERY", 600.0)
+        mia = await live.api.register()
+        olga = await live.api.colleague(mia, role="owner")
+        # The account belongs to this company alone, and so the company sets its password.
+        live.api.sql("update users set role = 'member' where id = %s", (mia.user_id,))
+        async with live.ear(mia) as ear:
+            answer = await olga.patch(f"/users/{mia.user_id}", {"password": "another-Secret-phrase-9"})
+            assert answer.status_code == 200, answer.text
+            assert await ear.closed() == (4401, "auth.session_ended")
 
     async def test_a_revoked_token_is_let_go(self, live: Living) -> None:
         olga = await live.api.register()
