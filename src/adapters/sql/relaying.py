@@ -83,4 +83,4 @@ class SqlLogs:
                 return []
             _, *answers = await execute(connection, Asked(_AS_APPLICATION, {}), *looked)
             ages = [row[0] if (row := answer.first()) is not None else None for answer in answers[1::2]]
-            return [Backlog(*row, age) for row, age in zip_longest(behind, ages)]
+            return [Backlog._make((*row, age)) for row, age in zip_longest(behind, ages)]

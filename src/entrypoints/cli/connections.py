@@ -28,6 +28,8 @@ class PatientProtocol(HttpToolsProtocol):
             self._wait()
 
     def on_headers_complete(self) -> None:
+        # For what is never read to its end, and would wait for ever to be.
+        self.scope["extensions"] = {"flowtrack.hang_up": self._abort}  # type: ignore[dict-item]
         super().on_headers_complete()
         self._wait_no_more()
 
@@ -47,6 +49,9 @@ class PatientProtocol(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _abort(self) -> None:
+        self.transport.abort()
 
     def _hang_up(self) -> None:
         self.transport.close()

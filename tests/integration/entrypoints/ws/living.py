@@ -79,8 +79,7 @@ class Deaf:
 
 @asynccontextmanager
 async def deaf(port: int, person: Person) -> AsyncIterator[Deaf]:
-    """A socket that was let in and subscribed to everything; its client's system takes little, and its client nothing.
-    """
+    """A socket that was let in and subscribed to everything; its client's system takes little, and its client nothing."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.setblocking(False)

@@ -137,9 +137,7 @@ async def test_in_a_large_company_nothing_is_asked_at_once(stage: Stage) -> None
     assert {other for other, _ in stage.said()} == set(map(str, users))
 
 
-async def test_who_comes_back_and_goes_again_has_the_whole_grace(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_comes_back_and_goes_again_has_the_whole_grace(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presences, "GRACE", 0.05)
     ann = an_id()
     stage.presence.came(stage.company, ann)
