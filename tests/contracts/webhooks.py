@@ -96,6 +96,17 @@ def texts(claimed: list[Claimed]) -> list[str]:
 
 
 class WebhookContract:
+    async def test_it_is_known_which_events_are_still_there(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        head = await happened(world, owner, "a", "b", "c")
+        await world.forget_events(owner.company_id, upto=head - 2)
+        async with world.webhook_unit_of_work(owner) as uow:
+            assert await uow.webhooks.head() == head
+            assert await uow.webhooks.are_kept([])
+            assert await uow.webhooks.are_kept([head, head - 1, head])
+            assert not await uow.webhooks.are_kept([head - 2, head])
+            assert not await uow.webhooks.are_kept([head + 1])
+
     async def test_a_webhook_is_loaded_as_it_was_saved_and_is_its_companys_alone(self, world: ContractWorld) -> None:
         here, there = await world.company("Here"), await world.company("There")
         webhook = await add_webhook(world, here, types=("noted",), description="Board")

@@ -40,6 +40,9 @@ class InMemoryWebhooks:
     async def head(self) -> int:
         return self._unit.now.last_seq
 
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        return set(seqs) <= {event.seq for event in self._unit.now.events}
+
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         return {each for each in project_ids if self._unit.now.project(each) is None}
 
@@ -342,9 +345,13 @@ class RememberedDeliveries:
     def __init__(self) -> None:
         self.outcomes: list[str] = []
         self.waiting: tuple[int, float] = (0, 0.0)
+        self.accepted: list[float] = []
 
     def queued_webhooks(self, waiting: int, lag: float) -> None:
         self.waiting = (waiting, lag)
 
     def sent_webhook(self, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
+
+    def accepted_webhook(self, seconds: float) -> None:
+        self.accepted.append(seconds)

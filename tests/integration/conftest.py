@@ -150,8 +150,9 @@ class Transport(httpx.ASGITransport):
             async def received() -> Any:
                 nonlocal is_read
                 if not is_read:
-                    is_read = True
-                    return await receive()
+                    message = await receive()
+                    is_read = not message.get("more_body", False)
+                    return message
                 await begun.wait()
                 return {"type": "http.disconnect"}
 

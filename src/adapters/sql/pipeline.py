@@ -6,8 +6,9 @@ psycopg do the work: its adapters, its conversations, its errors.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from itertools import count, zip_longest
@@ -25,6 +26,8 @@ from psycopg.waiting import Ready, Wait
 
 from adapters.sql.statement import Statement
 from core.realtime.read_models import Moment
+
+log = logging.getLogger("flowtrack.sql")
 
 Row = tuple[Any, ...]
 # What one connection keeps prepared at most: each costs the server's memory, and shapes of filters are many.
@@ -145,13 +148,37 @@ class PipelineConnection(AsyncConnection[Any]):
         super().__init__(*args, **kwargs)
         self.observer: Observer | None = None
         self.herald: Herald | None = None
+        # Which trace this is in, as a `traceparent`; None where nothing is traced.
+        self.trace: Callable[[], str | None] | None = None
+        # Told of the positions that a committed transaction wrote, the first and the last of each company.
+        self.on_written: Callable[[int, int], None] | None = None
         # What the transaction did that others are told of once it is committed.
-        self.appended: dict[UUID, int] = {}
+        self.appended: dict[UUID, tuple[int, int]] = {}
         self.ended: set[UUID] = set()
         self.moments: list[Moment] = []
         self.adapting: Adapting = Transformer(self)
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()
+
+    def proclaim(self) -> None:
+        """Tells what the transaction did, which was committed."""
+        appended, ended, moments = self.appended, self.ended, self.moments
+        self.appended, self.ended, self.moments = {}, set(), []
+        try:
+            if self.on_written is not None:
+                for first, last in appended.values():
+                    self.on_written(first, last)
+            if self.herald is None:
+                return
+            for company_id, (_, last) in appended.items():
+                self.herald.appended(company_id, last)
+            for account_id in ended:
+                self.herald.ended(account_id)
+            for moment in moments:
+                self.herald.tell(moment)
+        except Exception:
+            # It is committed, whoever hears of it.
+            log.exception("what was committed could not be announced")
 
 
 async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[Result]:

@@ -25,18 +25,23 @@ returning name
 """)
 _GIVE_UP = Statement.plain("delete from leases where name = %(name)s and holder = %(holder)s")
 _HEADS = Statement.plain("select company_id, last_seq from event_sequences")
+# What nobody is to be told of does not wait.
 _BACKLOGS = Statement.plain("""
 select p.reader, p.company_id, p.seq, q.last_seq
   from log_positions p
   join event_sequences q on q.company_id = p.company_id and q.last_seq > p.seq
+  join companies c on c.id = p.company_id and c.is_active and c.deleted_at is null
+ where p.reader <> 'webhooks'
+    or exists (select from webhooks w where w.company_id = p.company_id and w.deleted_at is null and w.is_active)
  order by q.last_seq - p.seq desc
 """)
 _AS_APPLICATION = Statement.plain(AS_APPLICATION)
 _ENTER = Statement.plain(ENTER)
 _AGE = Statement(
-    select(cast(extract("epoch", func.now() - events.c.occurred_at), Double)).where(
-        events.c.seq == bindparam("seq", type_=BigInteger)
-    )
+    select(cast(extract("epoch", func.now() - events.c.occurred_at), Double))
+    .where(events.c.seq > bindparam("position", type_=BigInteger))
+    .order_by(events.c.seq)
+    .limit(1)
 )
 # Of so many backlogs the first unread event is looked at, each inside its company's wall.
 _MOST_LOOKED_AT = 100
@@ -77,7 +82,7 @@ class SqlLogs:
             looked = [
                 asked
                 for _, company_id, position, _ in behind[:_MOST_LOOKED_AT]
-                for asked in (Asked(_ENTER, {"company": str(company_id)}), Asked(_AGE, {"seq": position + 1}))
+                for asked in (Asked(_ENTER, {"company": str(company_id)}), Asked(_AGE, {"position": position}))
             ]
             if not looked:
                 return []

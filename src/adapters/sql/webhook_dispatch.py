@@ -99,7 +99,7 @@ select {_SHOWN} from webhook_deliveries d
  order by d.due_at limit {_MOST_BY_HAND}
 """)
 _EVENTS = Statement.plain(f"""
-select {EVENT_COLUMNS} from events where company_id = {OWN} and seq = any(%(seqs)s) order by seq
+select {EVENT_COLUMNS}, trace from events where company_id = {OWN} and seq = any(%(seqs)s) order by seq
 """)
 _OVERTAKEN = Statement.plain(
     f"update webhook_deliveries set delayed = true where company_id = {OWN} and id = any(%(ids)s)"
@@ -160,13 +160,16 @@ class SqlDispatches:
                 asked.append(Asked(SAVE_DELIVERY, saved_delivery(choice.delivery)))
             seqs = sorted({seq for each in choices for seq in each.delivery.seqs})
             told, *_ = await execute(connection, Asked(_EVENTS, {"seqs": seqs}), *asked, Asked(COMMIT, {}))
-        events = {row[0]: EventView._make(row) for row in told.rows()}
+        rows = told.rows()
+        events = {row[0]: EventView._make(row[:-1]) for row in rows}
+        traces = {row[0]: row[-1] for row in rows if row[-1] is not None}
         return [
             Claimed(
                 company_id,
                 each.delivery,
                 queue.webhooks[each.delivery.webhook_id],
                 tuple(events[seq] for seq in each.delivery.seqs if seq in events),
+                tuple(dict.fromkeys(traces[seq] for seq in each.delivery.seqs if seq in traces)),
             )
             for each in choices
         ]

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.statement import Statement
-from adapters.sql.tables.log import event_sequences
+from adapters.sql.tables.log import event_sequences, events
 from adapters.sql.tables.webhooks import webhook_deliveries, webhooks
 from adapters.sql.tables.work import projects
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -78,6 +78,9 @@ _LOAD = Statement(
     .with_for_update(of=webhooks, key_share=True)
 )
 _HEAD = Statement(select(event_sequences.c.last_seq))
+_KEPT = Statement(
+    select(func.count()).select_from(events).where(events.c.seq == func.any(bindparam("seqs", type_=ARRAY(BigInteger))))
+)
 _KNOWN = Statement(select(projects.c.id).where(projects.c.id == func.any(bindparam("projects", type_=ARRAY(Uuid)))))
 _ADD = Statement(
     insert(webhooks).values({name: bindparam(name, type_=kind) for name, kind in _KINDS.items()} | {"after_seq": _head})
@@ -137,6 +140,12 @@ class SqlWebhooks:
     async def head(self) -> int:
         (rows,) = await self._unit.fetch((_HEAD, {}))
         return int(rows[0][0])
+
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        if not seqs:
+            return True
+        (rows,) = await self._unit.fetch((_KEPT, {"seqs": list(seqs)}))
+        return int(rows[0][0]) == len(set(seqs))
 
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         (rows,) = await self._unit.fetch((_KNOWN, {"projects": list(project_ids)}))

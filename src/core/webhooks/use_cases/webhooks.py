@@ -8,6 +8,7 @@ from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.realtime.errors import EventsExpired
 from core.webhooks import policy
 from core.webhooks.errors import TooManyWebhooks, UrlRefused, WebhookInactive, WebhookNotFound
 from core.webhooks.model import Webhook, WebhookChanges, WebhookFields, checked
@@ -130,7 +131,7 @@ class WebhookUseCases:
             seq = await uow.commit(made=Made(kind="webhook", id=webhook.id, version=webhook.version))
         return Answer(NewWebhookView(WebhookView.of(webhook), secret), seq)
 
-    @answers(Forbidden, WebhookNotFound, WebhookInactive, Invalid, KeyReused, InFlight)
+    @answers(Forbidden, WebhookNotFound, WebhookInactive, Invalid, EventsExpired, KeyReused, InFlight)
     async def replay(
         self, actor: Actor, webhook_id: UUID, *, after: int, once: Once | None = None
     ) -> Answer[WebhookView]:
@@ -139,8 +140,11 @@ class WebhookUseCases:
         """
         async with self._unit_of_work(actor, once=once) as uow:
             webhook = await _loaded(uow, webhook_id)
-            if after > await uow.webhooks.head():
+            head = await uow.webhooks.head()
+            if after > head:
                 raise Invalid(faults=(Fault("no position in the log", pointer="/after"),))
+            if after < head and not await uow.webhooks.are_kept([after + 1]):
+                raise EventsExpired
             uow.record(webhook.replay(after=after))
             uow.webhooks.save(webhook)
             seq = await uow.commit(made=Made(kind="webhook", id=webhook.id, version=webhook.version))
