@@ -11,7 +11,8 @@ from core.kernel.actor import Actor
 from core.kernel.errors import Refusal
 from core.realtime.read_models import EventView, Stretch
 from entrypoints.ending import end
-from entrypoints.live.hub import Ending, Hub
+from entrypoints.live.doors import Ending
+from entrypoints.live.hub import Hub
 from entrypoints.live.showing import Written, stream_frame
 
 HEARTBEAT_SECONDS = 15.0

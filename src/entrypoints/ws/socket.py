@@ -9,7 +9,8 @@ from core.kernel.actor import Actor
 from core.kernel.events import Channel
 from core.realtime.read_models import Stretch
 from entrypoints.events.frames import Heartbeat
-from entrypoints.live.hub import Ending, Hub
+from entrypoints.live.doors import Ending
+from entrypoints.live.hub import Hub
 from entrypoints.live.showing import Written, socket_frame
 from entrypoints.ws.errors import ENDINGS
 from entrypoints.ws.frames import HEARTBEAT_SECONDS
