@@ -299,24 +299,8 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
                 first, _ = connection.appended.get(row[1], row)
                 connection.appended[row[1]] = (first, row[0] + result.count - 1)
         elif each.statement is COMMIT and (connection.appended or connection.ended or connection.moments):
-            _proclaim(connection)
+            connection.proclaim()
     return done
-
-
-def _proclaim(connection: Connection) -> None:
-    appended, ended, moments = connection.appended, connection.ended, connection.moments
-    connection.appended, connection.ended, connection.moments = {}, set(), []
-    if connection.on_written is not None:
-        for first, last in appended.values():
-            connection.on_written(first, last)
-    if connection.herald is None:
-        return
-    for company_id, (_, last) in appended.items():
-        connection.herald.appended(company_id, last)
-    for account_id in ended:
-        connection.herald.ended(account_id)
-    for moment in moments:
-        connection.herald.tell(moment)
 
 
 def opening(actor: Actor) -> Asked:
