@@ -207,6 +207,35 @@ class WebhookContract:
             delivered.id
         ]
 
+    async def test_what_was_not_sent_to_its_end_is_given_back(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await add_webhook(world, owner)
+        await happened(world, owner, "a", "b")
+        await catch_up(world, owner.company_id)
+        at = world.clock.now()
+        (lost,) = await claim(world, owner, at=at)
+        await world.dispatches.give_back(owner.company_id, [lost])
+        (first,) = await claim(world, owner, at=at)
+        assert first.delivery.id == lost.delivery.id and first.delivery.attempts == 2
+        await world.dispatches.give_back(owner.company_id, [lost])
+        assert await claim(world, owner, at=at) == []
+        assert await settle(world, first, Outcome(200, 5), at=at)
+        await world.dispatches.give_back(owner.company_id, [first])
+        assert texts(await claim(world, owner, at=at)) == ["b"]
+
+    async def test_a_defect_in_one_company_claims_nothing(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await add_webhook(world, owner)
+        await happened(world, owner, "a")
+        await catch_up(world, owner.company_id)
+        at = world.clock.now()
+
+        def choose(queue: Queue) -> list[Choice]:
+            raise ZeroDivisionError
+
+        assert await world.dispatches.claim(owner.company_id, run=world.ids.new(), at=at, choose=choose) == []
+        assert texts(await claim(world, owner, at=at)) == ["a"]
+
     async def test_what_fails_is_due_later_and_is_overtaken_after_an_hour(self, world: ContractWorld) -> None:
         owner = await world.company()
         webhook = await add_webhook(world, owner)

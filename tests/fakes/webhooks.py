@@ -256,7 +256,10 @@ class InMemoryDispatches:
             if each.is_under_way(at=at):
                 under_way[each.webhook_id] = under_way.get(each.webhook_id, 0) + 1
         by_hand = tuple(each for each in pending if not each.in_order and each.is_due(at=at))
-        choices = choose(Queue(awake, tuple(map(tuple, streams.values())), by_hand, under_way))
+        try:
+            choices = choose(Queue(awake, tuple(map(tuple, streams.values())), by_hand, under_way))
+        except ZeroDivisionError:
+            return []
         told = {each.seq: view_of(each) for each in tables.events}
         claimed = []
         for choice in choices:
@@ -269,6 +272,13 @@ class InMemoryDispatches:
             events = tuple(told[seq] for seq in delivery.seqs if seq in told)
             claimed.append(Claimed(company_id, delivery, awake[delivery.webhook_id], events))
         return claimed
+
+    async def give_back(self, company_id: UUID, claimed: Collection[Claimed]) -> None:
+        tables = self._store.tables.companies[company_id]
+        for each in claimed:
+            found = tables.deliveries.get(each.delivery.id)
+            if found is not None and found.run_id == each.delivery.run_id and found.state is DeliveryState.PENDING:
+                tables.deliveries[found.id] = replace(found, run_id=None, lease_until=None)
 
     async def settle(
         self,

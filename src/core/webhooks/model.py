@@ -191,7 +191,8 @@ class Webhook:
             self.open_until = at + min(rest, _LONGEST_REST)
         if is_gone:
             return self._disable(DisabledReason.GONE, at=at)
-        if at - self.failing_since >= GIVES_UP_AFTER:
+        # Two failures days apart, with nothing sent between them, tell little.
+        if self.failures >= OPENS_AFTER and at - self.failing_since >= GIVES_UP_AFTER:
             return self._disable(DisabledReason.FAILING, at=at)
         return None
 

@@ -41,13 +41,13 @@ def checked_url(url: str, *, to_this_machine: bool) -> str:
     except ValueError as error:
         raise UrlRefused("is no address") from error
     if parts.scheme not in ("https", "http"):
-        raise UrlRefused("must begin with https://")
+        raise UrlRefused("must begin with https://", host=host)
     if "@" in parts.netloc:
-        raise UrlRefused("must not hold a name or a password")
+        raise UrlRefused("must not hold a name or a password", host=host)
     if "#" in url:
-        raise UrlRefused("must not hold a fragment, which is never sent")
+        raise UrlRefused("must not hold a fragment, which is never sent", host=host)
     if not host:
-        raise UrlRefused("names no host")
+        raise UrlRefused("names no host", host=host)
     if to_this_machine and _is_this_machine(host):
         return url
     _ensure_outside(parts, host, port)
@@ -56,20 +56,20 @@ def checked_url(url: str, *, to_this_machine: bool) -> str:
 
 def _ensure_outside(parts: SplitResult, host: str, port: int | None) -> None:
     if parts.scheme != "https":
-        raise UrlRefused("must begin with https://")
+        raise UrlRefused("must begin with https://", host=host)
     if parts.netloc.endswith(":") or (port is not None and port != _HTTPS and port < _LOWEST_PORT):
-        raise UrlRefused(f"must name no port, {_HTTPS}, or one from {_LOWEST_PORT} on")
+        raise UrlRefused(f"must name no port, {_HTTPS}, or one from {_LOWEST_PORT} on", host=host)
     literal = _literal(host)
     if literal is not None:
         if not _is_public(literal):
-            raise UrlRefused("leads to a private, local or reserved network")
+            raise UrlRefused("leads to a private, local or reserved network", host=host)
         return
     if any(host == each or host.endswith(f".{each}") for each in _INSIDE):
-        raise UrlRefused("leads to a private or local network")
+        raise UrlRefused("leads to a private or local network", host=host)
     labels = host.split(".")
     is_name = len(host) <= 253 and all(map(_LABEL.match, labels)) and bool(_LAST_LABEL.match(labels[-1]))
     if not is_name or len(labels) < 2:
-        raise UrlRefused("names no host that the whole internet knows")
+        raise UrlRefused("names no host that the whole internet knows", host=host)
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

@@ -38,13 +38,22 @@ def test_three_days_of_nothing_but_failures_switch_it_off_and_one_success_does_n
     failed(webhook, 20)
     failed(webhook, 1, at=NOW + timedelta(days=2))
     webhook.succeed()
-    failed(webhook, 1, at=NOW + timedelta(days=3))
+    failed(webhook, 12, at=NOW + timedelta(days=3))
     disabled = webhook.fail(at=NOW + timedelta(days=6))
     assert disabled is not None and disabled.reason == "failing" and disabled.version == webhook.version == 2
     assert (webhook.state, webhook.disabled_reason) == (WebhookState.DISABLED, DisabledReason.FAILING)
     assert webhook.fail(at=NOW + timedelta(days=7)) is None
     assert webhook.change({"is_active": True}, at=NOW) is not None
     assert (webhook.state, webhook.failures, webhook.disabled_at) == (WebhookState.ACTIVE, 0, None)
+
+
+def test_two_failures_days_apart_tell_nothing() -> None:
+    webhook = a_webhook()
+    failed(webhook, 1)
+    failed(webhook, 8, at=NOW + timedelta(days=30))
+    assert webhook.state is WebhookState.ACTIVE
+    disabled = webhook.fail(at=NOW + timedelta(days=30))
+    assert disabled is not None and disabled.reason == "failing"
 
 
 def test_gone_switches_it_off_at_once() -> None:
