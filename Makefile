@@ -7,6 +7,8 @@
 #   make coverage  the unit tests once more: they must reach every line and branch of signing in (core/auth, oidc, tokens)
 #   make test-pooler  what asks the database, once more with PgBouncer between the product and PostgreSQL
 #   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
+#   make soak      two minutes of killing everything at random while fifty sockets listen; FOR=600 makes it ten;
+#                  `make test` does it for twenty seconds
 #   make permissions  write docs/permissions.md anew, by asking every operation as everybody
 #   make bench     measure, and write the table that docs/performance.md shows
 #   make openapi   write docs/openapi/<version>.json, the document of this release
@@ -21,7 +23,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run install check test coverage test-moves test-pooler bench openapi asyncapi permissions lock migrate image smoke clean
+.PHONY: run install check test coverage test-moves soak test-pooler bench openapi asyncapi permissions lock migrate image smoke clean
 
 run: $(STAMP)
 	$(BIN)/flowtrack serve
@@ -62,6 +64,9 @@ test-pooler: $(STAMP)
 
 test-moves: $(STAMP)
 	FLOWTRACK_TEST_MOVES=10000 $(BIN)/python -m pytest tests/integration/adapters/sql/test_moves.py --durations=1
+
+soak: $(STAMP)
+	FLOWTRACK_TEST_SOAK=$(or $(FOR),120) $(BIN)/python -m pytest tests/integration/entrypoints/chaos -s
 
 permissions: $(STAMP)
 	FLOWTRACK_TEST_PERMISSIONS=write $(BIN)/python -m pytest tests/integration/entrypoints/rest/test_permissions.py

@@ -19,8 +19,10 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import (
+    appending,
     asking,
     combinations,
+    live,
     many,
     neighbours,
     reference,
@@ -39,6 +41,7 @@ from benchmarks.servers import Answer, Server
 
 MEASURED_COMPANIES = 10
 SMALL = Size(companies=10, tasks=10_000, biggest=1_000)
+LOGGED = Size(companies=appending.COMPANIES, tasks=10_000, biggest=100)
 # Four projects a company, so that each board has 500 cards.
 BOARDS = Size(companies=MEASURED_COMPANIES, tasks=2_000 * MEASURED_COMPANIES, biggest=2_000)
 # Long enough for lists that have a page deep in.
@@ -86,6 +89,18 @@ class Bench:
     @cached_property
     def boards(self) -> Seeded:
         return self._seeded("boards", BOARDS, registered=MEASURED_COMPANIES)
+
+    @cached_property
+    def live(self) -> tuple[Server, Urls]:
+        """The product on an empty database, whose PostgreSQL tells when it committed."""
+        cluster = self._stack.enter_context(seeding.cluster(self.folder, name="live-postgres", tells_commits=True))
+        urls = cluster.make_database("live")
+        return self._stack.enter_context(servers.product("live", folder=self.folder, url=urls.application)), urls
+
+    @cached_property
+    def logged(self) -> Seeded:
+        """A hundred companies, each of which somebody registered."""
+        return self._seeded("logged", LOGGED, registered=appending.COMPANIES)
 
     @cached_property
     def bare(self) -> Server:
@@ -409,6 +424,31 @@ def reports(bench: Bench) -> list[Row]:
     return many.reports(large.server, large.urls, large.companies[0], tasks=bench.large_size.biggest)
 
 
+def live_latency(bench: Bench) -> list[Row]:
+    server, urls = bench.live
+    rows, note = live.latency(server, urls.superuser, bench.pace)
+    bench.notes.append(note)
+    return rows
+
+
+def live_broadcast(bench: Bench) -> list[Row]:
+    server, urls = bench.live
+    with servers.bare_broadcast(folder=bench.folder) as bare:
+        rows, note = live.broadcast(server, bare, urls.superuser)
+    bench.notes.append(note)
+    return rows
+
+
+def live_log(bench: Bench) -> list[Row]:
+    rows, note = appending.cost_of_the_log(bench.logged.urls, bench.logged.companies, bench.pace)
+    bench.notes.append(note)
+    return rows
+
+
+def live_ceiling(bench: Bench) -> list[Row]:
+    return appending.ceiling(bench.logged.urls, bench.logged.companies[0], bench.pace)
+
+
 def memory(bench: Bench) -> list[Row]:
     server = bench.small.server
     now, most = server.megabytes(), server.megabytes(most=True)
@@ -432,6 +472,10 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "one-project": create_in_one_project,
     "noisy-neighbour": noisy_neighbour,
     "login-storm": login_storm,
+    "live-latency": live_latency,
+    "live-broadcast": live_broadcast,
+    "live-log": live_log,
+    "live-ceiling": live_ceiling,
     # Last, since what it takes to make a million tasks goes on in the background for a while.
     "normal-company": normal_company,
     "big-company": big_company,

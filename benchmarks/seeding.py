@@ -80,11 +80,18 @@ class Cluster(NamedTuple):
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """The product's embedded PostgreSQL as it is, durable commits included, in a folder of its own."""
-    server = EmbeddedPostgres(folder=folder / "postgres")
+def cluster(folder: Path, *, name: str = "postgres", tells_commits: bool = False) -> Iterator[Cluster]:
+    """The product's embedded PostgreSQL as it is, durable commits included, in a folder of its own. `tells_commits`: it
+    remembers when each transaction was committed, which it does not by default.
+    """
+    server = EmbeddedPostgres(folder=folder / name)
     url = server.start()
     try:
+        if tells_commits:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("alter system set track_commit_timestamp = on")
+            server.stop()
+            url = server.start()
         password = secrets.token_urlsafe(16)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(

@@ -32,6 +32,18 @@ def _pin_server() -> None:
         os.sched_setaffinity(0, {_CORES[0]})
 
 
+@contextmanager
+def on_the_servers_core() -> Iterator[None]:
+    """This process does meanwhile what else a server does, on the core of servers."""
+    before = os.sched_getaffinity(0) if CAN_PIN else set()
+    _pin_server()
+    try:
+        yield
+    finally:
+        if CAN_PIN:
+            os.sched_setaffinity(0, before)
+
+
 def other_core_seconds() -> float:
     """Time that the second core has worked so far, for whomever."""
     if not CAN_PIN:
@@ -110,6 +122,14 @@ def reference(*, folder: Path, url: str) -> Iterator[Server]:
     """The bare server."""
     settings = {"REFERENCE_DATABASE_URL": url, "PYTHONPATH": os.pathsep.join(_paths(str(ROOT)))}
     with _server("reference", ["-m", "benchmarks.reference"], folder=folder, settings=settings) as server:
+        yield server
+
+
+@contextmanager
+def bare_broadcast(*, folder: Path) -> Iterator[Server]:
+    """The bare server of sockets."""
+    settings = {"PYTHONPATH": os.pathsep.join(_paths(str(ROOT)))}
+    with _server("broadcast", ["-m", "benchmarks.broadcast"], folder=folder, settings=settings) as server:
         yield server
 
 

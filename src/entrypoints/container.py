@@ -6,6 +6,7 @@ It is never wired into routes: `request.app.state.container` is asked, in one fu
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -110,6 +111,7 @@ from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
+from entrypoints.telemetry import written
 from entrypoints.tracing import NoTracing
 from entrypoints.webhooks_container import WebhooksContainer
 from entrypoints.work_container import WorkContainer
@@ -175,6 +177,10 @@ def mail_of(settings: Settings) -> SmtpMail | FileMail:
     )
 
 
+def _events_kept(days: int | None) -> timedelta | None:
+    return timedelta(days=days) if days is not None else None
+
+
 def _direct_url(settings: Settings, database_url: str) -> str:
     """The database past any pooler."""
     direct = settings.direct_database_url
@@ -226,6 +232,7 @@ class Container(containers.DeclarativeContainer):
         observer=metrics,
         herald=bus,
         on_noted=audit_bell.provided.ring,
+        on_written=providers.Object(written),
     )
     signing_keys = providers.Factory(SqlSigningKeys, database)
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
@@ -419,6 +426,7 @@ class Container(containers.DeclarativeContainer):
         database=database,
         sealer=sealer,
         observer=metrics,
+        tracing=tracing,
         clock=clock,
         ids=ids,
     )
@@ -439,7 +447,7 @@ class Container(containers.DeclarativeContainer):
     attendance = providers.Singleton(_attendance, redis)
     presence_use_cases = providers.Singleton(PresenceUseCases, reader=event_reader, attendance=attendance)
     presence = providers.Singleton(Presence, attendance=attendance, feeds=feed_reader, bus=bus)
-    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics)
+    hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics, tracing=tracing)
     relay = providers.Singleton(
         Relay, logs=providers.Singleton(SqlLogs, database), leases=providers.Singleton(SqlLeases, database), bus=bus,
         holder=providers.Callable(uuid4), observer=metrics,
@@ -454,7 +462,10 @@ class Container(containers.DeclarativeContainer):
         TokenOperatorUseCases, unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
         texts=api_token_texts, clock=clock, ids=ids,
     )  # fmt: skip
-    purge_use_cases = providers.Singleton(PurgeUseCases, remains=remains, clock=clock)
+    purge_use_cases = providers.Singleton(
+        PurgeUseCases, remains=remains, clock=clock,
+        events_kept=providers.Callable(_events_kept, settings.provided.events_keep_days),
+    )  # fmt: skip
     operator_use_cases = providers.Singleton(
         OperatorUseCases,
         unit_of_work=operator_unit_of_work.provider,
@@ -506,7 +517,7 @@ def _trace(container: Container, settings: Settings) -> None:
         ratio=settings.otel_traces_sampler_arg,
     )
     container.tracing.override(tracing)
-    container.database.add_kwargs(observer=Observers(container.metrics(), tracing))
+    container.database.add_kwargs(observer=Observers(container.metrics(), tracing), trace=tracing.traceparent)
     for name, provider in container.providers.items():
         if name.endswith("_use_cases") and isinstance(provider, providers.Singleton):
             provider.set_provides(tracing.traced(provider.provides))

@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     allow_embedded: bool = False
     redis_url: SecretStr | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    # For so many days events stay in the log; None: for ever.
+    events_keep_days: int | None = Field(default=None, ge=1, le=36500)
     rate_limits_enabled: bool = True
     rate_limit_session: Rate = "600/min"
     rate_limit_company: Rate = "6000/min"
@@ -147,7 +149,7 @@ class Settings(BaseSettings):
         """What is given in code goes before the environment, and that before `.env`."""
         return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
-    @field_validator("smtp_port", *(name.lower() for name in _SECRETS), mode="before")
+    @field_validator("smtp_port", "events_keep_days", *(name.lower() for name in _SECRETS), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

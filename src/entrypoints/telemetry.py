@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -36,9 +37,27 @@ class Request(NamedTuple):
 
     request_id: str
     trace_id: str
+    written: list[tuple[int, int]]
+    """The positions of the events that it wrote: the first and the last of each transaction."""
 
 
 present: ContextVar[Request | None] = ContextVar("present", default=None)
+
+
+def written(first: int, last: int) -> None:
+    """Events were committed, at positions from the first to the last: by the present request, if there is one."""
+    request = present.get()
+    if request is not None:
+        request.written.append((first, last))
+
+
+def positions(ranges: Iterable[tuple[int, int]]) -> str:
+    """Ranges of positions, in order, as a line shows them: `12`, `12-14`, `12,15-16`."""
+    joined: list[tuple[int, int]] = []
+    for first, last in ranges:
+        goes_on = bool(joined) and joined[-1][1] + 1 == first
+        joined.append((joined.pop()[0] if goes_on else first, last))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in joined)
 
 
 def redacted(text: str) -> str:
@@ -60,7 +79,7 @@ class JsonFormatter(logging.Formatter):
         }
         request = present.get()
         if request is not None:
-            line.update(request._asdict())
+            line.update(request_id=request.request_id, trace_id=request.trace_id)
         line.update({name: value for name, value in vars(record).items() if name not in _OWN})
         if record.exc_info:
             line["error"] = redacted("".join(traceback.format_exception(*record.exc_info)))
@@ -76,6 +95,8 @@ def configure_logging() -> None:
     root.setLevel(logging.INFO)
     # The pool logs each attempt to reach a database that is away; the first of them says enough.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    # A line for each request that leaves, with its address; that of a webhook often is all that keeps strangers out.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 class AccessLog:

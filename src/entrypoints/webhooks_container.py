@@ -21,6 +21,7 @@ from core.webhooks.use_cases.deliveries import DeliveryUseCases
 from core.webhooks.use_cases.sending import Attempts, DispatchUseCases, WebhookQueueUseCases
 from core.webhooks.use_cases.webhooks import WebhookUseCases
 from entrypoints.settings import Environment, Settings
+from entrypoints.tracing import Tracing
 
 
 def _is_for_development(settings: Settings) -> bool:
@@ -34,9 +35,10 @@ def _jitter() -> float:
 class LateSending:
     """Sends webhooks by what is loaded only once there is one to send: it would stay in the memory of every process."""
 
-    def __init__(self, *, settings: Settings, sealer: Sealer) -> None:
+    def __init__(self, *, settings: Settings, sealer: Sealer, tracing: Tracing) -> None:
         self._settings = settings
         self._sealer = sealer
+        self._tracing = tracing
         self._sending: Any = None
 
     async def send(self, message: Message, *, at: Any) -> Outcome:
@@ -44,7 +46,9 @@ class LateSending:
             egress, webhooks = import_module("adapters.http.egress"), import_module("adapters.http.webhooks")
             rules = egress.EgressRules(loopback_over_http=_is_for_development(self._settings))
             guarded = egress.Egress(rules, largest=webhooks.LARGEST, seconds=webhooks.WHOLE, takes_packed=True)
-            self._sending = webhooks.HttpSending(egress=guarded, sealer=self._sealer, version=version("flowtrack"))
+            self._sending = webhooks.HttpSending(
+                egress=guarded, sealer=self._sealer, version=version("flowtrack"), trace=self._tracing.traceparent
+            )
         outcome: Outcome = await self._sending.send(message, at=at)
         return outcome
 
@@ -56,6 +60,7 @@ class WebhooksContainer(containers.DeclarativeContainer):
     database: providers.Dependency[Database] = providers.Dependency(instance_of=Database)
     sealer: providers.Dependency[Sealer] = providers.Dependency(instance_of=Sealer)
     observer: providers.Dependency[DeliveryObserver] = providers.Dependency()
+    tracing: providers.Dependency[Tracing] = providers.Dependency()
     clock: providers.Dependency[Clock] = providers.Dependency()
     ids: providers.Dependency[Ids] = providers.Dependency()
 
@@ -63,12 +68,13 @@ class WebhooksContainer(containers.DeclarativeContainer):
     unit_of_work = providers.Factory(SqlWebhookUnitOfWork, database, clock)
     queues = providers.Singleton(SqlEventQueues, database)
     dispatches = providers.Singleton(SqlDispatches, database)
-    sending = providers.Singleton(LateSending, settings=settings, sealer=sealer)
+    sending = providers.Singleton(LateSending, settings=settings, sealer=sealer, tracing=tracing)
     attempts = providers.Singleton(
         Attempts,
         dispatches=dispatches,
         sending=sending,
         observer=observer,
+        tracing=tracing,
         clock=clock,
         jitter=_jitter,
     )

@@ -72,6 +72,7 @@ from core.users.model import UserKind
 from core.users.read_models import UserView
 from core.users.use_cases.users import NewUser, UserUseCases
 from core.watching.use_cases import WatchUseCases
+from entrypoints.tracing import NoTracing
 from tests.fakes.addresses import PlainEmailAddresses
 from tests.fakes.api_tokens import NumberedApiTokenTexts
 from tests.fakes.attempts import CountedAttempts, ReadableDeviceTokens
@@ -316,6 +317,7 @@ class Office:
             dispatches=self.world.dispatches,
             sending=self.sending,
             observer=self.observed,
+            tracing=NoTracing(),
             clock=self.clock,
             jitter=lambda: 0.0,
         )

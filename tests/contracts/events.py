@@ -173,6 +173,39 @@ class EventContract:
         )
         assert (answer.value.events, answer.seq) == ([], head)
 
+    async def test_whoever_goes_on_from_what_is_gone_is_told(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        head = await note(world, owner, *(Noted(text=text) for text in "abc"))
+        first = head - 2
+        assert not (await self._after(world, owner)).is_expired
+        await world.forget_events(owner.company_id, upto=first)
+        for caller in (owner, ann):
+            # Be it that nothing of what is gone was for them: that cannot be known any more.
+            assert (await self._after(world, caller)).is_expired
+            assert (await self._after(world, caller, position=first - 1)).is_expired
+            assert not (await self._after(world, caller, position=first)).is_expired
+            assert not (await self._after(world, caller, position=head)).is_expired
+        assert _texts(await self._after(world, owner, position=first)) == "bc"
+        for position, is_kept in ((0, False), (first - 1, False), (first, True), (head, True)):
+            assert await world.event_reader.is_kept(ann, position=position) == (is_kept, head)
+        await world.forget_events(owner.company_id, upto=head)
+        assert (await self._after(world, owner, position=head - 1)).is_expired
+        assert await self._after(world, owner, position=head) == Stretch([], head)
+        assert await note(world, owner, Noted(text="d")) == head + 1
+        assert _texts(await self._after(world, owner, position=head)) == "d"
+
+    async def test_no_more_is_looked_through_than_is_said(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        start = await note(world, owner, *(Noted(text=text) for text in "abcd"))
+        head = await note(world, owner, Noted(text="e", to=Audience(named=(ann.user_id,))))
+        assert await self._after(world, ann, position=start - 4, most=3) == Stretch([], start - 1)
+        found = await self._after(world, ann, position=start - 1, most=3)
+        assert (_texts(found), found.examined) == ("e", head)
+        found = await self._after(world, owner, position=start - 4, most=2)
+        assert (_texts(found), found.examined) == ("ab", start - 2)
+
     async def _after(
         self,
         world: ContractWorld,
@@ -181,9 +214,10 @@ class EventContract:
         position: int = 0,
         types: tuple[str, ...] = (),
         limit: int = 100,
+        most: int = 1000,
     ) -> Stretch:
         answer = await world.event_reader.after(
-            actor, audible=audible_events(actor), position=position, types=types, limit=limit
+            actor, audible=audible_events(actor), position=position, types=types, limit=limit, most=most
         )
         return answer.value
 

@@ -96,6 +96,17 @@ def texts(claimed: list[Claimed]) -> list[str]:
 
 
 class WebhookContract:
+    async def test_it_is_known_which_events_are_still_there(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        head = await happened(world, owner, "a", "b", "c")
+        await world.forget_events(owner.company_id, upto=head - 2)
+        async with world.webhook_unit_of_work(owner) as uow:
+            assert await uow.webhooks.head() == head
+            assert await uow.webhooks.are_kept([])
+            assert await uow.webhooks.are_kept([head, head - 1, head])
+            assert not await uow.webhooks.are_kept([head - 2, head])
+            assert not await uow.webhooks.are_kept([head + 1])
+
     async def test_a_webhook_is_loaded_as_it_was_saved_and_is_its_companys_alone(self, world: ContractWorld) -> None:
         here, there = await world.company("Here"), await world.company("There")
         webhook = await add_webhook(world, here, types=("noted",), description="Board")
@@ -235,6 +246,40 @@ class WebhookContract:
 
         assert await world.dispatches.claim(owner.company_id, run=world.ids.new(), at=at, choose=choose) == []
         assert texts(await claim(world, owner, at=at)) == ["a"]
+
+    async def test_one_that_is_switched_on_again_has_three_days_anew(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        webhook = await add_webhook(world, owner)
+        await happened(world, owner, "a")
+        await catch_up(world, owner.company_id)
+        at = world.clock.now()
+        (first,) = await claim(world, owner, at=at)
+        await settle(world, first, Outcome(503, 5), at=at)
+        async with world.webhook_unit_of_work(owner) as uow:
+            loaded = await uow.webhooks.load(webhook.id)
+            assert loaded is not None
+            uow.webhooks.save(loaded, from_now=True)
+            await uow.commit()
+        at += timedelta(days=4)
+        (again,) = await claim(world, owner, at=at)
+        assert (again.delivery.id, again.delivery.tried_from) == (first.delivery.id, at)
+
+    async def test_resends_of_one_that_rests_keep_no_other_waiting(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        resting, awake = await add_webhook(world, owner), await add_webhook(world, owner)
+        at = world.clock.now()
+        async with world.webhook_unit_of_work(owner) as uow:
+            loaded = await uow.webhooks.load(resting.id)
+            assert loaded is not None
+            for _ in range(20):
+                loaded.fail(at=at)
+            uow.webhooks.save(loaded)
+            for n in range(60):
+                uow.deliveries.add(Delivery.test(id=world.ids.new(), webhook_id=resting.id, at=at - timedelta(hours=n)))
+            for _ in range(6):
+                uow.deliveries.add(Delivery.test(id=world.ids.new(), webhook_id=awake.id, at=at))
+            await uow.commit()
+        assert [each.webhook.id for each in await claim(world, owner, at=at)] == [awake.id] * 4
 
     async def test_what_fails_is_due_later_and_is_overtaken_after_an_hour(self, world: ContractWorld) -> None:
         owner = await world.company()

@@ -205,6 +205,10 @@ class ContractWorld(Protocol):
         """Sets `members_edit_all_project_tasks` of the company."""
         ...
 
+    async def forget_events(self, company_id: UUID, *, upto: int) -> None:
+        """Takes the beginning of the company's log away, as the purge does."""
+        ...
+
     async def deactivate(self, actor: Actor) -> None:
         """Makes the actor's user inactive."""
         ...

@@ -3,7 +3,7 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.policy import Audible
+from core.realtime.model import MOST_EXAMINED, Audible
 from core.realtime.read_models import EventView, Stretch
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables, StoredEvent
@@ -16,16 +16,31 @@ class InMemoryEventReader:
         self._store = store
 
     async def after(
-        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int
+        self,
+        actor: Actor,
+        *,
+        audible: Audible,
+        position: int,
+        types: tuple[str, ...],
+        limit: int,
+        most: int = MOST_EXAMINED,
     ) -> Answer[Stretch]:
         tables = self._store.read(actor)
         heard = [
             view_of(event)
             for event in tables.events
-            if event.seq > position and (not types or event.event in types) and is_audible(tables, event, audible)
+            if position < event.seq <= position + most
+            and (not types or event.event in types)
+            and is_audible(tables, event, audible)
         ][:limit]
-        examined = heard[-1].seq if len(heard) == limit else max(tables.last_seq, position)
-        return Answer(Stretch(heard, examined), tables.last_seq)
+        examined = heard[-1].seq if len(heard) == limit else max(min(tables.last_seq, position + most), position)
+        is_expired = not (await self.is_kept(actor, position=position)).value
+        return Answer(Stretch(heard, examined, is_expired), tables.last_seq)
+
+    async def is_kept(self, actor: Actor, *, position: int) -> Answer[bool]:
+        tables = self._store.read(actor)
+        goes_on = any(event.seq == position + 1 for event in tables.events)
+        return Answer(goes_on or position >= tables.last_seq, tables.last_seq)
 
     async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
         tables = self._store.read(actor)

@@ -18,7 +18,7 @@ from tests.fakes.tables import Tables
 
 
 class InMemoryRemains:
-    """Projects and Idempotency-Keys, of which the in-memory tables know when they ended."""
+    """Projects, Idempotency-Keys and events, of which the in-memory tables know from when they are."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,7 +27,7 @@ class InMemoryRemains:
     async def purge(self, before: Cutoffs) -> Purged | None:
         if self.is_held_by_another:
             return None
-        projects = keys = 0
+        projects = keys = events = 0
         for tables in self._store.tables.companies.values():
             for project in list(tables.projects.values()):
                 if project.deleted_at is not None and project.deleted_at < before.deleted:
@@ -37,7 +37,10 @@ class InMemoryRemains:
                 if outcome.at < before.keys:
                     del tables.once[key]
                     keys += 1
-        return Purged(projects=projects, idempotency_keys=keys)
+            if before.events is not None:
+                young = [event.seq for event in tables.events if event.occurred_at >= before.events]
+                events += tables.forget(min(young, default=tables.last_seq + 1) - 1)
+        return Purged(projects=projects, idempotency_keys=keys, events=events)
 
 
 class InMemoryOperatorUnitOfWork(InMemoryIdentityUnitOfWork):

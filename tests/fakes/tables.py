@@ -179,6 +179,7 @@ class CompanyTables:
     import_chunks: dict[tuple[UUID, int], bytes] = field(default_factory=dict)
     import_rows: dict[tuple[UUID, str], int] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
+    forgotten: int = 0
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
     mailed: Position = Position()
@@ -224,6 +225,7 @@ class CompanyTables:
             import_chunks=dict(self.import_chunks),
             import_rows=dict(self.import_rows),
             events=self.events,
+            forgotten=self.forgotten,
             once=dict(self.once),
             invitations=dict(self.invitations),
             mailed=self.mailed,
@@ -287,7 +289,14 @@ class CompanyTables:
 
     @property
     def last_seq(self) -> int:
-        return len(self.events)
+        return self.forgotten + len(self.events)
+
+    def forget(self, upto: int) -> int:
+        """Takes the events up to a position from the beginning of the log, and answers how many they were."""
+        kept = tuple(event for event in self.events if event.seq > upto)
+        gone = len(self.events) - len(kept)
+        self.events, self.forgotten = kept, self.forgotten + gone
+        return gone
 
     def append(self, facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> None:
         """Numbers the facts and adds them to the log; fails for one that is not what the documents promise."""

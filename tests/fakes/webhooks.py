@@ -40,6 +40,9 @@ class InMemoryWebhooks:
     async def head(self) -> int:
         return self._unit.now.last_seq
 
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        return set(seqs) <= {event.seq for event in self._unit.now.events}
+
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         return {each for each in project_ids if self._unit.now.project(each) is None}
 
@@ -63,6 +66,9 @@ class InMemoryWebhooks:
         def put(tables: CompanyTables) -> None:
             after = tables.last_seq if from_now else kept.after_seq
             tables.webhooks[kept.id] = replace(kept, after_seq=after)
+            for each in list(tables.deliveries.values()):
+                if from_now and each.webhook_id == kept.id and each.state is DeliveryState.PENDING:
+                    tables.deliveries[each.id] = replace(each, tried_from=None)
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -352,9 +358,13 @@ class RememberedDeliveries:
     def __init__(self) -> None:
         self.outcomes: list[str] = []
         self.waiting: tuple[int, float] = (0, 0.0)
+        self.accepted: list[float] = []
 
     def queued_webhooks(self, waiting: int, lag: float) -> None:
         self.waiting = (waiting, lag)
 
     def sent_webhook(self, outcome: str, seconds: float) -> None:
         self.outcomes.append(outcome)
+
+    def accepted_webhook(self, seconds: float) -> None:
+        self.accepted.append(seconds)

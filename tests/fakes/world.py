@@ -213,6 +213,9 @@ class World:
         settings = replace(tables.company.settings, members_edit_all_project_tasks=True)
         tables.company = replace(tables.company, settings=settings)
 
+    async def forget_events(self, company_id: UUID, *, upto: int) -> None:
+        self.tables.companies[company_id].forget(upto)
+
     async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         """Remembers that a request with a key was refused, as REST does after the transaction was taken back."""
         async with InMemoryUnitOfWork(self.store, actor, once=once):

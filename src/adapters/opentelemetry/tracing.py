@@ -7,9 +7,11 @@ They name routes, verbs, tables, ids and codes of refusals; no value that a pers
 import inspect
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import psycopg
 from opentelemetry import context, trace
@@ -26,7 +28,7 @@ from opentelemetry.sdk.trace.sampling import (
     Sampler,
     TraceIdRatioBased,
 )
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Link, NonRecordingSpan, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from adapters.opentelemetry.summaries import summary
@@ -34,6 +36,8 @@ from adapters.sql.pipeline import Asked
 from core.kernel.actor import Actor
 from core.kernel.errors import Refusal
 from core.kernel.once import AlreadyAnswered
+from core.realtime.read_models import Portion
+from core.webhooks.ports import Claimed
 
 Kind = TypeVar("Kind", bound=type)
 _PARENT = frozenset({b"traceparent", b"tracestate"})
@@ -83,6 +87,23 @@ class RequestSpan:
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
         span.end()
+
+
+class AttemptSpan:
+    """An attempt to send a message to a webhook."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        found = span.get_span_context()
+        self.trace_id = trace.format_trace_id(found.trace_id) if span.is_recording() else None
+
+    def came(self, outcome: str, *, status: int | None) -> None:
+        """What came of it."""
+        self._span.set_attribute("flowtrack.outcome", outcome)
+        if status is not None:
+            self._span.set_attribute("http.response.status_code", status)
+        if outcome != "delivered":
+            self._span.set_status(Status(StatusCode.ERROR))
 
 
 class OtlpTracing:
@@ -136,6 +157,65 @@ class OtlpTracing:
                     raise
 
         return spanned
+
+    def traceparent(self) -> str | None:
+        """The present span, as its trace is told to others; None where nothing of it is sent."""
+        span = trace.get_current_span()
+        if not span.is_recording():
+            return None
+        found = span.get_span_context()
+        ids = trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id)
+        return f"00-{ids[0]}-{ids[1]}-{found.trace_flags:02x}"
+
+    @contextmanager
+    def attempt(self, claimed: Claimed) -> Iterator[AttemptSpan]:
+        """A span of an attempt to send a message, in the trace of the request whose events it tells of."""
+        delivery = claimed.delivery
+        span = self._following("webhook deliver", claimed.traces, kind=SpanKind.CLIENT)
+        span.set_attributes(
+            {
+                "flowtrack.company_id": str(claimed.company_id),
+                "flowtrack.webhook_id": str(delivery.webhook_id),
+                "flowtrack.delivery_id": str(delivery.id),
+                "flowtrack.event": delivery.event,
+                "flowtrack.events": len(delivery.seqs),
+                "flowtrack.attempt": delivery.attempts,
+            }
+        )
+        with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            yield AttemptSpan(span)
+
+    def passed_on(self, portion: Portion, *, company_id: UUID, times: int, seconds: float) -> None:
+        """A span of having given events to the doors of this process, in the trace of the request that made them."""
+        ended = time.time_ns()
+        began = ended - int(seconds * 1e9)
+        span = self._following("events pass on", portion.traces, kind=SpanKind.CONSUMER, start_time=began)
+        span.set_attributes(
+            {
+                "flowtrack.company_id": str(company_id),
+                "flowtrack.events": len(portion.events),
+                "flowtrack.seq": portion.examined,
+                "flowtrack.times": times,
+            }
+        )
+        span.end(end_time=ended)
+
+    def _following(self, name: str, traces: Iterable[str], *, kind: SpanKind, start_time: int | None = None) -> Span:
+        """A span below the present one, else below that of the request that made the events; where several did, it
+        begins a trace that is linked to theirs. What no traced request made is not traced.
+        """
+        found = (self._propagator.extract({"traceparent": each}, context.Context()) for each in traces)
+        named = (trace.get_current_span(each).get_span_context() for each in found)
+        before = [each for each in named if each.is_valid]
+        parent = context.Context()
+        if trace.get_current_span().is_recording():
+            parent = context.get_current()
+        elif not before:
+            return INVALID_SPAN
+        elif len({each.trace_id for each in before}) == 1:
+            parent = trace.set_span_in_context(NonRecordingSpan(before[0]), parent)
+        links = [Link(each) for each in before]
+        return self._tracer.start_span(name, context=parent, kind=kind, links=links, start_time=start_time)
 
     def waited(self, seconds: float) -> None:
         """Somebody waited for a connection; that is counted elsewhere."""

@@ -27,11 +27,14 @@ from adapters.prometheus.sharing import forget_dead
 from adapters.sql.connection import BEGIN, COMMIT
 from adapters.sql.event_log import APPENDS
 from adapters.sql.pipeline import Asked
+from core.notifications.events import NotificationCreated
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _REQUESTS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _ROUND_TRIPS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _WAITS = (0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 3.0)
+# From an event until a receiver has it, who may be away for three days.
+_ACCEPTED = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0, 86400.0)
 _LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # What is not ours to name gets one label, so that strangers cannot make any number of them.
@@ -99,10 +102,15 @@ class Metrics:
         self._begun = counter("flowtrack_database_transactions_begun", "Transactions begun; single reads have none.")
         self._committed = counter("flowtrack_database_transactions_committed", "Transactions committed.")
         self._appended = counter("flowtrack_events_appended", "Facts written to the event log.")
+        self._notifications = counter("flowtrack_notifications", "Notifications made.")
+        self._mails = counter("flowtrack_mails", "Mails, by what became of them.", "what", "outcome")
         self._webhooks = counter(
             "flowtrack_webhook_attempts", "Attempts to send webhooks, by what came of them.", "outcome"
         )
         self._webhook_durations = histogram("flowtrack_webhook_attempt_seconds", "How long receivers take.", _REQUESTS)
+        self._accepted = histogram(
+            "flowtrack_webhook_accepted_seconds", "From the instant of an event until a receiver took it.", _ACCEPTED
+        )
         self._webhooks_waiting = gauge(
             "flowtrack_webhooks_waiting", "Messages that wait to be sent.", mode="mostrecent"
         )
@@ -184,6 +192,10 @@ class Metrics:
         for statement, values in asked:
             if statement in APPENDS:
                 self._appended.inc(values["count"])
+                # They are always written as several.
+                told = values["names"].count(NotificationCreated.event) if "names" in values else 0
+                if told:
+                    self._notifications.inc(told)
 
     # What the doors and the relay tell
 
@@ -208,12 +220,24 @@ class Metrics:
             self._depth.labels(reader).set(depth)
             self._reader_lag.labels(reader).set(seconds)
 
+    # What mail tells
+
+    def mailed(self, what: str, *, sent: int, later: int, refused: int) -> None:
+        """What became of some mails: `letter`, or `daily` for what was not read."""
+        for outcome, count in (("sent", sent), ("later", later), ("refused", refused)):
+            if count:
+                self._mails.labels(what, outcome).inc(count)
+
     # What webhooks tell
 
     def sent_webhook(self, outcome: str, seconds: float) -> None:
         """An attempt to send a webhook is over."""
         self._webhooks.labels(outcome).inc()
         self._webhook_durations.observe(seconds)
+
+    def accepted_webhook(self, seconds: float) -> None:
+        """A receiver took a message, so long after the first of its events happened."""
+        self._accepted.observe(seconds)
 
     def queued_webhooks(self, waiting: int, lag: float) -> None:
         """How many messages wait to be sent, and for how many seconds the oldest has been due."""

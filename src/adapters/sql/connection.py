@@ -9,7 +9,6 @@ works no more.
 """
 
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -18,10 +17,11 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from adapters.sql.event_log import APPENDS
+from adapters.sql.event_log import APPENDS, traced
 from adapters.sql.pipeline import Asked, Herald, Observer, PipelineConnection, PipelineFailed, Result, Row, send
+from adapters.sql.pool import Pool
 from adapters.sql.roles import INSPECT, INSPECTED, UPKEEP, refuse_wrong_role
 from adapters.sql.statement import Statement
 from adapters.sql.violations import refusal
@@ -82,23 +82,6 @@ class Occupancy(NamedTuple):
     waiting: int
 
 
-class _Stack(deque[Connection]):
-    """What is put in last comes out first."""
-
-    def popleft(self) -> Connection:
-        return self.pop()
-
-
-class _Pool(AsyncConnectionPool[Connection]):
-    """psycopg's pool, but that who asks gets the connection that was used last, whose server process is warm. Of those
-    that nobody has used for long, the pool closes one after the other, as it always does.
-    """
-
-    def __init__(self, url: str, **options: Any) -> None:
-        super().__init__(url, connection_class=Connection, open=False, **options)
-        self._pool = _Stack()
-
-
 class Database:
     """PostgreSQL, as the application role. What is asked of it is told to the observer."""
 
@@ -111,12 +94,19 @@ class Database:
         observer: Observer | None = None,
         herald: Herald | None = None,
         on_noted: Callable[[], None] | None = None,
+        on_written: Callable[[int, int], None] | None = None,
+        trace: Callable[[], str | None] | None = None,
     ) -> None:
-        """The herald is told of what was committed; `on_noted` is called after each commit that added to the audit."""
+        """The herald is told of what was committed; `on_noted` is called after each commit that added to the audit, and
+        `on_written` after each that wrote events, with the first position and the last. `trace` answers the
+        `traceparent` that events remember.
+        """
         self._herald = herald
+        self._on_written = on_written
+        self._trace = trace
         self._observer = observer
         self._on_noted = on_noted
-        self._pool = _Pool(
+        self._pool = Pool(
             url,
             min_size=2,
             max_size=largest,
@@ -279,6 +269,7 @@ class Database:
 
     async def _configured(self, connection: Connection) -> None:
         connection.observer, connection.herald = self._observer, self._herald
+        connection.trace, connection.on_written = self._trace, self._on_written
 
     async def _take(self) -> Connection:
         began = perf_counter()
@@ -293,16 +284,18 @@ class Database:
 
 async def execute(connection: Connection, *asked: Asked) -> list[Result]:
     """Runs statements inside a transaction, in one round trip, and says in the product's words what is refused."""
+    trace = connection.trace() if connection.trace is not None else None
     try:
-        done = await send(connection, asked)
+        done = await send(connection, asked if trace is None else [traced(each, trace) for each in asked])
     except (PipelineFailed, psycopg.Error) as error:
         raise _meaning(error) from error
     for each, result in zip(asked, done, strict=True):
         if each.statement in APPENDS:
             row = result.first()
             if row is not None:
-                # The first of several will do: all of them are there, or none.
-                connection.appended[row[1]] = row[0]
+                # Its events have a range of their own, and come in order.
+                first, _ = connection.appended.get(row[1], row)
+                connection.appended[row[1]] = (first, row[0] + result.count - 1)
         elif each.statement is COMMIT and (connection.appended or connection.ended or connection.moments):
             _proclaim(connection)
     return done
@@ -311,10 +304,13 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
 def _proclaim(connection: Connection) -> None:
     appended, ended, moments = connection.appended, connection.ended, connection.moments
     connection.appended, connection.ended, connection.moments = {}, set(), []
+    if connection.on_written is not None:
+        for first, last in appended.values():
+            connection.on_written(first, last)
     if connection.herald is None:
         return
-    for company_id, seq in appended.items():
-        connection.herald.appended(company_id, seq)
+    for company_id, (_, last) in appended.items():
+        connection.herald.appended(company_id, last)
     for account_id in ended:
         connection.herald.ended(account_id)
     for moment in moments:

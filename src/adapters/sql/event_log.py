@@ -77,12 +77,15 @@ _facts = (
     .render_derived()
 )
 
+# The trace in which an event happened. Where none is kept the statements are shorter.
+_TRACE = bindparam("trace", type_=Text)
+
 # The counter's row stays locked until commit, so numbers are gap-free and in the order of commits. This statement comes
 # last in its transaction, so that the lock is held for one flush and no longer.
-APPEND = Statement(
+_append, _append_traced = (
     insert(events)
     .from_select(
-        _WRITTEN,
+        [*_WRITTEN, *kept],
         select(
             _counter.c.last_seq - _count + _facts.c.ordinal,
             _facts.c.event,
@@ -96,16 +99,19 @@ APPEND = Statement(
             _facts.c.for_everyone,
             _facts.c.task_id,
             _facts.c.body,
+            *kept.values(),
         ).select_from(_counter.join(_facts, true())),
     )
     .returning(events.c.seq, events.c.company_id)
+    for kept in ({}, {"trace": _TRACE})
 )
+APPEND, _APPEND_TRACED = Statement(_append), Statement(_append_traced)
 
 
-_append_one = (
+_append_one, _append_one_traced = (
     insert(events)
     .from_select(
-        _WRITTEN,
+        [*_WRITTEN, *kept],
         select(
             _counter.c.last_seq,
             bindparam("event", type_=Text),
@@ -119,34 +125,46 @@ _append_one = (
             bindparam("for_everyone", type_=Boolean),
             bindparam("task_id", type_=Uuid),
             bindparam("body", type_=JSONB),
+            *kept.values(),
         ).select_from(_counter),
     )
     .returning(events.c.seq, events.c.company_id)
+    for kept in ({}, {"trace": _TRACE})
 )
-APPEND_ONE = Statement(_append_one)
+APPEND_ONE, _APPEND_ONE_TRACED = Statement(_append_one), Statement(_append_one_traced)
 
 # The event and the Idempotency-Key of the request that made it, in one statement.
-APPEND_AND_KEEP = Statement(
-    insert(idempotency_keys)
-    .from_select(
-        ["id", "user_id", "digest", "kind", "resource_id", "resource_version", "seq", "created_at"],
-        select(
-            bindparam("key_id", type_=Uuid),
-            bindparam("user_id", type_=Uuid),
-            bindparam("digest", type_=LargeBinary),
-            bindparam("kind", type_=Text),
-            bindparam("resource_id", type_=Uuid),
-            bindparam("resource_version", type_=BigInteger),
-            _counter.c.last_seq,
-            func.now(),
-        ).select_from(_counter),
+APPEND_AND_KEEP, _APPEND_AND_KEEP_TRACED = (
+    Statement(
+        insert(idempotency_keys)
+        .from_select(
+            ["id", "user_id", "digest", "kind", "resource_id", "resource_version", "seq", "created_at"],
+            select(
+                bindparam("key_id", type_=Uuid),
+                bindparam("user_id", type_=Uuid),
+                bindparam("digest", type_=LargeBinary),
+                bindparam("kind", type_=Text),
+                bindparam("resource_id", type_=Uuid),
+                bindparam("resource_version", type_=BigInteger),
+                _counter.c.last_seq,
+                func.now(),
+            ).select_from(_counter),
+        )
+        .add_cte(appending.cte("event"))
+        .returning(idempotency_keys.c.seq, idempotency_keys.c.company_id)
     )
-    .add_cte(_append_one.cte("event"))
-    .returning(idempotency_keys.c.seq, idempotency_keys.c.company_id)
+    for appending in (_append_one, _append_one_traced)
 )
 
+_TRACED = {APPEND: _APPEND_TRACED, APPEND_ONE: _APPEND_ONE_TRACED, APPEND_AND_KEEP: _APPEND_AND_KEEP_TRACED}
 # The statements that append, each with how many facts as its `count`; they answer a position and the company.
-APPENDS = frozenset({APPEND, APPEND_ONE, APPEND_AND_KEEP})
+APPENDS = frozenset({*_TRACED, *_TRACED.values()})
+
+
+def traced(asked: Asked, trace: str) -> Asked:
+    """The same; but if it appends, the events remember the trace, as a `traceparent`."""
+    keeping = _TRACED.get(asked.statement)
+    return asked if keeping is None else Asked(keeping, {**asked.values, "trace": trace})
 
 
 def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> Asked:

@@ -40,6 +40,7 @@ _EVENTS = Statement(
         events.c.named,
         events.c.for_admins,
         events.c.for_everyone,
+        events.c.trace,
     )
     .where(events.c.seq > _position)
     .order_by(events.c.seq)
@@ -104,12 +105,13 @@ class SqlFeedReader:
             Asked(_EVENTS, after),
             Asked(_MEMBERS, {**after, "users": list(users)}),
         )
+        rows = found.rows()
         logged = [
             Logged(
                 EventView._make(row[:8]),
                 Audience(project_id=row[6], named=tuple(row[8]), admins=row[9], everyone=row[10]),
             )
-            for row in found.rows()
+            for row in rows
         ]
         return Portion(
             events=logged,
@@ -119,6 +121,7 @@ class SqlFeedReader:
                 for key_id, user_id, role in standing.rows()
             },
             members=frozenset((project_id, user_id) for project_id, user_id in members.rows()),
+            traces=tuple(dict.fromkeys(row[11] for row in rows if row[11] is not None)),
         )
 
     async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:

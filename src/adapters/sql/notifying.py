@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.sql.connection import COMMIT, Connection, Database, execute
+from adapters.sql.event_log import traced
 from adapters.sql.pipeline import Asked, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
@@ -51,8 +52,8 @@ _EVENTS = ", ".join(f"'{event}'" for event in CAUSES)
 # Of the log only what concerns somebody: its own events are no causes.
 _CAUSES = Statement.plain(f"""
 select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid, (body ->> 'comment_id')::uuid,
-       to_user::uuid, mentions, mentioned
-  from (select e.seq, e.event, e.actor_id, e.occurred_at, e.project_id, e.body,
+       to_user::uuid, mentions, mentioned, trace
+  from (select e.seq, e.event, e.actor_id, e.occurred_at, e.project_id, e.body, e.trace,
                case e.event when 'task_created' then e.body ->> 'assigned_to'
                             when 'task_updated' then e.body #>> '{{changes,assigned_to,new}}'
                             when 'project_member_added' then e.body ->> 'user_id' end as to_user,
@@ -121,25 +122,32 @@ async def _advance(connection: Connection, most: int, told: Callable[[Batch], li
     if position is None or newest is None or position[0] >= newest[0]:
         return False
     (after,), (head,) = position, newest
-    causes, is_all = await _causes(connection, after, head, most)
+    causes, trace, is_all = await _causes(connection, after, head, most)
     upto = head if is_all else causes[-1].seq
     found = told(await _batch(connection, causes)) if causes else []
-    await execute(connection, *_ending(found, upto))
+    await execute(connection, *_ending(found, upto, trace))
     return not is_all
 
 
-def _ending(told: list[Notification], upto: int) -> list[Asked]:
-    return [Asked(_MOVE_ON, {"seq": upto}), *keeping(told), Asked(COMMIT, {})]
+def _ending(told: list[Notification], upto: int, trace: str | None) -> list[Asked]:
+    kept = keeping(told)
+    if trace is not None:
+        kept = [traced(each, trace) for each in kept]
+    return [Asked(_MOVE_ON, {"seq": upto}), *kept, Asked(COMMIT, {})]
 
 
-async def _causes(connection: Connection, after: int, head: int, most: int) -> tuple[list[Cause], bool]:
-    """The next causes, whole transactions, and whether they are all up to the head."""
+async def _causes(connection: Connection, after: int, head: int, most: int) -> tuple[list[Cause], str | None, bool]:
+    """The next causes, whole transactions; the trace of the request that made them, if one alone did; and whether they
+    are all up to the head.
+    """
     while True:
         (found,) = await execute(connection, Asked(_CAUSES, {"after": after, "head": head, "most": most}))
-        causes = [_cause(row) for row in found.rows()]
+        rows = found.rows()
+        causes = [_cause(row) for row in rows]
         whole = whole_transactions(causes, most=most)
         if whole or not causes:
-            return whole, len(causes) < most
+            traces = {row[-1] for row in rows[: len(whole)]}
+            return whole, traces.pop() if len(traces) == 1 else None, len(causes) < most
         # A single transaction that is larger.
         most *= 4
 
@@ -179,6 +187,6 @@ async def _batch(connection: Connection, causes: list[Cause]) -> Batch:
 
 
 def _cause(row: Row) -> Cause:
-    *fields, mentions, mentioned = row
+    *fields, mentions, mentioned, _ = row
     new = frozenset(map(UUID, mentions or ())) - frozenset(map(UUID, mentioned or ()))
     return Cause._make((*fields, new))

@@ -7,7 +7,7 @@ psycopg do the work: its adapters, its conversations, its errors.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from itertools import count, zip_longest
@@ -145,8 +145,12 @@ class PipelineConnection(AsyncConnection[Any]):
         super().__init__(*args, **kwargs)
         self.observer: Observer | None = None
         self.herald: Herald | None = None
+        # Which trace this is in, as a `traceparent`; None where nothing is traced.
+        self.trace: Callable[[], str | None] | None = None
+        # Told of the positions that a committed transaction wrote, the first and the last of each company.
+        self.on_written: Callable[[int, int], None] | None = None
         # What the transaction did that others are told of once it is committed.
-        self.appended: dict[UUID, int] = {}
+        self.appended: dict[UUID, tuple[int, int]] = {}
         self.ended: set[UUID] = set()
         self.moments: list[Moment] = []
         self.adapting: Adapting = Transformer(self)

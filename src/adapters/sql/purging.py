@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ import adapters.sql.tables.webhooks
 import adapters.sql.tables.work  # noqa: F401  (each import adds its tables to the metadata)
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked
+from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN, TenantTable, metadata
 from adapters.sql.upkeep import Upkeep
@@ -121,6 +123,35 @@ _ERASE = Statement.plain(
 _ACCOUNTS = Statement.plain(
     "delete from accounts a where id = any(%(accounts)s) and not exists (select from users u where u.account_id = a.id)"
 )
+# The first part of the log that is old enough and that everybody has read who remembers how far they read: mail, who
+# comes back to some places too, notifications and days; webhooks, also those that are told of the past again, and
+# what waits to be sent to them. Whoever has not begun has read nothing.
+_READERS = 3
+_UPTO = Statement.plain(f"""
+with first as (
+  select seq, occurred_at from events where company_id = {OWN} order by seq limit {_BATCH}
+), needed as (
+  select case when count(*) < {_READERS} then 0 else min(seq) end as seq from log_positions
+   where company_id = {OWN} and reader in ('mail', 'notifications', 'reports')
+  union all
+  select min(each) - 1 from log_positions, unnest(behind) each where company_id = {OWN}
+  union all
+  select min(least(greatest(w.after_seq, coalesce(p.seq, 0)), w.behind_seq))
+    from webhooks w left join log_positions p on p.company_id = w.company_id and p.reader = 'webhooks'
+   where w.company_id = {OWN} and w.deleted_at is null and w.is_active
+  union all
+  select min(each) - 1 from webhook_deliveries d, unnest(d.seqs) each where d.company_id = {OWN} and d.state = 'pending'
+)
+select least((select min(seq) from needed),
+             coalesce((select min(seq) - 1 from first
+                        where occurred_at >= least(%(events)s::timestamptz, now() - interval '1 day')),
+                      (select max(seq) from first)))
+""")
+# Whoever has a webhook told of the past again, or a message sent again, waits until it is clear what is left; and the
+# other way round.
+_HOLD = Statement.plain(f"select id from webhooks where company_id = {OWN} order by id for share")
+_AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
+_EXPIRE = Statement.plain(f"delete from events where company_id = {OWN} and seq <= %(upto)s")
 # These go with the company's own row, at once: a company without people or counter would be neither there nor gone.
 _WITH_THE_COMPANY = {"companies", "users", "event_sequences", "events", "audit_events", "notification_days"}
 
@@ -147,6 +178,8 @@ class SqlRemains:
                 await self._or_later(self._erase(company, values), removed)
             for company in await self._upkeep.companies():
                 await self._or_later(self._tidy(company, values), removed)
+                if before.events is not None:
+                    await self._or_later(self._expire(company, before.events), removed)
             removed.update(await self._in_batches(_OF_NOBODY, values, company=None))
         return Purged(**removed)
 
@@ -161,6 +194,24 @@ class SqlRemains:
 
     async def _tidy(self, company: UUID, values: dict[str, Any]) -> Counter[str]:
         return await self._in_batches(_OF_COMPANY, values, company=company)
+
+    async def _expire(self, company: UUID, before: datetime) -> Counter[str]:
+        """Takes from the beginning of the log what is older: the upkeep role alone may, and nothing younger than a
+        day.
+        """
+        removed: Counter[str] = Counter()
+        while True:
+            async with self._upkeep.within(company) as connection:
+                _, found = await execute(connection, Asked(_HOLD, {}), Asked(_UPTO, {"events": before}))
+                upto = found.rows()[0][0]
+                if upto is None:
+                    return removed
+                _, gone, _ = await execute(
+                    connection, Asked(_AS_UPKEEP, {}), Asked(_EXPIRE, {"upto": upto}), Asked(COMMIT, {})
+                )
+            removed["events"] += gone.count
+            if gone.count < _BATCH:
+                return removed
 
     async def _in_batches(
         self, steps: tuple[tuple[str, Statement], ...], values: dict[str, Any], *, company: UUID | None

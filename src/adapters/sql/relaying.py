@@ -21,16 +21,15 @@ returning name
 """)
 _GIVE_UP = Statement.plain("delete from leases where name = %(name)s and holder = %(holder)s")
 _HEADS = Statement.plain("select company_id, last_seq from event_sequences")
-# The log of a company that has no webhook to tell is read no farther, and nobody waits for it.
+# What nobody is to be told of does not wait.
 _BACKLOGS = Statement.plain("""
 select p.reader, p.company_id, p.seq, q.last_seq
   from log_positions p
   join event_sequences q on q.company_id = p.company_id and q.last_seq > p.seq
+  join companies c on c.id = p.company_id and c.is_active and c.deleted_at is null
  where p.reader <> 'webhooks'
     or exists (select from webhooks w
-                 join companies c on c.id = w.company_id and c.is_active and c.deleted_at is null
-                where w.company_id = p.company_id and w.deleted_at is null and w.is_active
-                  and q.last_seq > w.after_seq)
+                where w.company_id = p.company_id and w.deleted_at is null and w.is_active and q.last_seq > w.after_seq)
 """)
 
 

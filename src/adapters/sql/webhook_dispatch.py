@@ -106,7 +106,7 @@ select {_SHOWN} from (
  where d.turn <= {AT_ONCE}
 """)
 _EVENTS = Statement.plain(f"""
-select {EVENT_COLUMNS} from events where company_id = {OWN} and seq = any(%(seqs)s) order by seq
+select {EVENT_COLUMNS}, trace from events where company_id = {OWN} and seq = any(%(seqs)s) order by seq
 """)
 _OVERTAKEN = Statement.plain(
     f"update webhook_deliveries set delayed = true where company_id = {OWN} and id = any(%(ids)s)"
@@ -226,13 +226,16 @@ async def _claimed(
     choices = [each for each, result in zip(choices, taken, strict=True) if result.count]
     overtaken = {"ids": [each.id for choice in choices for each in choice.overtaken]}
     await execute(connection, *([Asked(_OVERTAKEN, overtaken)] if overtaken["ids"] else []), Asked(COMMIT, {}))
-    events = {row[0]: EventView._make(row) for row in told.rows()}
+    rows = told.rows()
+    events = {row[0]: EventView._make(row[:-1]) for row in rows}
+    traces = {row[0]: row[-1] for row in rows if row[-1] is not None}
     return [
         Claimed(
             company_id,
             each.delivery,
             queue.webhooks[each.delivery.webhook_id],
             tuple(events[seq] for seq in each.delivery.seqs if seq in events),
+            tuple(dict.fromkeys(traces[seq] for seq in each.delivery.seqs if seq in traces)),
         )
         for each in choices
     ]

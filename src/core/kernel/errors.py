@@ -6,6 +6,7 @@
     ├── NotFound          missing, another company's, or not visible: indistinguishable
     ├── Invalid           a value that cannot be accepted, with a pointer to it
     ├── Malformed         a request that cannot be read
+    ├── Gone              it was there, and is kept no longer
     ├── Conflict          the state of the thing does not allow it
     ├── Stale             somebody else changed it first
     ├── TooMany           a limit was reached
@@ -74,6 +75,11 @@ class Forbidden(Refusal):
 class NotFound(Refusal):
     code = "not_found"
     title = "There is no such thing, or you may not see it"
+
+
+class Gone(Refusal):
+    code = "gone"
+    title = "It was there once, and is kept no longer"
 
 
 class Invalid(Refusal):

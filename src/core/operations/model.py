@@ -13,19 +13,21 @@ class Cutoffs:
 
     `deleted`: what was deleted can no longer be restored, and what ended need no longer be shown. `read`: a
     notification was read long ago. `keys`: an Idempotency-Key is forgotten. `signing_keys`: every token that a retired
-    key signed has expired.
+    key signed has expired. `events`: what happened is not kept in the log; None where it is kept for ever.
     """
 
     deleted: datetime
     read: datetime
     keys: datetime
     signing_keys: datetime
+    events: datetime | None = None
 
     @staticmethod
-    def at(now: datetime) -> "Cutoffs":
+    def at(now: datetime, *, events_kept: timedelta | None = None) -> "Cutoffs":
         return Cutoffs(
             deleted=now - RESTORABLE,
             read=now - READ_KEPT,
             keys=now - KEYS_KEPT,
             signing_keys=now - SIGNING_KEYS_KEPT,
+            events=now - events_kept if events_kept is not None else None,
         )

@@ -20,6 +20,7 @@ class Purged:
     webhook_deliveries: int = 0
     notifications: int = 0
     idempotency_keys: int = 0
+    events: int = 0
     login_sessions: int = 0
     signing_keys: int = 0
 

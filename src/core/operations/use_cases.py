@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 from core.auth.errors import TotpNotEnabled
@@ -27,17 +28,19 @@ from core.users.ports import EmailAddresses
 class PurgeUseCases:
     """Removing for good what can no longer be restored."""
 
-    def __init__(self, *, remains: Remains, clock: Clock) -> None:
+    def __init__(self, *, remains: Remains, clock: Clock, events_kept: timedelta | None = None) -> None:
         self._remains = remains
         self._clock = clock
+        self._events_kept = events_kept
 
     @answers()
     async def purge(self, _: System) -> Purged | None:
-        """Removes what was deleted or has ended more than 30 days ago, and Idempotency-Keys after 24 hours.
+        """Removes what was deleted or has ended more than 30 days ago, Idempotency-Keys after 24 hours, and of the log
+        what is older than it is to be kept, if that is not for ever.
 
         None if another process is purging at this moment.
         """
-        return await self._remains.purge(Cutoffs.at(self._clock.now()))
+        return await self._remains.purge(Cutoffs.at(self._clock.now(), events_kept=self._events_kept))
 
 
 class OperatorUseCases:

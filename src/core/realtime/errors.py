@@ -1,4 +1,4 @@
-from core.kernel.errors import Fault, Invalid, TooMany, Unauthenticated
+from core.kernel.errors import Fault, Gone, Invalid, TooMany, Unauthenticated
 
 
 class PositionInvalid(Invalid):
@@ -7,6 +7,13 @@ class PositionInvalid(Invalid):
 
     def __init__(self) -> None:
         super().__init__(faults=(Fault("no position in the log", parameter="after"),))
+
+
+class EventsExpired(Gone):
+    """What happened after a position is partly gone: who goes on from there would miss it without noticing."""
+
+    code = "events.expired"
+    title = "The log no longer goes back to that position; read anew what you show, and go on from its X-Event-Seq"
 
 
 class TicketRefused(Unauthenticated):

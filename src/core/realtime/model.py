@@ -7,6 +7,8 @@ from uuid import UUID
 from core.kernel.actor import Actor
 
 TICKET_LIFE: Final = timedelta(seconds=60)
+# So much of the log is looked through at once, however little of it the caller may hear of.
+MOST_EXAMINED: Final = 20_000
 
 
 class Purpose(StrEnum):

@@ -4,15 +4,28 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.model import Audible, Ticket
+from core.realtime.model import MOST_EXAMINED, Audible, Ticket
 from core.realtime.read_models import Backlog, Moment, Portion, Stretch
 
 
 class EventReader(Protocol):
     async def after(
-        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int
+        self,
+        actor: Actor,
+        *,
+        audible: Audible,
+        position: int,
+        types: tuple[str, ...],
+        limit: int,
+        most: int = MOST_EXAMINED,
     ) -> Answer[Stretch]:
-        """The first `limit` events after a position that the caller may hear of, in order."""
+        """The first `limit` events after a position that the caller may hear of, in order, of the `most` that follow
+        it.
+        """
+        ...
+
+    async def is_kept(self, actor: Actor, *, position: int) -> Answer[bool]:
+        """Whether all is still there that happened after a position, and where the log stands."""
         ...
 
     async def head(self, actor: Actor) -> Answer[None]:

@@ -20,10 +20,13 @@ class EventView(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """A part of the log as one caller may see it. `examined` is the position up to which nothing was left out."""
+    """A part of the log as one caller may see it. `examined` is the position up to which nothing was left out, unless
+    `is_expired`: then what came right after the position that was asked for is kept no longer.
+    """
 
     events: list[EventView]
     examined: int
+    is_expired: bool = False
 
 
 def event_body(event: EventView) -> dict[str, Any]:
@@ -54,12 +57,14 @@ class Portion(NamedTuple):
 
     `standing` says of each login session and API token that still opens the company whose it is, and what that user
     may hear; `members` are pairs of a project and a user who belongs to it. `examined` is the position that it reaches.
+    `traces` are those of the requests that made the events, where they were traced.
     """
 
     events: list[Logged]
     examined: int
     standing: dict[UUID, Audible]
     members: frozenset[tuple[UUID, UUID]]
+    traces: tuple[str, ...] = ()
 
 
 class Moment(NamedTuple):

@@ -5,11 +5,18 @@ from core.kernel.actor import Actor, NotByToken, reading
 from core.kernel.errors import Forbidden, answers, concerning
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
-from core.realtime.errors import PositionInvalid, TicketExpired, TicketInvalid, TicketMisplaced, TicketUsed
+from core.realtime.errors import (
+    EventsExpired,
+    PositionInvalid,
+    TicketExpired,
+    TicketInvalid,
+    TicketMisplaced,
+    TicketUsed,
+)
 from core.realtime.model import TICKET_LIFE, Purpose, Ticket
 from core.realtime.policy import audible_events, authorise_doors
 from core.realtime.ports import Attendance, EventReader, TicketTexts, UsedTickets
-from core.realtime.read_models import Stretch
+from core.realtime.read_models import EventView, Stretch
 
 
 class EventUseCases:
@@ -19,17 +26,29 @@ class EventUseCases:
         self._reader = reader
 
     @reading
-    @answers(PositionInvalid)
+    @answers(PositionInvalid, EventsExpired)
     async def after(self, actor: Actor, *, position: int, types: tuple[str, ...], limit: int) -> Answer[Stretch]:
         """The events after a position that the caller may see, in order: everything that happened in their projects,
         or in the whole company for owners and admins, and what names them.
         """
-        answer = await self._reader.after(
-            actor, audible=audible_events(actor), position=position, types=types, limit=limit
-        )
-        if position > answer.seq:
-            raise PositionInvalid
-        return answer
+        events: list[EventView] = []
+        examined, audible = position, audible_events(actor)
+        while True:
+            found, head = await self._reader.after(
+                actor,
+                audible=audible,
+                position=examined,
+                types=types,
+                limit=limit - len(events),
+            )
+            if position > head:
+                raise PositionInvalid
+            if found.is_expired:
+                raise EventsExpired
+            events += found.events
+            examined = found.examined
+            if len(events) >= limit or examined >= head:
+                return Answer(Stretch(events, examined), head)
 
 
 class PresenceUseCases:
@@ -67,13 +86,20 @@ class DoorUseCases:
         return answer.seq
 
     @reading
-    @answers()
-    async def stream(self, actor: Actor) -> int:
+    @answers(PositionInvalid, EventsExpired)
+    async def stream(self, actor: Actor, *, position: int | None = None) -> int:
         """What happens, as it happens, to whoever may see it, in order, from a position on: server-sent events, whose
         `id` is the position to go on from when the connection breaks. A comment every 15 seconds shows that it lives.
         It ends with the login session, by an event named `end`; whoever reads too slowly is told so and comes again.
         """
-        return (await self._reader.head(actor)).seq
+        if position is None:
+            return (await self._reader.head(actor)).seq
+        is_kept, head = await self._reader.is_kept(actor, position=position)
+        if position > head:
+            raise PositionInvalid
+        if not is_kept:
+            raise EventsExpired
+        return head
 
     @reading
     @answers(NotByToken)

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -36,6 +37,10 @@ class Webhooks(Protocol):
         """The position of the company's last event."""
         ...
 
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        """Whether the events at these positions are still in the log."""
+        ...
+
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         """Which of them are no projects of the company."""
         ...
@@ -45,7 +50,9 @@ class Webhooks(Protocol):
         ...
 
     def save(self, webhook: Webhook, *, from_now: bool = False) -> None:
-        """Writes a changed webhook; `from_now`: it hears nothing of what happened before."""
+        """Writes a changed webhook; `from_now`: it hears nothing of what happened before, and what still waits is tried
+        as long as if it had never been.
+        """
         ...
 
     def remove(self, webhook: Webhook) -> None:
@@ -94,12 +101,24 @@ class WebhookReader(Protocol):
 
 
 class Claimed(NamedTuple):
-    """A message that somebody is to send now, to where, and the events that it tells of, as the log has them."""
+    """A message that somebody is to send now, to where, and the events that it tells of, as the log has them; `traces`
+    are those of the requests that made them, where they were traced.
+    """
 
     company_id: UUID
     delivery: Delivery
     webhook: Webhook
     events: tuple[EventView, ...] = ()
+    traces: tuple[str, ...] = ()
+
+
+class Sent(NamedTuple):
+    """What came of an attempt: `delivered`, `retried`, `dead` or `lost`; and which trace tells of it."""
+
+    outcome: str
+    status: int | None
+    duration_ms: int
+    trace_id: str | None
 
 
 class EventQueues(Protocol):
@@ -193,4 +212,29 @@ class DeliveryObserver(Protocol):
 
     def sent_webhook(self, outcome: str, seconds: float) -> None:
         """An attempt is over: `delivered`, `retried`, `dead` or `lost`."""
+        ...
+
+    def accepted_webhook(self, seconds: float) -> None:
+        """A receiver took a message, so long after the first of its events happened."""
+        ...
+
+
+class AttemptSpan(Protocol):
+    """An attempt that is followed, or not."""
+
+    @property
+    def trace_id(self) -> str | None:
+        """Which trace it belongs to; None if nobody follows it."""
+        ...
+
+    def came(self, outcome: str, *, status: int | None) -> None:
+        """What came of it, and the receiver's status if there was one."""
+        ...
+
+
+class AttemptTracing(Protocol):
+    """Follows attempts on from the requests whose events they tell of."""
+
+    def attempt(self, claimed: Claimed) -> AbstractContextManager[AttemptSpan]:
+        """What is done within is a part of the attempt."""
         ...

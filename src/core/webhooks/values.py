@@ -1,7 +1,7 @@
 """Addresses that webhooks may be sent to, and what they may ask for, as far as their text tells."""
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from core.kernel.errors import Fault, Invalid
@@ -19,6 +19,8 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _LAST_LABEL = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]\Z")
 # Names that lead inside, wherever one stands. `internal` is where clouds tell their machines' secrets.
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "localdomain", "corp")
+# What some releases of Python take to be public: protocols' own, sites', a cloud's own (Azure) and documentation.
+_NOT_PUBLIC = tuple(map(ip_network, ("192.0.0.0/24", "168.63.129.16/32", "fec0::/10", "3fff::/20", "5f00::/16")))
 _LOWEST_PORT = 1024
 _HTTPS = 443
 
@@ -54,6 +56,12 @@ def checked_url(url: str, *, to_this_machine: bool) -> str:
     return url
 
 
+def origin_of(url: str) -> str:
+    """Where an address leads, without what follows: path and query often are all that keeps strangers out."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _ensure_outside(parts: SplitResult, host: str, port: int | None) -> None:
     if parts.scheme != "https":
         raise UrlRefused("must begin with https://", host=host)
@@ -86,6 +94,8 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
         is_other = address.ipv4_mapped or address.sixtofour or address.teredo
         if is_other or "%" in str(address) or str(address).startswith("64:ff9b:"):
             return False
+    if any(meant.version == each.version and meant in each for each in _NOT_PUBLIC):
+        return False
     return meant.is_global and not (meant.is_multicast or meant.is_reserved or meant.is_unspecified)
 
 

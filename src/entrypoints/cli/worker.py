@@ -19,4 +19,4 @@ def worker() -> None:
     settings.refuse_unsafe()
     with database(settings) as urls:
         check_database(urls.application)
-        asyncio.run(work(make_container(settings, database_url=urls.application)))
+        asyncio.run(work(make_container(settings, database_url=urls.application, traced=True)))

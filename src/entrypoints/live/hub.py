@@ -6,6 +6,7 @@ role, a deactivation or a revocation holds from the very next event, and nothing
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections import Counter, defaultdict
@@ -92,6 +93,14 @@ class HubObserver(Protocol):
         ...
 
 
+class HubTracing(Protocol):
+    """Follows events on from the requests that made them. It must be quick, and must not fail."""
+
+    def passed_on(self, portion: Portion, *, company_id: UUID, times: int, seconds: float) -> None:
+        """The events of a portion were given to doors so many times, which took so long."""
+        ...
+
+
 class Roster(NamedTuple):
     """What listeners are signed in by, and who they are."""
 
@@ -146,12 +155,19 @@ class Hub:
     """All doors of this process. An ear of the bus."""
 
     def __init__(
-        self, *, feeds: FeedReader, bus: Bus, attendant: Attendant | None = None, observer: HubObserver | None = None
+        self,
+        *,
+        feeds: FeedReader,
+        bus: Bus,
+        attendant: Attendant | None = None,
+        observer: HubObserver | None = None,
+        tracing: HubTracing | None = None,
     ) -> None:
         self._attendant = attendant
         self._reader = feeds
         self._bus = bus
         self._observer = observer
+        self._tracing = tracing
         self._feeds: dict[UUID, Feed] = {}
         self._admitted: set[Door] = set()
         self._of_users: Counter[UUID] = Counter()
@@ -294,7 +310,12 @@ class Hub:
 
     def _wake(self, feed: Feed) -> None:
         if feed.reading is None and feed.is_behind:
-            feed.reading = asyncio.get_running_loop().create_task(self._read(feed), name="feed")
+            feed.reading = asyncio.get_running_loop().create_task(
+                # Of whichever request woke it, it is no part.
+                self._read(feed),
+                name="feed",
+                context=contextvars.Context(),
+            )
 
     async def _read(self, feed: Feed) -> None:
         try:
@@ -324,7 +345,7 @@ class Hub:
         for door in doors:
             if door.actor.key_id not in portion.standing:
                 self._shut(door, Ending.SIGNED_OUT)
-        await self._pass_on(doors, portion)
+        await self._pass_on(feed.company_id, doors, portion)
         if len(portion.events) == MOST_AT_ONCE:
             # There may be more than anybody has announced.
             feed.is_to_check = True
@@ -332,8 +353,9 @@ class Hub:
             # Announced was what is not there, as after a restore: it is not waited for.
             feed.wanted = position
 
-    async def _pass_on(self, doors: list[Door], portion: Portion) -> None:
-        standing, began, times = portion.standing, time.monotonic(), 0
+    async def _pass_on(self, company_id: UUID, doors: list[Door], portion: Portion) -> None:
+        standing, times, since = portion.standing, 0, time.monotonic()
+        began = since
         listening = [(door, standing[door.actor.key_id]) for door in doors if door.actor.key_id in standing]
         members: defaultdict[UUID | None, set[UUID]] = defaultdict(set)
         for project_id, user_id in portion.members:
@@ -353,6 +375,8 @@ class Hub:
                 began = time.monotonic()
         if self._observer is not None and portion.events:
             self._observer.passed_on(happened_at=portion.events[-1].event.occurred_at, times=times)
+        if self._tracing is not None and portion.traces:
+            self._tracing.passed_on(portion, company_id=company_id, times=times, seconds=time.monotonic() - since)
 
     def _shut(self, door: Door, why: Ending) -> None:
         self.close(door)

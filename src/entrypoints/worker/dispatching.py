@@ -10,6 +10,7 @@ from core.kernel.errors import Unavailable
 from core.webhooks.ports import Claimed
 from core.webhooks.use_cases.sending import DispatchUseCases
 from entrypoints.ending import end
+from entrypoints.telemetry import positions
 
 log = logging.getLogger("flowtrack.webhooks")
 
@@ -71,9 +72,20 @@ async def _end(dispatches: DispatchUseCases, under_way: _UnderWay, grace: float)
 
 
 async def _send(dispatches: DispatchUseCases, claimed: Claimed) -> None:
-    told = {"company_id": str(claimed.company_id), "delivery_id": str(claimed.delivery.id)}
+    delivery = claimed.delivery
+    told: dict[str, object] = {
+        "company_id": str(claimed.company_id),
+        "webhook_id": str(delivery.webhook_id),
+        "delivery_id": str(delivery.id),
+        "event_seq": positions((seq, seq) for seq in delivery.seqs),
+        "attempt": delivery.attempts,
+    }
     try:
-        await dispatches.send(System(), claimed)
+        sent = await dispatches.send(System(), claimed)
+        told |= {"outcome": sent.outcome, "status": sent.status, "milliseconds": sent.duration_ms}
+        if sent.trace_id is not None:
+            told["trace_id"] = sent.trace_id
+        log.info("an attempt to send a webhook is over", extra=told)
     except Unavailable as away:
         log.warning("what came of a webhook is not kept, it is sent again: %s", away.detail, extra=told)
     except Exception:

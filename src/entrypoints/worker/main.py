@@ -26,6 +26,7 @@ async def work(container: Container) -> None:
     finally:
         await container.job_queue().close()
         await database.close()
+        container.tracing().close()
 
 
 async def _say_so(container: Container) -> None:

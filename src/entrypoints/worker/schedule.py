@@ -56,5 +56,6 @@ async def _tell_of_deadlines(container: Container) -> None:
 
 async def _mail(container: Container) -> None:
     posted = await container.digest_use_cases().deliver(System())
+    container.metrics().mailed("daily", sent=posted.sent, later=posted.later, refused=posted.refused)
     if posted.sent or posted.refused or posted.later:
         log.info("mailed what was not read", extra={name: count for name, count in asdict(posted).items() if count})

@@ -1,6 +1,6 @@
 """The one table of what refusals are on a socket: close codes, and frames that were not understood."""
 
-from core.kernel.errors import Forbidden, Invalid, Refusal, TooMany, Unauthenticated, Unavailable
+from core.kernel.errors import Forbidden, Gone, Invalid, Refusal, TooMany, Unauthenticated, Unavailable
 from entrypoints.live.hub import Ending
 
 UNKNOWN_CALLER, NOT_ALLOWED, RESYNC, RESTART = 4401, 4403, 4409, 1012
@@ -11,6 +11,7 @@ CLOSE_CODES: dict[type[Refusal], int] = {
     Forbidden: NOT_ALLOWED,
     # The only value that can be wrong when a socket is opened is the position to go on from.
     Invalid: RESYNC,
+    Gone: RESYNC,
     TooMany: TOO_MANY,
     Unavailable: TRY_LATER,
 }

@@ -255,6 +255,9 @@ class SqlWorld:
     async def sign_out(self, actor: Actor) -> None:
         self._sql("update login_sessions set revoked_at = now() where id = %s", (actor.session_id,))
 
+    async def forget_events(self, company_id: UUID, *, upto: int) -> None:
+        self._superuser.execute("delete from events where company_id = %s and seq <= %s", (company_id, upto))
+
     async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         await SqlOnceLedger(self._database).refused(actor, once, refused)
 

@@ -131,7 +131,7 @@ def test_every_revision_waits_for_locks_for_a_bounded_time() -> None:
 
 AN_EVENT = (
     "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body)"
-    f" values ('{NIL}', %s, 'x', 'x', now(), 'system', false, '{{}}')"
+    f" values ('{NIL}', %s, 'noted', 'x', now(), 'system', false, '{{}}')"
 )
 INDEXES = (
     "select indexrelid::regclass::text, indisvalid from pg_index"

@@ -57,6 +57,7 @@ from adapters.sql.readers.events import SqlEventReader
 from adapters.sql.feeds import SqlFeedReader
 from adapters.sql.used_tickets import SqlUsedTickets
 from entrypoints.live.hub import Hub
+from entrypoints.tracing import NoTracing, Untraced
 from entrypoints.live.presence import Presence
 from entrypoints.live.relay import Relay
 from adapters.memory.attendance import LocalAttendance
@@ -64,6 +65,8 @@ from adapters.redis.attendance import SharedAttendance
 from adapters.sql.relaying import SqlLeases, SqlLogs
 from adapters.crypto.webhook_secrets import RandomWebhookSecrets
 from adapters.http.webhooks import HttpSending
+from adapters.opentelemetry.tracing import AttemptSpan as OtlpAttemptSpan
+from adapters.opentelemetry.tracing import OtlpTracing
 from adapters.prometheus.metrics import Metrics
 from adapters.sql.readers.jobs import SqlJobReader
 from adapters.sql.readers.webhooks import SqlWebhookReader
@@ -261,6 +264,8 @@ ADAPTERS = [
     (webhooks.WebhookSecrets, RandomWebhookSecrets, CountedWebhookSecrets),
     (webhooks.Sealing, Sealer, PlainSealing),
     (webhooks.DeliveryObserver, Metrics, RememberedDeliveries),
+    (webhooks.AttemptTracing, OtlpTracing, NoTracing),
+    (webhooks.AttemptSpan, OtlpAttemptSpan, Untraced),
     (jobs.Jobs, SqlJobs, InMemoryJobs),
     (jobs.JobUnitOfWork, SqlJobUnitOfWork, InMemoryJobUnitOfWork),
     (jobs.JobReader, SqlJobReader, InMemoryJobReader),

@@ -40,7 +40,7 @@ class TestRefusals:
         assert {code: names for code, names in users.items() if len(names) > 1} == {}
 
     def test_codes_are_dotted_words(self) -> None:
-        kinds_without_feature = {"not_found", "conflict", "refused"}
+        kinds_without_feature = {"not_found", "conflict", "gone", "refused"}
         codes = {code for _, code in _codes_in_sources()} - kinds_without_feature
         assert {code for code in codes if not re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", code)} == set()
 

@@ -95,7 +95,7 @@ from core.projects.model import ProjectChanges
 from core.projects.ports import ProjectFilter
 from core.projects.use_cases.members import MemberUseCases
 from core.projects.use_cases.projects import ProjectUseCases
-from core.realtime.errors import PositionInvalid
+from core.realtime.errors import EventsExpired, PositionInvalid
 from core.realtime.use_cases import EventUseCases
 from core.search.errors import TooManyWords
 from core.search.use_cases import SearchUseCases
@@ -930,6 +930,12 @@ async def _(office: Office) -> Awaitable[object]:
 @refuses(EventUseCases.after, PositionInvalid)
 async def _(office: Office) -> Awaitable[object]:
     return office.events.after(office.olga, position=office.head + 1, types=(), limit=1)
+
+
+@refuses(EventUseCases.after, EventsExpired)
+async def _(office: Office) -> Awaitable[object]:
+    await office.world.forget_events(office.olga.company_id, upto=1)
+    return office.events.after(office.olga, position=0, types=(), limit=1)
 
 
 @refuses(SearchUseCases.search, Invalid)

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from core.kernel.actor import System
 from core.kernel.errors import FieldReadOnly, Forbidden, Invalid, ReferenceNotFound, Stale
 from core.kernel.once import InFlight, KeyReused
 from core.kernel.paging import PageRequest, Sort
+from core.realtime.errors import EventsExpired
 from core.webhooks.deliveries import Delivery
 from core.webhooks.errors import (
     DeliveryNotFound,
@@ -179,6 +181,12 @@ def _webhooks(refuses: Any) -> None:
     async def _(office: Office) -> Awaitable[object]:
         return office.webhooks.replay(office.adam, (await made(office)).id, after=10_000)
 
+    @refuses(WebhookUseCases.replay, EventsExpired)
+    async def _(office: Office) -> Awaitable[object]:
+        webhook = await made(office)
+        await office.world.forget_events(office.adam.company_id, upto=1)
+        return office.webhooks.replay(office.adam, webhook.id, after=0)
+
 
 def _deliveries(refuses: Any) -> None:
     @refuses(DeliveryUseCases.get, Forbidden)
@@ -192,6 +200,15 @@ def _deliveries(refuses: Any) -> None:
     @refuses(DeliveryUseCases.resend, DeliveryNotFound)
     async def _(office: Office) -> Awaitable[object]:
         return office.deliveries.resend(office.adam, (await made(office)).id, an_id())
+
+    @refuses(DeliveryUseCases.resend, EventsExpired)
+    async def _(office: Office) -> Awaitable[object]:
+        webhook = await made(office, types=["task_created"])
+        await office.task()
+        await office.webhook_queue.catch_up(System())
+        (delivery,) = office.stored.deliveries.values()
+        await office.world.forget_events(office.adam.company_id, upto=office.head)
+        return office.deliveries.resend(office.adam, webhook.id, delivery.id)
 
     @refuses(DeliveryUseCases.resend, DeliveryUnderWay)
     async def _(office: Office) -> Awaitable[object]:

@@ -13,6 +13,7 @@ from core.kernel.errors import DatabaseAway
 from core.webhooks.deliveries import DeliveryState, Outcome
 from core.webhooks.ports import Claimed, Message
 from core.webhooks.use_cases.sending import Attempts, DispatchUseCases
+from entrypoints.tracing import NoTracing
 from entrypoints.worker.dispatching import dispatch
 from tests.contracts.webhooks import add_webhook, catch_up, happened
 from tests.fakes.webhooks import RememberedDeliveries
@@ -55,7 +56,7 @@ class Post:
         self.world, self.receivers, self.observed = World(), Receivers(), RememberedDeliveries()
         self.doors: Any = Doors(self.world)
         both: dict[str, Any] = {"dispatches": self.doors, "observer": self.observed, "clock": self.world.clock}
-        attempts = Attempts(sending=self.receivers, jitter=lambda: 0.0, **both)
+        attempts = Attempts(sending=self.receivers, tracing=NoTracing(), jitter=lambda: 0.0, **both)
         self.dispatches = DispatchUseCases(attempts=attempts, ids=self.world.ids, **both)
 
     async def company(self, *, webhooks: int) -> Actor:

@@ -277,6 +277,21 @@ def test_a_number_of_workers_that_cannot_be_is_refused(given: Given, value: str)
     assert refusal().startswith("FLOWTRACK_WORKERS")
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "for ever", "36501"])
+def test_days_that_cannot_be_are_refused(given: Given, value: str) -> None:
+    given(FLOWTRACK_EVENTS_KEEP_DAYS=value)
+    assert refusal().startswith("FLOWTRACK_EVENTS_KEEP_DAYS")
+
+
+def test_events_are_kept_for_ever_unless_days_are_given(given: Given) -> None:
+    given()
+    assert load_settings().events_keep_days is None
+    given(FLOWTRACK_EVENTS_KEEP_DAYS="")
+    assert load_settings().events_keep_days is None
+    given(FLOWTRACK_EVENTS_KEEP_DAYS="90")
+    assert load_settings().events_keep_days == 90
+
+
 def test_the_token_of_the_metrics_may_come_from_a_file(given: Given) -> None:
     Path("kept").write_text(f"{SECRET}\n")
     given(FLOWTRACK_METRICS_TOKEN_FILE="kept")

@@ -4,10 +4,12 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
+import httpx2
 import pytest
 
-from entrypoints.telemetry import JsonFormatter, Request, present, redacted
+from entrypoints.telemetry import JsonFormatter, Request, configure_logging, positions, present, redacted, written
 
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTkyIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
 ID = "01920000-0000-7000-8000-000000000002"
@@ -66,7 +68,7 @@ def logged(**extra: object) -> dict[str, object]:
 
 
 def test_a_line_from_inside_a_request_names_it_and_its_trace() -> None:
-    token = present.set(Request("of-the-request", "of-the-trace"))
+    token = present.set(Request("of-the-request", "of-the-trace", []))
     try:
         line = logged(more=1)
     finally:
@@ -83,3 +85,44 @@ def test_a_traceback_is_redacted() -> None:
         line = logged()
     assert "ValueError: cannot sign (token left out) of (address left out)" in str(line["error"])
     assert "test_a_traceback_is_redacted" in str(line["error"])
+
+
+@pytest.fixture
+def all_of_it() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("all_of_it")
+def test_where_requests_go_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The address of a webhook often is its secret."""
+    configure_logging()
+    answers = httpx2.MockTransport(lambda _: httpx2.Response(204))
+    with httpx2.Client(transport=answers) as client:
+        client.post("https://hooks.example.com/services/T0/B0/hush")
+    logging.getLogger("flowtrack").info("and all else is")
+    said = capsys.readouterr().out
+    assert "and all else is" in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    ("ranges", "shown"),
+    [([], ""), ([(12, 12)], "12"), ([(12, 14)], "12-14"), ([(12, 12), (15, 15), (16, 17)], "12,15-17")],
+)
+def test_positions_are_shown_as_few_ranges(ranges: list[tuple[int, int]], shown: str) -> None:
+    assert positions(ranges) == shown
+
+
+def test_what_is_written_is_of_the_present_request() -> None:
+    written(1, 1)
+    request = Request("of-the-request", "of-the-trace", [])
+    token = present.set(request)
+    try:
+        written(2, 4)
+    finally:
+        present.reset(token)
+    assert request.written == [(2, 4)]

@@ -4,7 +4,21 @@ from collections.abc import Collection
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, Uuid, and_, bindparam, false, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
@@ -16,7 +30,7 @@ from adapters.sql.tables.people import users
 from adapters.sql.tables.work import projects
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.model import Audible
+from core.realtime.model import MOST_EXAMINED, Audible
 from core.realtime.read_models import EventView, Stretch
 
 
@@ -29,6 +43,11 @@ def is_audible(*, everything: bool) -> ColumnElement[bool]:
     standing = select(projects.c.id).where(projects.c.id == events.c.project_id).exists()
     of_project = and_(events.c.project_id.is_not(None), is_member_of(events.c.project_id), standing)
     return or_(of_project, events.c.for_everyone, named)
+
+
+_position = bindparam("position", type_=BigInteger)
+# The log has no gaps but at its beginning: what came right after a position is there, or everything up to it is gone.
+_goes_on = select(events.c.seq).where(events.c.seq == _position + literal_column("1")).exists()
 
 
 @cache
@@ -44,13 +63,19 @@ def _after(everything: bool, typed: bool) -> Statement:
             events.c.project_id,
             events.c.body,
         )
-        .where(events.c.seq > bindparam("position", type_=BigInteger), is_audible(everything=everything))
+        .where(
+            events.c.seq > _position,
+            events.c.seq <= bindparam("farthest", type_=BigInteger),
+            is_audible(everything=everything),
+        )
         .order_by(events.c.seq)
         .limit(bindparam("most", type_=Integer))
     )
     if typed:
         query = query.where(events.c.event == func.any(bindparam("types", type_=ARRAY(Text))))
-    return Statement(query)
+    # One row at least, which says whether the log goes on from there.
+    there, page = select(_goes_on.label("goes_on")).subquery("there"), query.subquery("page")
+    return Statement(select(there.c.goes_on, page).select_from(there.outerjoin(page, true())).order_by(page.c.seq))
 
 
 @cache
@@ -62,6 +87,7 @@ def _seen(everything: bool) -> Statement:
 
 
 _NOTHING = Statement(select(events.c.seq).where(false()))
+_GOES_ON = Statement(select(_goes_on))
 
 
 class SqlEventReader:
@@ -71,16 +97,30 @@ class SqlEventReader:
         self._database = database
 
     async def after(
-        self, actor: Actor, *, audible: Audible, position: int, types: tuple[str, ...], limit: int
+        self,
+        actor: Actor,
+        *,
+        audible: Audible,
+        position: int,
+        types: tuple[str, ...],
+        limit: int,
+        most: int = MOST_EXAMINED,
     ) -> Answer[Stretch]:
-        values = {"position": position, "member_id": audible.user_id, "most": limit}
+        farthest = position + most
+        values = {"position": position, "farthest": farthest, "member_id": audible.user_id, "most": limit}
         if types:
             values["types"] = list(types)
         found = await self._database.rows(actor, _after(audible.everything, bool(types)), values)
-        heard = [EventView._make(row) for row in found.rows]
-        # Fewer than asked for: the rest of the log, up to its head in this snapshot, holds nothing for the caller.
-        examined = heard[-1].seq if len(heard) == limit else max(found.seq, position)
-        return Answer(Stretch(heard, examined), found.seq)
+        heard = [EventView._make(row[1:]) for row in found.rows if row[1] is not None]
+        # Fewer than asked for: the rest, as far as it was read, and up to the head in this snapshot, holds nothing for
+        # the caller.
+        examined = heard[-1].seq if len(heard) == limit else max(min(found.seq, farthest), position)
+        is_expired = position < found.seq and not found.rows[0][0]
+        return Answer(Stretch(heard, examined, is_expired), found.seq)
+
+    async def is_kept(self, actor: Actor, *, position: int) -> Answer[bool]:
+        found = await self._database.rows(actor, _GOES_ON, {"position": position})
+        return Answer(bool(found.rows[0][0]) or position >= found.seq, found.seq)
 
     async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
         values = {"among": list(among), "for_user": actor.user_id}

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.statement import Statement
-from adapters.sql.tables.log import event_sequences
+from adapters.sql.tables.log import event_sequences, events
 from adapters.sql.tables.webhooks import webhook_deliveries, webhooks
 from adapters.sql.tables.work import projects
 from adapters.sql.unit_of_work import SqlUnitOfWork
@@ -78,6 +78,9 @@ _LOAD = Statement(
     .with_for_update(of=webhooks, key_share=True)
 )
 _HEAD = Statement(select(event_sequences.c.last_seq))
+_KEPT = Statement(
+    select(func.count()).select_from(events).where(events.c.seq == func.any(bindparam("seqs", type_=ARRAY(BigInteger))))
+)
 _KNOWN = Statement(select(projects.c.id).where(projects.c.id == func.any(bindparam("projects", type_=ARRAY(Uuid)))))
 _ADD = Statement(
     insert(webhooks).values({name: bindparam(name, type_=kind) for name, kind in _KINDS.items()} | {"after_seq": _head})
@@ -88,6 +91,15 @@ _changed = {
 _save = changing(webhooks).where(webhooks.c.id == _the_webhook)
 SAVE = Statement(_save.values(_changed))
 _SAVE_FROM_NOW = Statement(_save.values(_changed | {"after_seq": _head}))
+_TRY_ANEW = Statement(
+    changing(webhook_deliveries)
+    .where(
+        webhook_deliveries.c.webhook_id == _the_webhook,
+        webhook_deliveries.c.state == bindparam("pending", type_=Text),
+        webhook_deliveries.c.tried_from.is_not(None),
+    )
+    .values(tried_from=None)
+)
 _REMOVE = Statement(
     _save.values(
         sealed_secret=bindparam("nothing", type_=LargeBinary),
@@ -138,6 +150,12 @@ class SqlWebhooks:
         (rows,) = await self._unit.fetch((_HEAD, {}))
         return int(rows[0][0])
 
+    async def are_kept(self, seqs: Collection[int]) -> bool:
+        if not seqs:
+            return True
+        (rows,) = await self._unit.fetch((_KEPT, {"seqs": list(seqs)}))
+        return int(rows[0][0]) == len(set(seqs))
+
     async def unknown_projects(self, project_ids: Collection[UUID]) -> set[UUID]:
         (rows,) = await self._unit.fetch((_KNOWN, {"projects": list(project_ids)}))
         return set(project_ids) - {row[0] for row in rows}
@@ -147,6 +165,8 @@ class SqlWebhooks:
 
     def save(self, webhook: Webhook, *, from_now: bool = False) -> None:
         self._unit.write(_SAVE_FROM_NOW if from_now else SAVE, saved_webhook(webhook), rows=1)
+        if from_now:
+            self._unit.write(_TRY_ANEW, {"webhook": webhook.id, "pending": str(DeliveryState.PENDING)})
 
     def remove(self, webhook: Webhook) -> None:
         self._unit.write(_REMOVE, {"webhook": webhook.id, "nothing": b""}, rows=1)

@@ -45,6 +45,8 @@ events = TenantTable(
     Column("for_everyone", Boolean, nullable=False, server_default=text("false")),
     # The task that it tells of, which is in the body too; there no index could find it under row-level security.
     Column("task_id", Uuid),
+    # The trace of the request that made it, as a `traceparent`, where that was traced. No door shows it.
+    Column("trace", Text),
     # No foreign key: it would lock the company's row in every write, and the sequence's row has one.
     CheckConstraint("via IN ('session', 'token', 'system')", name="events_via_check"),
 )

@@ -5,6 +5,7 @@ from core.kernel.errors import Forbidden, answers
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer, CursorInvalid, Page, PageRequest, Sort
 from core.kernel.ports import Clock, Ids
+from core.realtime.errors import EventsExpired
 from core.webhooks import policy
 from core.webhooks.deliveries import Delivery
 from core.webhooks.errors import DeliveryNotFound, DeliveryUnderWay, WebhookInactive, WebhookNotFound
@@ -47,7 +48,16 @@ class DeliveryUseCases:
             raise DeliveryNotFound
         return Answer(found, seq)
 
-    @answers(Forbidden, WebhookNotFound, DeliveryNotFound, DeliveryUnderWay, WebhookInactive, KeyReused, InFlight)
+    @answers(
+        Forbidden,
+        WebhookNotFound,
+        DeliveryNotFound,
+        DeliveryUnderWay,
+        WebhookInactive,
+        EventsExpired,
+        KeyReused,
+        InFlight,
+    )
     async def resend(
         self, actor: Actor, webhook_id: UUID, delivery_id: UUID, *, once: Once | None = None
     ) -> Answer[DeliveryView]:
@@ -64,6 +74,8 @@ class DeliveryUseCases:
                 raise DeliveryNotFound
             if not webhook.chosen.is_active:
                 raise WebhookInactive
+            if not await uow.webhooks.are_kept(delivery.seqs):
+                raise EventsExpired
             delivery.resend(at=self._clock.now())
             uow.deliveries.save(delivery)
             await uow.commit(made=Made(kind="webhook_delivery", id=delivery.id, version=1))

@@ -10,7 +10,16 @@ from core.kernel.ports import Clock, Ids
 from core.realtime.read_models import EventView
 from core.webhooks.deliveries import TEST, Choice, Delivery, DeliveryState, Outcome, Queue, chosen, queued
 from core.webhooks.model import Webhook
-from core.webhooks.ports import Claimed, DeliveryObserver, Dispatches, EventQueues, Message, Sending
+from core.webhooks.ports import (
+    AttemptTracing,
+    Claimed,
+    DeliveryObserver,
+    Dispatches,
+    EventQueues,
+    Message,
+    Sending,
+    Sent,
+)
 
 _AT_ONCE = 500
 # After so many times that, those who were not behind at the beginning have their turn.
@@ -63,17 +72,30 @@ class Attempts:
         dispatches: Dispatches,
         sending: Sending,
         observer: DeliveryObserver,
+        tracing: AttemptTracing,
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
         self._dispatches = dispatches
         self._sending = sending
         self._observer = observer
+        self._tracing = tracing
         self._clock = clock
         self._jitter = jitter
 
-    async def send(self, claimed: Claimed) -> None:
+    async def send(self, claimed: Claimed) -> Sent:
         """Sends a message that was claimed, in no transaction, and keeps what came of it in another."""
+        with self._tracing.attempt(claimed) as span:
+            told, outcome = await self._send(claimed)
+            status, duration_ms = (outcome.status, outcome.duration_ms) if outcome is not None else (None, 0)
+            span.came(told, status=status)
+        self._observer.sent_webhook(told, duration_ms / 1000)
+        if told == "delivered" and claimed.events:
+            since = self._clock.now() - claimed.events[0].occurred_at
+            self._observer.accepted_webhook(max(0.0, since.total_seconds()))
+        return Sent(told, status, duration_ms, span.trace_id)
+
+    async def _send(self, claimed: Claimed) -> tuple[str, Outcome | None]:
         delivery, webhook, begun = claimed.delivery, claimed.webhook, self._clock.now()
         is_whole = delivery.event == TEST or len(claimed.events) == len(delivery.seqs)
         outcome: Outcome | None = None
@@ -106,9 +128,9 @@ class Attempts:
             return (disabled,) if disabled is not None else ()
 
         is_kept = await self._dispatches.settle(claimed, outcome, at=at, settled=settled)
-        self._observer.sent_webhook(told if is_kept else "lost", outcome.duration_ms / 1000 if outcome else 0.0)
         if defect is not None:
             raise defect
+        return told if is_kept else "lost", outcome
 
 
 class DispatchUseCases:
@@ -177,6 +199,6 @@ class DispatchUseCases:
         self._observer.queued_webhooks(waiting, lag)
 
     @answers()
-    async def send(self, _: System, claimed: Claimed) -> None:
+    async def send(self, _: System, claimed: Claimed) -> Sent:
         """Sends a message that was claimed. What dies in the middle is sent again after a minute, with the same id."""
-        await self._attempts.send(claimed)
+        return await self._attempts.send(claimed)

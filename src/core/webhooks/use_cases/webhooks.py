@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from core.kernel.etags import ensure_current, ensure_unchanged
 from core.kernel.once import InFlight, KeyReused, Made, Once
 from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
+from core.realtime.errors import EventsExpired
 from core.webhooks import policy
 from core.webhooks.errors import TooManyWebhooks, UrlRefused, WebhookInactive, WebhookNotFound
 from core.webhooks.model import Webhook, WebhookChanges, WebhookFields, checked
@@ -95,7 +96,8 @@ class WebhookUseCases:
             present = WebhookView.of(webhook)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
-            await _ensure_projects(uow, ready)
+            # Those that it had are left to it: a project may have gone since.
+            await _ensure_projects(uow, ready, present=webhook.chosen.project_ids)
             updated = webhook.change(ready, at=self._clock.now())
             if updated is not None:
                 is_on_again = "is_active" in updated.changes and webhook.chosen.is_active
@@ -130,7 +132,7 @@ class WebhookUseCases:
             seq = await uow.commit(made=Made(kind="webhook", id=webhook.id, version=webhook.version))
         return Answer(NewWebhookView(WebhookView.of(webhook), secret), seq)
 
-    @answers(Forbidden, WebhookNotFound, WebhookInactive, Invalid, KeyReused, InFlight)
+    @answers(Forbidden, WebhookNotFound, WebhookInactive, Invalid, EventsExpired, KeyReused, InFlight)
     async def replay(
         self, actor: Actor, webhook_id: UUID, *, after: int, once: Once | None = None
     ) -> Answer[WebhookView]:
@@ -139,8 +141,11 @@ class WebhookUseCases:
         """
         async with self._unit_of_work(actor, once=once) as uow:
             webhook = await _loaded(uow, webhook_id)
-            if after > await uow.webhooks.head():
+            head = await uow.webhooks.head()
+            if after > head:
                 raise Invalid(faults=(Fault("no position in the log", pointer="/after"),))
+            if after < head and not await uow.webhooks.are_kept([after + 1]):
+                raise EventsExpired
             uow.record(webhook.replay(after=after))
             uow.webhooks.save(webhook)
             seq = await uow.commit(made=Made(kind="webhook", id=webhook.id, version=webhook.version))
@@ -155,9 +160,10 @@ async def _loaded(uow: WebhookUnitOfWork, webhook_id: UUID) -> Webhook:
     return webhook
 
 
-async def _ensure_projects(uow: WebhookUnitOfWork, ready: Mapping[str, Any]) -> None:
+async def _ensure_projects(uow: WebhookUnitOfWork, ready: Mapping[str, Any], *, present: Collection[UUID] = ()) -> None:
     named = ready.get("project_ids") or ()
-    unknown = await uow.webhooks.unknown_projects(named) if named else set()
+    new = set(named) - set(present)
+    unknown = await uow.webhooks.unknown_projects(new) if new else set()
     for place, each in enumerate(named):
         if each in unknown:
             raise ReferenceNotFound(pointer=f"/project_ids/{place}")

@@ -13,7 +13,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.container import Metrics
-from entrypoints.telemetry import AccessLog, Request, present
+from entrypoints.telemetry import AccessLog, Request, positions, present
 from entrypoints.tracing import RequestSpan, Tracing
 
 log = logging.getLogger("flowtrack.rest")
@@ -56,7 +56,8 @@ class Frame:
         # What layers further in add to the answer, whoever writes it. Copies of the scope share it.
         added: list[tuple[bytes, bytes]] = []
         scope["flowtrack.headers"] = added
-        token = present.set(Request(request_id, trace_id))
+        request = Request(request_id, trace_id, [])
+        token = present.set(request)
         status, complete = 0, False
 
         async def framed(message: Message) -> None:
@@ -85,13 +86,12 @@ class Frame:
                 raise
         finally:
             present.reset(token)
-            self._note(scope, request_id, trace_id, status, time.perf_counter() - began, span)
+            self._note(scope, request, status, time.perf_counter() - began, span)
 
     def _note(
         self,
         scope: Scope,
-        request_id: str,
-        trace_id: str,
+        request: Request,
         status: int,
         seconds: float,
         span: RequestSpan | None,
@@ -100,7 +100,7 @@ class Frame:
         route = scope["route"].path if "route" in scope else None
         self._metrics.answered(route, method, status, code, seconds)
         if span is not None:
-            span.end(method=method, route=route, status=status, code=code, request_id=request_id, actor=actor)
+            span.end(method=method, route=route, status=status, code=code, request_id=request.request_id, actor=actor)
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": "info",
@@ -109,9 +109,11 @@ class Frame:
             "route": route,
             "status": status,
             "milliseconds": round(seconds * 1000, 2),
-            "request_id": request_id,
-            "trace_id": trace_id,
+            "request_id": request.request_id,
+            "trace_id": request.trace_id,
         }
+        if request.written:
+            line["event_seq"] = positions(request.written)
         if code is not None:
             line["code"] = code
         if actor is not None:

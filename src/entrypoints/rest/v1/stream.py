@@ -11,7 +11,6 @@ from core.kernel.actor import Actor
 from core.kernel.errors import Busy, Fault
 from core.kernel.events import Channel
 from core.realtime.errors import (
-    PositionInvalid,
     TicketExpired,
     TicketInvalid,
     TicketMisplaced,
@@ -84,7 +83,7 @@ _stream = operation(
     summary="Hear the event log as it goes on",
     streams={_MEDIA_TYPE: _EXAMPLE},
     also=(
-        PositionInvalid, HeaderMalformed, TicketInvalid, TicketExpired, TicketUsed, TicketMisplaced, TokenInvalid,
+        HeaderMalformed, TicketInvalid, TicketExpired, TicketUsed, TicketMisplaced, TokenInvalid,
         TooManyDoors, Busy,
     ),
 )  # fmt: skip
@@ -112,10 +111,8 @@ async def stream_events(
     ] = None,
 ) -> Response:
     actor, container = caller(request), container_of(request)
-    head = await container.door_use_cases().stream(actor)
     position = _position(request, after)
-    if position is not None and position > head:
-        raise PositionInvalid
+    head = await container.door_use_cases().stream(actor, position=position)
     headers = {name.decode(): value.decode() for name, value in answers.read_headers(head)}
     headers |= {"Vary": "Authorization, Accept-Encoding", "X-Accel-Buffering": "no"}
     if "flowtrack.head" in request.scope:

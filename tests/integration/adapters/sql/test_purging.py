@@ -1,5 +1,6 @@
 """The purge: what is past coming back goes for good, and nothing else does."""
 
+import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator
@@ -347,3 +348,135 @@ async def test_messages_to_webhooks_go_after_thirty_days_and_with_their_webhook(
     assert purged is not None and purged.webhook_deliveries == 4
     assert ids(firm, "webhook_deliveries") == {lately} and ids(firm, "webhooks") == {kept}
     assert firm.sql("select count(*) from webhook_attempts where company_id = %s", (firm.id,)) == [(1,)]
+
+
+class TestTheLog:
+    """Of which the installation keeps 90 days."""
+
+    @pytest.fixture
+    def firm(self, firms: Firms) -> Firm:
+        """Nine events, of which six are old, and everybody has read all of them."""
+        firm = firms.new()
+        self.write(firm, 1, 6, ago="91 days")
+        self.write(firm, 7, 9, ago="89 days")
+        for reader in ("mail", "notifications", "reports", "webhooks"):
+            firm.sql("insert into log_positions (company_id, reader, seq) values (%s, %s, 9)", (firm.id, reader))
+        return firm
+
+    def write(self, firm: Firm, first: int, last: int, *, ago: str) -> None:
+        firm.sql(
+            "insert into events (company_id, seq, event, channel, occurred_at, via, for_admins, body)"
+            " select %s, n, 'noted', 'task_updates', now() - %s::interval, 'session', true, '{}'"
+            " from generate_series(%s::bigint, %s) n",
+            (firm.id, ago, first, last),
+        )
+
+    def webhook(self, firm: Firm, **more: Any) -> uuid.UUID:
+        id = uuid.uuid4()
+        firm.sql(
+            "insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
+            " sealed_secret, sealed_previous_secret, failures, after_seq, behind_seq, version, created_at, updated_at)"
+            " values (%s, %s, 'https://example.com', '', '{}', '{}', '{}', %s, '', '', 0, %s, %s, 1, now(), now())",
+            (firm.id, id, more.get("is_active", True), more.get("after", 0), more.get("behind")),
+        )
+        return id
+
+    def delivery(self, firm: Firm, webhook: uuid.UUID, *seqs: int, state: str = "pending") -> None:
+        firm.sql(
+            "insert into webhook_deliveries (company_id, id, webhook_id, stream, event, seqs, state, attempts, in_order,"
+            " delayed, due_at, created_at, finished_at) values (%s, gen_random_uuid(), %s, %s, 'noted', %s, %s, 0, true,"
+            " false, now(), now(), case when %s <> 'pending' then now() end)",
+            (firm.id, webhook, firm.id, list(seqs), state, state),
+        )
+
+    async def left(self, remains: SqlRemains, firm: Firm, *, days: int = 90) -> list[int]:
+        """The log, once it was purged."""
+        purged = await remains.purge(Cutoffs.at(datetime.now(UTC), events_kept=timedelta(days=days)))
+        assert purged is not None
+        found = firm.sql("select seq from events where company_id = %s order by seq", (firm.id,))
+        return [row[0] for row in found]
+
+    async def test_is_kept_for_ever_unless_it_is_told_otherwise(self, remains: SqlRemains, firm: Firm) -> None:
+        assert await remains.purge(cutoffs()) == NOTHING
+        assert firm.count("events") == 9
+
+    async def test_loses_what_is_older(self, remains: SqlRemains, firm: Firm) -> None:
+        assert await self.left(remains, firm) == [7, 8, 9]
+        assert await self.left(remains, firm) == [7, 8, 9]
+        assert await self.left(remains, firm, days=88) == []
+
+    async def test_loses_nothing_between(self, remains: SqlRemains, firm: Firm) -> None:
+        """As where the clock of the server once was wrong."""
+        firm.sql("update events set occurred_at = now() where company_id = %s and seq = 4", (firm.id,))
+        assert await self.left(remains, firm) == [4, 5, 6, 7, 8, 9]
+
+    async def test_keeps_a_day_whatever_it_is_told(self, remains: SqlRemains, firm: Firm) -> None:
+        firm.sql("update events set occurred_at = now() - interval '23 hours' where company_id = %s", (firm.id,))
+        assert len(await self.left(remains, firm, days=0)) == 9
+
+    @pytest.mark.parametrize("reader", ["mail", "notifications", "reports"])
+    async def test_keeps_what_a_reader_has_not_read(self, remains: SqlRemains, firm: Firm, reader: str) -> None:
+        where = (firm.id, reader)
+        firm.sql("update log_positions set seq = 2 where company_id = %s and reader = %s", where)
+        assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
+        # Who has not begun, will.
+        firm.sql("delete from log_positions where company_id = %s and reader = %s", where)
+        assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
+
+    async def test_keeps_what_mail_comes_back_to(self, remains: SqlRemains, firm: Firm) -> None:
+        firm.sql("update log_positions set behind = '{8,3}' where company_id = %s and reader = 'mail'", (firm.id,))
+        assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
+
+    async def test_keeps_what_webhooks_are_to_hear(self, remains: SqlRemains, firm: Firm) -> None:
+        firm.sql("update log_positions set seq = 1 where company_id = %s and reader = 'webhooks'", (firm.id,))
+        self.webhook(firm, after=2)
+        self.webhook(firm, is_active=False)
+        assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
+        firm.sql("update log_positions set seq = 9 where company_id = %s", (firm.id,))
+        replayed = self.webhook(firm, behind=3)
+        assert await self.left(remains, firm) == [4, 5, 6, 7, 8, 9]
+        firm.sql("update webhooks set behind_seq = null where id = %s", (replayed,))
+        self.delivery(firm, replayed, 4, state="delivered")
+        self.delivery(firm, replayed, 5, 6)
+        assert await self.left(remains, firm) == [5, 6, 7, 8, 9]
+        firm.sql("update webhook_deliveries set state = 'dead', finished_at = now() where company_id = %s", (firm.id,))
+        assert await self.left(remains, firm) == [7, 8, 9]
+
+    async def test_goes_batch_by_batch(self, remains: SqlRemains, firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+        firm.sql("update log_positions set seq = 2000 where company_id = %s", (firm.id,))
+        firm.sql("delete from events where company_id = %s", (firm.id,))
+        self.write(firm, 1, 1203, ago="91 days")
+        self.write(firm, 1204, 1205, ago="1 day")
+        assert await self.left(remains, firm) == [1204, 1205]
+
+    async def test_waits_for_who_has_a_webhook_told_again(
+        self, remains: SqlRemains, firm: Firm, place: TestDatabase
+    ) -> None:
+        webhook = self.webhook(firm)
+        with psycopg.connect(place.superuser) as replaying:
+            replaying.execute("select id from webhooks where id = %s for no key update", (webhook,))
+            purging = asyncio.create_task(self.left(remains, firm))
+            async with asyncio.timeout(20):
+                while not firm.sql(
+                    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%%for share%%'"
+                    " and datname = current_database() and pid <> pg_backend_pid()"
+                ):
+                    await asyncio.sleep(0.02)
+            replaying.execute("update webhooks set behind_seq = 4 where id = %s", (webhook,))
+            replaying.commit()
+            async with asyncio.timeout(20):
+                assert await purging == [5, 6, 7, 8, 9]
+
+    def test_is_lost_to_upkeep_alone_and_where_it_is_old(self, firm: Firm, place: TestDatabase) -> None:
+        enter = "select set_config('app.company_id', %s, true)"
+        with psycopg.connect(place.application) as connection:
+            connection.execute(enter, (str(firm.id),))
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("delete from events where seq = 1")
+        firm.sql("update events set occurred_at = now() where company_id = %s and seq > 6", (firm.id,))
+        with psycopg.connect(place.application) as connection:
+            connection.execute(enter, (str(firm.id),))
+            connection.execute("set local role flowtrack_upkeep")
+            assert connection.execute("select count(*) from events").fetchone() == (6,)
+            assert connection.execute("delete from events where company_id = %s", (firm.id,)).rowcount == 6
+            connection.rollback()

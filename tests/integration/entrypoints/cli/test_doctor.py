@@ -653,4 +653,4 @@ def test_more_connections_than_the_role_may_have(ask: Doctor, healthy: TestDatab
     assert only(ask(**both(healthy, WORKERS="2")), "connections")["verdict"] == "ok"
     short = only(ask(**both(healthy, WORKERS="32")), "connections")
     assert short["verdict"] == "warning"
-    assert "640 in all" in short["said"] and "max_connections" in short["fix"]
+    assert "320 in all" in short["said"] and "max_connections" in short["fix"]

@@ -260,3 +260,17 @@ async def test_every_read_carries_the_companys_sequence(api: Api) -> None:
         assert (await ann.get(path)).headers["x-event-seq"] == "4", path
     copy = await ann.get(f"/tasks/{task['id']}", headers={"If-None-Match": "*"})
     assert (copy.status_code, copy.headers["x-event-seq"]) == (304, "4")
+
+
+async def test_who_goes_on_from_what_is_kept_no_longer_is_told_to_begin_anew(api: Api) -> None:
+    ann = await api.register()
+    ben = await api.colleague(ann)
+    await ann.project()
+    api.sql("delete from events where company_id = %s and seq <= 2 returning seq", (ann.company_id,))
+    for who in (ann, ben):
+        for path in ("/events", "/events?after=1&types=task_created", "/events/stream?after=1"):
+            refused = await who.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (410, "events.expired"), path
+        again = await who.get("/projects")
+        assert (await who.get(f"/events?after={again.headers['x-event-seq']}")).json() == []
+    assert [event["seq"] for event in await after(ann, 2)][0] == "3"

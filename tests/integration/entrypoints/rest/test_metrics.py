@@ -1,19 +1,25 @@
 """/metrics: who may read it, and whether what it says is true."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.sql.relaying import SqlLogs
+from core.kernel.actor import System
 from core.projects.errors import ProjectNotFound
+from entrypoints.container import Container
 from tests.integration.api import PASSWORD, Api
 from tests.integration.entrypoints.rest.conftest import AnotherApp
 
 TOKEN = "a token of the operator's"
+OPERATIONS = Path(__file__).parents[4] / "docs/operations.md"
 Labels = dict[str, str]
 
 
@@ -237,3 +243,52 @@ async def test_the_process_tells_of_itself(another_app: AnotherApp) -> None:
             (await api.client.get("/openapi.json")).json()["info"]["version"]
         }
         assert "flowtrack_event_loop_lag_seconds_count" in page.text
+
+
+async def test_the_operators_page_names_what_is_served_and_nothing_else(another_app: AnotherApp) -> None:
+    told = OPERATIONS.read_text()
+    rows = "\n".join(line for line in told.splitlines() if line.startswith(("| `flowtrack_", "| `process_")))
+    in_tables = set(re.findall(r"`((?:flowtrack|process)_[a-z_]+)", rows))
+    in_rules = set(re.findall(r"(?:flowtrack|process)_[a-z_]+", "\n".join(re.findall(r"  expr: (.*)", told))))
+    async with another_app() as api:
+        page = await scrape(api)
+    served = set(re.findall(r"^# TYPE (\S+)", page.text, re.MULTILINE))
+    assert in_tables == served
+    assert {re.sub(r"_bucket$", "", name) for name in in_rules} <= served
+
+
+async def test_notifications_and_mails_are_counted_by_what_became_of_them(another_app: AnotherApp) -> None:
+    containers: list[Container] = []
+    async with another_app(prepare=containers.append) as api:
+        (container,) = containers
+        ann = await api.register()
+        project, bea = await ann.project(), await api.colleague(ann)
+        await ann.post(f"/projects/{project['id']}/members/{bea.user_id}")
+        before = await scrape(api)
+        await container.telling_use_cases().catch_up(System())
+        after = await scrape(api)
+        assert after.value("flowtrack_notifications_total") > before.value("flowtrack_notifications_total")
+        container.metrics().mailed("daily", sent=2, later=0, refused=1)
+        page = await scrape(api)
+        assert page.value("flowtrack_mails_total", what="daily", outcome="sent") == 2
+        assert page.value("flowtrack_mails_total", what="daily", outcome="refused") == 1
+        assert page.value("flowtrack_mails_total", what="daily", outcome="later") == 0
+
+
+async def test_what_nobody_is_to_be_told_of_is_behind_nobody(another_app: AnotherApp) -> None:
+    containers: list[Container] = []
+    async with another_app(prepare=containers.append) as api:
+        (container,) = containers
+        ann = await api.register()
+        made = (await ann.post("/webhooks", {"url": "http://127.0.0.1:9/"})).json()
+        await container.webhook_queue_use_cases().catch_up(System())
+        project = await ann.project()
+
+        async def behind() -> set[str]:
+            found = await SqlLogs(container.database()).backlogs()
+            return {each.reader for each in found if str(each.company_id) == ann.company_id}
+
+        assert "webhooks" in await behind()
+        assert (await ann.delete(f"/webhooks/{made['id']}")).status_code == 204
+        await ann.task(project)
+        assert "webhooks" not in await behind()

@@ -50,6 +50,7 @@ class Post:
             dispatches=doors,
             sending=container.webhooks.sending(),
             observer=container.metrics(),
+            tracing=container.tracing(),
             clock=self.clock,
             jitter=lambda: 0.5,
         )

@@ -262,6 +262,16 @@ class TestEnding:
             await ear.say(type="subscribe", since="999999")
             assert await ear.closed() == (4409, "events.position_invalid")
 
+    async def test_a_position_that_is_kept_no_longer_is_a_resync(self, live: Living) -> None:
+        olga = await live.api.register()
+        live.api.sql("delete from events where company_id = %s and seq = 1 returning seq", (olga.company_id,))
+        async with live.opened(olga.user_id) as ear:
+            await ear.sign_in(olga.token)
+            await ear.say(type="subscribe", since="0")
+            assert await ear.closed() == (4409, "events.expired")
+        async with live.ear(olga, since="1") as ear:
+            assert (await ear.event())["seq"] == "2"
+
 
 class TestWhatClientsSay:
     @pytest.mark.parametrize(

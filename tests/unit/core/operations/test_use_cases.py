@@ -7,6 +7,7 @@ from core.auth.errors import InvalidCredentials, SessionEnded, TokenInvalid
 from core.auth.use_cases.credentials import Credentials
 from core.kernel.actor import System, Visitor
 from core.operations.read_models import Purged
+from core.operations.use_cases import PurgeUseCases
 from tests.builders.office import PASSWORD, Office
 
 TEMPORARY = "given by the operator"
@@ -126,6 +127,17 @@ class TestPurging:
         await office.projects.delete(office.adam, "WEB")
         office.clock.advance(age)
         assert (await office.purging.purge(System())) == Purged(projects=gone)
+
+    async def test_the_log_is_kept_for_ever_unless_it_is_told_otherwise(self) -> None:
+        office = await Office.open()
+        many, kept = office.head, timedelta(days=90)
+        office.clock.advance(kept)
+        assert await office.purging.purge(System()) == Purged()
+        bounded = PurgeUseCases(remains=office.remains, clock=office.clock, events_kept=kept)
+        assert await bounded.purge(System()) == Purged()
+        office.clock.advance(timedelta(seconds=1))
+        assert await bounded.purge(System()) == Purged(events=many)
+        assert office.head == many
 
     async def test_one_process_purges_at_a_time(self) -> None:
         office = await Office.open()

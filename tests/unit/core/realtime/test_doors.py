@@ -4,7 +4,14 @@ import pytest
 
 from core.auth.errors import SessionEnded
 from core.kernel.errors import Forbidden
-from core.realtime.errors import TicketExpired, TicketInvalid, TicketMisplaced, TicketUsed
+from core.realtime.errors import (
+    EventsExpired,
+    PositionInvalid,
+    TicketExpired,
+    TicketInvalid,
+    TicketMisplaced,
+    TicketUsed,
+)
 from core.realtime.model import TICKET_LIFE, Purpose
 from core.realtime.use_cases import DoorUseCases, PresenceUseCases
 from adapters.memory.attendance import LocalAttendance
@@ -28,6 +35,18 @@ class TestOpening:
     async def test_ones_own_door_opens_where_the_log_stands(self, office: Office, doors: DoorUseCases) -> None:
         assert await doors.open(office.mia, user_id=office.mia.user_id) == office.head
         assert await doors.stream(office.mia) == office.head
+
+    async def test_a_stream_goes_on_from_a_position_that_is_one_and_that_is_kept(
+        self, office: Office, doors: DoorUseCases
+    ) -> None:
+        assert await doors.stream(office.mia, position=0) == office.head
+        assert await doors.stream(office.mia, position=office.head) == office.head
+        with pytest.raises(PositionInvalid):
+            await doors.stream(office.mia, position=office.head + 1)
+        await office.world.forget_events(office.mia.company_id, upto=1)
+        with pytest.raises(EventsExpired):
+            await doors.stream(office.mia, position=0)
+        assert await doors.stream(office.mia, position=1) == office.head
 
     async def test_anothers_does_not(self, office: Office, doors: DoorUseCases) -> None:
         with pytest.raises(Forbidden):

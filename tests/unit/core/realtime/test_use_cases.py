@@ -1,8 +1,19 @@
+from typing import Any
+
 import pytest
 
 from core.kernel.actor import Actor, Role
-from core.realtime.errors import PositionInvalid
+from core.realtime.errors import EventsExpired, PositionInvalid
+from core.realtime.use_cases import EventUseCases
 from tests.builders.office import Office
+from tests.fakes.events import InMemoryEventReader
+
+
+class NearSighted(InMemoryEventReader):
+    """Looks through very little at once."""
+
+    async def after(self, actor: Actor, **asked: Any) -> Any:
+        return await super().after(actor, **{**asked, "most": 2})
 
 
 async def heard(office: Office, actor: Actor, **asked: object) -> list[str]:
@@ -33,6 +44,29 @@ class TestReadingTheLog:
         with pytest.raises(PositionInvalid) as refused:
             await heard(office, office.mia, position=office.head + 1)
         assert [fault.parameter for fault in refused.value.faults] == ["after"]
+
+    async def test_it_goes_on_until_there_are_enough_or_the_head_however_little_is_looked_through_at_once(
+        self, office: Office
+    ) -> None:
+        for _ in range(3):
+            await office.projects.open(office.olga, name="Secret")
+        await office.task()
+        await office.projects.open(office.olga, name="Secret")
+        events = EventUseCases(reader=NearSighted(office.world.store))
+        whole = await office.events.after(office.mia, position=0, types=(), limit=10)
+        assert await events.after(office.mia, position=0, types=(), limit=10) == whole
+        stretch, head = await events.after(office.mia, position=0, types=("task_created",), limit=1)
+        assert [event.event for event in stretch.events] == ["task_created"]
+        assert stretch.examined == stretch.events[-1].seq < head
+        assert (await events.after(office.nora, position=0, types=(), limit=1)).value.examined == head
+
+    async def test_what_is_kept_no_longer_is_refused(self, office: Office) -> None:
+        await office.task()
+        await office.world.forget_events(office.mia.company_id, upto=2)
+        for position in (0, 1):
+            with pytest.raises(EventsExpired):
+                await heard(office, office.nora, position=position)
+        assert await heard(office, office.mia, position=2) == ["project_created", "task_created"]
 
     async def test_a_role_taken_away_is_heard_of_no_more(self, office: Office) -> None:
         await office.world.change_role(office.adam, Role.MEMBER)

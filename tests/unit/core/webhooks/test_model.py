@@ -70,6 +70,19 @@ def test_a_replaced_secret_signs_for_a_day() -> None:
     assert "first" not in str(told.body()) + repr(webhook) and "second" not in str(told.body()) + repr(webhook)
 
 
+def test_what_is_told_of_an_address_ends_with_its_host() -> None:
+    webhook = a_webhook()
+    told = webhook.change({"url": "https://other.example.com:8443/T0/hush?key=hush"}, at=NOW)
+    assert told is not None
+    assert told.body()["changes"]["url"] == {
+        "old": "https://hooks.example.com",
+        "new": "https://other.example.com:8443",
+    }
+    assert told.notes()[0].details["url"] == "https://other.example.com:8443"
+    gone = webhook.fail(at=NOW, is_gone=True)
+    assert gone is not None and "hush" not in str((told, gone, webhook.delete()))
+
+
 def test_what_is_the_same_is_no_change() -> None:
     webhook = a_webhook(types=("a_b",))
     given = checked({"url": URL, "types": ["a_b", "a_b"], "description": " "}, to_this_machine=False)

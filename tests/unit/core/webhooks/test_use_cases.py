@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 
 from core.kernel.actor import System
+from core.realtime.errors import EventsExpired
+from core.kernel.errors import ReferenceNotFound
 from core.webhooks.deliveries import DeliveryState, Outcome
 from core.webhooks.model import WebhookChanges
 from core.webhooks.use_cases.sending import WebhookQueueUseCases
@@ -50,6 +52,7 @@ async def test_what_happens_is_sent_to_who_asked_for_it(office: Office) -> None:
     assert office.sending.sent[-1].secrets == (b"sealed whsec_2", b"sealed whsec_1")
     assert office.sending.sent[-1].payload["data"]["changes"] == {"secret": {"old": None, "new": None}}
     assert office.observed.outcomes == ["delivered", "delivered"]
+    assert len(office.observed.accepted) == 2
 
 
 async def test_what_is_gone_from_the_log_is_given_up(office: Office) -> None:
@@ -111,6 +114,17 @@ class Slow:
         return True
 
 
+async def test_a_project_that_is_gone_keeps_nobody_from_changing_the_rest(office: Office) -> None:
+    webhook, _ = await made(office, project_ids=[office.web.id])
+    await office.projects.delete(office.adam, office.web.id)
+    given = {"url": URL, "project_ids": [office.web.id], "description": "Board"}
+    view, _ = await office.webhooks.change(office.adam, webhook.id, WebhookChanges(given=given))
+    assert (view.description, view.project_ids) == ("Board", (office.web.id,))
+    given["project_ids"] = [office.web.id, webhook.id]
+    with pytest.raises(ReferenceNotFound):
+        await office.webhooks.change(office.adam, webhook.id, WebhookChanges(given=given))
+
+
 async def test_who_lost_a_claim_keeps_nothing(office: Office) -> None:
     await made(office, types=["task_created"])
     await office.task()
@@ -160,3 +174,19 @@ async def test_a_webhook_that_is_switched_off_hears_nothing_and_begins_anew(offi
     assert await sent(office) == []
     await office.webhooks.replay(office.adam, webhook.id, after=0)
     assert await sent(office) == ["task_created"]
+
+
+async def test_what_the_log_no_longer_has_is_not_told_again(office: Office) -> None:
+    webhook, _ = await made(office, types=["task_created"])
+    await office.task()
+    assert await sent(office) == ["task_created"]
+    (delivery,) = office.stored.deliveries.values()
+    head = office.head
+    await office.world.forget_events(office.adam.company_id, upto=head - 1)
+    with pytest.raises(EventsExpired):
+        await office.webhooks.replay(office.adam, webhook.id, after=0)
+    await office.webhooks.replay(office.adam, webhook.id, after=head - 1)
+    await office.webhooks.replay(office.adam, webhook.id, after=office.head)
+    await office.world.forget_events(office.adam.company_id, upto=office.head)
+    with pytest.raises(EventsExpired):
+        await office.deliveries.resend(office.adam, webhook.id, delivery.id)
