@@ -35,7 +35,7 @@ Your own events. Sub-protocol `flowtrack.v1`. The server accepts, and then close
 - 4401: not authenticated within 10 seconds, or not any more: the login session or the API token ended
 - 4403: somebody else's id, a page of an origin that is not allowed, or a token without the scope `events:read`
 - 4409: the position is not one, or too little was read; nothing was skipped: read `GET /api/v1/events` or subscribe
-  `since` the last `seq` that came; `events.expired`: it is kept no longer, so read anew and go on from that `X-Event-Seq`
+  `since` the last `seq` that came; by `events.expired` it is kept no longer: read anew, go on from that `X-Event-Seq`
 - 1008: too many messages; 1011: a defect; 1013: busy, try later
 - 1012: the server restarts: connect again
 

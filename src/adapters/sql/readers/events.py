@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from functools import cache
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import (
@@ -75,7 +76,7 @@ def _after(everything: bool, typed: bool) -> Statement:
         query = query.where(events.c.event == func.any(bindparam("types", type_=ARRAY(Text))))
     # One row at least, which says whether the log goes on from there.
     there, page = select(_goes_on.label("goes_on")).subquery("there"), query.subquery("page")
-    return Statement(select(there.c.goes_on, page).select_from(there.outerjoin(page, true())).order_by(page.c.seq))
+    return Statement(select(there.c.goes_on, page).select_from(there.outerjoin(page, true())))
 
 
 @cache
@@ -111,7 +112,8 @@ class SqlEventReader:
         if types:
             values["types"] = list(types)
         found = await self._database.rows(actor, _after(audible.everything, bool(types)), values)
-        heard = [EventView._make(row[1:]) for row in found.rows if row[1] is not None]
+        # What stands beside something else keeps its order, though nothing promises it.
+        heard = sorted((EventView._make(row[1:]) for row in found.rows if row[1] is not None), key=attrgetter("seq"))
         # Fewer than asked for: the rest, as far as it was read, and up to the head in this snapshot, holds nothing for
         # the caller.
         examined = heard[-1].seq if len(heard) == limit else max(min(found.seq, farthest), position)

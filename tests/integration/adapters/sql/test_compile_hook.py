@@ -628,7 +628,17 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),
         "presented_tokens": ("_NOTE_USES",),
-        "purging": ("_TO_ERASE", "_EVENTS", "_AUDIT", "_PEOPLE", "_ERASE", "_ACCOUNTS"),
+        "purging": (
+            "_TO_ERASE",
+            "_EVENTS",
+            "_AUDIT",
+            "_PEOPLE",
+            "_ERASE",
+            "_ACCOUNTS",
+            "_UPTO",
+            "_HOLD",
+            "_EXPIRE",
+        ),
         "audit_chain": ("_WAITING", "_HEADS", "_TAKE_UP", "_CHAINED", "_LEFT", "_COMPANIES", "_PERSON", "_ERASE"),
         "job_runs": ("_DUE",),
         "webhook_queue": (

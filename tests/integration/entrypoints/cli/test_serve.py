@@ -64,31 +64,6 @@ def test_the_walk_of_the_readme_prints_what_it_says(server: Serving) -> None:
     assert (done.returncode, done.stdout) == (0, prints[1]), done.stderr
 
 
-def test_the_board_of_the_readme_is_live_in_two_terminals(server: Serving) -> None:
-    text = (ROOT / "README.md").read_text()
-    watch, move = (
-        re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", text, re.DOTALL)[1]  # type: ignore[index]
-        for name in ("watch", "move")
-    )
-    environment = {**os.environ, "API": server.url, "DATA": str(server.data)}
-    # What it starts is ended with it, and whatever happens after a minute.
-    first = subprocess.Popen(
-        ["timeout", "60", "bash", "-euo", "pipefail", "-c", watch], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert first.stdout is not None
-        assert any(line == "event: ready\n" for line in first.stdout)
-        subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", move], env=environment, stdout=subprocess.DEVNULL, timeout=60, check=True
-        )
-        assert any(line == "event: task_moved\n" for line in first.stdout)
-        told = next(line for line in first.stdout if line.startswith("data: "))
-        assert '"old_status":"todo","new_status":"in_progress"' in told
-    finally:
-        first.terminate()
-        first.communicate(timeout=30)
-
-
 def test_a_second_server_in_the_same_data_folder_is_refused(server: Serving) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "entrypoints.cli.main", "serve"],
@@ -126,6 +101,31 @@ def test_the_server_stays_small(server: Serving) -> None:
     # 130 is wanted (docs/performance.md), and was kept until comments, jobs, search and reports came: 10 MB of modules;
     # sockets, webhooks and notifications are 6 more.
     assert resident <= 150, f"{resident:.0f} MB"
+
+
+def test_the_board_of_the_readme_is_live_in_two_terminals(server: Serving) -> None:
+    text = (ROOT / "README.md").read_text()
+    watch, move = (
+        re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", text, re.DOTALL)[1]  # type: ignore[index]
+        for name in ("watch", "move")
+    )
+    environment = {**os.environ, "API": server.url, "DATA": str(server.data)}
+    # What it starts is ended with it, and whatever happens after a minute.
+    first = subprocess.Popen(
+        ["timeout", "60", "bash", "-euo", "pipefail", "-c", watch], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert first.stdout is not None
+        assert any(line == "event: ready\n" for line in first.stdout)
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", move], env=environment, stdout=subprocess.DEVNULL, timeout=60, check=True
+        )
+        assert any(line == "event: task_moved\n" for line in first.stdout)
+        told = next(line for line in first.stdout if line.startswith("data: "))
+        assert '"new_status":"in_progress","old_status":"todo"' in told
+    finally:
+        first.terminate()
+        first.communicate(timeout=30)
 
 
 def test_no_acknowledged_write_is_lost_by_kill_9_under_load(tmp_path: Path) -> None:
