@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from core.kernel.events import Change
 from core.webhooks.model import DisabledReason, Webhook, WebhookFields, WebhookState, checked
 from tests.builders import an_id
 
@@ -74,10 +75,7 @@ def test_what_is_told_of_an_address_ends_with_its_host() -> None:
     webhook = a_webhook()
     told = webhook.change({"url": "https://other.example.com:8443/T0/hush?key=hush"}, at=NOW)
     assert told is not None
-    assert told.body()["changes"]["url"] == {
-        "old": "https://hooks.example.com",
-        "new": "https://other.example.com:8443",
-    }
+    assert told.changes["url"] == Change(old="https://hooks.example.com", new="https://other.example.com:8443")
     assert told.notes()[0].details["url"] == "https://other.example.com:8443"
     gone = webhook.fail(at=NOW, is_gone=True)
     assert gone is not None and "hush" not in str((told, gone, webhook.delete()))
