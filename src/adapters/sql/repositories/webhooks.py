@@ -4,7 +4,20 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, Text, Uuid, bindparam, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+)
 from sqlalchemy import update as changing
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -98,7 +111,7 @@ _TRY_ANEW = Statement(
         webhook_deliveries.c.state == bindparam("pending", type_=Text),
         webhook_deliveries.c.tried_from.is_not(None),
     )
-    .values(tried_from=None)
+    .values(tried_from=null())
 )
 _REMOVE = Statement(
     _save.values(
