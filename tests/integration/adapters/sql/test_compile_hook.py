@@ -661,6 +661,8 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_BY_HAND",
             "_EVENTS",
             "_OVERTAKEN",
+            "_TAKE",
+            "_GIVE_BACK",
             "_WEBHOOK",
             "_ATTEMPT",
             "_DEPTH",
