@@ -116,7 +116,7 @@ async def stream_events(
     headers = {name.decode(): value.decode() for name, value in answers.read_headers(head)}
     headers |= {"Vary": "Authorization, Accept-Encoding", "X-Accel-Buffering": "no"}
     if "flowtrack.head" in request.scope:
-        return Response(headers=headers, media_type=_MEDIA_TYPE)
+        return _without_length(Response(headers=headers, media_type=_MEDIA_TYPE))
 
     async def page(position: int) -> Stretch:
         found = await container.event_use_cases().after(actor, position=position, types=tuple(types), limit=PAGE)
@@ -131,6 +131,12 @@ async def stream_events(
         types=frozenset(types),
         headers=headers,
     )
+
+
+def _without_length(response: Response) -> Response:
+    """A stream has none."""
+    del response.headers["content-length"]
+    return response
 
 
 def _position(request: Request, after: str | None) -> int | None:

@@ -32,8 +32,6 @@ MORE = {
     "getDashboard": 4,
     # The account's devices are no company's: read by a door of their own, in a second transaction.
     "listLoginSessions": 5,
-    # Whether there is such a webhook, beside what was sent to it.
-    "listWebhookDeliveries": 4,
     # That an export was made is noted for the auditors, in a transaction of its own.
     "exportTasks": 6,
 }
