@@ -260,8 +260,8 @@ class TestTelling:
             "with next as (update event_sequences set last_seq = last_seq + 2 where company_id = %s returning last_seq)"
             " insert into events (company_id, seq, event, channel, occurred_at, via, project_id, named, for_admins, body)"
             " select %s::uuid, last_seq - 1, 'notification_created', 'notifications', now(), 'system', %s::uuid, array[%s]::uuid[],"
-            "        true, '{"text": ""}'::jsonb from next union all"
-            "  select %s::uuid, last_seq, 'task_watched', 'notifications', now(), 'system', %s::uuid, array[%s]::uuid[], false, '{"text": ""}'::jsonb"
+            "        true, jsonb_build_object('text', '') from next union all"
+            "  select %s::uuid, last_seq, 'task_watched', 'notifications', now(), 'system', %s::uuid, array[%s]::uuid[], false, jsonb_build_object('text', '')"
             " from next returning 1",
             (ann.company_id, ann.company_id, heard["id"], ann.user_id, ann.company_id, heard["id"], ann.user_id),
         )
