@@ -218,6 +218,69 @@ class WebhookContract:
             delivered.id
         ]
 
+    async def test_what_was_not_sent_to_its_end_is_given_back(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await add_webhook(world, owner)
+        await happened(world, owner, "a", "b")
+        await catch_up(world, owner.company_id)
+        at = world.clock.now()
+        (lost,) = await claim(world, owner, at=at)
+        await world.dispatches.give_back(owner.company_id, [lost])
+        (first,) = await claim(world, owner, at=at)
+        assert first.delivery.id == lost.delivery.id and first.delivery.attempts == 2
+        await world.dispatches.give_back(owner.company_id, [lost])
+        assert await claim(world, owner, at=at) == []
+        assert await settle(world, first, Outcome(200, 5), at=at)
+        await world.dispatches.give_back(owner.company_id, [first])
+        assert texts(await claim(world, owner, at=at)) == ["b"]
+
+    async def test_a_defect_in_one_company_claims_nothing(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        await add_webhook(world, owner)
+        await happened(world, owner, "a")
+        await catch_up(world, owner.company_id)
+        at = world.clock.now()
+
+        def choose(queue: Queue) -> list[Choice]:
+            raise ZeroDivisionError
+
+        assert await world.dispatches.claim(owner.company_id, run=world.ids.new(), at=at, choose=choose) == []
+        assert texts(await claim(world, owner, at=at)) == ["a"]
+
+    async def test_one_that_is_switched_on_again_has_three_days_anew(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        webhook = await add_webhook(world, owner)
+        await happened(world, owner, "a")
+        await catch_up(world, owner.company_id)
+        at = world.clock.now()
+        (first,) = await claim(world, owner, at=at)
+        await settle(world, first, Outcome(503, 5), at=at)
+        async with world.webhook_unit_of_work(owner) as uow:
+            loaded = await uow.webhooks.load(webhook.id)
+            assert loaded is not None
+            uow.webhooks.save(loaded, from_now=True)
+            await uow.commit()
+        at += timedelta(days=4)
+        (again,) = await claim(world, owner, at=at)
+        assert (again.delivery.id, again.delivery.tried_from) == (first.delivery.id, at)
+
+    async def test_resends_of_one_that_rests_keep_no_other_waiting(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        resting, awake = await add_webhook(world, owner), await add_webhook(world, owner)
+        at = world.clock.now()
+        async with world.webhook_unit_of_work(owner) as uow:
+            loaded = await uow.webhooks.load(resting.id)
+            assert loaded is not None
+            for _ in range(20):
+                loaded.fail(at=at)
+            uow.webhooks.save(loaded)
+            for n in range(60):
+                uow.deliveries.add(Delivery.test(id=world.ids.new(), webhook_id=resting.id, at=at - timedelta(hours=n)))
+            for _ in range(6):
+                uow.deliveries.add(Delivery.test(id=world.ids.new(), webhook_id=awake.id, at=at))
+            await uow.commit()
+        assert [each.webhook.id for each in await claim(world, owner, at=at)] == [awake.id] * 4
+
     async def test_what_fails_is_due_later_and_is_overtaken_after_an_hour(self, world: ContractWorld) -> None:
         owner = await world.company()
         webhook = await add_webhook(world, owner)

@@ -66,6 +66,9 @@ class InMemoryWebhooks:
         def put(tables: CompanyTables) -> None:
             after = tables.last_seq if from_now else kept.after_seq
             tables.webhooks[kept.id] = replace(kept, after_seq=after)
+            for each in list(tables.deliveries.values()):
+                if from_now and each.webhook_id == kept.id and each.state is DeliveryState.PENDING:
+                    tables.deliveries[each.id] = replace(each, tried_from=None)
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -259,7 +262,10 @@ class InMemoryDispatches:
             if each.is_under_way(at=at):
                 under_way[each.webhook_id] = under_way.get(each.webhook_id, 0) + 1
         by_hand = tuple(each for each in pending if not each.in_order and each.is_due(at=at))
-        choices = choose(Queue(awake, tuple(map(tuple, streams.values())), by_hand, under_way))
+        try:
+            choices = choose(Queue(awake, tuple(map(tuple, streams.values())), by_hand, under_way))
+        except ZeroDivisionError:
+            return []
         told = {each.seq: view_of(each) for each in tables.events}
         claimed = []
         for choice in choices:
@@ -272,6 +278,13 @@ class InMemoryDispatches:
             events = tuple(told[seq] for seq in delivery.seqs if seq in told)
             claimed.append(Claimed(company_id, delivery, awake[delivery.webhook_id], events))
         return claimed
+
+    async def give_back(self, company_id: UUID, claimed: Collection[Claimed]) -> None:
+        tables = self._store.tables.companies[company_id]
+        for each in claimed:
+            found = tables.deliveries.get(each.delivery.id)
+            if found is not None and found.run_id == each.delivery.run_id and found.state is DeliveryState.PENDING:
+                tables.deliveries[found.id] = replace(found, run_id=None, lease_until=None)
 
     async def settle(
         self,

@@ -10,9 +10,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -31,6 +32,8 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 _NAT64 = ip_network("64:ff9b::/96")
 _LARGEST = 512 * 1024
 _SECONDS = 10.0
+_LOOKED_UP_WITHIN = 5.0  # seconds
+_LOOKING_UP = 16
 _LAST_PORT = 65_535
 
 
@@ -72,7 +75,15 @@ def _meant(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
 
 
+# What some releases of Python take to be public: protocols' own, sites', a cloud's own (Azure) and documentation.
+_INSIDE = tuple(
+    map(ip_network, ("192.0.0.0/24", "168.63.129.16/32", "fec0::/10", "3fff::/20", "5f00::/16", "64:ff9b:1::/48"))
+)
+
+
 def _is_public(address: Address) -> bool:
+    if any(address.version == each.version and address in each for each in _INSIDE):
+        return False
     return address.is_global and not (
         address.is_private
         or address.is_loopback
@@ -83,10 +94,26 @@ def _is_public(address: Address) -> bool:
     )
 
 
-async def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a host, as this machine finds them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(each[4][0]) for each in found]
+class Names:
+    """The addresses of hosts, as this machine finds them.
+
+    Looking one up takes a thread as long as it takes, however soon we stop waiting; so they are these threads, and none
+    that hashes passwords or reads files.
+    """
+
+    def __init__(self, *, seconds: float = _LOOKED_UP_WITHIN) -> None:
+        self._seconds = seconds
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=_LOOKING_UP, thread_name_prefix="names")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """Raises OSError, and TimeoutError if nobody answers in time."""
+        look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(self._seconds):
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        return [str(each[4][0]) for each in found]
 
 
 class Egress:
@@ -96,14 +123,14 @@ class Egress:
         self,
         rules: EgressRules,
         *,
-        resolve: Resolve = resolved,
+        resolve: Resolve | None = None,
         largest: int = _LARGEST,
         seconds: float = _SECONDS,
         takes_packed: bool = False,
     ) -> None:
         """`takes_packed`: an answer that is packed all the same is no error to who never unpacks it."""
         self._rules = rules
-        self._resolve = resolve
+        self._resolve = resolve or Names()
         self._largest = largest
         self._seconds = seconds
         self._takes_packed = takes_packed
@@ -180,7 +207,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             )
             try:
                 return await self._inner.handle_async_request(pinned)
-            except httpx2.ConnectError:
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 if address == addresses[-1]:
                     raise
         raise httpx2.ConnectError(f"{host} has no address")

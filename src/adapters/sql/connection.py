@@ -55,6 +55,8 @@ OPEN_BY_JOB = Statement.plain(
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
+SOON = Statement.plain("set local synchronous_commit = off")
+"""Before a COMMIT that does not wait for the disk: all that its loss in a crash costs is doing it again."""
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _ALIVE = Statement.plain("select 1")
 

@@ -32,7 +32,8 @@ select p.reader, p.company_id, p.seq, q.last_seq
   join event_sequences q on q.company_id = p.company_id and q.last_seq > p.seq
   join companies c on c.id = p.company_id and c.is_active and c.deleted_at is null
  where p.reader <> 'webhooks'
-    or exists (select from webhooks w where w.company_id = p.company_id and w.deleted_at is null and w.is_active)
+    or exists (select from webhooks w
+                where w.company_id = p.company_id and w.deleted_at is null and w.is_active and q.last_seq > w.after_seq)
  order by q.last_seq - p.seq desc
 """)
 _AS_APPLICATION = Statement.plain(AS_APPLICATION)

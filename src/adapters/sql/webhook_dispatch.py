@@ -4,7 +4,8 @@ A claim is a lease in the row itself, and no lock: the transaction is over befor
 with a claim loses it in time. In a company one claims at a time, so that no two take a stream's messages out of order.
 """
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
@@ -28,15 +29,17 @@ from adapters.sql.tenancy import OWN
 from adapters.sql.upkeep import Upkeep
 from adapters.sql.webhook_queue import EVENT_COLUMNS
 from core.kernel.actor import NOWHERE, Via
+from core.kernel.errors import DatabaseAway, Refusal, StorageFull
 from core.kernel.events import Fact
 from core.realtime.read_models import EventView
-from core.webhooks.deliveries import Choice, Delivery, Outcome, Queue
+from core.webhooks.deliveries import AT_ONCE, Choice, Delivery, Outcome, Queue
 from core.webhooks.model import Webhook
 from core.webhooks.ports import Claimed
 
+log = logging.getLogger("flowtrack.webhooks")
+
 _CLAIMING = 7163298431
 _MOST_TRIED = 200
-_MOST_BY_HAND = 50
 _SHOWN = ", ".join(f"d.{name}" for name in DELIVERY_COLUMNS)
 
 _AWAKE = "w.deleted_at is null and w.is_active and (w.open_until is null or w.open_until <= %(at)s)"
@@ -92,11 +95,15 @@ select s.stream, {_SHOWN}
      order by first.number limit %(most)s) d
  order by d.webhook_id, s.stream, d.number
 """)
+# Of each webhook the oldest, so that none waits for those of another.
 _BY_HAND = Statement.plain(f"""
-select {_SHOWN} from webhook_deliveries d
- where d.company_id = {OWN} and d.state = 'pending' and not d.in_order and d.due_at <= %(at)s
-   and (d.lease_until is null or d.lease_until <= %(at)s)
- order by d.due_at limit {_MOST_BY_HAND}
+select {_SHOWN} from (
+  select found.*, row_number() over (partition by found.webhook_id order by found.due_at) as turn
+    from webhook_deliveries found
+    join webhooks w on w.company_id = {OWN} and w.id = found.webhook_id and {_AWAKE}
+   where found.company_id = {OWN} and found.state = 'pending' and not found.in_order and found.due_at <= %(at)s
+     and (found.lease_until is null or found.lease_until <= %(at)s)) d
+ where d.turn <= {AT_ONCE}
 """)
 _EVENTS = Statement.plain(f"""
 select {EVENT_COLUMNS}, trace from events where company_id = {OWN} and seq = any(%(seqs)s) order by seq
@@ -104,6 +111,19 @@ select {EVENT_COLUMNS}, trace from events where company_id = {OWN} and seq = any
 _OVERTAKEN = Statement.plain(
     f"update webhook_deliveries set delayed = true where company_id = {OWN} and id = any(%(ids)s)"
 )
+
+# Unless somebody settled it since it was looked at.
+_TAKE = Statement.plain(f"""
+update webhook_deliveries
+   set run_id = %(run)s, lease_until = %(until)s, attempts = %(attempts)s, tried_from = %(tried_from)s,
+       delayed = delayed or %(delayed)s
+ where company_id = {OWN} and id = %(delivery)s and state = 'pending'
+   and run_id is not distinct from %(before)s::uuid and due_at <= %(at)s
+""")
+_GIVE_BACK = Statement.plain(f"""
+update webhook_deliveries set run_id = null, lease_until = null
+ where company_id = {OWN} and id = any(%(ids)s::uuid[]) and run_id = any(%(runs)s::uuid[]) and state = 'pending'
+""")
 
 _WEBHOOK = Statement.plain(f"""
 select {", ".join(COLUMNS)} from webhooks
@@ -118,6 +138,7 @@ _DEPTH = Statement.plain("""
 select count(*), coalesce(extract(epoch from %(at)s - min(d.due_at)), 0)::float8
   from webhook_deliveries d
   join webhooks w on w.company_id = d.company_id and w.id = d.webhook_id and w.deleted_at is null and w.is_active
+  join companies c on c.id = d.company_id and c.is_active and c.deleted_at is null
  where d.state = 'pending'
 """)
 
@@ -142,37 +163,24 @@ class SqlDispatches:
     async def claim(
         self, company_id: UUID, *, run: UUID, at: datetime, choose: Callable[[Queue], list[Choice]]
     ) -> list[Claimed]:
+        try:
+            async with self._upkeep.within(company_id) as connection:
+                return await _claimed(connection, company_id, run, at, choose)
+        except (DatabaseAway, StorageFull):
+            raise
+        except Refusal as refusal:
+            # Something is held at this very moment: the others do not wait for it.
+            log.warning("a company's webhooks were left to the next time: %s", refusal.code)
+            return []
+        except Exception:
+            # A defect of ours keeps one company's webhooks back, and nobody else's.
+            log.exception("the webhooks of company %s cannot be sent", company_id)
+            return []
+
+    async def give_back(self, company_id: UUID, claimed: Collection[Claimed]) -> None:
+        values = {"ids": [each.delivery.id for each in claimed], "runs": [each.delivery.run_id for each in claimed]}
         async with self._upkeep.within(company_id) as connection:
-            lock = (company_id.int ^ _CLAIMING) % 2**63
-            (tried,) = await execute(connection, Asked(_LOCK, {"lock": lock}))
-            if tried.first() != (True,):
-                return []
-            queue = await _queue(connection, at)
-            choices = choose(queue)
-            if not choices:
-                return []
-            asked = []
-            for choice in choices:
-                choice.delivery.claim(run=run, at=at)
-                if choice.overtaken:
-                    choice.delivery.delayed = True
-                    asked.append(Asked(_OVERTAKEN, {"ids": [each.id for each in choice.overtaken]}))
-                asked.append(Asked(SAVE_DELIVERY, saved_delivery(choice.delivery)))
-            seqs = sorted({seq for each in choices for seq in each.delivery.seqs})
-            told, *_ = await execute(connection, Asked(_EVENTS, {"seqs": seqs}), *asked, Asked(COMMIT, {}))
-        rows = told.rows()
-        events = {row[0]: EventView._make(row[:-1]) for row in rows}
-        traces = {row[0]: row[-1] for row in rows if row[-1] is not None}
-        return [
-            Claimed(
-                company_id,
-                each.delivery,
-                queue.webhooks[each.delivery.webhook_id],
-                tuple(events[seq] for seq in each.delivery.seqs if seq in events),
-                tuple(dict.fromkeys(traces[seq] for seq in each.delivery.seqs if seq in traces)),
-            )
-            for each in choices
-        ]
+            await execute(connection, Asked(_GIVE_BACK, values), Asked(COMMIT, {}))
 
     async def settle(
         self,
@@ -198,6 +206,56 @@ class SqlDispatches:
             asked.extend(_telling(facts, at=at))
             await execute(connection, *asked, Asked(COMMIT, {}))
             return True
+
+
+async def _claimed(
+    connection: Connection, company_id: UUID, run: UUID, at: datetime, choose: Callable[[Queue], list[Choice]]
+) -> list[Claimed]:
+    lock = (company_id.int ^ _CLAIMING) % 2**63
+    (tried,) = await execute(connection, Asked(_LOCK, {"lock": lock}))
+    if tried.first() != (True,):
+        return []
+    queue = await _queue(connection, at)
+    choices = choose(queue)
+    if not choices:
+        return []
+    seqs = sorted({seq for each in choices for seq in each.delivery.seqs})
+    told, *taken = await execute(
+        connection, Asked(_EVENTS, {"seqs": seqs}), *(_taking(each, run=run, at=at) for each in choices)
+    )
+    choices = [each for each, result in zip(choices, taken, strict=True) if result.count]
+    overtaken = {"ids": [each.id for choice in choices for each in choice.overtaken]}
+    await execute(connection, *([Asked(_OVERTAKEN, overtaken)] if overtaken["ids"] else []), Asked(COMMIT, {}))
+    rows = told.rows()
+    events = {row[0]: EventView._make(row[:-1]) for row in rows}
+    traces = {row[0]: row[-1] for row in rows if row[-1] is not None}
+    return [
+        Claimed(
+            company_id,
+            each.delivery,
+            queue.webhooks[each.delivery.webhook_id],
+            tuple(events[seq] for seq in each.delivery.seqs if seq in events),
+            tuple(dict.fromkeys(traces[seq] for seq in each.delivery.seqs if seq in traces)),
+        )
+        for each in choices
+    ]
+
+
+def _taking(choice: Choice, *, run: UUID, at: datetime) -> Asked:
+    delivery, before = choice.delivery, choice.delivery.run_id
+    delivery.claim(run=run, at=at)
+    delivery.delayed = delivery.delayed or bool(choice.overtaken)
+    values = {
+        "delivery": delivery.id,
+        "run": run,
+        "before": before,
+        "until": delivery.lease_until,
+        "attempts": delivery.attempts,
+        "tried_from": delivery.tried_from,
+        "delayed": delivery.delayed,
+        "at": at,
+    }
+    return Asked(_TAKE, values)
 
 
 async def _queue(connection: Connection, at: datetime) -> Queue:

@@ -66,16 +66,17 @@ class AuditUseCases:
         return pages, first.seq
 
     @answers()
-    async def refused(self, actor: Actor, *, rule: str, verb: str) -> None:
+    async def refused(self, actor: Actor, *, rule: str, verb: str, host: str = "") -> None:
         """Notes that a caller was refused by a rule, as a code, when they asked for `verb`: once a minute for each, of
-        a user's tokens each by itself, and apart from what the user is refused who is signed in.
+        a user's tokens each by itself, and apart from what the user is refused who is signed in. `host` is where they
+        wanted something sent.
 
         The transaction of what was refused was rolled back, so this one is its own.
         """
         once = f"{actor.user_id} {actor.token_id or actor.via} {rule} {self._minute()}"
         if once in self._noted:
             return
-        await self._log.note(actor, _denied(rule, verb), coalesced_by=once)
+        await self._log.note(actor, _denied(rule, verb, host), coalesced_by=once)
         self._remember(once)
 
     @answers()
@@ -118,8 +119,9 @@ class AuditUseCases:
         authorise_audit(actor)
 
 
-def _denied(rule: str, verb: str) -> Note:
-    return Note(type=AuditType.PERMISSION_DENIED, details={"rule": rule, "verb": verb})
+def _denied(rule: str, verb: str, host: str = "") -> Note:
+    where = {"host": host} if host else {}
+    return Note(type=AuditType.PERMISSION_DENIED, details={"rule": rule, "verb": verb, **where})
 
 
 class AuditChainUseCases:

@@ -1,5 +1,7 @@
 from core.kernel.errors import Conflict, Fault, Invalid, NotFound
 
+_LONGEST_HOST = 253
+
 
 class WebhookNotFound(NotFound):
     code = "webhook.not_found"
@@ -30,5 +32,7 @@ class UrlRefused(Invalid):
     code = "webhook.url_refused"
     title = "Webhooks are not sent to that address"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, host: str = "") -> None:
+        """`host` is for auditors: what follows it in an address may be a secret."""
         super().__init__(why, faults=(Fault(why, pointer="/url"),))
+        self.host = host[:_LONGEST_HOST]

@@ -8,7 +8,7 @@ from core.kernel.events import Change, Channel, Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookFact(Fact):
-    """The admins hear of it."""
+    """The admins hear of it; of its address the origin alone, since the rest may be a secret."""
 
     channel: ClassVar[Channel] = Channel.NOTIFICATIONS
 

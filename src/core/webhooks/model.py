@@ -15,7 +15,7 @@ from core.webhooks.events import (
     WebhookReplayed,
     WebhookUpdated,
 )
-from core.webhooks.values import checked_types, checked_url
+from core.webhooks.values import checked_types, checked_url, origin_of
 
 MOST: Final = 50
 """So many webhooks has a company at most."""
@@ -125,7 +125,7 @@ class Webhook:
         if count >= MOST:
             raise TooManyWebhooks
         webhook = Webhook(id=id, chosen=chosen, secret=secret, created_by=by, created_at=at, updated_at=at)
-        return webhook, WebhookCreated(webhook_id=id, url=chosen.url, version=1)
+        return webhook, WebhookCreated(webhook_id=id, url=origin_of(chosen.url), version=1)
 
     @property
     def state(self) -> WebhookState:
@@ -154,6 +154,8 @@ class Webhook:
         if "url" in changed or "is_active" in changed:
             self.succeed()
         self.version, self.updated_at = self.version + 1, at
+        if "url" in changed:
+            changed["url"] = Change(old=origin_of(present["url"]), new=origin_of(self.chosen.url))
         return WebhookUpdated(webhook_id=self.id, changes=changed, version=self.version)
 
     def rotate(self, secret: bytes, *, at: datetime) -> WebhookUpdated:
@@ -173,7 +175,7 @@ class Webhook:
     def delete(self) -> WebhookDeleted:
         """Ends it for good."""
         self.secret = self.previous_secret = b""
-        return WebhookDeleted(webhook_id=self.id, url=self.chosen.url, version=self.version + 1)
+        return WebhookDeleted(webhook_id=self.id, url=origin_of(self.chosen.url), version=self.version + 1)
 
     def succeed(self) -> None:
         """Something arrived."""
@@ -191,7 +193,8 @@ class Webhook:
             self.open_until = at + min(rest, _LONGEST_REST)
         if is_gone:
             return self._disable(DisabledReason.GONE, at=at)
-        if at - self.failing_since >= GIVES_UP_AFTER:
+        # Two failures days apart, with nothing sent between them, tell little.
+        if self.failures >= OPENS_AFTER and at - self.failing_since >= GIVES_UP_AFTER:
             return self._disable(DisabledReason.FAILING, at=at)
         return None
 
@@ -202,4 +205,6 @@ class Webhook:
         self.chosen = WebhookFields(**{**present, "is_active": False})
         self.disabled_reason, self.disabled_at = reason, at
         self.version, self.updated_at = self.version + 1, at
-        return WebhookDisabled(webhook_id=self.id, url=self.chosen.url, reason=str(reason), version=self.version)
+        return WebhookDisabled(
+            webhook_id=self.id, url=origin_of(self.chosen.url), reason=str(reason), version=self.version
+        )

@@ -50,7 +50,9 @@ class Webhooks(Protocol):
         ...
 
     def save(self, webhook: Webhook, *, from_now: bool = False) -> None:
-        """Writes a changed webhook; `from_now`: it hears nothing of what happened before."""
+        """Writes a changed webhook; `from_now`: it hears nothing of what happened before, and what still waits is tried
+        as long as if it had never been.
+        """
         ...
 
     def remove(self, webhook: Webhook) -> None:
@@ -149,7 +151,13 @@ class Dispatches(Protocol):
     async def claim(
         self, company_id: UUID, *, run: UUID, at: datetime, choose: Callable[[Queue], list[Choice]]
     ) -> list[Claimed]:
-        """Takes what is chosen; of two at once one does."""
+        """Takes what is chosen; of two at once one does. A company where that is not possible at the moment, or never,
+        gives nothing, and keeps nobody else from it.
+        """
+        ...
+
+    async def give_back(self, company_id: UUID, claimed: Collection[Claimed]) -> None:
+        """Ends claims of a company that were not settled: the messages are due at once."""
         ...
 
     async def settle(

@@ -81,7 +81,10 @@ WORDS: dict[str, Word] = {
     "task_key": Word(means="The task's key.", example="WEB-12"),
     "task_title": Word(means="The task's title.", example="Draw the map"),
     "token_id": _id(23, "The API token. Never the token itself."),
-    "url": Word(means="The address that it is sent to.", example="https://hooks.acme.example/flowtrack"),
+    "url": Word(
+        means="Where it is sent to: scheme, host and port. What follows them may be a secret, and is not told.",
+        example="https://hooks.acme.example",
+    ),
     "user_id": _id(7, "The user whom it is about."),
     "user_name": Word(means="The user's name.", example="Bob"),
     "username": Word(means="By what the user is mentioned.", example="bob"),

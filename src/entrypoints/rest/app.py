@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.auth.errors import OriginRefused, PasswordChangeRequired, SecondFactorRequired
 from core.kernel.errors import Concern, Refusal
 from core.kernel.step_up import StepUpRequired
+from core.webhooks.errors import UrlRefused
 from entrypoints.background import finish, working
 from entrypoints.background import jobs as recurring
 from entrypoints.container import Container, load_signing_keys, shared_counts
@@ -243,7 +244,8 @@ def make_app(container: Container) -> ASGIApp:
         audit, told = container.audit_use_cases(), {"rule": refusal.code, "verb": verb}
         try:
             if "flowtrack.actor" in request.scope:
-                await audit.refused(with_origin(request), **told)
+                host = refusal.host if isinstance(refusal, UrlRefused) else ""
+                await audit.refused(with_origin(request), **told, host=host)
                 return
             who, concern = visitor(request), refusal.concern
             if isinstance(refusal, OriginRefused):

@@ -38,6 +38,7 @@ from core.oidc.errors import LoginCodeInvalid, RedirectRefused
 from core.realtime.errors import TicketRefused
 from core.tasks.errors import BulkFailed
 from core.tokens.errors import ScopeMissing
+from core.webhooks.errors import UrlRefused
 
 log = logging.getLogger("flowtrack.rest")
 
@@ -66,8 +67,8 @@ RATE_LIMIT_HEADERS = {
         "schema": {"type": "string", "examples": ['"session";r=599;t=60, "company";r=5999;t=60']},
     },
 }
-# What auditors hear of: of the other kinds, codes that were used and addresses to be sent on to, too.
-_DENIALS = (Forbidden, LoginCodeInvalid, RedirectRefused, TicketRefused)
+# What auditors hear of: of the other kinds, codes that were used, and addresses to be sent on to or told, too.
+_DENIALS = (Forbidden, LoginCodeInvalid, RedirectRefused, TicketRefused, UrlRefused)
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 
 

@@ -37,8 +37,7 @@ async def _sweep(container: Container) -> None:
 
 
 async def _queue_webhooks(container: Container) -> None:
-    if await container.webhook_queue_use_cases().catch_up(System()):
-        container.queued_bell().ring()
+    await container.webhook_queue_use_cases().catch_up(System(), queued_some=container.queued_bell().ring)
 
 
 async def _send_webhooks(container: Container) -> None:

@@ -4,7 +4,20 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Integer, LargeBinary, Text, Uuid, bindparam, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+)
 from sqlalchemy import update as changing
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -91,6 +104,15 @@ _changed = {
 _save = changing(webhooks).where(webhooks.c.id == _the_webhook)
 SAVE = Statement(_save.values(_changed))
 _SAVE_FROM_NOW = Statement(_save.values(_changed | {"after_seq": _head}))
+_TRY_ANEW = Statement(
+    changing(webhook_deliveries)
+    .where(
+        webhook_deliveries.c.webhook_id == _the_webhook,
+        webhook_deliveries.c.state == bindparam("pending", type_=Text),
+        webhook_deliveries.c.tried_from.is_not(None),
+    )
+    .values(tried_from=null())
+)
 _REMOVE = Statement(
     _save.values(
         sealed_secret=bindparam("nothing", type_=LargeBinary),
@@ -156,6 +178,8 @@ class SqlWebhooks:
 
     def save(self, webhook: Webhook, *, from_now: bool = False) -> None:
         self._unit.write(_SAVE_FROM_NOW if from_now else SAVE, saved_webhook(webhook), rows=1)
+        if from_now:
+            self._unit.write(_TRY_ANEW, {"webhook": webhook.id, "pending": str(DeliveryState.PENDING)})
 
     def remove(self, webhook: Webhook) -> None:
         self._unit.write(_REMOVE, {"webhook": webhook.id, "nothing": b""}, rows=1)

@@ -1,4 +1,6 @@
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from core.kernel.actor import System
@@ -20,6 +22,16 @@ from core.webhooks.ports import (
 )
 
 _AT_ONCE = 500
+# After so many times that, those who were not behind at the beginning have their turn.
+_ROUNDS = 8
+
+
+def _unheard() -> None:
+    """Nobody waits for it."""
+
+
+def _unbegun(_: Claimed) -> None:
+    """Whoever asked begins it."""
 
 
 class WebhookQueueUseCases:
@@ -31,19 +43,23 @@ class WebhookQueueUseCases:
         self._ids = ids
 
     @answers()
-    async def catch_up(self, _: System) -> int:
+    async def catch_up(self, _: System, *, queued_some: Callable[[], None] = _unheard) -> int:
         """Queues what happened since the last time for the webhooks that asked for it, and answers in how many
-        companies. One with a long way to go does not keep the others waiting.
+        companies. One with a long way to go keeps nobody waiting: not the others, nor what was queued already, of which
+        `queued_some` tells, nor who falls behind meanwhile, since the rest of a very long way is left to the next time.
         """
 
         def messages(webhooks: list[Webhook], events: list[EventView]) -> list[Delivery]:
             return queued(webhooks, events, new_id=self._ids.new, at=self._clock.now())
 
         waiting = behind = await self._queues.behind()
-        while waiting:
+        for _round in range(_ROUNDS):
+            if not waiting:
+                break
             waiting = [
                 company for company in waiting if await self._queues.advance(company, most=_AT_ONCE, queued=messages)
             ]
+            queued_some()
         return len(behind)
 
 
@@ -82,11 +98,16 @@ class Attempts:
     async def _send(self, claimed: Claimed) -> tuple[str, Outcome | None]:
         delivery, webhook, begun = claimed.delivery, claimed.webhook, self._clock.now()
         is_whole = delivery.event == TEST or len(claimed.events) == len(delivery.seqs)
-        outcome = None
+        outcome: Outcome | None = None
+        defect: Exception | None = None
         if is_whole:
-            secrets = webhook.secrets(at=begun)
-            message = Message(delivery.id, webhook.chosen.url, secrets, delivery.payload(claimed.events))
-            outcome = await self._sending.send(message, at=begun)
+            try:
+                secrets = webhook.secrets(at=begun)
+                message = Message(delivery.id, webhook.chosen.url, secrets, delivery.payload(claimed.events))
+                outcome = await self._sending.send(message, at=begun)
+            except Exception as failed:
+                # It would be tried for ever, every minute, if nothing was kept of it.
+                outcome, defect = Outcome(None, 0, error="the message could not be made"), failed
         at, jitter, told = self._clock.now(), self._jitter(), ""
 
         def settled(webhook: Webhook, delivery: Delivery) -> tuple[Fact, ...]:
@@ -107,6 +128,8 @@ class Attempts:
             return (disabled,) if disabled is not None else ()
 
         is_kept = await self._dispatches.settle(claimed, outcome, at=at, settled=settled)
+        if defect is not None:
+            raise defect
         return told if is_kept else "lost", outcome
 
 
@@ -123,18 +146,43 @@ class DispatchUseCases:
         self._ids = ids
 
     @answers()
-    async def claim(self, _: System, *, most: int) -> list[Claimed]:
-        """Takes up to so many messages that are to be sent now, from each company in turn."""
+    async def claim(
+        self,
+        _: System,
+        *,
+        most: int,
+        under_way: Mapping[UUID, int] = MappingProxyType({}),
+        begin: Callable[[Claimed], None] = _unbegun,
+    ) -> list[Claimed]:
+        """Takes up to so many messages that are to be sent now, from each company in turn, besides those that are
+        `under_way` of each. What was taken of a company is begun before the next one is asked.
+        """
         claimed: list[Claimed] = []
         companies = await self._dispatches.waiting(at=self._clock.now()) if most else []
-        # A few from each, so that whoever has much to send does not keep the others waiting.
-        share = max(1, most // max(1, len(companies)))
+        # A quarter each, so that who has much to send, or slow receivers, keeps nobody waiting; and a quarter is left
+        # to who has something to send a moment later.
+        whole = most + sum(under_way.values())
+        share = max(1, whole // 4) if len(companies) > 1 else whole - whole // 4
         for company_id in companies:
-            room = min(share, most - len(claimed))
-            if room <= 0:
+            if len(claimed) >= most:
                 break
-            claimed.extend(await self._claim(company_id, most=room))
+            room = min(share - under_way.get(company_id, 0), most - len(claimed))
+            if room <= 0:
+                continue
+            taken = await self._claim(company_id, most=room)
+            claimed.extend(taken)
+            for each in taken:
+                begin(each)
         return claimed
+
+    @answers()
+    async def give_back(self, _: System, claimed: Collection[Claimed]) -> None:
+        """Leaves to others what was claimed and not sent to its end, without waiting until the claims are over."""
+        by_company: dict[UUID, list[Claimed]] = defaultdict(list)
+        for each in claimed:
+            by_company[each.company_id].append(each)
+        for company_id, several in by_company.items():
+            await self._dispatches.give_back(company_id, several)
 
     async def _claim(self, company_id: UUID, *, most: int) -> list[Claimed]:
         at = self._clock.now()

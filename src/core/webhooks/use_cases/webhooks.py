@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -96,7 +96,8 @@ class WebhookUseCases:
             present = WebhookView.of(webhook)
             ensure_current(expected, present)
             ensure_unchanged(changes.unchanged, present)
-            await _ensure_projects(uow, ready)
+            # Those that it had are left to it: a project may have gone since.
+            await _ensure_projects(uow, ready, present=webhook.chosen.project_ids)
             updated = webhook.change(ready, at=self._clock.now())
             if updated is not None:
                 is_on_again = "is_active" in updated.changes and webhook.chosen.is_active
@@ -159,9 +160,10 @@ async def _loaded(uow: WebhookUnitOfWork, webhook_id: UUID) -> Webhook:
     return webhook
 
 
-async def _ensure_projects(uow: WebhookUnitOfWork, ready: Mapping[str, Any]) -> None:
+async def _ensure_projects(uow: WebhookUnitOfWork, ready: Mapping[str, Any], *, present: Collection[UUID] = ()) -> None:
     named = ready.get("project_ids") or ()
-    unknown = await uow.webhooks.unknown_projects(named) if named else set()
+    new = set(named) - set(present)
+    unknown = await uow.webhooks.unknown_projects(new) if new else set()
     for place, each in enumerate(named):
         if each in unknown:
             raise ReferenceNotFound(pointer=f"/project_ids/{place}")

@@ -1,12 +1,14 @@
 """Where requests to addresses of tenants may go. Nothing leaves: names and answers are the tests' own."""
 
+import socket
+import threading
 from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
 
 import httpx2
 import pytest
 
-from adapters.http.egress import AnswerTooLarge, Egress, EgressRefused, EgressRules, GuardedTransport
+from adapters.http.egress import AnswerTooLarge, Egress, EgressRefused, EgressRules, GuardedTransport, Names
 
 PUBLIC = "93.184.215.14"
 NOTHING_NAMED = EgressRules()
@@ -16,15 +18,21 @@ class Inner(httpx2.AsyncBaseTransport):
     """Whom requests reach."""
 
     def __init__(
-        self, body: bytes = b"{}", *, headers: dict[str, str] | None = None, dead: tuple[str, ...] = ()
+        self,
+        body: bytes = b"{}",
+        *,
+        headers: dict[str, str] | None = None,
+        dead: tuple[str, ...] = (),
+        failure: httpx2.RequestError = httpx2.ConnectError("nobody there"),
     ) -> None:
         self.asked: list[httpx2.Request] = []
         self._body, self._headers, self._dead = body, headers or {}, dead
+        self._failure = failure
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request)
         if request.url.host in self._dead:
-            raise httpx2.ConnectError("nobody there")
+            raise self._failure
         return httpx2.Response(200, headers=self._headers, stream=_Parts(self._body))
 
 
@@ -64,7 +72,8 @@ class TestWhereTo:
             "127.0.0.1", "10.0.0.8", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
             "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.8",
             "::ffff:169.254.169.254", "64:ff9b::a00:8", "64:ff9b::7f00:1", "2002:a00:8::1",
-            "2001:0:4136:e378:8000:63bf:3fff:fdd2", "fd00:ec2::254",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2", "fd00:ec2::254", "192.0.0.9", "168.63.129.16", "fec0::1", "3fff::1",
+            "::ffff:168.63.129.16",
         ],
     )  # fmt: skip
     async def test_an_address_inside_is_refused_however_it_is_written(self, inside: str) -> None:
@@ -99,12 +108,14 @@ class TestWhereTo:
         with pytest.raises(EgressRefused):
             await get("http://localhost:8080/", "10.0.0.8", rules=EgressRules(loopback_over_http=True))
 
-    async def test_the_next_address_is_asked_where_one_takes_no_connection(self) -> None:
+    @pytest.mark.parametrize("failure", [httpx2.ConnectError("nobody there"), httpx2.ConnectTimeout("silence")])
+    async def test_the_next_address_is_asked_where_one_takes_no_connection(self, failure: httpx2.RequestError) -> None:
         other = "93.184.215.15"
-        _, inner = await get("https://login.example.com/", PUBLIC, other, inner=Inner(dead=(PUBLIC,)))
+        inner = Inner(dead=(PUBLIC,), failure=failure)
+        await get("https://login.example.com/", PUBLIC, other, inner=inner)
         assert [each.url.host for each in inner.asked] == [PUBLIC, other]
-        with pytest.raises(httpx2.ConnectError):
-            await get("https://login.example.com/", PUBLIC, other, inner=Inner(dead=(PUBLIC, other)))
+        with pytest.raises(type(failure)):
+            await get("https://login.example.com/", PUBLIC, other, inner=Inner(dead=(PUBLIC, other), failure=failure))
 
     async def test_a_name_without_address_is_not_asked(self) -> None:
         with pytest.raises(httpx2.ConnectError):
@@ -141,6 +152,28 @@ class TestWhatComesBack:
 
 
 class TestTime:
+    async def test_a_name_that_nobody_answers_for_is_given_up_and_takes_no_thread_of_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked, answered = threading.Event(), threading.Event()
+
+        def getaddrinfo(*_: object, **__: object) -> list[object]:
+            asked.set()
+            assert threading.current_thread().name.startswith("names")
+            answered.wait(5)
+            return []
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        try:
+            with pytest.raises(TimeoutError):
+                await Names(seconds=0.05)("hooks.example.com", 443)
+            assert asked.is_set()
+        finally:
+            answered.set()
+
+    async def test_this_machine_is_found(self) -> None:
+        assert await Names()("127.0.0.1", 80) == ["127.0.0.1"]
+
     async def test_an_exchange_that_takes_too_long_is_over(self) -> None:
         import asyncio
 

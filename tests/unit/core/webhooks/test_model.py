@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from core.kernel.events import Change
 from core.webhooks.model import DisabledReason, Webhook, WebhookFields, WebhookState, checked
 from tests.builders import an_id
 
@@ -38,13 +39,22 @@ def test_three_days_of_nothing_but_failures_switch_it_off_and_one_success_does_n
     failed(webhook, 20)
     failed(webhook, 1, at=NOW + timedelta(days=2))
     webhook.succeed()
-    failed(webhook, 1, at=NOW + timedelta(days=3))
+    failed(webhook, 12, at=NOW + timedelta(days=3))
     disabled = webhook.fail(at=NOW + timedelta(days=6))
     assert disabled is not None and disabled.reason == "failing" and disabled.version == webhook.version == 2
     assert (webhook.state, webhook.disabled_reason) == (WebhookState.DISABLED, DisabledReason.FAILING)
     assert webhook.fail(at=NOW + timedelta(days=7)) is None
     assert webhook.change({"is_active": True}, at=NOW) is not None
     assert (webhook.state, webhook.failures, webhook.disabled_at) == (WebhookState.ACTIVE, 0, None)
+
+
+def test_two_failures_days_apart_tell_nothing() -> None:
+    webhook = a_webhook()
+    failed(webhook, 1)
+    failed(webhook, 8, at=NOW + timedelta(days=30))
+    assert webhook.state is WebhookState.ACTIVE
+    disabled = webhook.fail(at=NOW + timedelta(days=30))
+    assert disabled is not None and disabled.reason == "failing"
 
 
 def test_gone_switches_it_off_at_once() -> None:
@@ -59,6 +69,16 @@ def test_a_replaced_secret_signs_for_a_day() -> None:
     assert webhook.secrets(at=NOW) == (b"second", b"first")
     assert webhook.secrets(at=NOW + timedelta(hours=24)) == (b"second",)
     assert "first" not in str(told.body()) + repr(webhook) and "second" not in str(told.body()) + repr(webhook)
+
+
+def test_what_is_told_of_an_address_ends_with_its_host() -> None:
+    webhook = a_webhook()
+    told = webhook.change({"url": "https://other.example.com:8443/T0/hush?key=hush"}, at=NOW)
+    assert told is not None
+    assert told.changes["url"] == Change(old="https://hooks.example.com", new="https://other.example.com:8443")
+    assert told.notes()[0].details["url"] == "https://other.example.com:8443"
+    gone = webhook.fail(at=NOW, is_gone=True)
+    assert gone is not None and "hush" not in str((told, gone, webhook.delete()))
 
 
 def test_what_is_the_same_is_no_change() -> None:

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from core.kernel.actor import System
 from core.realtime.errors import EventsExpired
+from core.kernel.errors import ReferenceNotFound
 from core.webhooks.deliveries import DeliveryState, Outcome
 from core.webhooks.model import WebhookChanges
+from core.webhooks.use_cases.sending import WebhookQueueUseCases
 from tests.builders.office import Office
 
 URL = "https://hooks.example.com/"
@@ -60,6 +63,66 @@ async def test_what_is_gone_from_the_log_is_given_up(office: Office) -> None:
     await office.dispatching.send(System(), claimed._replace(events=()))
     (delivery,) = office.stored.deliveries.values()
     assert (delivery.state, office.sending.sent, office.observed.outcomes) == (DeliveryState.DEAD, [], ["dead"])
+
+
+async def test_what_cannot_be_made_is_tried_again_later_and_is_no_secret(office: Office) -> None:
+    await made(office, types=["task_created"])
+    await office.task()
+    await office.webhook_queue.catch_up(System())
+    (claimed,) = await office.dispatching.claim(System(), most=16)
+
+    def poisoned(_: object) -> Outcome:
+        raise ZeroDivisionError
+
+    office.sending.reply = poisoned
+    with pytest.raises(ZeroDivisionError):
+        await office.dispatching.send(System(), claimed)
+    (delivery,) = office.stored.deliveries.values()
+    assert (delivery.state, delivery.run_id, delivery.due_at > office.clock.now()) == (
+        DeliveryState.PENDING,
+        None,
+        True,
+    )
+    ((attempt,),) = office.stored.webhook_attempts.values()
+    assert attempt["error"] == "the message could not be made"
+
+
+async def test_a_long_way_is_gone_in_several_goes_and_each_part_is_told(office: Office) -> None:
+    await made(office, types=["task_created"])
+    for _ in range(3):
+        await office.task()
+    told: list[int] = []
+    queue = WebhookQueueUseCases(
+        queues=Slow(office.world.event_queues), clock=office.clock, ids=office.world.ids
+    )  # fmt: skip
+    await queue.catch_up(System(), queued_some=lambda: told.append(len(office.stored.deliveries)))
+    assert len(told) == 8
+
+
+class Slow:
+    """Queues that are never through."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def behind(self) -> list[UUID]:
+        found: list[UUID] = await self._inner.behind()
+        return found
+
+    async def advance(self, company_id: UUID, **more: Any) -> bool:
+        await self._inner.advance(company_id, **more)
+        return True
+
+
+async def test_a_project_that_is_gone_keeps_nobody_from_changing_the_rest(office: Office) -> None:
+    webhook, _ = await made(office, project_ids=[office.web.id])
+    await office.projects.delete(office.adam, office.web.id)
+    given = {"url": URL, "project_ids": [office.web.id], "description": "Board"}
+    view, _ = await office.webhooks.change(office.adam, webhook.id, WebhookChanges(given=given))
+    assert (view.description, view.project_ids) == ("Board", (office.web.id,))
+    given["project_ids"] = [office.web.id, webhook.id]
+    with pytest.raises(ReferenceNotFound):
+        await office.webhooks.change(office.adam, webhook.id, WebhookChanges(given=given))
 
 
 async def test_who_lost_a_claim_keeps_nothing(office: Office) -> None:

@@ -34,7 +34,8 @@ def test_an_address_that_the_whole_internet_knows_is_taken_as_it_is(url: str) ->
         ("https://127.1/", "whole internet"), ("https://0x7f.0.0.1/", "whole internet"), ("https://0177.0.0.1/", "whole"),
         ("https://a..example.com/", "whole internet"), ("https://example.com./", "whole internet"),
         ("https://hööks.example.com/", "ASCII"), ("https://hooks.example.com/\t", "sign"), ("https://a\\@b.example.com/", "sign"),
-        ("https://224.0.0.1/", "reserved"), ("https://0.0.0.0/", "reserved"), ("https://240.0.0.1/", "reserved"),
+        ("https://224.0.0.1/", "reserved"), ("https://192.0.0.9/", "reserved"), ("https://168.63.129.16/", "reserved"),
+        ("https://[fec0::1]/", "reserved"), ("https://[3fff::1]/", "reserved"), ("https://0.0.0.0/", "reserved"), ("https://240.0.0.1/", "reserved"),
     ],
 )  # fmt: skip
 def test_any_other_is_refused_by_name(url: str, why: str) -> None:
