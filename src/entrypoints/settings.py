@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     smtp_from: str = ""
     workers: int = Field(default=1, ge=1, le=64)
     jobs_in_server: bool = True
+    # Where a process of `flowtrack worker` answers probes; None: nowhere.
+    worker_port: int | None = Field(default=None, ge=1, le=65535)
     metrics_token: SecretStr | None = None
     oidc_providers: SecretStr | None = None
     oidc_redirect_allow: Annotated[tuple[str, ...], NoDecode] = ()
@@ -149,7 +151,9 @@ class Settings(BaseSettings):
         """What is given in code goes before the environment, and that before `.env`."""
         return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
 
-    @field_validator("smtp_port", "events_keep_days", *(name.lower() for name in _SECRETS), mode="before")
+    @field_validator(
+        "smtp_port", "events_keep_days", "worker_port", *(name.lower() for name in _SECRETS), mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

@@ -138,6 +138,21 @@ class DigestContract:
         (post,) = await claim(world, owner, self._day(6))
         assert post.lines == ()
 
+    async def test_who_wants_none_any_more_is_not_counted_as_mailed(self, world: ContractWorld) -> None:
+        owner, project, ann, _ = await self._stage(world)
+        await want(world, ann, Kind.ASSIGNED)
+        await claim(world, owner, FIRST)
+        (post,) = await claim(world, owner, self._day(1))
+        await want(world, ann, Kind.ASSIGNED, ByMail.OFF)
+        await world.digest_posts.settle(post, again_at=None)
+        await give(world, owner, await add_task(world, owner, project), ann)
+        await read_log(world, owner)
+        await want(world, ann, Kind.ASSIGNED)
+        assert await claim(world, owner, self._day(2)) == []
+        # The lease of the mail that was not to be sent has run out.
+        (post,) = await claim(world, owner, self._day(3), later=9)
+        assert post.lines == ()
+
     def _day(self, number: int) -> date:
         return FIRST + timedelta(days=number)
 

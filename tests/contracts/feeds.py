@@ -89,12 +89,14 @@ class FeedContract:
         await delete_project(world, owner, old)
         everybody = [owner, ann, bob, cid]
         ids = sorted(each.user_id for each in everybody)
-        pairs = await world.feed_reader.acquainted(owner.company_id, listeners=ids, others=ids)
+        found = await world.feed_reader.acquainted(owner.company_id, listeners=ids, others=ids)
+        assert found.of_all == {owner.user_id}
         # Whoever opens a project is its first member.
         together = [owner, ann, bob]
         wanted = ((owner, everybody), (ann, together), (bob, together), (cid, [cid]))
         for actor, seen in wanted:
-            assert {other for one, other in pairs if one == actor.user_id} == {each.user_id for each in seen}
+            others = set(ids) if actor.user_id in found.of_all else {b for a, b in found.pairs if a == actor.user_id}
+            assert others | {actor.user_id} == {each.user_id for each in seen}
             alone = await world.event_reader.seen(actor, among=ids)
             assert alone.value == sorted(each.user_id for each in seen)
 

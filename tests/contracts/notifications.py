@@ -29,7 +29,7 @@ from core.notifications.model import (
     tell,
     tell_of_deadlines,
 )
-from core.notifications.policy import visible_notifications
+from core.notifications.policy import Visible, visible_notifications
 from core.notifications.read_models import EXCERPT, NotificationView
 from core.notifications.use_cases.inbox import InboxUseCases
 from core.projects.events import ProjectMemberAdded, ProjectUpdated
@@ -39,6 +39,7 @@ from core.tasks.events import TaskUpdated
 from core.tasks.fields import Status
 from core.tasks.model import Task
 from tests.contracts.comments import say, take_back
+from tests.contracts.people import add_user
 from tests.contracts.steps import add_task, delete_project, open_project, save_project, save_task
 from tests.contracts.watching import unwatch, watch
 from tests.contracts.world import ContractWorld
@@ -247,6 +248,20 @@ class NotificationContract:
         # Nor when they may later: it was not for them.
         await world.add_to_project(project.id, outsider)
         assert await look(world, outsider) == []
+
+    async def test_programs_have_no_inbox(self, world: ContractWorld) -> None:
+        owner, project, _, _ = await self._stage(world)
+        robot = await add_user(world, owner, None, name="Robot")
+        await world.add_to_project(project.id, replace(owner, user_id=robot.id))
+        await world.deadline_days.begin(owner.company_id, day=FIRST)
+        day = FIRST + timedelta(days=1)
+        await add_task(world, owner, project, assigned_to=robot.id, deadline=day)
+        await read_log(world, owner)
+        assert await self._tell(world, owner, day) == 0
+        page, _ = await world.notification_reader.page(
+            owner, visible=Visible(user_id=robot.id), unread=None, sort=NEWEST, page=PageRequest()
+        )
+        assert page.items == []
 
     async def test_what_one_may_not_see_any_more_is_hidden(self, world: ContractWorld) -> None:
         owner, project, ann, _ = await self._stage(world)

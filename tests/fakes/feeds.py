@@ -5,7 +5,7 @@ from uuid import UUID
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Unauthenticated
 from core.realtime.model import Audible, Ticket
-from core.realtime.read_models import Backlog, Logged, Portion
+from core.realtime.read_models import Acquaintances, Backlog, Logged, Portion
 from tests.fakes.clock import SettableClock
 from tests.fakes.events import may_see, view_of
 from tests.fakes.store import Store
@@ -53,16 +53,19 @@ class InMemoryFeedReader:
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
-    ) -> set[tuple[UUID, UUID]]:
+    ) -> Acquaintances:
         tables = self._store.tables.companies[company_id]
         people = tables.people
-        return {
-            (one, other)
-            for one in listeners
-            for other in others
-            if one in people and other in people
-            if may_see(tables, one, other, everybody=people[one].user.role is not Role.MEMBER)
-        }
+        of_all = frozenset(one for one in listeners if one in people and people[one].user.role is not Role.MEMBER)
+        return Acquaintances(
+            of_all=of_all,
+            pairs=frozenset(
+                (one, other)
+                for one in set(listeners) - of_all
+                for other in others
+                if one in people and other in people and may_see(tables, one, other, everybody=False)
+            ),
+        )
 
     async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
         companies = self._store.tables.companies

@@ -17,6 +17,7 @@ from core.notifications.model import (
     Preferences,
     Recipient,
     TaskNow,
+    at_once,
     whole_transactions,
 )
 from core.notifications.policy import Visible
@@ -25,10 +26,13 @@ from core.notifications.read_models import EXCERPT, NotificationView, Preference
 from core.projects.events import ProjectMemberAdded
 from core.tasks.events import TaskCreated, TaskUpdated
 from core.tasks.fields import Status
+from core.users.model import UserKind
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables, StoredEvent, StoredNotification
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
+
+TOLD_AT_ONCE = 500
 
 
 class InMemoryNotificationReader:
@@ -182,8 +186,11 @@ class InMemoryNotifiedLogs:
             causes = every[:most]
         is_all = len(causes) < most
         causes = whole_transactions(causes, most=most)
-        found = told(_batch(tables, causes)) if causes else []
-        tables.notified_up_to = head if is_all else causes[-1].seq
+        whole = _batch(tables, causes)
+        taken, _ = at_once(causes, whole.tasks, whole.projects, most=TOLD_AT_ONCE)
+        is_all = is_all and len(taken) == len(causes)
+        found = told(whole._replace(causes=tuple(taken))) if taken else []
+        tables.notified_up_to = head if is_all else taken[-1].seq
         _keep(tables, found)
         return not is_all
 
@@ -242,7 +249,7 @@ def _batch(tables: CompanyTables, causes: list[Cause]) -> Batch:
                 unwanted=frozenset(_preferences(tables, id).unwanted),
             )
             for id, person in tables.people.items()
-            if person.may_act
+            if person.may_act and person.user.kind is UserKind.PERSON
         },
     )
 
@@ -298,6 +305,8 @@ def _due(tables: CompanyTables, day: date) -> list[DueTask]:
         if not day <= task.deadline <= day + timedelta(days=1):
             continue
         user = holder.user
+        if user.kind is not UserKind.PERSON:
+            continue
         if user.role is Role.MEMBER and (project.id, user.id) not in tables.members:
             continue
         if Kind.DEADLINE_NEAR in _preferences(tables, user.id).unwanted:

@@ -121,6 +121,8 @@ class SharedBus(LocalBus):
             await pubsub.subscribe(_ENDED, _STIRRED)
             await self._subscribe(pubsub)
             self._pubsub = pubsub
+            # Who was followed meanwhile is subscribed to.
+            self._something.set()
             # Whatever was said before, nobody here has heard.
             self._missed()
             heard_at = time.monotonic()

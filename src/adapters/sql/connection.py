@@ -55,6 +55,8 @@ OPEN_BY_JOB = Statement.plain(
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
+SOON = Statement.plain("set local synchronous_commit = off")
+"""Before a COMMIT that does not wait for the disk: all that its loss in a crash costs is doing it again."""
 _AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 _ALIVE = Statement.plain("select 1")
 
@@ -297,24 +299,8 @@ async def execute(connection: Connection, *asked: Asked) -> list[Result]:
                 first, _ = connection.appended.get(row[1], row)
                 connection.appended[row[1]] = (first, row[0] + result.count - 1)
         elif each.statement is COMMIT and (connection.appended or connection.ended or connection.moments):
-            _proclaim(connection)
+            connection.proclaim()
     return done
-
-
-def _proclaim(connection: Connection) -> None:
-    appended, ended, moments = connection.appended, connection.ended, connection.moments
-    connection.appended, connection.ended, connection.moments = {}, set(), []
-    if connection.on_written is not None:
-        for first, last in appended.values():
-            connection.on_written(first, last)
-    if connection.herald is None:
-        return
-    for company_id, (_, last) in appended.items():
-        connection.herald.appended(company_id, last)
-    for account_id in ended:
-        connection.herald.ended(account_id)
-    for moment in moments:
-        connection.herald.tell(moment)
 
 
 def opening(actor: Actor) -> Asked:

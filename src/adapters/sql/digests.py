@@ -2,6 +2,7 @@
 this.
 """
 
+import logging
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,11 @@ from adapters.sql.pipeline import Asked, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
 from adapters.sql.upkeep import Upkeep
+from core.kernel.errors import DatabaseAway, Refusal, StorageFull
 from core.mail.read_models import DigestLine, DigestPost, Morning
 from core.notifications.model import Kind
+
+log = logging.getLogger("flowtrack.mail")
 
 _SHOWN = 20
 
@@ -41,7 +45,8 @@ update notification_preferences p set leased_until = %(until)s
 returning p.user_id, (select last_seq from event_sequences where company_id = {OWN}),
           (select name from companies where id = {OWN})
 """)
-# Those that one may see, as in the inbox.
+# Those that one may see, as in the inbox, up to where the log stood when the lease was taken: the next mail begins with
+# what came since.
 _UNREAD = Statement.plain(f"""
 select p.user_id, found.*
   from notification_preferences p
@@ -54,6 +59,7 @@ select p.user_id, found.*
       left join projects j on j.company_id = n.company_id and j.id = coalesce(t.project_id, n.project_id)
                           and j.deleted_at is null
      where n.company_id = {OWN} and n.user_id = p.user_id and n.read_at is null and n.seq > p.mailed_seq
+       and n.seq <= (select %(up_to)s::bigint)
        and n.kind = any(p.mailed)
        and ((n.task_id is null and n.project_id is null) or (j.id is not null and (u.role <> 'member' or exists (
          select from project_members m
@@ -69,7 +75,7 @@ select u.id, a.email
 """)
 _SENT = Statement.plain(f"""
 update notification_preferences set mailed_on = %(day)s, mailed_seq = %(up_to)s, leased_until = null
- where company_id = {OWN} and user_id = %(user)s and leased_until = %(until)s
+ where company_id = {OWN} and user_id = %(user)s and leased_until = %(until)s and is_mailed
 """)
 _LEFT = Statement.plain(f"""
 update notification_preferences set leased_until = %(again_at)s
@@ -89,12 +95,29 @@ class SqlDigestPosts:
             return [Morning._make(row) for row in found.rows()]
 
     async def claim(self, company_id: UUID, *, day: date, at: datetime, until: datetime, most: int) -> list[DigestPost]:
-        values = {"day": day, "at": at, "until": until, "most": most}
+        try:
+            return await self._claim(company_id, {"day": day, "at": at, "until": until, "most": most})
+        except (DatabaseAway, StorageFull):
+            raise
+        except Refusal as refusal:
+            # Something is held at this very moment, or takes too long: the others do not wait for it.
+            log.warning("a company's daily mail was left to the next time: %s", refusal.code)
+            return []
+        except Exception:
+            # A defect of ours keeps one company's mail back, and nobody else's.
+            log.exception("the daily mail of company %s cannot be made up", company_id)
+            return []
+
+    async def _claim(self, company_id: UUID, values: dict[str, Any]) -> list[DigestPost]:
         async with self._upkeep.within(company_id) as connection:
             _, leased = await execute(connection, Asked(_BEGIN, values), Asked(_LEASE, values))
             claimed = leased.rows()
             users = [row[0] for row in claimed]
-            unread, _ = await execute(connection, Asked(_UNREAD, {"users": users}), Asked(COMMIT, {}))
+            if not claimed:
+                await execute(connection, Asked(COMMIT, {}))
+                return []
+            up_to = claimed[0][1]
+            unread, _ = await execute(connection, Asked(_UNREAD, {"users": users, "up_to": up_to}), Asked(COMMIT, {}))
             lines: dict[UUID, list[Row]] = {}
             for user_id, *line in unread.rows():
                 lines.setdefault(user_id, []).append(tuple(line))
@@ -105,13 +128,13 @@ class SqlDigestPosts:
                 company_name=name,
                 user_id=user_id,
                 to=addresses.get(user_id),
-                day=day,
+                day=values["day"],
                 lines=tuple(DigestLine(Kind(each[0]), *each[1:-1]) for each in lines.get(user_id, [])),
                 more=max(0, lines[user_id][0][-1] - _SHOWN) if user_id in lines else 0,
-                up_to=head,
-                until=until,
+                up_to=up_to,
+                until=values["until"],
             )
-            for user_id, head, name in claimed
+            for user_id, _, name in claimed
         ]
 
     async def settle(self, post: DigestPost, *, again_at: datetime | None) -> None:
@@ -122,8 +145,16 @@ class SqlDigestPosts:
             "up_to": post.up_to,
             "again_at": again_at,
         }
-        async with self._upkeep.within(post.company_id) as connection:
-            await execute(connection, Asked(_SENT if again_at is None else _LEFT, values), Asked(COMMIT, {}))
+        try:
+            async with self._upkeep.within(post.company_id) as connection:
+                await execute(connection, Asked(_SENT if again_at is None else _LEFT, values), Asked(COMMIT, {}))
+        except (DatabaseAway, StorageFull):
+            raise
+        except Refusal as refusal:
+            # Its lease runs out, and it is mailed once more, under the same id.
+            log.warning("that a daily mail was sent could not be written down: %s", refusal.code)
+        except Exception:
+            log.exception("that a daily mail of company %s was sent cannot be written down", post.company_id)
 
     async def _addresses(self, company_id: UUID, users: list[UUID]) -> dict[UUID, str]:
         async with self._upkeep.across() as connection:

@@ -7,7 +7,7 @@ has none.
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, or_, select, true
+from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database, execute
@@ -20,7 +20,7 @@ from adapters.sql.upkeep import ENTER, Upkeep
 from core.kernel.actor import Role
 from core.kernel.events import Audience
 from core.realtime.model import Audible
-from core.realtime.read_models import EventView, Logged, Portion
+from core.realtime.read_models import Acquaintances, EventView, Logged, Portion
 
 _ENTER = Statement.plain(ENTER)
 _STANDING = Statement.plain(
@@ -58,22 +58,22 @@ _MEMBERS = Statement(
         project_members.c.user_id == func.any(bindparam("users", type_=ARRAY(Uuid))),
     )
 )
-_others = users.alias("others")
+_listeners = func.any(bindparam("listeners", type_=ARRAY(Uuid)))
+_SEES_ALL = Statement(select(users.c.id).where(users.c.id == _listeners, users.c.role != str(Role.MEMBER)))
 _mine, _theirs = project_members.alias("mine"), project_members.alias("theirs")
-_share_project = (
-    select(_mine.c.project_id)
-    .join(_theirs, _theirs.c.project_id == _mine.c.project_id)
-    .join(projects, projects.c.id == _mine.c.project_id)
-    .where(_mine.c.user_id == users.c.id, _theirs.c.user_id == _others.c.id)
-    .exists()
-)
-_ACQUAINTED = Statement(
-    select(users.c.id, _others.c.id)
-    .select_from(users.join(_others, true()))
+# For whoever sees all there is nothing to be asked.
+_SHARE_PROJECT = Statement(
+    select(_mine.c.user_id, _theirs.c.user_id)
+    .distinct()
+    .select_from(
+        users.join(_mine, _mine.c.user_id == users.c.id)
+        .join(_theirs, _theirs.c.project_id == _mine.c.project_id)
+        .join(projects, projects.c.id == _mine.c.project_id)
+    )
     .where(
-        users.c.id == func.any(bindparam("listeners", type_=ARRAY(Uuid))),
-        _others.c.id == func.any(bindparam("others", type_=ARRAY(Uuid))),
-        or_(users.c.role != str(Role.MEMBER), users.c.id == _others.c.id, _share_project),
+        users.c.id == _listeners,
+        users.c.role == str(Role.MEMBER),
+        _theirs.c.user_id == func.any(bindparam("others", type_=ARRAY(Uuid))),
     )
 )
 _HEADS = Statement.plain("select company_id, last_seq from event_sequences where company_id = any(%(companies)s)")
@@ -131,9 +131,13 @@ class SqlFeedReader:
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
-    ) -> set[tuple[UUID, UUID]]:
-        _, found = await self._database.asked(
+    ) -> Acquaintances:
+        _, all_seeing, sharing = await self._database.asked(
             Asked(_ENTER, {"company": str(company_id)}),
-            Asked(_ACQUAINTED, {"listeners": list(listeners), "others": list(others)}),
+            Asked(_SEES_ALL, {"listeners": list(listeners)}),
+            Asked(_SHARE_PROJECT, {"listeners": list(listeners), "others": list(others)}),
         )
-        return {(listener, other) for listener, other in found.rows()}
+        return Acquaintances(
+            of_all=frozenset(user_id for (user_id,) in all_seeing.rows()),
+            pairs=frozenset((listener, other) for listener, other in sharing.rows()),
+        )

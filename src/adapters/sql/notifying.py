@@ -6,17 +6,16 @@ that keeps who is told what: whoever dies in between has told nobody.
 
 import logging
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
-from adapters.sql.connection import COMMIT, Connection, Database, execute
+from adapters.sql.connection import COMMIT, SOON, Connection, Database, execute
 from adapters.sql.event_log import traced
 from adapters.sql.pipeline import Asked, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
-from adapters.sql.told import keeping
+from adapters.sql.told import keeping, members_among
 from adapters.sql.upkeep import Upkeep
-from core.kernel.errors import DatabaseAway, Refusal, StorageFull
+from core.kernel.errors import DatabaseAway, Refusal, StorageFull, TooSlow
 from core.notifications.model import (
     CAUSES,
     Batch,
@@ -24,13 +23,15 @@ from core.notifications.model import (
     Notification,
     Recipient,
     TaskNow,
-    concerns,
+    at_once,
     whole_transactions,
 )
 
 log = logging.getLogger("flowtrack.notifications")
 
 READER = "notifications"
+_TOLD_AT_ONCE = 500
+"""So many notifications are written while the company's counter is held, or those of one transaction."""
 _HERE = f"company_id = {OWN} and reader = '{READER}'"
 
 # By the upkeep role: whose log went on.
@@ -79,13 +80,14 @@ _PROJECTS = Statement.plain(f"""
 select id from projects
  where company_id = {OWN} and id = any(%(projects)s) and deleted_at is null order by id for key share
 """)
+# Whose role changes, or who is deactivated, is waited for, and waits: a key alone would not be enough. A program hears
+# of its company by webhooks and the log, and has no inbox.
 _PEOPLE = Statement.plain(f"""
-select u.id, u.role <> 'member', coalesce(w.unwanted, '{{}}'),
-       array(select m.project_id from project_members m
-              where m.company_id = {OWN} and m.user_id = u.id and m.project_id = any(%(projects)s))
+select u.id, u.role <> 'member', coalesce(w.unwanted, '{{}}')
   from users u left join notification_preferences w on w.company_id = u.company_id and w.user_id = u.id
  where u.company_id = {OWN} and u.id = any(%(people)s) and u.is_active and u.accepted_at is not null
- order by u.id for key share of u
+   and u.kind = 'person'
+ order by u.id for share of u
 """)
 
 
@@ -101,9 +103,17 @@ class SqlNotifiedLogs:
             return [row[0] for row in found.rows()]
 
     async def advance(self, company_id: UUID, *, most: int, told: Callable[[Batch], list[Notification]]) -> bool:
+        told_most = _TOLD_AT_ONCE
         try:
-            async with self._upkeep.within(company_id) as connection:
-                return await _advance(connection, most, told)
+            while True:
+                try:
+                    async with self._upkeep.within(company_id) as connection:
+                        return await _advance(connection, most, told_most, told)
+                except TooSlow:
+                    # What takes too long now would the next time: less is tried.
+                    if most == 1:
+                        raise
+                    most, told_most = most // 2, max(1, told_most // 2)
         except (DatabaseAway, StorageFull):
             raise
         except Refusal as refusal:
@@ -116,16 +126,21 @@ class SqlNotifiedLogs:
             return False
 
 
-async def _advance(connection: Connection, most: int, told: Callable[[Batch], list[Notification]]) -> bool:
+async def _advance(
+    connection: Connection, most: int, told_most: int, told: Callable[[Batch], list[Notification]]
+) -> bool:
     _, taken, there = await execute(connection, Asked(_BEGIN, {}), Asked(_TAKE, {}), Asked(_HEAD, {}))
     position, newest = taken.first(), there.first()
     if position is None or newest is None or position[0] >= newest[0]:
         return False
     (after,), (head,) = position, newest
     causes, trace, is_all = await _causes(connection, after, head, most)
-    upto = head if is_all else causes[-1].seq
-    found = told(await _batch(connection, causes)) if causes else []
-    await execute(connection, *_ending(found, upto, trace))
+    if not causes:
+        await execute(connection, *_ending([], head, None))
+        return False
+    batch = await _batch(connection, causes, told_most)
+    is_all = is_all and len(batch.causes) == len(causes)
+    await execute(connection, *_ending(told(batch), head if is_all else batch.causes[-1].seq, trace))
     return not is_all
 
 
@@ -133,7 +148,8 @@ def _ending(told: list[Notification], upto: int, trace: str | None) -> list[Aske
     kept = keeping(told)
     if trace is not None:
         kept = [traced(each, trace) for each in kept]
-    return [Asked(_MOVE_ON, {"seq": upto}), *kept, Asked(COMMIT, {})]
+    # Where nobody is told, a position that a crash takes back is only read from once more: no disk is waited for.
+    return [*([] if told else [Asked(SOON, {})]), Asked(_MOVE_ON, {"seq": upto}), *kept, Asked(COMMIT, {})]
 
 
 async def _causes(connection: Connection, after: int, head: int, most: int) -> tuple[list[Cause], str | None, bool]:
@@ -152,8 +168,10 @@ async def _causes(connection: Connection, after: int, head: int, most: int) -> t
         most *= 4
 
 
-async def _batch(connection: Connection, causes: list[Cause]) -> Batch:
-    """The causes with all that they may concern; two questions, since the second needs what the first found."""
+async def _batch(connection: Connection, causes: list[Cause], told_most: int) -> Batch:
+    """As many of the causes as are told at once, with all that they may concern; two questions, since the second needs
+    what the first found.
+    """
     of_tasks = sorted({cause.task_id for cause in causes if cause.task_id is not None})
     projects = sorted({cause.project_id for cause in causes if cause.task_id is None and cause.project_id is not None})
     commented = sorted({cause.task_id for cause in causes if cause.comment_id is not None and cause.task_id})
@@ -168,19 +186,24 @@ async def _batch(connection: Connection, causes: list[Cause]) -> Batch:
         watching.setdefault(task_id, {})[user_id] = is_watching
     tasks = {row[0]: TaskNow(row[1], row[2], row[3], watching.get(row[0], {})) for row in there.rows()}
     known = frozenset(row[0] for row in standing.rows())
-    concerned = concerns(causes, tasks, known)
-    values: dict[str, Any] = {
-        "people": sorted({each.user_id for each in concerned}),
-        "projects": sorted({each.project_id for each in concerned}),
-    }
+    taken, concerned = at_once(causes, tasks, known, most=told_most)
+    pairs = {(each.project_id, each.user_id) for each in concerned}
     # Of several tasks of one project their project is told.
-    people, _ = await execute(connection, Asked(_PEOPLE, values), Asked(_PROJECTS, {"projects": values["projects"]}))
+    _, people, members = await execute(
+        connection,
+        Asked(_PROJECTS, {"projects": sorted({project_id for project_id, _ in pairs})}),
+        Asked(_PEOPLE, {"people": sorted({user_id for _, user_id in pairs})}),
+        members_among(pairs),
+    )
+    seen: dict[UUID, set[UUID]] = {}
+    for project_id, user_id in members.rows():
+        seen.setdefault(user_id, set()).add(project_id)
     return Batch(
-        causes=tuple(causes),
+        causes=tuple(taken),
         tasks=tasks,
         projects=known,
         people={
-            row[0]: Recipient(administers=row[1], unwanted=frozenset(row[2]), projects=frozenset(row[3]))
+            row[0]: Recipient(administers=row[1], unwanted=frozenset(row[2]), projects=frozenset(seen.get(row[0], ())))
             for row in people.rows()
         },
     )

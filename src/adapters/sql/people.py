@@ -125,10 +125,12 @@ class SqlAccounts:
         account, told = {"account": account_id, "at": at}, _letter(LetterKind.PASSWORD_CHANGED, letter_id, at)
         values = {**account, "password_hash": temporary_password_hash, "letter": told}
         await self._across((_CHANGE_PASSWORD, values), (_SIGN_OUT, account))
+        self._unit.signed_out(account_id)
 
     async def end_access(self, account_id: UUID, *, at: datetime) -> None:
         values = self._here({"account": account_id, "at": at})
         await self._across((_SIGN_OUT_IF_NOTHING_IS_LEFT, values), (_GO_ON_ELSEWHERE, values))
+        self._unit.signed_out(account_id)
 
     def _here(self, values: dict[str, Any]) -> dict[str, Any]:
         return {**values, "company": self._unit.actor.company_id}

@@ -6,6 +6,7 @@ psycopg do the work: its adapters, its conversations, its errors.
 """
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,8 @@ from psycopg.waiting import Ready, Wait
 
 from adapters.sql.statement import Statement
 from core.realtime.read_models import Moment
+
+log = logging.getLogger("flowtrack.sql")
 
 Row = tuple[Any, ...]
 # What one connection keeps prepared at most: each costs the server's memory, and shapes of filters are many.
@@ -156,6 +159,26 @@ class PipelineConnection(AsyncConnection[Any]):
         self.adapting: Adapting = Transformer(self)
         self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
         self.numbers = count()
+
+    def proclaim(self) -> None:
+        """Tells what the transaction did, which was committed."""
+        appended, ended, moments = self.appended, self.ended, self.moments
+        self.appended, self.ended, self.moments = {}, set(), []
+        try:
+            if self.on_written is not None:
+                for first, last in appended.values():
+                    self.on_written(first, last)
+            if self.herald is None:
+                return
+            for company_id, (_, last) in appended.items():
+                self.herald.appended(company_id, last)
+            for account_id in ended:
+                self.herald.ended(account_id)
+            for moment in moments:
+                self.herald.tell(moment)
+        except Exception:
+            # It is committed, whoever hears of it.
+            log.exception("what was committed could not be announced")
 
 
 async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[Result]:

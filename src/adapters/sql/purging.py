@@ -88,6 +88,7 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
         ),
     ),
     ("notifications", _delete("notifications", "read_at < %(read)s")),
+    ("notifications", _delete("notifications", "created_at < %(unread)s and read_at is null")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),
 )
 _OF_NOBODY: tuple[tuple[str, Statement], ...] = (
@@ -167,6 +168,7 @@ class SqlRemains:
         values = {
             "deleted": before.deleted,
             "read": before.read,
+            "unread": before.unread,
             "keys": before.keys,
             "signing_keys": before.signing_keys,
         }

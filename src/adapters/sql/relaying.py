@@ -3,12 +3,16 @@ container may import this.
 """
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from uuid import UUID
+
+from sqlalchemy import BigInteger, Double, bindparam, cast, extract, func, select
 
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
-from adapters.sql.upkeep import Upkeep
+from adapters.sql.tables.log import events
+from adapters.sql.upkeep import AS_APPLICATION, ENTER, Upkeep
 from core.realtime.read_models import Backlog
 
 # By the database's clock, so that those of the processes do not matter.
@@ -30,7 +34,18 @@ select p.reader, p.company_id, p.seq, q.last_seq
  where p.reader <> 'webhooks'
     or exists (select from webhooks w
                 where w.company_id = p.company_id and w.deleted_at is null and w.is_active and q.last_seq > w.after_seq)
+ order by q.last_seq - p.seq desc
 """)
+_AS_APPLICATION = Statement.plain(AS_APPLICATION)
+_ENTER = Statement.plain(ENTER)
+_AGE = Statement(
+    select(cast(extract("epoch", func.now() - events.c.occurred_at), Double))
+    .where(events.c.seq > bindparam("position", type_=BigInteger))
+    .order_by(events.c.seq)
+    .limit(1)
+)
+# Of so many backlogs the first unread event is looked at, each inside its company's wall.
+_MOST_LOOKED_AT = 100
 
 
 class SqlLeases:
@@ -64,4 +79,14 @@ class SqlLogs:
     async def backlogs(self) -> Iterable[Backlog]:
         async with self._upkeep.across() as connection:
             (found,) = await execute(connection, Asked(_BACKLOGS, {}))
-            return [Backlog._make(row) for row in found.rows()]
+            behind = found.rows()
+            looked = [
+                asked
+                for _, company_id, position, _ in behind[:_MOST_LOOKED_AT]
+                for asked in (Asked(_ENTER, {"company": str(company_id)}), Asked(_AGE, {"position": position}))
+            ]
+            if not looked:
+                return []
+            _, *answers = await execute(connection, Asked(_AS_APPLICATION, {}), *looked)
+            ages = [row[0] if (row := answer.first()) is not None else None for answer in answers[1::2]]
+            return [Backlog._make((*row, age)) for row, age in zip_longest(behind, ages)]

@@ -1,6 +1,8 @@
 """Writing down what users are told, and the facts of it: the last of a transaction but for what moves on."""
 
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from adapters.sql import event_log
 from adapters.sql.pipeline import Asked
@@ -24,6 +26,23 @@ select given.id, counter.last_seq - %(all)s::bigint + given.ordinal, given.user_
                                  deadline, days_before, ordinal),
        (select last_seq from event_sequences where company_id = {OWN}) counter
 """)  # noqa: S608  (an expression of our own)
+
+
+# Who leaves a project is waited for, or waits until it is kept what they are told of it: in the log nobody is told
+# anything of a project that they were removed from before. Asked by itself, for what stands once they are locked.
+_MEMBERS = Statement.plain(f"""
+select m.project_id, m.user_id
+  from unnest(%(projects)s::uuid[], %(users)s::uuid[]) as asked (project_id, user_id)
+  join project_members m
+    on m.company_id = {OWN} and m.project_id = asked.project_id and m.user_id = asked.user_id
+ order by m.project_id, m.user_id for key share of m
+""")  # noqa: S608  (an expression of our own)
+
+
+def members_among(pairs: Collection[tuple[UUID, UUID]]) -> Asked:
+    """Asks which of the projects and users belong together, and holds on to that until the transaction ends."""
+    ordered = sorted(pairs)
+    return Asked(_MEMBERS, {"projects": [each for each, _ in ordered], "users": [each for _, each in ordered]})
 
 
 def keeping(told: list[Notification]) -> list[Asked]:

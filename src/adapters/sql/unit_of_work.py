@@ -80,6 +80,10 @@ class SqlUnitOfWork:
         """Adds something that is told once it is committed, and stored nowhere."""
         self._moments.append(moment)
 
+    def signed_out(self, account_id: UUID) -> None:
+        """Adds that login sessions of an account ended, which is told once it is committed."""
+        self._open_connection.ended.add(account_id)
+
     def write(self, statement: Statement, values: dict[str, Any], *, rows: int | None = None) -> None:
         """Adds a statement to those that are sent with the commit, in order."""
         self._writes.append(Write(statement, values, rows))

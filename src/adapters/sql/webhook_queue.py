@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from adapters.sql.connection import COMMIT, Connection, Database, execute
+from adapters.sql.connection import COMMIT, SOON, Connection, Database, execute
 from adapters.sql.pipeline import Asked
 from adapters.sql.repositories.webhooks import COLUMNS, webhook_of
 from adapters.sql.statement import Statement
@@ -134,8 +134,8 @@ class SqlEventQueues:
             is_through = len(past) < most
             asked.append(Asked(_TOLD, {"webhook": webhook.id, "behind": None if is_through else past[-1].seq}))
             is_more = is_more or not is_through
-        if made:
-            asked.insert(0, _keeping(made))
+        # Where nothing was made, a position that a crash takes back is only read from once more: no disk is waited for.
+        asked.insert(0, _keeping(made) if made else Asked(SOON, {}))
         await execute(connection, *asked, Asked(COMMIT, {}))
         return is_more
 

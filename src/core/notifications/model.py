@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -138,13 +138,32 @@ def whole_transactions(causes: list[Cause], *, most: int) -> list[Cause]:
     """The causes without the last transaction, of which there may be more, if there are `most`; maybe none are left."""
     if len(causes) < most:
         return causes
-    last = _transaction(causes[-1])
-    return [cause for cause in causes if _transaction(cause) != last]
+    left = len(causes)
+    while left and _transaction(causes[left - 1]) == _transaction(causes[-1]):
+        left -= 1
+    return causes[:left]
 
 
-def concerns(causes: Iterable[Cause], tasks: Mapping[UUID, TaskNow], projects: frozenset[UUID]) -> list[Concern]:
+def at_once(
+    causes: Iterable[Cause], tasks: Mapping[UUID, TaskNow], projects: frozenset[UUID], *, most: int
+) -> tuple[list[Cause], list[Concern]]:
+    """The first of the causes, whole transactions, that concern so many users together, and whom they do: at least one
+    transaction. What is told is written while nobody else in the company writes, so it is not more at a time.
+    """
+    taken: list[Cause] = []
+    concerned: list[Concern] = []
+    for _, each in groupby(causes, key=_transaction):
+        together = list(each)
+        found = list(concerns(together, tasks, projects))
+        if taken and len(concerned) + len(found) > most:
+            break
+        taken += together
+        concerned += found
+    return taken, concerned
+
+
+def concerns(causes: Iterable[Cause], tasks: Mapping[UUID, TaskNow], projects: frozenset[UUID]) -> Iterator[Concern]:
     """Whom causes concern, whoever they are: of one cause each of them once, and nobody of what they did themselves."""
-    found: list[Concern] = []
     for cause in causes:
         where = cause.project_id
         if cause.task_id is not None:
@@ -161,8 +180,9 @@ def concerns(causes: Iterable[Cause], tasks: Mapping[UUID, TaskNow], projects: f
             told = dict.fromkeys(tasks[cause.task_id].watchers, Kind.COMMENTED) | told
         if cause.to is not None:
             told[cause.to] = Kind.ADDED_TO_PROJECT if cause.event == ProjectMemberAdded.event else Kind.ASSIGNED
-        found.extend(Concern(user, kind, cause, where) for user, kind in sorted(told.items()) if user != cause.actor_id)
-    return found
+        for user, kind in sorted(told.items()):
+            if user != cause.actor_id:
+                yield Concern(user, kind, cause, where)
 
 
 def tell(batch: Batch, *, new_id: Callable[[], UUID], at: datetime) -> list[Notification]:

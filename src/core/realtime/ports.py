@@ -5,7 +5,7 @@ from uuid import UUID
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
 from core.realtime.model import MOST_EXAMINED, Audible, Ticket
-from core.realtime.read_models import Backlog, Moment, Portion, Stretch
+from core.realtime.read_models import Acquaintances, Backlog, Moment, Portion, Stretch
 
 
 class EventReader(Protocol):
@@ -61,8 +61,8 @@ class FeedReader(Protocol):
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
-    ) -> set[tuple[UUID, UUID]]:
-        """The pairs of a listener and another user whom that one may see. Raises DatabaseAway."""
+    ) -> Acquaintances:
+        """Which of the others each listener may see. Raises DatabaseAway."""
         ...
 
 
@@ -158,7 +158,9 @@ class Logs(Protocol):
         ...
 
     async def backlogs(self) -> Iterable[Backlog]:
-        """The stored readers that have not read all of a log."""
+        """The stored readers that have not read all of a log. How old the first unread event is, is looked at where
+        most is unread.
+        """
         ...
 
 

@@ -67,6 +67,13 @@ class Portion(NamedTuple):
     traces: tuple[str, ...] = ()
 
 
+class Acquaintances(NamedTuple):
+    """Who of some listeners may see all users, and the pairs of another listener and a user whom that one may see."""
+
+    of_all: frozenset[UUID]
+    pairs: frozenset[tuple[UUID, UUID]]
+
+
 class Moment(NamedTuple):
     """Something that is so at this moment, for some users of a company, and stands in no log."""
 
@@ -77,9 +84,12 @@ class Moment(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """A stored reader of a company's log has read up to `position`, and the log goes up to `head`."""
+    """A stored reader of a company's log has read up to `position`, and the log goes up to `head`. The first event that
+    it has not read is so many seconds old; None where that was not looked at.
+    """
 
     reader: str
     company_id: UUID
     position: int
     head: int
+    age: float | None

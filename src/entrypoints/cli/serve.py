@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from entrypoints.cli.connections import PatientProtocol
 from entrypoints.cli.demo import make_demo
 from entrypoints.cli.starting import database
 from entrypoints.cli.workers import Workers
@@ -116,7 +117,7 @@ def _config(settings: Settings, app: ASGIApp | None) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=PatientProtocol,
         ws=SocketProtocol,
         ws_max_size=LARGEST_FRAME,
         # What is the same for a thousand sockets is sent as the same bytes.

@@ -30,7 +30,7 @@ class Subscribe(Said):
 
     type: Literal["subscribe"]
     channels: Annotated[list[Channel], Field(min_length=1, max_length=4)] = Field(default_factory=lambda: [*Channel])
-    since: Position | Annotated[int, Field(ge=0, lt=10**18)] | None = None
+    since: Position | Annotated[int, Field(strict=True, ge=0, lt=10**18)] | None = None
 
 
 class Ping(Said):

@@ -11,17 +11,16 @@ import logging
 import time
 from collections import Counter, defaultdict
 from datetime import datetime
-from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import UUID
 
-from core.kernel.actor import Actor
 from core.kernel.errors import Busy, Unavailable
 from core.realtime.errors import TooManyDoors
 from core.realtime.policy import hearing
 from core.realtime.ports import Bus, FeedReader
 from core.realtime.read_models import Moment, Portion
 from entrypoints.ending import end
+from entrypoints.live.doors import Door, Ending, Feed
 from entrypoints.live.showing import Written
 
 log = logging.getLogger("flowtrack.live")
@@ -33,36 +32,8 @@ CHECKED_EVERY = 60.0
 _AGAIN_AFTER = 0.5
 # So long it goes on without letting anything else run, in seconds.
 _IN_ONE_GO = 0.01
-
-
-class Ending(Enum):
-    """Why a door is closed from inside."""
-
-    SIGNED_OUT = auto()
-    TOO_SLOW = auto()
-    RESTART = auto()
-    FAILED = auto()
-
-
-class Door(Protocol):
-    """Somebody listens here. What it is given it takes at once, or it closes the door."""
-
-    actor: Actor
-    position: int
-    is_socket: bool
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can take anything."""
-        ...
-
-    def hear(self, written: Written) -> None:
-        """Takes an event, or a moment, unless it is of no interest here."""
-        ...
-
-    def shut(self, why: Ending) -> None:
-        """Ends, and stays ended."""
-        ...
+# So many logs are read at a time, and the rest of the database's connections are for requests.
+_MOST_READING = 3
 
 
 class Attendant(Protocol):
@@ -101,56 +72,6 @@ class HubTracing(Protocol):
         ...
 
 
-class Roster(NamedTuple):
-    """What listeners are signed in by, and who they are."""
-
-    sessions: list[UUID]
-    tokens: list[UUID]
-    users: list[UUID]
-
-
-class Feed:
-    """The doors of one company."""
-
-    def __init__(self, company_id: UUID) -> None:
-        self.company_id = company_id
-        self.doors: set[Door] = set()
-        self.wanted = 0
-        self.checked_at = time.monotonic()
-        self.is_to_check = False
-        self.reading: asyncio.Task[None] | None = None
-        self._roster: Roster | None = None
-
-    def add(self, door: Door) -> None:
-        self.doors.add(door)
-        self._roster = None
-
-    def discard(self, door: Door) -> None:
-        self.doors.discard(door)
-        self._roster = None
-
-    def roster(self) -> Roster:
-        """Who listens. Of a thousand doors that stay as they are it is not written down for each event."""
-        if self._roster is None:
-            actors = [door.actor for door in self.doors]
-            self._roster = Roster(
-                sessions=list({actor.session_id for actor in actors if actor.session_id is not None}),
-                tokens=list({actor.token_id for actor in actors if actor.token_id is not None}),
-                users=list({actor.user_id for actor in actors}),
-            )
-        return self._roster
-
-    @property
-    def position(self) -> int:
-        """After which it has to be read."""
-        return min(door.position for door in self.doors)
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether there is something to read, or to look after."""
-        return bool(self.doors) and (self.is_to_check or self.wanted > self.position)
-
-
 class Hub:
     """All doors of this process. An ear of the bus."""
 
@@ -170,7 +91,10 @@ class Hub:
         self._tracing = tracing
         self._feeds: dict[UUID, Feed] = {}
         self._admitted: set[Door] = set()
+        self._sockets = 0
         self._of_users: Counter[UUID] = Counter()
+        self._reading = asyncio.Semaphore(_MOST_READING)
+        self._is_away = False
         self.is_draining = False
         bus.listen(self)
 
@@ -187,7 +111,7 @@ class Hub:
         if self._attendant is not None and self._of_users[user_id] == 1:
             self._attendant.came(door.actor.company_id, user_id)
         self._admitted.add(door)
-        self._count()
+        self._count(door, 1)
 
     def open(self, door: Door) -> None:
         """From now on an admitted door hears of all after its position."""
@@ -208,7 +132,7 @@ class Hub:
         if door not in self._admitted:
             return
         self._admitted.discard(door)
-        self._count()
+        self._count(door, -1)
         self._of_users[door.actor.user_id] -= 1
         if not self._of_users[door.actor.user_id]:
             del self._of_users[door.actor.user_id]
@@ -252,8 +176,9 @@ class Hub:
             return
         kind, fields = moment.frame["type"], {name: each for name, each in moment.frame.items() if name != "type"}
         written = Written(fields, kind=kind, name=kind, channel=moment.channel, seq=None)
-        for door in [door for door in feed.doors if door.actor.user_id in moment.user_ids]:
-            door.hear(written)
+        for user_id in moment.user_ids:
+            for door in list(feed.doors_of.get(user_id, ())):
+                door.hear(written)
 
     def missed(self) -> None:
         for feed in self._feeds.values():
@@ -265,7 +190,7 @@ class Hub:
     def users_of(self, company_id: UUID) -> set[UUID]:
         """Who of a company listens here."""
         feed = self._feeds.get(company_id)
-        return {door.actor.user_id for door in feed.doors} if feed is not None else set()
+        return set(feed.doors_of) if feed is not None else set()
 
     def present(self) -> dict[UUID, set[UUID]]:
         """Who listens here, of each company."""
@@ -286,11 +211,12 @@ class Hub:
         try:
             heads = await self._reader.heads(list(self._feeds))
         except Unavailable as away:
-            log.warning("the logs are looked at again in a moment: %s", away.detail)
+            self._away(away)
             return
         except Exception:
             log.exception("the logs could not be looked at")
             return
+        self._back()
         for company_id, seq in heads.items():
             self.appended(company_id, seq)
         long_ago = time.monotonic() - CHECKED_EVERY
@@ -299,10 +225,10 @@ class Hub:
             if feed.checked_at < long_ago or feed.company_id not in heads:
                 self._check(feed)
 
-    def _count(self) -> None:
+    def _count(self, door: Door, by: int) -> None:
+        self._sockets += by * door.is_socket
         if self._observer is not None:
-            sockets = sum(door.is_socket for door in self._admitted)
-            self._observer.opened(sockets=sockets, streams=len(self._admitted) - sockets)
+            self._observer.opened(sockets=self._sockets, streams=len(self._admitted) - self._sockets)
 
     def _check(self, feed: Feed) -> None:
         feed.is_to_check = True
@@ -323,7 +249,7 @@ class Hub:
                 try:
                     await self._read_once(feed)
                 except Unavailable as away:
-                    log.warning("a log is read again in a moment: %s", away.detail)
+                    self._away(away)
                     await asyncio.sleep(_AGAIN_AFTER)
                 except Exception:
                     log.exception("the log of company %s could not be read", feed.company_id)
@@ -332,15 +258,19 @@ class Hub:
             feed.reading = None
 
     async def _read_once(self, feed: Feed) -> None:
-        feed.is_to_check = False
-        doors, wanted, position = list(feed.doors), feed.wanted, feed.position
-        try:
-            portion = await self._reader.read(
-                feed.company_id, position=position, most=MOST_AT_ONCE, **feed.roster()._asdict()
-            )
-        except BaseException:
-            feed.is_to_check = True
-            raise
+        async with self._reading:
+            if not feed.is_behind:
+                return
+            feed.is_to_check = False
+            doors, wanted, position = list(feed.doors), feed.wanted, feed.position
+            try:
+                portion = await self._reader.read(
+                    feed.company_id, position=position, most=MOST_AT_ONCE, **feed.roster()._asdict()
+                )
+            except BaseException:
+                feed.is_to_check = True
+                raise
+        self._back()
         feed.checked_at = time.monotonic()
         for door in doors:
             if door.actor.key_id not in portion.standing:
@@ -377,6 +307,16 @@ class Hub:
             self._observer.passed_on(happened_at=portion.events[-1].event.occurred_at, times=times)
         if self._tracing is not None and portion.traces:
             self._tracing.passed_on(portion, company_id=company_id, times=times, seconds=time.monotonic() - since)
+
+    def _away(self, away: Unavailable) -> None:
+        if not self._is_away:
+            self._is_away = True
+            log.warning("logs cannot be read, and are tried again and again: %s", away.detail)
+
+    def _back(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.info("logs are read again")
 
     def _shut(self, door: Door, why: Ending) -> None:
         self.close(door)

@@ -20,6 +20,8 @@ log = logging.getLogger("flowtrack.live")
 
 SAID_EVERY = 15.0
 GRACE = 5.0
+# Of a company of a thousand nobody asks, or is told, all at once.
+LISTENERS_AT_ONCE, OTHERS_AT_ONCE = 250, 20
 _CHANGED = "presence_changed"
 
 
@@ -31,33 +33,39 @@ class Presence:
         self._reader = feeds
         self._bus = bus
         self._here: dict[UUID, set[UUID]] = defaultdict(set)
-        self._leaving: set[UUID] = set()
+        self._leaving: dict[UUID, asyncio.TimerHandle] = {}
         self._known: dict[UUID, set[UUID]] = {}
         self._to_look: set[UUID] = set()
         self._something = asyncio.Event()
+        self._is_telling = False
         self.tell: Callable[[Moment], None] = lambda _: None
         bus.listen(self)
 
     def came(self, company_id: UUID, user_id: UUID) -> None:
         """The first door of a user here was opened."""
-        self._leaving.discard(user_id)
+        self._stay(user_id)
         if user_id not in self._here[company_id]:
             self._here[company_id].add(user_id)
             self._look_at(company_id)
 
     def left(self, company_id: UUID, user_id: UUID) -> None:
         """The last door of a user here was closed."""
-        self._leaving.add(user_id)
-        asyncio.get_running_loop().call_later(GRACE, self._gone, company_id, user_id)
+        self._stay(user_id)
+        self._leaving[user_id] = asyncio.get_running_loop().call_later(GRACE, self._gone, company_id, user_id)
+
+    def _stay(self, user_id: UUID) -> None:
+        leaving = self._leaving.pop(user_id, None)
+        if leaving is not None:
+            leaving.cancel()
 
     def _gone(self, company_id: UUID, user_id: UUID) -> None:
-        if user_id in self._leaving:
-            self._leaving.discard(user_id)
-            self._here[company_id].discard(user_id)
-            self._look_at(company_id)
+        del self._leaving[user_id]
+        self._here[company_id].discard(user_id)
+        self._look_at(company_id)
 
     def told(self, moment: Moment) -> None:
-        if moment.frame["type"] == _CHANGED and self._here.get(moment.company_id):
+        # What this one tells is not news to it.
+        if not self._is_telling and moment.frame["type"] == _CHANGED and self._here.get(moment.company_id):
             self._look_at(moment.company_id)
 
     def appended(self, company_id: UUID, seq: int) -> None:
@@ -98,26 +106,42 @@ class Presence:
 
     async def _look(self, company_id: UUID) -> None:
         here = set(self._here.get(company_id, ()))
-        before = self._known.get(company_id, set())
         await self._attendance.say(company_id, here)
         online = await self._attendance.online(company_id)
+        changed = online ^ self._known.get(company_id, set())
+        if changed:
+            self._is_telling = True
+            self._bus.tell(Moment(company_id, (), str(Channel.NOTIFICATIONS), {"type": _CHANGED}))
+            self._is_telling = False
         if here:
-            self._known[company_id] = online
-        else:
+            await self._tell(company_id, here, online=online, changed=changed)
+        elif not self._here.get(company_id):
+            # Nobody came meanwhile.
             self._here.pop(company_id, None)
             self._known.pop(company_id, None)
-        changed = online ^ before
-        if not changed:
-            return
-        self._bus.tell(Moment(company_id, (), str(Channel.NOTIFICATIONS), {"type": _CHANGED}))
-        if not here:
-            return
-        listeners = defaultdict[UUID, list[UUID]](list)
-        for listener, other in await self._reader.acquainted(company_id, listeners=here, others=changed):
-            # Nobody has to be told of themselves.
-            if listener != other:
-                listeners[other].append(listener)
-        for user_id, told in listeners.items():
-            state = "online" if user_id in online else "offline"
-            frame = {"type": "presence", "user_id": user_id, "state": state}
-            self.tell(Moment(company_id, tuple(told), str(Channel.NOTIFICATIONS), frame))
+
+    async def _tell(self, company_id: UUID, here: set[UUID], *, online: set[UUID], changed: set[UUID]) -> None:
+        everybody = sorted(here)
+        for others in _portions(sorted(changed), OTHERS_AT_ONCE):
+            for listeners in _portions(everybody, LISTENERS_AT_ONCE):
+                found = await self._reader.acquainted(company_id, listeners=listeners, others=others)
+                seeing = defaultdict[UUID, set[UUID]](set)
+                for listener, other in found.pairs:
+                    seeing[other].add(listener)
+                for other in others:
+                    # Nobody has to be told of themselves.
+                    told = (found.of_all | seeing[other]) - {other}
+                    if told:
+                        frame = {"type": "presence", "user_id": other, "state": _state(other, online)}
+                        self.tell(Moment(company_id, tuple(told), str(Channel.NOTIFICATIONS), frame))
+                        await asyncio.sleep(0)
+            # What could not be told is told the next time.
+            self._known[company_id] = self._known.get(company_id, set()) ^ set(others)
+
+
+def _portions(of: list[UUID], most: int) -> list[list[UUID]]:
+    return [of[first : first + most] for first in range(0, len(of), most)]
+
+
+def _state(user_id: UUID, online: set[UUID]) -> str:
+    return "online" if user_id in online else "offline"

@@ -5,7 +5,6 @@ after the logs of all companies about every second. Which one, a lease says that
 leader dies, another one leads within seconds, and meanwhile everybody else's own looking goes on.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Protocol
@@ -31,7 +30,7 @@ class RelayObserver(Protocol):
     """Is told what the relay sees. It must be quick, and must not fail."""
 
     def relayed(self, *, leads: bool, behind: Mapping[str, tuple[int, float]]) -> None:
-        """Whether this process leads, and if so how deep each reader is behind, and for how long."""
+        """Whether this process leads, and if so how deep each reader is behind, and how old what it has not read."""
         ...
 
 
@@ -51,7 +50,6 @@ class Relay:
         self._told: dict[UUID, int] = {}
         self._turns = 0
         self._readers_seen: set[str] = set()
-        self._since: dict[tuple[str, UUID], tuple[int, float]] = {}
         bus.listen(self)
 
     async def turn(self) -> None:
@@ -61,7 +59,6 @@ class Relay:
             if not self.leads:
                 # Whoever leads again some day looks afresh.
                 self._told.clear()
-                self._since.clear()
                 self._say(dict.fromkeys(self._readers_seen, (0, 0.0)))
                 return
             heads = await self._logs.heads()
@@ -72,15 +69,20 @@ class Relay:
             self._told = heads
             if self._turns % _BACKLOGS_EVERY == 0:
                 await self._look_behind()
+            else:
+                self._say({})
             self._turns += 1
         except Unavailable:
             self.leads = False
+            # How far readers are, nobody knows.
+            self._say({})
             raise
 
     async def give_up(self) -> None:
         """Leaves the lead to others, at the end."""
         if self.leads:
             self.leads = False
+            self._say(dict.fromkeys(self._readers_seen, (0, 0.0)))
             await self._leases.give_up(LEASE, holder=self._holder)
 
     def appended(self, company_id: UUID, seq: int) -> None:
@@ -105,17 +107,12 @@ class Relay:
             reader.ring()
 
     async def _look_behind(self) -> None:
-        now, depths, oldest = time.monotonic(), defaultdict[str, int](int), dict[str, float]()
-        since: dict[tuple[str, UUID], tuple[int, float]] = {}
-        for reader, company_id, position, head in await self._logs.backlogs():
-            known = self._since.get((reader, company_id))
-            began = known[1] if known is not None and known[0] == position else now
-            since[reader, company_id] = (position, began)
+        depths, oldest = defaultdict[str, int](int), defaultdict[str, float](float)
+        for reader, _, position, head, age in await self._logs.backlogs():
             depths[reader] += head - position
-            oldest[reader] = min(began, oldest.get(reader, began))
-        self._since = since
+            oldest[reader] = max(oldest[reader], age or 0.0)
         self._readers_seen |= depths.keys()
-        self._say({reader: (depths[reader], now - oldest.get(reader, now)) for reader in self._readers_seen})
+        self._say({reader: (depths[reader], oldest[reader]) for reader in self._readers_seen})
 
     def _say(self, behind: Mapping[str, tuple[int, float]]) -> None:
         if self._observer is not None:

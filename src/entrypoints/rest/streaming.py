@@ -11,13 +11,16 @@ from core.kernel.actor import Actor
 from core.kernel.errors import Refusal
 from core.realtime.read_models import EventView, Stretch
 from entrypoints.ending import end
-from entrypoints.live.hub import Ending, Hub
+from entrypoints.live.doors import Ending
+from entrypoints.live.hub import Hub
 from entrypoints.live.showing import Written, stream_frame
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 3000
 # Of what waits to be sent: beyond, the client has to come again.
 MOST_WAITING = 4 * 1024 * 1024
+# What a server that can drop a connection offers for it in the scope.
+HANG_UP = "flowtrack.hang_up"
 # Whoever takes nothing for so long is gone.
 _PATIENCE = 60.0
 PAGE = 200
@@ -85,7 +88,7 @@ class EventStream(Response):
         self._why = why
         self._something.set()
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watching = asyncio.create_task(self._watch(receive))
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -93,6 +96,13 @@ class EventStream(Response):
                 async with asyncio.timeout(_PATIENCE):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            hang_up = scope.get("extensions", {}).get(HANG_UP)
+            if hang_up is None:
+                raise
+            hang_up()
+            # Until it is: whoever returns before is said to have answered by halves.
+            await watching
         finally:
             self._hub.close(self)
             await end([watching])

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from entrypoints.background import Recurring, working
 from entrypoints.container import Container, told_to_others
@@ -11,8 +12,11 @@ from entrypoints.worker.running import carrying_out
 log = logging.getLogger("flowtrack.worker")
 
 
-async def work(container: Container) -> None:
-    """Carries jobs out until SIGTERM or SIGINT; what it is in the middle of is left to others."""
+async def work(container: Container, *, beside: AbstractAsyncContextManager[None] | None = None) -> None:
+    """Carries jobs out until SIGTERM or SIGINT; what it is in the middle of is left to others.
+
+    `beside` is open meanwhile.
+    """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -20,7 +24,7 @@ async def work(container: Container) -> None:
     await database.open()
     try:
         alive = Recurring("that it lives", 10.0, 0.0, lambda: _say_so(container))
-        async with told_to_others(container), carrying_out(container), working([alive]):
+        async with told_to_others(container), beside or nullcontext(), carrying_out(container), working([alive]):
             log.info("the worker is ready")
             await stop.wait()
     finally:

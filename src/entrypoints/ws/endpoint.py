@@ -16,6 +16,7 @@ from core.kernel.limits import household
 from core.kernel.ports import RateLimits
 from core.realtime.errors import TicketInvalid, TicketRefused
 from core.realtime.model import Purpose
+from core.realtime.read_models import Stretch
 from entrypoints.container import Container
 from entrypoints.events.frames import Auth, Ping, Ready, Subscribe, Subscribed
 from entrypoints.live.hub import Hub
@@ -33,7 +34,7 @@ from entrypoints.ws.errors import (
 )
 from entrypoints.ws.frames import SUBPROTOCOL
 from entrypoints.ws.protocol import WIRE, SocketProtocol
-from entrypoints.ws.socket import Socket
+from entrypoints.ws.socket import PAGE, Socket
 from entrypoints.ws.talk import HungUp, Talk, error_frame
 
 log = logging.getLogger("flowtrack.ws")
@@ -42,7 +43,6 @@ AUTHENTICATED_WITHIN = 10.0
 SUBSCRIBED_WITHIN = 2.0
 # Of those who have not said yet who they are.
 MOST_STRANGERS, MOST_STRANGERS_OF_ADDRESS = 1000, 50
-_PAGE = 200
 _VERB = "WS /ws/notifications/{user_id}"
 
 
@@ -55,7 +55,9 @@ class Doorkeeper:
         self._strangers: Counter[str] = Counter()
         settings = container.settings()
         self._counts: RateLimits = container.rate_limits()
-        self._limit = settings.limit("address") if settings.rate_limits_enabled else None
+        is_limited = settings.rate_limits_enabled
+        self._limit = settings.limit("address") if is_limited else None
+        self._of_known = (settings.limit("session"), settings.limit("company")) if is_limited else None
         self._origins = frozenset(container.settings().cors_origins)
         self._public = container.settings().public_url.rstrip("/")
 
@@ -99,6 +101,7 @@ class Doorkeeper:
             self._ensure_origin(websocket)
             async with asyncio.timeout(AUTHENTICATED_WITHIN):
                 talk.actor = actor = await self._recognised(websocket, talk)
+            self._ensure_few(actor)
             try:
                 user_id = UUID(websocket.path_params["user_id"])
             except ValueError as error:
@@ -118,6 +121,15 @@ class Doorkeeper:
             self._strangers[address] -= 1
             if not self._strangers[address]:
                 del self._strangers[address]
+
+    def _ensure_few(self, actor: Actor) -> None:
+        """A socket counts as a request."""
+        if self._of_known is None:
+            return
+        for limit, key in zip(self._of_known, (actor.key_id.hex, actor.company_id.hex), strict=True):
+            allowance = self._counts.take(limit, key)
+            if not allowance.granted:
+                raise TooMany(retry_after=allowance.seconds)
 
     def _ensure_origin(self, websocket: WebSocket) -> None:
         origin = websocket.headers.get("origin")
@@ -163,7 +175,12 @@ class Doorkeeper:
             if subscribe.since is not None:
                 socket.position = int(subscribe.since)
             socket.say(Subscribed(channels=subscribe.channels, seq=str(socket.position)))
-            await self._catch_up(socket)
+
+            async def page(position: int) -> Stretch:
+                found = await self._container.event_use_cases().after(actor, position=position, types=(), limit=PAGE)
+                return Stretch(*found.value)
+
+            await socket.catch_up(page)
             self._hub.open(socket)
             while True:
                 again = await self._listen(socket, talk)
@@ -191,19 +208,6 @@ class Doorkeeper:
         else:
             socket.wire.put(error_frame(FrameMisplaced()))
         return None
-
-    async def _catch_up(self, socket: Socket) -> None:
-        """What happened since the position that the client names, page by page, at the pace that it reads."""
-        while socket.is_open:
-            answer = await self._container.event_use_cases().after(
-                socket.actor, position=socket.position, types=(), limit=_PAGE
-            )
-            for event in answer.value.events:
-                socket.tell(event)
-            socket.position = answer.value.examined
-            if len(answer.value.events) < _PAGE:
-                return
-            await socket.wire.flushed()
 
     async def _note(self, websocket: WebSocket, talk: Talk, refusal: Refusal) -> None:
         """Tells auditors of what nobody does by mistake."""

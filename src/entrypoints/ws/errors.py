@@ -1,7 +1,7 @@
 """The one table of what refusals are on a socket: close codes, and frames that were not understood."""
 
 from core.kernel.errors import Forbidden, Gone, Invalid, Refusal, TooMany, Unauthenticated, Unavailable
-from entrypoints.live.hub import Ending
+from entrypoints.live.doors import Ending
 
 UNKNOWN_CALLER, NOT_ALLOWED, RESYNC, RESTART = 4401, 4403, 4409, 1012
 TOO_MANY, TRY_LATER, FAILED = 1008, 1013, 1011

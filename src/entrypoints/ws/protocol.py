@@ -9,11 +9,18 @@ import logging
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
+
+from entrypoints.ws.errors import TOO_MANY, FramesTooMany
+from entrypoints.ws.pace import Pace
 
 WIRE = "flowtrack.wire"
 # Whoever does not read for so long is hung up on, whatever is still to be sent.
 _PATIENCE = 10.0
+# Of answers to pings that nobody reads, in bytes; and of the pieces of one message.
+_MOST_UNREAD, _MOST_PIECES = 64 * 1024, 1024
 
 # uvicorn's own would write each address with its query, where a ticket stands.
 _log = logging.getLogger("flowtrack.ws.protocol")
@@ -26,12 +33,33 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.logger = _log
+        self._pings = Pace()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
             # The application's task is made, and has not run yet.
             self.scope["extensions"][WIRE] = self  # type: ignore[assignment]
+
+    def handle_ping(self) -> None:
+        # websockets has made the answer already. The application never sees a ping, so it is bounded here.
+        answer = b"".join(self.conn.data_to_send())
+        if not self.is_open:
+            return
+        if self.conn.state is not State.OPEN:
+            # A close came right behind it, and is answered along with it.
+            self.transport.write(answer)
+        elif not self._pings.step() or self.transport.get_write_buffer_size() > _MOST_UNREAD:
+            self.shut(TOO_MANY, FramesTooMany.code)
+        elif self.writable.is_set():
+            self.transport.write(answer)
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < _MOST_PIECES:
+            super().handle_cont(event)
+        elif self.conn.state is State.OPEN:
+            # Empty pieces are within any size.
+            self.shut(TOO_MANY, FramesTooMany.code)
 
     @property
     def is_open(self) -> bool:

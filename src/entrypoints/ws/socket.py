@@ -1,14 +1,16 @@
 """A socket whose client is known."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from pydantic import BaseModel
 
 from core.kernel.actor import Actor
 from core.kernel.events import Channel
-from core.realtime.read_models import EventView
+from core.realtime.read_models import Stretch
 from entrypoints.events.frames import Heartbeat
-from entrypoints.live.hub import Ending, Hub
+from entrypoints.live.doors import Ending
+from entrypoints.live.hub import Hub
 from entrypoints.live.showing import Written, socket_frame
 from entrypoints.ws.errors import ENDINGS
 from entrypoints.ws.frames import HEARTBEAT_SECONDS
@@ -16,6 +18,9 @@ from entrypoints.ws.protocol import SocketProtocol
 
 # Of what was sent and not read: beyond, the client has to come again and say from where.
 MOST_WAITING = 4 * 1024 * 1024
+PAGE = 200
+
+Page = Callable[[int], Awaitable[Stretch]]
 
 
 class Socket:
@@ -41,10 +46,22 @@ class Socket:
         """Sends a message of its own."""
         self._put(socket_frame(message.model_dump(mode="json")))
 
-    def tell(self, event: EventView) -> None:
-        """Sends an event of the past, if it is of interest."""
-        if event.channel in self.channels:
-            self._put(Written.event(event).socket)
+    async def catch_up(self, page: Page) -> None:
+        """Sends what happened since its position, at the pace that it is read, however large events are. `page` answers
+        up to `PAGE` events after a position.
+        """
+        while self.is_open:
+            stretch = await page(self.position)
+            for event in stretch.events:
+                if event.channel in self.channels:
+                    self._put(Written.event(event).socket)
+                self.position = event.seq
+                await self.wire.flushed()
+                if not self.is_open:
+                    return
+            self.position = stretch.examined
+            if len(stretch.events) < PAGE:
+                return
 
     def hear(self, written: Written) -> None:
         if written.channel in self.channels:

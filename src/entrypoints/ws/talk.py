@@ -1,7 +1,6 @@
 """What a client says, read message by message."""
 
 import json
-import time
 
 from pydantic import ValidationError
 from starlette.websockets import WebSocket
@@ -12,8 +11,8 @@ from entrypoints.events.frames import Auth, ErrorFrame, Ping, Subscribe
 from entrypoints.live.showing import socket_frame
 from entrypoints.ws.errors import FrameBinary, FrameInvalid, FrameMalformed, FramesTooMany, FrameUnknown
 from entrypoints.ws.frames import SAID
+from entrypoints.ws.pace import WITHIN, Pace
 
-MOST_FRAMES, WITHIN = 60, 10.0
 _KNOWN = ("auth", "subscribe", "ping")
 
 
@@ -27,8 +26,7 @@ class Talk:
     def __init__(self, websocket: WebSocket) -> None:
         self.actor: Actor | None = None
         self._websocket = websocket
-        self._counted_from = time.monotonic()
-        self._count = 0
+        self._pace = Pace()
 
     async def said(self) -> Auth | Subscribe | Ping:
         """The next message. Raises HungUp, FramesTooMany, and FrameMalformed, FrameUnknown, FrameInvalid or FrameBinary
@@ -37,7 +35,8 @@ class Talk:
         message = await self._websocket.receive()
         if message["type"] != "websocket.receive":
             raise HungUp
-        self._ensure_few()
+        if not self._pace.step():
+            raise FramesTooMany(retry_after=int(WITHIN))
         text = message.get("text")
         if text is None:
             raise FrameBinary
@@ -55,14 +54,6 @@ class Talk:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"][1:3])[:100]
             raise FrameInvalid(f"{place}: {first['msg']}"[:300]) from error
-
-    def _ensure_few(self) -> None:
-        now = time.monotonic()
-        if now - self._counted_from > WITHIN:
-            self._counted_from, self._count = now, 0
-        self._count += 1
-        if self._count > MOST_FRAMES:
-            raise FramesTooMany(retry_after=int(WITHIN))
 
 
 def error_frame(refusal: Refusal) -> bytes:

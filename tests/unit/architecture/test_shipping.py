@@ -84,7 +84,8 @@ class TestCompose:
         assert published == {"application": ["127.0.0.1:${PORT:-8000}:8000"]}
         assert COMPOSE["networks"]["inside"]["internal"] is True
         outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-        assert outside == {"application"}
+        # Webhooks and mails leave from the worker.
+        assert outside == {"application", "worker"}
 
     def test_no_secret_has_a_default(self) -> None:
         text = (ROOT / "compose.yaml").read_text(encoding="utf-8")

@@ -29,14 +29,16 @@ class InboxUseCases:
         self, actor: Actor, *, unread: bool | None, sort: Sort, page: PageRequest
     ) -> Answer[Page[NotificationView]]:
         """The caller's own notifications: with `unread=true` those alone that they did not read, with `false` those
-        that they did. Names and titles are as they are now; what the caller may not see any more, or was deleted, is
-        left out. What was read 90 days ago is gone.
+        that they did. Names and titles are as they are now; what tells of a task or project that the caller may not see
+        any more, or that was deleted, is left out, and of a comment that was deleted the text. What was read 90 days
+        ago is gone, and what nobody read for a year.
 
         Within seconds of what happened, whoever it concerns is told: to whom a task was given; whom a comment mentions;
         who watches a task that somebody commented on; who was added to a project; and who has an unfinished task, at 9
         in the morning of the company's time zone the day before its deadline and on the day. Nobody is told of what
-        they did themselves. Of several tasks that were given to somebody at once, by a batch or a part of an import,
-        one notification tells: `task_count` is how many they are, and no task is named.
+        they did themselves, and service users of nothing: programs hear of it by webhooks and events. Of several tasks
+        that were given to somebody at once, by a batch or a part of an import, one notification tells: `task_count` is
+        how many they are, and no task is named.
         """
         visible = policy.visible_notifications(actor)
         return await self._reader.page(actor, visible=visible, unread=unread, sort=sort, page=page)

@@ -623,7 +623,7 @@ def test_no_statement_names_a_tenant_table_without_its_predicate() -> None:
             "_TASKS",
             "_WATCHERS",
         ),
-        "told": ("_KEEP",),
+        "told": ("_KEEP", "_MEMBERS"),
         "operating": ("_COMPANIES",),
         "operating_tokens": ("_HOLDER", "_COMPANY", "_TOKENS", "_TOKEN"),
         "people": ("_HOLDING", "_SIGN_OUT_IF_NOTHING_IS_LEFT"),

@@ -19,7 +19,7 @@ from sqlalchemy import BinaryExpression, Text, UnaryExpression, Uuid, bindparam,
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators, visitors
 
-from adapters.sql import deadlines, notifying
+from adapters.sql import deadlines, notifying, told
 from adapters.sql.migrating import migrate
 from adapters.sql.readers import activity as activity_reader, comments as comment_reader
 from adapters.sql.readers import api_tokens as token_reader
@@ -1259,3 +1259,10 @@ def test_what_may_concern_somebody_is_found_by_its_position(seeded: Seeded) -> N
     plan = seeded.settled_plan(notifying._CAUSES, after=10, head=300, most=200)
     read = conditions(plan, "events")
     assert set(read) == {"events_pkey"} and "seq" in read["events_pkey"]
+
+
+@pytest.mark.parametrize("how", PLANS)
+def test_who_belongs_to_what_is_looked_up_pair_by_pair(seeded: Seeded, how: str) -> None:
+    asked = told.members_among({(seeded.values["project_id"], seeded.values["member_id"])})
+    plan = getattr(seeded, how)(asked.statement, **asked.values)
+    assert set(conditions(plan, "project_members")) <= {"project_members_pkey", "project_members_of_user"}, plan

@@ -70,24 +70,27 @@ async def test_tasks_go_thirty_days_after_they_were_deleted(remains: SqlRemains,
     assert await remains.purge(cutoffs()) == NOTHING
 
 
-async def test_what_was_read_goes_after_ninety_days_and_what_was_not_stays(remains: SqlRemains, firms: Firms) -> None:
+async def test_what_was_read_goes_after_ninety_days_and_what_was_not_after_a_year(
+    remains: SqlRemains, firms: Firms
+) -> None:
     firm = firms.new()
     project = firm.project()
     task, gone = firm.task(project), firm.task(project)
     numbers = itertools.count(1)
 
-    def told(task: uuid.UUID, read: str | None) -> uuid.UUID:
+    def told(task: uuid.UUID, read: str | None, *, created: str = "364 days") -> uuid.UUID:
         id = uuid.uuid4()
         firm.sql(
             "insert into notifications (company_id, id, seq, user_id, kind, cause, event, task_id, task_count,"
             " created_at, read_at) values (%s, %s, 1, %s, 'assigned', %s, 'task_created', %s, 1,"
-            " now() - interval '1 year', now() - %s::interval)",
-            (firm.id, id, firm.owner.user_id, next(numbers), task, read),
+            " now() - %s::interval, now() - %s::interval)",
+            (firm.id, id, firm.owner.user_id, next(numbers), task, created, read),
         )
         return id
 
     unread, lately, _ = told(task, None), told(task, "89 days"), told(task, "91 days")
-    assert await remains.purge(cutoffs()) == Purged(notifications=1)
+    told(task, None, created="366 days")
+    assert await remains.purge(cutoffs()) == Purged(notifications=2)
     assert ids(firm, "notifications") == {unread, lately}
     # What tells of a task goes with it.
     told(gone, None)

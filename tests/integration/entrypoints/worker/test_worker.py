@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from entrypoints.settings import Settings
 from tests.integration.api import Api, Person
 from tests.integration.conftest import TestDatabase
-from tests.integration.entrypoints.cli.serving import clean_environment, over
+from tests.integration.entrypoints.cli.serving import clean_environment, free_port, over
 
 ROWS = 6_000
 PATIENCE = 60.0
@@ -29,14 +30,14 @@ class Workers:
         self._folder, self._environment = folder, environment
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, **settings: str) -> subprocess.Popen[bytes]:
         number = len(self.running)
         data = self._folder / f"worker{number}"
         data.mkdir()
         with (self._folder / f"{number}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "entrypoints.cli.main", "worker"],
-                env={**clean_environment(), **self._environment, "FLOWTRACK_DATA_DIR": str(data)},
+                env={**clean_environment(), **self._environment, "FLOWTRACK_DATA_DIR": str(data), **settings},
                 cwd=data,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -169,3 +170,22 @@ async def test_two_workers_at_once_share_jobs_and_double_nothing(api: Api, worke
         "select count(*), count(distinct external_id), max(number), count(distinct rank) from tasks where company_id = %s",
         (ann.company_id,),
     ) == [(4200, 4200, 4200, 4200)]
+
+
+async def test_a_worker_shows_its_health_and_metrics_where_it_is_told_to(workers: Workers) -> None:
+    port = free_port()
+    process = workers.start(FLOWTRACK_WORKER_PORT=str(port), FLOWTRACK_METRICS_TOKEN="a" * 32)
+    deadline = time.monotonic() + PATIENCE
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as probe:
+        while True:
+            assert process.poll() is None and time.monotonic() < deadline, workers.log(process)
+            with contextlib.suppress(httpx.TransportError):
+                page = (await probe.get("/metrics", headers={"Authorization": "Bearer " + "a" * 32})).text
+                if "flowtrack_relay_leader" in page and "flowtrack_webhooks_waiting" in page:
+                    break
+            await asyncio.sleep(0.2)
+        assert (await probe.get("/health/ready")).status_code == 200
+        assert (await probe.get("/metrics")).status_code == 404
+        assert (await probe.get("/api/v1/tasks")).status_code == 404
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0, workers.log(process)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from entrypoints.cli.serve import _config, _Server
 from entrypoints.container import Container
@@ -53,6 +54,51 @@ class Living:
             await ear.say(type="subscribe", **subscribe)
             assert (await ear.next())["type"] == "subscribed"
             yield ear
+
+
+class Deaf:
+    """A client of a socket that says something at its beginning, and never reads anything after it is let in."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def say(self, **message: Any) -> None:
+        """Sends a text message."""
+        self._writer.write(Frame(Opcode.TEXT, json.dumps(message).encode()).serialize(mask=True))
+        await self._writer.drain()
+
+    async def rest(self) -> bytes:
+        """Reads at last, until the server has hung up."""
+        async with asyncio.timeout(WITHIN):
+            try:
+                return await self._reader.read()
+            except ConnectionResetError:
+                return b""
+
+
+@asynccontextmanager
+async def deaf(port: int, person: Person) -> AsyncIterator[Deaf]:
+    """A socket that was let in and subscribed to everything; its client's system takes little, and its client nothing."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=raw, limit=1024)
+    writer.write(
+        b"GET /ws/notifications/%b HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % person.user_id.encode()
+    )
+    try:
+        async with asyncio.timeout(WITHIN):
+            await reader.readuntil(b"\r\n\r\n")
+            found = Deaf(reader, writer)
+            await found.say(type="auth", token=person.token)
+            await found.say(type="subscribe")
+            await reader.readuntil(b'"subscribed"')
+        yield found
+    finally:
+        writer.transport.abort()
 
 
 class Ear:

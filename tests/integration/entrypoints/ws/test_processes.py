@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,11 +16,12 @@ from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from entrypoints.live import hub
+from entrypoints.ws import socket as sockets
 from entrypoints.settings import Settings
-from tests.integration.api import Api
+from tests.integration.api import Api, Person
 from tests.integration.conftest import TestDatabase, quick_container
 from tests.integration.entrypoints.cli.serving import Serving, over, serving
-from tests.integration.entrypoints.ws.living import Ear, Living, living
+from tests.integration.entrypoints.ws.living import Ear, Living, deaf, living
 
 
 @pytest.fixture
@@ -75,6 +78,13 @@ async def test_a_ticket_is_used_once_in_all_processes(two: tuple[Living, Living]
         assert await ear.closed() == (4401, "ticket.used")
 
 
+async def flood(person: Person, project: dict[str, Any]) -> None:
+    """About a megabyte of events."""
+    operations = [{"op": "create", "project_id": project["id"], "title": "x" * 400} for _ in range(1000)]
+    answer = await person.post("/tasks/bulk", {"operations": operations})
+    assert answer.status_code == 200, answer.text
+
+
 @pytest.fixture
 def server(tmp_path: Path, test_database: TestDatabase, settings: Settings) -> Iterator[Serving]:
     with serving(tmp_path, **over(test_database, settings)) as found:
@@ -95,7 +105,10 @@ async def test_at_its_end_a_process_closes_sockets_and_streams_and_is_gone_soon(
             while await anext(lines) != "event: ready":
                 pass
             # One that never reads holds nobody up.
-            async with live.ear(olga):
+            async with deaf(server.port, olga):
+                project = await olga.project()
+                for _ in range(5):
+                    await flood(olga, project)
                 assert server.process is not None
                 began = time.monotonic()
                 server.process.send_signal(signal.SIGTERM)
@@ -108,6 +121,24 @@ async def test_at_its_end_a_process_closes_sockets_and_streams_and_is_gone_soon(
     with pytest.raises((OSError, ConnectionClosed, InvalidHandshake)):
         async with live.opened(olga.user_id):
             pass
+
+
+async def test_who_reads_too_slowly_is_to_come_again(
+    test_database: TestDatabase, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "MOST_WAITING", 128 * 1024)
+    container = quick_container(settings, database_url=test_database.product)
+    async with living(container, superuser_url=test_database.superuser) as live:
+        olga = await live.api.register()
+        project = await olga.project()
+        async with deaf(live.port, olga) as slow, live.ear(olga) as ear:
+            async with asyncio.timeout(30):
+                while container.hub()._of_users[UUID(olga.user_id)] > 1:
+                    await flood(olga, project)
+            # Its last word, which it reads within the seconds that are left to it.
+            assert (4409).to_bytes(2, "big") + b"socket.too_slow" in await slow.rest()
+            await olga.project()
+            assert (await ear.until("project_created"))[-1]["event"] == "project_created"
 
 
 async def test_no_ticket_stands_in_the_log(server: Serving, test_database: TestDatabase) -> None:

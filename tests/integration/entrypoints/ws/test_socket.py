@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from core.jobs.model import JobRef
 from core.kernel.actor import System
+from entrypoints.live import hub
 from entrypoints.ws import endpoint
 from tests.integration.entrypoints.ws.living import Living
 
@@ -248,6 +249,20 @@ class TestEnding:
             assert (await olga.delete(f"/users/{mia.user_id}")).status_code == 204
             assert (await ear.closed())[0] == 4401
 
+    async def test_whose_password_an_admin_changes_is_let_go_at_once(
+        self, live: Living, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # It was told, and not found by looking.
+        monkeypatch.setattr(hub, "POLLED_EVERY", 600.0)
+        mia = await live.api.register()
+        olga = await live.api.colleague(mia, role="owner")
+        # The account belongs to this company alone, and so the company sets its password.
+        live.api.sql("update users set role = 'member' where id = %s", (mia.user_id,))
+        async with live.ear(mia) as ear:
+            answer = await olga.patch(f"/users/{mia.user_id}", {"password": "another-Secret-phrase-9"})
+            assert answer.status_code == 200, answer.text
+            assert await ear.closed() == (4401, "auth.session_ended")
+
     async def test_a_revoked_token_is_let_go(self, live: Living) -> None:
         olga = await live.api.register()
         made = (await olga.post("/auth/tokens", {"name": "t", "scopes": ["events:read"]})).json()
@@ -287,6 +302,8 @@ class TestWhatClientsSay:
             ('{"type": "subscribe", "channels": ["weather"]}', "frame.invalid"),
             ('{"type": "subscribe", "since": "-1"}', "frame.invalid"),
             ('{"type": "subscribe", "since": "1e3"}', "frame.invalid"),
+            ('{"type": "subscribe", "since": true}', "frame.invalid"),
+            ('{"type": "subscribe", "since": 1.0}', "frame.invalid"),
             ('{"type": "subscribe", "surprise": 1}', "frame.invalid"),
             ('{"type": "subscribe", "since": "1"}', "frame.misplaced"),
             ('{"type": "auth", "token": "x"}', "frame.misplaced"),

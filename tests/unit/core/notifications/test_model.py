@@ -23,6 +23,7 @@ from core.notifications.model import (
     Preferences,
     Recipient,
     TaskNow,
+    at_once,
     tell,
     tell_of_deadlines,
     whole_transactions,
@@ -142,6 +143,22 @@ class TestTelling:
         assert whole_transactions(causes, most=3) == causes[:1]
         assert whole_transactions(causes[1:], most=2) == []
         assert whole_transactions([], most=3) == []
+        # What they did before at the same instant, with somebody else in between, stays.
+        between = [created(ANN, BEN, seq=1), created(DAN, BEN, seq=2), created(ANN, BEN, seq=3)]
+        assert whole_transactions(between, most=3) == between[:2]
+
+    def test_so_many_are_told_at_once_or_all_of_one_transaction(self) -> None:
+        seconds = (1, 1, 2, 2, 2, 2, 3)
+        causes = [created(ANN, BEN, seq=seq, at=AT + timedelta(seconds=each)) for seq, each in enumerate(seconds)]
+        for most, first, rest in ((1, 2, 4), (2, 2, 4), (5, 2, 5), (6, 6, 1), (7, 7, 0)):
+            taken, concerned = at_once(causes, TASKS, frozenset([WEB]), most=most)
+            assert taken == causes[:first] and len(concerned) == first
+            taken, _ = at_once(causes[first:], TASKS, frozenset([WEB]), most=most)
+            assert len(taken) == rest
+        # What concerns nobody takes no room.
+        of_nobody = created(ANN, ANN, seq=9, at=AT + timedelta(days=1))
+        assert at_once([*causes, of_nobody], TASKS, frozenset([WEB]), most=7)[0] == [*causes, of_nobody]
+        assert at_once([], TASKS, frozenset(), most=7) == ([], [])
 
     def test_of_deadlines(self) -> None:
         day = date(2026, 3, 2)
@@ -173,10 +190,11 @@ class TestTelling:
             if data.draw(st.booleans()):
                 deepcopy(told(batch(*part)))
                 continue
-            found += [(each.user_id, each.cause, each.task_count) for each in told(batch(*part))]
-            if len(rest) < most:
+            taken, _ = at_once(part, TASKS, frozenset([WEB, APP]), most=data.draw(st.integers(1, 9)))
+            found += [(each.user_id, each.cause, each.task_count) for each in told(batch(*taken))]
+            if len(rest) < most and taken == part:
                 break
-            position = part[-1].seq
+            position = taken[-1].seq
         assert sorted(found) == expected
 
 

@@ -19,7 +19,8 @@ from core.realtime.errors import TooManyDoors
 from core.realtime.model import Audible
 from core.realtime.read_models import EventView, Logged, Moment, Portion
 from entrypoints.live import hub as hubs
-from entrypoints.live.hub import Ending, Hub
+from entrypoints.live.doors import Ending
+from entrypoints.live.hub import Hub
 from entrypoints.live.showing import Written
 from tests.builders import an_actor, an_id
 from tests.fakes.clock import SettableClock

@@ -4,6 +4,7 @@ from uuid import UUID
 import pytest
 
 from adapters.memory.bus import LocalBus
+from core.kernel.errors import DatabaseAway
 from core.realtime.read_models import Backlog
 from entrypoints.live import relay as relays
 from entrypoints.live.relay import Relay
@@ -107,10 +108,30 @@ async def test_readers_are_woken_by_whatever_happens(stage: Stage) -> None:
 
 async def test_it_says_who_is_behind_and_by_how_much(stage: Stage) -> None:
     relay = stage.relays[0]
-    stage.logs.behind = [Backlog("mail", stage.company, 2, 5), Backlog("mail", an_id(), 0, 4)]
+    stage.logs.behind = [Backlog("mail", stage.company, 2, 5, 9.0), Backlog("mail", an_id(), 0, 4, None)]
     await relay.turn()
-    assert stage.seen.behind["mail"][0] == 7
+    assert stage.seen.behind["mail"] == (7, 9.0)
     stage.logs.behind = []
     for _ in range(5):
         await relay.turn()
     assert stage.seen.behind["mail"] == (0, 0.0)
+
+
+async def test_a_leader_that_cannot_know_it_says_that_it_leads_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> None:
+        raise DatabaseAway
+
+    relay = stage.relays[0]
+    await relay.turn()
+    assert stage.seen.leads
+    monkeypatch.setattr(stage.logs, "heads", away)
+    with pytest.raises(DatabaseAway):
+        await relay.turn()
+    assert not stage.seen.leads
+    monkeypatch.undo()
+    await relay.turn()
+    assert stage.seen.leads
+    await relay.give_up()
+    assert not stage.seen.leads

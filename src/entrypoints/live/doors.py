@@ -1,0 +1,97 @@
+"""The doors of a process, those of each company together."""
+
+import asyncio
+import time
+from collections import defaultdict
+from enum import Enum, auto
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from core.kernel.actor import Actor
+from entrypoints.live.showing import Written
+
+
+class Ending(Enum):
+    """Why a door is closed from inside."""
+
+    SIGNED_OUT = auto()
+    TOO_SLOW = auto()
+    RESTART = auto()
+    FAILED = auto()
+
+
+class Door(Protocol):
+    """Somebody listens here. What it is given it takes at once, or it closes the door."""
+
+    actor: Actor
+    position: int
+    is_socket: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can take anything."""
+        ...
+
+    def hear(self, written: Written) -> None:
+        """Takes an event, or a moment, unless it is of no interest here."""
+        ...
+
+    def shut(self, why: Ending) -> None:
+        """Ends, and stays ended."""
+        ...
+
+
+class Roster(NamedTuple):
+    """What listeners are signed in by, and who they are."""
+
+    sessions: list[UUID]
+    tokens: list[UUID]
+    users: list[UUID]
+
+
+class Feed:
+    """The doors of one company."""
+
+    def __init__(self, company_id: UUID) -> None:
+        self.company_id = company_id
+        self.doors: set[Door] = set()
+        self.doors_of: defaultdict[UUID, set[Door]] = defaultdict(set)
+        self.wanted = 0
+        self.checked_at = time.monotonic()
+        self.is_to_check = False
+        self.reading: asyncio.Task[None] | None = None
+        self._roster: Roster | None = None
+
+    def add(self, door: Door) -> None:
+        self.doors.add(door)
+        self.doors_of[door.actor.user_id].add(door)
+        self._roster = None
+
+    def discard(self, door: Door) -> None:
+        self.doors.discard(door)
+        of_user = self.doors_of[door.actor.user_id]
+        of_user.discard(door)
+        if not of_user:
+            del self.doors_of[door.actor.user_id]
+        self._roster = None
+
+    def roster(self) -> Roster:
+        """Who listens. Of a thousand doors that stay as they are it is not written down for each event."""
+        if self._roster is None:
+            actors = [door.actor for door in self.doors]
+            self._roster = Roster(
+                sessions=list({actor.session_id for actor in actors if actor.session_id is not None}),
+                tokens=list({actor.token_id for actor in actors if actor.token_id is not None}),
+                users=list({actor.user_id for actor in actors}),
+            )
+        return self._roster
+
+    @property
+    def position(self) -> int:
+        """After which it has to be read."""
+        return min(door.position for door in self.doors)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something to read, or to look after."""
+        return bool(self.doors) and (self.is_to_check or self.wanted > self.position)

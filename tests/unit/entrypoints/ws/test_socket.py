@@ -1,0 +1,74 @@
+"""A socket whose client is known, on a wire that is read when it is waited for."""
+
+from core.realtime.read_models import EventView, Stretch
+from entrypoints.live.hub import Hub
+from entrypoints.ws import socket as sockets
+from entrypoints.ws.protocol import SocketProtocol
+from entrypoints.ws.socket import PAGE, Socket
+from tests.builders import an_actor
+from tests.fakes.clock import SettableClock
+
+NOW = SettableClock().now()
+
+
+class Wire(SocketProtocol):
+    """Keeps what is sent; its client reads all of it whenever somebody waits for that."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.most = 0
+        self.hangs_up_after = 10**9
+        self.sent = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.sent < self.hangs_up_after
+
+    def put(self, frame: bytes) -> int:
+        self.sent += 1
+        self.waiting += len(frame)
+        self.most = max(self.most, self.waiting)
+        return self.waiting
+
+    async def flushed(self) -> None:
+        self.waiting = 0
+
+
+class Gone(Hub):
+    """Is given up to."""
+
+    def __init__(self) -> None:
+        self.given_up = 0
+
+    def give_up(self, door: object) -> None:  # noqa: ARG002
+        self.given_up += 1
+
+    def close(self, door: object) -> None:
+        """Nothing is open."""
+
+
+async def page(position: int) -> Stretch:
+    head = 2 * PAGE + 3
+    events = [
+        EventView(seq, "noted", "task_updates", NOW, None, "session", None, {"text": "x" * 1000})
+        for seq in range(position + 1, min(position + PAGE, head) + 1)
+    ]
+    return Stretch(events, events[-1].seq if events else position)
+
+
+async def test_a_client_that_reads_catches_up_however_large_events_are() -> None:
+    wire, hub = Wire(), Gone()
+    socket = Socket(wire, an_actor(), 0, hub=hub)
+    await socket.catch_up(page)
+    socket.over()
+    assert (hub.given_up, socket.position, wire.sent) == (0, 2 * PAGE + 3, 2 * PAGE + 3)
+    assert wire.most < 2000 < sockets.MOST_WAITING
+
+
+async def test_who_hangs_up_meanwhile_is_told_no_more() -> None:
+    wire = Wire()
+    wire.hangs_up_after = 5
+    socket = Socket(wire, an_actor(), 0, hub=Gone())
+    await socket.catch_up(page)
+    socket.over()
+    assert (wire.sent, socket.position) == (5, 5)
