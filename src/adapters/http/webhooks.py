@@ -4,6 +4,7 @@ No redirect is followed, and of the answer no more is read than the log of deliv
 words of our own: whoever named the address is not told what stands behind it.
 """
 
+import asyncio
 import ssl
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ WHOLE: Final = 15.0
 """So many seconds may an exchange take, however slowly it drips."""
 LARGEST: Final = 64 * 1024
 _EXCERPT: Final = 1_000
+_BODY_WITHIN: Final = 3.0  # seconds
 _encode = msgspec.json.Encoder().encode
 
 
@@ -93,17 +95,18 @@ class HttpSending:
         return {**headers, "Traceparent": trace} if trace is not None else headers
 
 
-async def _excerpt(answer: httpx2.Response) -> str:
+async def _excerpt(answer: httpx2.Response, *, seconds: float = _BODY_WITHIN) -> str:
     """The beginning of an answer, as text that can be kept."""
     read = b""
     if answer.headers.get("content-encoding", "identity") != "identity":
         return ""
     try:
-        async for part in answer.aiter_raw():
-            read += part
-            if len(read) >= _EXCERPT * 4:
-                break
-    except (httpx2.HTTPError, AnswerTooLarge):
+        async with asyncio.timeout(seconds):
+            async for part in answer.aiter_raw():
+                read += part
+                if len(read) >= _EXCERPT * 4:
+                    break
+    except (httpx2.HTTPError, AnswerTooLarge, TimeoutError):
         # The status counts, whatever became of the rest.
         pass
     text = read.decode("utf-8", "replace")

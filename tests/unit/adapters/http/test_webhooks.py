@@ -1,17 +1,19 @@
 """Sending webhooks: signatures, and what is told of what goes wrong. Nothing leaves."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 from standardwebhooks import Webhook as Verifier
 
 from adapters.crypto.sealing import Sealer
 from adapters.crypto.webhook_secrets import RandomWebhookSecrets
 from adapters.http.egress import Egress, EgressRules
-from adapters.http.webhooks import HttpSending, _retry_after
+from adapters.http.webhooks import HttpSending, _excerpt, _retry_after
 from core.webhooks.ports import Message
 from tests.builders.receiver import Receiver, Reply, receiving
 
@@ -64,6 +66,17 @@ async def test_a_receiver_that_drips_or_says_nothing_is_left_in_time() -> None:
         outcome = await sending("127.0.0.1", loopback=True, seconds=0.2).send(a_message(receiver.url), at=NOW)
         held.set()
     assert (outcome.status, outcome.error) == (None, "no answer in time")
+
+
+async def test_an_answer_that_drips_counts_by_its_status() -> None:
+    class Dripping(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"tak"
+            await asyncio.sleep(3600)
+
+    answer = httpx2.Response(200, stream=Dripping())
+    async with asyncio.timeout(5):
+        assert await _excerpt(answer, seconds=0.05) == "tak"
 
 
 async def test_nobody_there_is_an_outcome() -> None:
