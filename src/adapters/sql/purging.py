@@ -87,6 +87,14 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
             f" where d.company_id = {OWN} and d.webhook_id = webhooks.id)",
         ),
     ),
+    # No figure of its own: a secret that signs no more.
+    (
+        "webhook_deliveries",
+        Statement.plain(
+            "update webhooks set sealed_previous_secret = '', previous_until = null"
+            f" where company_id = {OWN} and previous_until < now()"
+        ),
+    ),
     ("notifications", _delete("notifications", "read_at < %(read)s")),
     ("notifications", _delete("notifications", "created_at < %(unread)s and read_at is null")),
     ("idempotency_keys", _delete("idempotency_keys", "created_at < %(keys)s")),

@@ -29,6 +29,7 @@ from entrypoints.ws.errors import (
     FrameInvalid,
     FrameMalformed,
     FrameMisplaced,
+    FramesTooMany,
     FrameUnknown,
     close_code_of,
 )
@@ -215,7 +216,7 @@ class Doorkeeper:
         client = websocket.client
         came = Origin(address=client.host if client else None, agent=websocket.headers.get("user-agent"))
         try:
-            if isinstance(refusal, Forbidden) and talk.actor is not None:
+            if isinstance(refusal, Forbidden | FramesTooMany) and talk.actor is not None:
                 await audit.refused(replace(talk.actor, origin=came), **told)
             elif isinstance(refusal, Forbidden | TicketRefused):
                 await audit.turned_away(Visitor(address=came.address, agent=came.agent), refusal.concern, **told)

@@ -353,6 +353,25 @@ async def test_messages_to_webhooks_go_after_thirty_days_and_with_their_webhook(
     assert firm.sql("select count(*) from webhook_attempts where company_id = %s", (firm.id,)) == [(1,)]
 
 
+async def test_a_secret_that_signs_no_more_is_forgotten(remains: SqlRemains, firms: Firms) -> None:
+    firm = firms.new()
+    for until in ("now() - interval '1 minute'", "now() + interval '1 hour'"):
+        firm.sql(
+            "insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
+            " sealed_secret, sealed_previous_secret, previous_until, failures, after_seq, version, created_at,"
+            " updated_at)"
+            " values (%s, gen_random_uuid(), 'https://hooks.example.com/', '', '{}', '{}', '{}', true, 'new', 'old',"
+            f" {until}, 0, 0, 1, now(), now())",
+            (firm.id,),
+        )
+    await remains.purge(cutoffs())
+    found = firm.sql(
+        "select sealed_previous_secret, previous_until is null from webhooks where company_id = %s order by 2",
+        (firm.id,),
+    )
+    assert [(bytes(secret), is_gone) for secret, is_gone in found] == [(b"old", False), (b"", True)]
+
+
 class TestTheLog:
     """Of which the installation keeps 90 days."""
 

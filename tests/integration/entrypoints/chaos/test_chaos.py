@@ -135,7 +135,7 @@ async def staged(luck: random.Random) -> AsyncIterator[Stage]:
         for program in (*servers, *workers):
             stack.callback(program.kill)
             program.start()
-        clients = [httpx.AsyncClient(base_url=each.url, timeout=10.0) for each in servers]
+        clients = [httpx.AsyncClient(base_url=each.url, timeout=httpx.Timeout(60.0, connect=5.0)) for each in servers]
         weather = Weather([postgres, redis, *servers, *workers], luck=luck)
         stage = Stage(database=database, servers=servers, workers=workers, weather=weather, clients=clients)
         try:

@@ -123,7 +123,8 @@ def logged(server: Serving, **wanted: object) -> dict[str, Any]:
     """The log line that has these."""
     deadline = time.monotonic() + BOUND
     while time.monotonic() < deadline:
-        for line in server.log().splitlines():
+        # The last line may be half written.
+        for line in server.log().split("\n")[:-1]:
             found: dict[str, Any] = json.loads(line) if line.startswith("{") else {}
             if wanted.items() <= found.items():
                 return found

@@ -138,9 +138,9 @@ class Ear:
             heard.append(await self.event())
         return heard
 
-    async def closed(self) -> tuple[int, str]:
+    async def closed(self, *, within: float = WITHIN) -> tuple[int, str]:
         """The code and the reason that it is closed with; what is heard before is dropped."""
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(within):
             try:
                 while True:
                     await self.connection.recv()

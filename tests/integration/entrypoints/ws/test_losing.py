@@ -110,7 +110,7 @@ async def listening(live: Living, person: Person) -> AsyncIterator[list[Door]]:
 
 
 async def meanwhile(
-    writer: Person, project: dict[str, Any], lose: Callable[[], Awaitable[httpx.Response]]
+    writer: Person, project: dict[str, Any], lose: Callable[[], Awaitable[httpx.Response]], doors: list[Door]
 ) -> tuple[int, int]:
     """Loses it while tasks are created as fast as they can be: the position that told of it, and the last one then."""
     made = 0
@@ -130,6 +130,10 @@ async def meanwhile(
     writing = [asyncio.create_task(write()) for _ in range(WRITERS)]
     try:
         await until(BEFORE)
+        # Each door is in the middle of it.
+        async with asyncio.timeout(WITHIN):
+            while not all(any(each == project["id"] for _, each in door.heard) for door in doors):
+                await asyncio.sleep(0.01)
         lost = await lose()
         assert lost.is_success, lost.text
         await until(made + AFTER)
@@ -162,7 +166,7 @@ async def test_a_member_who_is_removed_from_a_project(two: list[Living]) -> None
     web, app = await olga.project(), await olga.project()
     mia = await there.api.colleague(olga, projects=(web, app))
     async with listening(here, mia) as doors:
-        seq, _ = await meanwhile(olga, web, lambda: olga.delete(f"/projects/{web['id']}/members/{mia.user_id}"))
+        seq, _ = await meanwhile(olga, web, lambda: olga.delete(f"/projects/{web['id']}/members/{mia.user_id}"), doors)
         answer = await olga.post("/tasks", {"project_id": app["id"], "title": "The last"})
         last = int(answer.headers["x-event-seq"])
         for door in doors:
@@ -179,7 +183,7 @@ async def test_an_admin_who_becomes_a_member(two: list[Living]) -> None:
     olga, adam = await colleague(two, role="admin")
     web = await olga.project()
     async with listening(here, adam) as doors:
-        seq, _ = await meanwhile(olga, web, lambda: olga.patch(f"/users/{adam.user_id}", {"role": "member"}))
+        seq, _ = await meanwhile(olga, web, lambda: olga.patch(f"/users/{adam.user_id}", {"role": "member"}), doors)
         renamed = await adam.patch("/users/me", {"name": "Adam the member"})
         last = int(renamed.headers["x-event-seq"])
         for door in doors:
@@ -205,7 +209,7 @@ async def test_somebody_who_may_not_come_in_any_more(two: list[Living], way: str
         return await olga.delete(f"/users/{mia.user_id}")
 
     async with listening(here, mia) as doors:
-        seq, _ = await meanwhile(olga, web, lose)
+        seq, _ = await meanwhile(olga, web, lose, doors)
         async with asyncio.timeout(WITHIN):
             while any(door.ended is None for door in doors):
                 await asyncio.sleep(0.02)

@@ -32,7 +32,7 @@ async def heard_by(live: Living, olga: Person, project: dict[str, Any]) -> Async
         try:
             yield
             last = await olga.task(project)
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(30.0):
                 while not heard or heard[-1].get("task_id") != last["id"]:
                     await asyncio.sleep(0.02)
         finally:

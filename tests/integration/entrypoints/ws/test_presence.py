@@ -20,6 +20,8 @@ from tests.integration.entrypoints.ws.living import WITHIN, Ear, Living, living
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence, "GRACE", 0.1)
+    # What a message would have said sooner.
+    monkeypatch.setattr(presence, "SAID_EVERY", 0.5)
 
 
 async def online(of: Person) -> set[str]:

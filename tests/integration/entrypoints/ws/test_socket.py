@@ -338,3 +338,7 @@ class TestWhatClientsSay:
             flooding = asyncio.create_task(flood())
             assert await ear.closed() == (1008, "frame.too_many")
             await asyncio.gather(flooding, return_exceptions=True)
+        async with asyncio.timeout(10):
+            while not (noted := (await olga.get("/audit-events?type=permission.denied")).json()):
+                await asyncio.sleep(0.05)
+        assert [each["details"]["rule"] for each in noted] == ["frame.too_many"]

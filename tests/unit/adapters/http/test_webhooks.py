@@ -59,6 +59,16 @@ async def test_a_message_is_signed_with_each_secret_at_the_time() -> None:
         assert Verifier(secret).verify(got.body, got.headers)["data"] == {"text": "ö"}
 
 
+async def test_a_secret_of_before_that_cannot_be_opened_stands_in_nobodys_way() -> None:
+    secret = RandomWebhookSecrets().new()
+    async with receiving() as receiver:
+        message = a_message(on_this_machine(receiver), secret)
+        message = message._replace(secrets=(*message.secrets, b"nonsense"))
+        assert (await sending("127.0.0.1", loopback=True).send(message, at=datetime.now(UTC))).status == 204
+        (got,) = receiver.received
+    assert Verifier(secret).verify(got.body, got.headers)
+
+
 async def test_a_receiver_that_drips_or_says_nothing_is_left_in_time() -> None:
     held = asyncio.Event()
     async with receiving() as receiver:
