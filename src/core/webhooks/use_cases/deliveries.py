@@ -32,8 +32,8 @@ class DeliveryUseCases:
         self, actor: Actor, webhook_id: UUID, *, where: DeliveryFilter, sort: Sort, page: PageRequest
     ) -> Answer[Page[DeliveryView]]:
         """The messages to a webhook of the last 30 days, each with its attempts. Owners and admins may."""
-        policy.authorise_administration(actor)
         found, seq = await self._reader.deliveries(actor, webhook_id, where=where, sort=sort, page=page)
+        policy.authorise_administration(actor)
         if found is None:
             raise WebhookNotFound
         return Answer(found, seq)
@@ -42,8 +42,8 @@ class DeliveryUseCases:
     @answers(Forbidden, DeliveryNotFound)
     async def get(self, actor: Actor, webhook_id: UUID, delivery_id: UUID) -> Answer[DeliveryView]:
         """One message to a webhook. Owners and admins may."""
-        policy.authorise_administration(actor)
         found, seq = await self._reader.delivery(actor, webhook_id, delivery_id)
+        policy.authorise_administration(actor)
         if found is None:
             raise DeliveryNotFound
         return Answer(found, seq)

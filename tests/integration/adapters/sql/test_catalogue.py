@@ -154,7 +154,7 @@ def test_every_table_behind_the_wall_has_the_one_policy_for_its_own_company(cata
 def test_no_other_policy_opens_a_table_but_the_listed_doors_of_upkeep_and_search(catalogue: Catalogue) -> None:
     found = catalogue.ask(
         "select tablename, cmd, roles::text[], qual, with_check from pg_policies"
-        " where schemaname = 'public' and policyname not in ('own', 'backup')"
+        " where schemaname = 'public' and policyname not in ('own', 'backup') and permissive = 'PERMISSIVE'"
     )
     assert {(table, verb) for table, verb, *_ in found} == set(UPKEEP_DOORS) | SEARCHED
     for table, verb, roles, using, check in found:
@@ -164,6 +164,16 @@ def test_no_other_policy_opens_a_table_but_the_listed_doors_of_upkeep_and_search
         else:
             assert using == (None if verb == "INSERT" else "true"), table
         assert check == ("true" if verb in ("INSERT", "UPDATE") else None), table
+
+
+def test_what_narrows_what_others_open(catalogue: Catalogue) -> None:
+    found = catalogue.ask(
+        "select tablename, cmd, roles::text[], qual from pg_policies"
+        " where schemaname = 'public' and permissive = 'RESTRICTIVE'"
+    )
+    ((table, verb, roles, using),) = found
+    assert (table, verb, roles) == ("events", "DELETE", [UPKEEP])
+    assert using.startswith("((occurred_at < (now() - '1 day'::interval)) OR (EXISTS") and LONG_GONE in using
 
 
 def test_every_table_behind_the_wall_can_be_backed_up_by_its_owner_and_by_nobody_else(catalogue: Catalogue) -> None:

@@ -569,6 +569,7 @@ async def test_instants_have_six_digits_also_when_they_are_nought(api: Api, worl
         assert all(INSTANT.fullmatch(each) for each in found), (path, found)
         # Reports tell of days, a dashboard may be empty, and a stream goes on from now.
         of_moments = (f"/projects/{world.project['id']}/progress", "/dashboard", "/search?q=task", "/events/stream")
+        of_moments += ("/presence",)
         if path not in of_moments and "/reports/" not in path:
             assert "2026-03-01T12:00:00.000000Z" in found, path
     assert (await ann.patch(f"/tasks/{task['id']}", {"title": "x"})).json()[

@@ -109,6 +109,8 @@ async def test_with_the_previous_secret_at_hand_nobody_is_signed_out_and_lists_g
         ann = await api.register()
         for _ in range(3):
             await ann.project()
+        hook = (await ann.post("/webhooks", {"url": "https://hooks.example.com/"})).json()
+        assert (await ann.post(f"/webhooks/{hook['id']}/rotate-secret")).status_code == 200
         token = await refresh_token_of(api, ann.email)
         link = (await ann.get("/projects?limit=1")).links["next"]["url"]
         holder = await with_factor(api)
@@ -123,7 +125,14 @@ async def test_with_the_previous_secret_at_hand_nobody_is_signed_out_and_lists_g
     # One signs access tokens; another proves the audit, if the first second was over.
     keys = done[0].anew
     assert keys in (1, 2)
-    assert done == [Resealed(SEALED[0], keys, 0), Resealed(SEALED[1], 1, 0), Resealed(SEALED[2], 0, 0)]
+    assert done == [
+        Resealed(SEALED[0], keys, 0),
+        Resealed(SEALED[1], 1, 0),
+        Resealed(SEALED[2], 0, 0),
+        # The webhook's secret, and the one that it had before.
+        Resealed(SEALED[3], 1, 0),
+        Resealed(SEALED[4], 1, 0),
+    ]
     # What was made and sealed since needs the old secret no more.
     async with process(container_for(place, tmp_path, NEW), place) as api:
         assert len((await as_seen_by(api, ann).get("/projects")).json()) == 3
@@ -161,6 +170,8 @@ async def test_rekeying_again_changes_nothing(place: TestDatabase, tmp_path: Pat
         Resealed(SEALED[0], 0, 1),
         Resealed(SEALED[1], 0, 0),
         Resealed(SEALED[2], 0, 0),
+        Resealed(SEALED[3], 0, 0),
+        Resealed(SEALED[4], 0, 0),
     ]
 
 
@@ -343,6 +354,8 @@ async def test_a_lost_secret_costs_a_new_sign_in_and_no_more(place: TestDatabase
         Resealed(SEALED[0], 0, 1),
         Resealed(SEALED[1], 0, 0),
         Resealed(SEALED[2], 0, 0),
+        Resealed(SEALED[3], 0, 0),
+        Resealed(SEALED[4], 0, 0),
     ]
     async with process(container_for(place, tmp_path, NEW), place) as api:
         assert (await (await api.login(ann.email)).get("/auth/me")).status_code == 200

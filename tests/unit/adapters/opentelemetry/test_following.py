@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from adapters.opentelemetry import tracing
 from adapters.opentelemetry.tracing import OtlpTracing
 from core.realtime.read_models import Portion
 from core.webhooks.deliveries import Delivery
@@ -39,7 +40,9 @@ class Traced:
 
 
 @pytest.fixture
-def traced() -> Traced:
+def traced(monkeypatch: pytest.MonkeyPatch) -> Traced:
+    # What would be sent is not: a thread that tries again and again draws from the random numbers of all tests.
+    monkeypatch.setattr(tracing, "OTLPSpanExporter", lambda **_: InMemorySpanExporter())
     return Traced()
 
 
