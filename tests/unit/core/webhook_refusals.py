@@ -191,7 +191,11 @@ def _webhooks(refuses: Any) -> None:
 def _deliveries(refuses: Any) -> None:
     @refuses(DeliveryUseCases.get, Forbidden)
     async def _(office: Office) -> Awaitable[object]:
-        return office.deliveries.get(office.mia, an_id(), an_id())
+        webhook = await made(office, types=["task_created"])
+        await office.task()
+        await office.webhook_queue.catch_up(System())
+        (delivery,) = office.stored.deliveries.values()
+        return office.deliveries.get(office.mia, webhook.id, delivery.id)
 
     @refuses(DeliveryUseCases.get, DeliveryNotFound)
     async def _(office: Office) -> Awaitable[object]:

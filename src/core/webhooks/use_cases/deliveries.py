@@ -33,9 +33,9 @@ class DeliveryUseCases:
     ) -> Answer[Page[DeliveryView]]:
         """The messages to a webhook of the last 30 days, each with its attempts. Owners and admins may."""
         found, seq = await self._reader.deliveries(actor, webhook_id, where=where, sort=sort, page=page)
-        policy.authorise_administration(actor)
         if found is None:
             raise WebhookNotFound
+        policy.authorise_administration(actor)
         return Answer(found, seq)
 
     @reading
@@ -43,9 +43,9 @@ class DeliveryUseCases:
     async def get(self, actor: Actor, webhook_id: UUID, delivery_id: UUID) -> Answer[DeliveryView]:
         """One message to a webhook. Owners and admins may."""
         found, seq = await self._reader.delivery(actor, webhook_id, delivery_id)
-        policy.authorise_administration(actor)
         if found is None:
             raise DeliveryNotFound
+        policy.authorise_administration(actor)
         return Answer(found, seq)
 
     @answers(
@@ -66,9 +66,9 @@ class DeliveryUseCases:
         """
         async with self._unit_of_work(actor, once=once) as uow:
             webhook = await uow.webhooks.load(webhook_id)
-            policy.authorise_administration(uow.actor)
             if webhook is None:
                 raise WebhookNotFound
+            policy.authorise_administration(uow.actor)
             delivery = await uow.deliveries.load(webhook_id, delivery_id)
             if delivery is None:
                 raise DeliveryNotFound
@@ -88,9 +88,9 @@ class DeliveryUseCases:
         """
         async with self._unit_of_work(actor, once=once) as uow:
             webhook = await uow.webhooks.load(webhook_id)
-            policy.authorise_administration(uow.actor)
             if webhook is None:
                 raise WebhookNotFound
+            policy.authorise_administration(uow.actor)
             at = self._clock.now()
             delivery = Delivery.test(id=self._ids.new(), webhook_id=webhook.id, at=at)
             delivery.claim(run=self._ids.new(), at=at)

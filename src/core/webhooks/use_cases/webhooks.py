@@ -47,14 +47,16 @@ class WebhookUseCases:
         policy.authorise_administration(actor)
         return found
 
+    @reading
     @answers(Forbidden, WebhookNotFound)
     async def get(self, actor: Actor, webhook_id: UUID) -> Answer[WebhookView]:
         """One webhook; its secret is never shown. Owners and admins may."""
-        webhooks, seq = await self.list(actor)
-        for webhook in webhooks:
-            if webhook.id == webhook_id:
-                return Answer(webhook, seq)
-        raise WebhookNotFound
+        webhooks, seq = await self._reader.all(actor)
+        found = next((webhook for webhook in webhooks if webhook.id == webhook_id), None)
+        if found is None:
+            raise WebhookNotFound
+        policy.authorise_administration(actor)
+        return Answer(found, seq)
 
     @answers(Forbidden, Invalid, UrlRefused, ReferenceNotFound, TooManyWebhooks, KeyReused, InFlight)
     async def create(
@@ -156,9 +158,9 @@ class WebhookUseCases:
 
 async def _loaded(uow: WebhookUnitOfWork, webhook_id: UUID) -> Webhook:
     webhook = await uow.webhooks.load(webhook_id)
-    policy.authorise_administration(uow.actor)
     if webhook is None:
         raise WebhookNotFound
+    policy.authorise_administration(uow.actor)
     return webhook
 
 
