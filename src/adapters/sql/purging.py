@@ -92,7 +92,8 @@ _OF_COMPANY: tuple[tuple[str, Statement], ...] = (
         "webhook_deliveries",
         Statement.plain(
             "update webhooks set sealed_previous_secret = '', previous_until = null"
-            f" where company_id = {OWN} and previous_until < now()"
+            f" where company_id = {OWN} and id in (select id from webhooks where company_id = {OWN}"
+            " and previous_until < now())"
         ),
     ),
     ("notifications", _delete("notifications", "read_at < %(read)s")),
