@@ -1379,6 +1379,18 @@ def test_an_inbox_is_read_newest_first_by_its_index_and_not_much_more_than_a_pag
     assert read["Actual Rows"] <= 3 * MOST, plan
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_an_inbox_tells_of_is_looked_up_once_a_notification_and_a_members_projects_once(
+    seeded: Seeded, mode: str
+) -> None:
+    """Of who left the projects a whole inbox is hidden, and read to its end."""
+    shape = notification_reader.PageShape(notification_reader.Shape(True, None), True, False, MOST, False)
+    values = {"user": seeded.values["member_id"]}
+    plan, _ = seeded.carried_out(notification_reader.page_statement(shape), mode=mode, times=1, **values)
+    inside = [node for node in nodes(plan) if "SubPlan" in node.get("Subplan Name", "")]
+    assert sum(node["Actual Loops"] for each in inside for node in reads_of(each, "project_members")) == 1, plan
+
+
 def test_what_is_read_at_once_is_found_by_its_position(seeded: Seeded) -> None:
     values = {"user": seeded.values["member_id"], "up_to": 30_000}
     plan = seeded.settled_plan(notification_repository._read_all(True), **values)
