@@ -125,9 +125,8 @@ class SqlFeedReader:
         )
 
     async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_HEADS, {"companies": list(company_ids)}))
-            return dict(found.rows())
+        (found,) = await self._upkeep.ask(Asked(_HEADS, {"companies": list(company_ids)}))
+        return dict(found.rows())
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]
