@@ -15,7 +15,7 @@ from core.webhooks.read_models import DeliveryView
 from core.webhooks.use_cases.deliveries import DeliveryUseCases
 from core.webhooks.values import TYPE_LENGTH
 from entrypoints.rest import answers, paging, refs
-from entrypoints.rest.caller import SignedInRoute, caller, container_of
+from entrypoints.rest.caller import SignedInRoute, caller, container_of, testing_caller
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import operation
 from entrypoints.rest.v1.fields import Several, Shown, Text
@@ -104,10 +104,11 @@ def _delivery(answer: Answer[DeliveryView]) -> Response:
         shows=WebhookDeliveryShown,
         example=TEST_EXAMPLE,
         idempotent=True,
+        limited_by="webhook_test",
     ),
 )
 async def try_webhook(request: Request, webhook_id: WebhookId) -> Response:
-    actor, deliveries, ref = caller(request), deliveries_of(request), refs.webhook_id(webhook_id)
+    actor, deliveries, ref = await testing_caller(request), deliveries_of(request), refs.webhook_id(webhook_id)
     return await answered_once(
         request,
         do=lambda once: deliveries.test(actor, ref, once=once),
