@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.kernel.actor import Actor, Origin, Role, Visitor
+from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.errors import Fault, Refusal, Unauthenticated, Unavailable
 from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
@@ -62,15 +62,6 @@ async def password_caller(request: Request) -> Actor:
     actor, limits = caller(request), request.app.state.limits
     if limits is not None:
         await limits.password(request.scope, actor)
-    return actor
-
-
-async def testing_caller(request: Request) -> Actor:
-    """The signed-in caller of a request that tries a webhook out. Raises TooMany beyond the limit of these."""
-    actor, limits = caller(request), request.app.state.limits
-    # A member has nothing sent, and uses up nothing of the admins'.
-    if limits is not None and actor.role is not Role.MEMBER:
-        await limits.webhook_test(request.scope, actor)
     return actor
 
 
