@@ -209,7 +209,7 @@ class Hub:
         if not self._feeds:
             return
         try:
-            heads = await self._reader.heads(list(self._feeds))
+            heads, over = await self._reader.glance(list(self._feeds))
         except Unavailable as away:
             self._away(away)
             return
@@ -219,10 +219,13 @@ class Hub:
         self._back()
         for company_id, seq in heads.items():
             self.appended(company_id, seq)
+        # Whoever ended them may be a process that tells nobody, such as a command; and a program has no account that
+        # could be named.
+        losing = {door.actor.company_id for door in self._admitted if door.actor.key_id in over} if over else set()
         long_ago = time.monotonic() - CHECKED_EVERY
         for feed in self._feeds.values():
             # A company that is gone has no log.
-            if feed.checked_at < long_ago or feed.company_id not in heads:
+            if feed.checked_at < long_ago or feed.company_id not in heads or feed.company_id in losing:
                 self._check(feed)
 
     def _count(self, door: Door, by: int) -> None:

@@ -18,6 +18,8 @@ from entrypoints.container import Container
 from entrypoints.worker.dispatching import dispatch
 from tests.builders.receiver import Receiver, Reply, receiving
 from tests.integration.api import Api, Person
+from tests.integration.entrypoints.rest.test_mailed_links import Post as Mail
+from tests.integration.entrypoints.rest.test_mailed_links import mail  # noqa: F401  (a fixture)
 
 BOUND = 30.0
 
@@ -395,6 +397,26 @@ class TestFailing:
         (event,) = (await ann.get("/events?types=webhook_disabled")).json()
         assert (event["reason"], event["via"], event["actor_id"]) == ("gone", "system", None)
         assert (await ann.get("/audit-events?type=webhook.changed")).json()[0]["details"]["reason"] == "gone"
+        assert (event["last_status"], event["last_error"], event["failing_since"]) == (410, None, event["occurred_at"])
+
+    async def test_owners_and_admins_are_mailed_once_that_it_was_switched_off(
+        self, api: Api, ann: Person, receiver: Receiver, post: Post, mail: Mail
+    ) -> None:
+        adam, mia = await api.colleague(ann, role="admin"), await api.colleague(ann)
+        people = [each.email for each in (ann, adam, mia)]
+        api.sql("update accounts set email_verified_at = now() where email = any(%s) returning 1", (people,))
+        webhook = await hook(ann, receiver, types=["task_created"], description="Chat room")
+        await ann.task(await ann.project())
+        receiver.reply = lambda _: Reply(410, {}, b"hush: secret words of the receiver")
+        await post.send()
+        subject = "A webhook of"
+        texts = [(await mail.message(each, subject)).get_content() for each in people[:2]]
+        assert all("“Chat room”" in text and "answered with 410" in text for text in texts)
+        assert all(f"/api/v1/webhooks/{webhook['id']}" in text and "hush" not in text for text in texts)
+        # Whoever is told by the same letter was told by now.
+        assert not [each for each in mail.to(people[2]) if subject in each["Subject"]]
+        assert [len([each for each in mail.to(one) if subject in each["Subject"]]) for one in people[:2]] == [1, 1]
+        assert api.sql("select email from accounts where email = any(%s) and letters <> '[]'", (people,)) == []
 
     async def test_one_that_only_fails_rests_is_tried_now_and_then_and_is_switched_off(
         self, ann: Person, receiver: Receiver, post: Post

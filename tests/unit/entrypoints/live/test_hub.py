@@ -17,7 +17,7 @@ from core.kernel.errors import Busy, DatabaseAway
 from core.kernel.events import Audience
 from core.realtime.errors import TooManyDoors
 from core.realtime.model import Audible
-from core.realtime.read_models import EventView, Logged, Moment, Portion
+from core.realtime.read_models import EventView, Glance, Logged, Moment, Portion
 from entrypoints.live import hub as hubs
 from entrypoints.live.doors import Ending
 from entrypoints.live.hub import Hub
@@ -38,6 +38,7 @@ class Company:
         self.members: set[UUID] = set()
         self.admins: set[UUID] = set()
         self.gone: set[UUID] = set()
+        self.ended: set[UUID] = set()
         self.reads = 0
         self.failing = 0
         self.held = asyncio.Event()
@@ -81,8 +82,8 @@ class Company:
         await asyncio.sleep(0)
         return portion
 
-    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
-        return {self.id: len(self.log)} if self.id in company_ids else {}
+    async def glance(self, company_ids: Collection[UUID]) -> Glance:
+        return Glance({self.id: len(self.log)} if self.id in company_ids else {}, frozenset(self.ended))
 
 
 class Listener:
@@ -265,6 +266,18 @@ class TestWhoHears:
         stage.bus.ended(door.actor.account_id)
         await stage.settle()
         assert door.why is Ending.SIGNED_OUT
+
+    async def test_what_ended_in_silence_is_found_by_looking(self, stage: Stage) -> None:
+        door, other = stage.door(), stage.door()
+        await stage.settle()
+        stage.company.reads = 0
+        stage.company.gone.add(door.actor.user_id)
+        stage.company.ended |= {door.actor.key_id, an_id()}
+        for _ in range(3):
+            await stage.hub._look()
+            await stage.settle()
+        assert (door.why, other.why) == (Ending.SIGNED_OUT, None)
+        assert stage.company.reads == 1
 
     async def test_all_are_looked_after_now_and_then(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         door = stage.door()
