@@ -215,9 +215,7 @@ class ImportContract:
             uow.many_tasks.add_labels([design])
             uow.many_tasks.take_numbers(project.id, last=3)
             uow.many_tasks.add(tasks)
-            on = [
-                (task.id, label.id) for task, number in zip(tasks, (1, 2, 2), strict=True) for label in borne[:number]
-            ]
+            on = [(task, label.id) for task, number in zip(tasks, (1, 2, 2), strict=True) for label in borne[:number]]
             uow.many_tasks.label(on=on, off=())
             await uow.commit()
         assert sorted(await titles(world, owner)) == ["Task 1", "Task 2", "Task 3"]
@@ -227,7 +225,7 @@ class ImportContract:
         changed = replace(first, title="Other", labels=("art",), version=2)
         async with world.import_unit_of_work(owner) as uow:
             uow.many_tasks.save([(changed, 1), (replace(second, priority=Priority.HIGH, version=2), 1)])
-            uow.many_tasks.label(on=[(first.id, art.id)], off=[(first.id, design.id)])
+            uow.many_tasks.label(on=[(first, art.id)], off=[(first, design.id)])
             await uow.commit()
         views = {view.number: view for view in await listed(world, owner)}
         assert (views[1].title, views[1].labels, views[1].version) == ("Other", ["art"], 2)

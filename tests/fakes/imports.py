@@ -163,9 +163,11 @@ class InMemoryManyTasks:
 
         self._unit.transaction.defer(self._unit.within(put))
 
-    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
+    def label(self, *, on: Sequence[tuple[Task, UUID]], off: Sequence[tuple[Task, UUID]]) -> None:
+        taken_off, put_on = ({(task.id, label) for task, label in pairs} for pairs in (off, on))
+
         def put(tables: CompanyTables) -> None:
-            tables.task_labels = (tables.task_labels - set(off)) | set(on)
+            tables.task_labels = (tables.task_labels - taken_off) | put_on
 
         self._unit.transaction.defer(self._unit.within(put))
 

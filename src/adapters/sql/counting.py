@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from adapters.sql.arrays import array
 from adapters.sql.connection import Connection, Database, execute
 from adapters.sql.log_reader import Held, LogReader
 from adapters.sql.pipeline import Asked, Result
@@ -52,9 +53,14 @@ on conflict do nothing
 _ENTRIES = Statement(entries(counted_up_to))
 # What was not met yet stands as it is now, for events of the release before, which do not say. What is gone for good is
 # not found. Cycles and projects are held until the end: their days refer to them. Two questions, and not one that joins
-# them: of a company that has just begun to grow few tasks are expected, and then all would be held against all.
+# them: of a company that has just begun to grow few tasks are expected, and then all would be held against all. For the
+# same reason each is looked up in the order of the one index that has it, without sorting: otherwise all are read.
+_IN_ORDER = Statement.plain("set local enable_sort = off")
 _TASKS = Statement.plain(f"""
-select id, project_id, status, cycle_id, false from tasks where company_id = {OWN} and id = any(%(tasks)s)
+select found.id, found.project_id, found.status, found.cycle_id, false
+  from unnest(%(tasks)s::uuid[]) given (id)
+ cross join lateral (select t.id, t.project_id, t.status, t.cycle_id from tasks t
+                      where t.company_id = {OWN} and t.id >= given.id and t.id <= given.id order by t.id) found
 """)
 _COUNTED = Statement.plain(f"""
 select task_id, project_id, status, cycle_id, is_counted from counted_tasks
@@ -137,8 +143,9 @@ class SqlDayCounts:
 async def _batch(connection: Connection, zone: str, rows: list[tuple[Any, ...]]) -> Batch:
     """The events with all that they may concern; two questions, since the second needs what the first found."""
     taken = tuple(entry_of(row) for row in rows)
-    concerned = {"tasks": sorted({row[4] for row in rows if row[4]})}
-    tasks, met = await execute(connection, Asked(_TASKS, concerned), Asked(_COUNTED, concerned))
+    concerned = {"tasks": array(sorted({row[4] for row in rows if row[4]}))}
+    asked = Asked(_IN_ORDER, {}), Asked(_TASKS, concerned), Asked(_COUNTED, concerned)
+    _, tasks, met = await execute(connection, *asked)
     standings = {row[0]: standing_of(row[1:]) for row in tasks.rows()}
     standings |= {row[0]: standing_of(row[1:]) for row in met.rows() if row[0] in standings}
     known = [each for each in standings.values() if each is not None]
@@ -168,11 +175,11 @@ def _keeping(tally: Tally) -> list[Asked]:
     if tally.standings:
         standings = sorted(tally.standings.items())
         values: dict[str, Any] = {
-            "ids": [task_id for task_id, _ in standings],
-            "projects": [each.project_id for _, each in standings],
-            "statuses": [str(each.status) for _, each in standings],
-            "cycles": [each.cycle_id for _, each in standings],
-            "counted": [each.is_counted for _, each in standings],
+            "ids": array([task_id for task_id, _ in standings]),
+            "projects": array([each.project_id for _, each in standings]),
+            "statuses": array([each.status for _, each in standings]),
+            "cycles": array([each.cycle_id for _, each in standings]),
+            "counted": array([each.is_counted for _, each in standings]),
         }
         asked.append(Asked(_KEEP_TASKS, values))
     if tally.project_days:

@@ -115,8 +115,8 @@ class ManyTasks(Protocol):
         """Writes changed tasks, each with the version that it had."""
         ...
 
-    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
-        """Puts labels on tasks, and takes others off: pairs of a task and a label."""
+    def label(self, *, on: Sequence[tuple[Task, UUID]], off: Sequence[tuple[Task, UUID]]) -> None:
+        """Puts labels on tasks, and takes others off: pairs of a task and a label's id."""
         ...
 
     async def settle(self) -> None:

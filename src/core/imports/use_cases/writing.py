@@ -50,8 +50,8 @@ class _Writing:
     added: list[Task] = field(default_factory=list)
     saved: list[tuple[Task, int]] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
-    on: list[tuple[UUID, UUID]] = field(default_factory=list)
-    off: list[tuple[UUID, UUID]] = field(default_factory=list)
+    on: list[tuple[Task, UUID]] = field(default_factory=list)
+    off: list[tuple[Task, UUID]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     done: list[Task] = field(default_factory=list)
 
@@ -245,7 +245,7 @@ class _Batch:
             external_id=draft.external_id,
         )
         self.writing.added.append(task)
-        self.writing.on.extend((task_id, label.id) for label in labels)
+        self.writing.on.extend((task, label.id) for label in labels)
         self.writing.facts.append(created)
         self._import.created += 1
 
@@ -276,12 +276,12 @@ class _Batch:
         if "labels" in changes.given:
             borne = self._borne(draft)
             on, off = set(task.labels), {label.name for label in borne}
-            self.writing.on.extend((task.id, label.id) for label in borne if label.name not in on)
+            self.writing.on.extend((task, label.id) for label in borne if label.name not in on)
             for name in before:
                 if folded(name) not in self._labels:
                     raise ChangedMeanwhile
                 if name not in off:
-                    self.writing.off.append((task.id, self._labels[folded(name)].id))
+                    self.writing.off.append((task, self._labels[folded(name)].id))
         updated = task.change(changes, at=self._at)
         moved = None
         if column is not None:
