@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.connection import Database, execute
+from adapters.sql.connection import Database
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
