@@ -92,7 +92,8 @@ class InMemoryManyTasks:
         project = self._unit.now.project(project_id)
         if project is None:
             return None
-        return Seen(project.is_active, (project.id, for_user) in self._unit.now.members)
+        is_member = (project.id, for_user) in self._unit.now.members
+        return Seen(project.is_active, is_member, self._unit.now.company.settings.time_zone)
 
     async def begin(
         self,
@@ -123,6 +124,7 @@ class InMemoryManyTasks:
             labels=_labels_of(tables, {folded(name) for name in (*labels, *borne)}),
             label_count=len(tables.labels),
             people=_people_of(tables, people, project_id=project_id, for_user=for_user),
+            namesakes=_namesakes_of(tables, people, project_id=project_id, for_user=for_user),
             tasks=found,
         )
 
@@ -163,9 +165,11 @@ class InMemoryManyTasks:
 
         self._unit.transaction.defer(self._unit.within(put))
 
-    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
+    def label(self, *, on: Sequence[tuple[Task, UUID]], off: Sequence[tuple[Task, UUID]]) -> None:
+        taken_off, put_on = ({(task.id, label) for task, label in pairs} for pairs in (off, on))
+
         def put(tables: CompanyTables) -> None:
-            tables.task_labels = (tables.task_labels - set(off)) | set(on)
+            tables.task_labels = (tables.task_labels - taken_off) | put_on
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -207,4 +211,17 @@ def _people_of(tables: CompanyTables, words: Sequence[str], *, project_id: UUID,
             assignee = assignee_of(tables, user.id, project_id=project_id, for_user=for_user)
             assert assignee is not None
             found[word] = assignee
+    return found
+
+
+def _namesakes_of(
+    tables: CompanyTables, words: Sequence[str], *, project_id: UUID, for_user: UUID
+) -> dict[str, tuple[Assignee, ...]]:
+    found: dict[str, tuple[Assignee, ...]] = {}
+    for person in tables.people.values():
+        name = person.user.name.casefold()
+        if name in {word.casefold() for word in words}:
+            assignee = assignee_of(tables, person.user.id, project_id=project_id, for_user=for_user)
+            assert assignee is not None
+            found[name] = (*found.get(name, ()), assignee)
     return found

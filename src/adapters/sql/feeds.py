@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.connection import Database, execute
+from adapters.sql.connection import Database
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
@@ -131,11 +131,10 @@ class SqlFeedReader:
         )
 
     async def glance(self, company_ids: Collection[UUID]) -> Glance:
-        async with self._upkeep.across() as connection:
-            heads, ended = await execute(
-                connection, Asked(_HEADS, {"companies": list(company_ids)}), Asked(_ENDED, {"within": ENDED_WITHIN})
-            )
-            return Glance(dict(heads.rows()), frozenset(key_id for (key_id,) in ended.rows()))
+        heads, ended = await self._upkeep.ask(
+            Asked(_HEADS, {"companies": list(company_ids)}), Asked(_ENDED, {"within": ENDED_WITHIN})
+        )
+        return Glance(dict(heads.rows()), frozenset(key_id for (key_id,) in ended.rows()))
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]

@@ -42,6 +42,7 @@ class TaskImport:
     mapping: dict[str, Field]
     dry_run: bool
     created_at: datetime
+    time_zone: str = "UTC"
     size: int = 0
     phase: Phase = Phase.CHECKING
     delimiter: str = ""
@@ -106,8 +107,16 @@ class TaskImport:
     def skip(self, faults: Sequence[RowFault]) -> None:
         """Counts a row of which nothing comes."""
         self.skipped += 1
+        self.note(*faults)
+
+    def note(self, *faults: RowFault) -> None:
+        """Notes what is wrong with a row."""
         self.fault_count += len(faults)
-        self.faults.extend(faults[: MOST_FAULTS - len(self.faults)])
+        self.faults.extend(faults)
+
+    def put_in_order(self, known: int) -> None:
+        """Puts what was noted behind the first so many into the order of the rows, and forgets what is not shown."""
+        self.faults[known:] = sorted(self.faults[known:], key=lambda fault: fault.row)[: MOST_FAULTS - known]
 
     @property
     def is_own(self) -> bool:

@@ -59,13 +59,15 @@ class Seen(NamedTuple):
 
     is_active: bool
     is_member: bool
+    time_zone: str
 
 
 class Beginning(NamedTuple):
     """What many tasks are made from at once; the project, and the tasks that are found, are locked until the
     transaction ends. `last_number` is the last that was taken. `labels` are those of the named ones that there are, and
     those that the found tasks bear; they keep their names until the transaction ends. `people` are found by the words
-    that they were looked for by, `tasks` by what they are called elsewhere.
+    that they were looked for by, `namesakes` by what they are called, in small letters; `tasks` by what they are called
+    elsewhere.
     """
 
     project_key: str
@@ -77,6 +79,7 @@ class Beginning(NamedTuple):
     labels: tuple[LabelName, ...]
     label_count: int
     people: dict[str, Assignee]
+    namesakes: dict[str, tuple[Assignee, ...]]
     tasks: dict[str, Task]
 
 
@@ -94,8 +97,8 @@ class ManyTasks(Protocol):
         people: Sequence[str],
         external_ids: Sequence[str],
     ) -> Beginning | None:
-        """Prepares them; None if there is no such project. `people` are ids, addresses or usernames in small letters,
-        `labels` names in any case.
+        """Prepares them; None if there is no such project. `people` are ids, addresses, usernames or names, as they
+        are written and in small letters; `labels` names in any case.
         """
         ...
 
@@ -115,8 +118,8 @@ class ManyTasks(Protocol):
         """Writes changed tasks, each with the version that it had."""
         ...
 
-    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
-        """Puts labels on tasks, and takes others off: pairs of a task and a label."""
+    def label(self, *, on: Sequence[tuple[Task, UUID]], off: Sequence[tuple[Task, UUID]]) -> None:
+        """Puts labels on tasks, and takes others off: pairs of a task and a label's id."""
         ...
 
     async def settle(self) -> None:
