@@ -204,10 +204,14 @@ class TestSettingUp:
         for body, code in (
             ({"types": ["notification_created"]}, "request.invalid"),
             ({"types": ["Task Created"]}, "request.invalid"),
+            ({"types": ["task_created", "task_create"]}, "request.invalid"),
             ({"channels": ["none"]}, "request.invalid"),
             ({"project_ids": [theirs["id"]]}, "reference.not_found"),
         ):
             assert_refused(await ann.post("/webhooks", {"url": receiver.url, **body}), 422, code)
+        webhook = await hook(ann, receiver)
+        refused = await ann.patch(f"/webhooks/{webhook['id']}", {"types": ["task_create"]})
+        assert refused.json()["errors"] == [{"detail": "is no event; docs/events.md names them", "pointer": "/types/0"}]
 
     async def test_a_secret_is_shown_once(self, ann: Person, receiver: Receiver) -> None:
         key = {"Idempotency-Key": "hook"}
