@@ -125,7 +125,7 @@ class Outcome:
     `orphaned` are tasks of which nothing else changes but that they have no parent any more. `freed` are tasks that
     give up their `external_id`, which others may get; `ranks` those of cards of which nothing else changes; `labels_on`
     and `labels_off` are pairs of task and label; `kept_keys` are numbers in projects that tasks had; `last_numbers` are
-    by project. `watching` are pairs of task and of a user who was given it in between, and watches it as whoever had it.
+    by project. `watching` are pairs of a task and a user who had it in between, and watches it for that.
     """
 
     added: tuple[Task, ...] = ()
