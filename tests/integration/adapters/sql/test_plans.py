@@ -32,6 +32,7 @@ from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import reports as report_reader
 from adapters.sql.readers import task_lists, tasks as task_reader
 from adapters.sql.readers import users as user_reader
+from adapters.sql.readers import webhooks as webhook_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
@@ -1418,3 +1419,33 @@ def test_who_belongs_to_what_is_looked_up_pair_by_pair(seeded: Seeded, how: str)
     asked = told.members_among({(seeded.values["project_id"], seeded.values["member_id"])})
     plan = getattr(seeded, how)(asked.statement, **asked.values)
     assert set(conditions(plan, "project_members")) <= {"project_members_pkey", "project_members_of_user"}, plan
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_dead_letters_are_found_among_all_that_arrived(seeded: Seeded, descending: bool) -> None:
+    hook, sort = uuid.uuid4(), Sort(field="created_at", descending=descending)
+    page = webhook_reader._page(webhook_reader.Shape(("dead",), sort, False, MOST, False))
+    with seeded.entered() as connection:
+        connection.execute(
+            "insert into webhooks (id, url, description, types, channels, project_ids, is_active, sealed_secret,"
+            " sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
+            " values (%s, 'https://hooks.example', '', '{}', '{}', '{}', true, '', '', 0, 0, 1, now(), now())",
+            (hook,),
+        )
+        connection.execute(
+            "insert into webhook_deliveries (id, webhook_id, stream, event, seqs, state, attempts, in_order, delayed,"
+            " due_at, created_at, finished_at)"
+            " select gen_random_uuid(), %s, gen_random_uuid(), 'task_created', '{1}',"
+            "        case when n %% 500 = 0 then 'dead' else 'delivered' end, 1, true, false, now(),"
+            "        now() - make_interval(secs => n), now()"
+            "   from generate_series(1, 5000) n",
+            (hook,),
+        )
+        for statement in (page, webhook_reader._beside(("dead",), True)):
+            given = [sql.Literal(each) for each in seeded.parameters(statement, {"webhook": hook})]
+            text = re.sub(r"\$(\d+)", lambda found: given[int(found[1]) - 1].as_string(connection), statement.text)
+            plan = explained(connection, text, options="analyze")
+            reads = reads_of(plan, "webhook_deliveries")
+            assert {each.get("Index Name") for each in reads} == {"webhook_deliveries_dead"}, plan
+            assert sum(each["Actual Rows"] for each in reads) == 10
+        raise psycopg.Rollback
