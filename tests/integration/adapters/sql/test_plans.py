@@ -36,7 +36,7 @@ from adapters.sql.readers import webhooks as webhook_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
-from adapters.sql.repositories import batch_writes, batches
+from adapters.sql.repositories import batch_writes, batches, task_kin
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import notifications as notification_repository
@@ -743,8 +743,8 @@ BATCH_STATEMENTS: dict[str, Statement] = {
     "tasks": batches._TASKS,
     "boards": batches._BOARDS,
     "beside": batches._BESIDE,
-    "above": batches._KIN_ABOVE,
-    "below": batches._KIN_BELOW,
+    "above": task_kin.KIN_ABOVE,
+    "below": task_kin.KIN_BELOW,
     "people": batches._PEOPLE,
     "external ids": batches._EXTERNAL_IDS,
     "changed": batch_writes._CHANGE,
