@@ -3,7 +3,8 @@
 #   make run       serve on PORT (8000), with everything it needs; the first time also sets it up
 #   make install   .venv alone
 #   make check     lint, types, architecture, requirements
-#   make test      all tests, against real servers: containers where Docker answers, else what can be had without
+#   make test      all tests, against real servers: containers where Docker answers, else what can be had without;
+#                  ARGS=tests/unit takes a folder, or whatever else pytest is given
 #   make coverage  the unit tests once more: they must reach every line and branch of signing in (core/auth, oidc, tokens)
 #   make test-pooler  what asks the database, once more with PgBouncer between the product and PostgreSQL
 #   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
@@ -53,10 +54,13 @@ test: $(STAMP)
 coverage: $(STAMP)
 	$(BIN)/python -m pytest tests/unit --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-# All but what asks the same statements again and again with other input, and what starts servers of its own.
+# All but what asks the same statements again and again with other input, and what asks nothing through a pooler: of
+# plans and catalogues, by statements that are only looked at, of servers of its own.
 REST := tests/integration/entrypoints/rest
-POOLED = tests/integration/adapters/sql tests/integration/contracts $(REST) \
-  $(foreach name,bad_input permissions schemathesis tenant_isolation,--ignore=$(REST)/test_$(name).py)
+SQL := tests/integration/adapters/sql
+POOLED = $(SQL) tests/integration/contracts $(REST) \
+  $(foreach name,bad_input permissions schemathesis tenant_isolation,--ignore=$(REST)/test_$(name).py) \
+  $(foreach name,backup catalogue database_away plans pooler,--ignore=$(SQL)/test_$(name).py)
 
 test-pooler: export FLOWTRACK_TEST_POOLER = pgbouncer
 test-pooler: $(STAMP)
