@@ -30,7 +30,6 @@ from adapters.crypto.sealing import Sealer, Unsealable
 from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
 from adapters.mail.files import FileMail
-from adapters.mail.smtp import SmtpMail
 from adapters.memory.attempts import LocalAttempts
 from adapters.memory.attendance import LocalAttendance
 from adapters.memory.bus import LocalBus
@@ -162,12 +161,13 @@ async def redis_version(url: str) -> str | None:
     return found
 
 
-def mail_of(settings: Settings) -> SmtpMail | FileMail:
+def mail_of(settings: Settings) -> Any:
     """By what mail leaves: the server that is named, or files in the data folder."""
     if not settings.smtp_host:
         return FileMail(folder=settings.data_dir / "mail")
     password = settings.smtp_password
-    return SmtpMail(
+    # By name, and only where a server is named.
+    return import_module("adapters.mail.smtp").SmtpMail(
         host=settings.smtp_host,
         port=settings.smtp_port,
         security=settings.smtp_security,
@@ -526,7 +526,8 @@ def _trace(container: Container, settings: Settings) -> None:
 async def mail_refusal(settings: Settings) -> str | None:
     """What stands in the way of sending mail by the server that is named; None if nothing does, or none is."""
     mail = mail_of(settings)
-    return await mail.refusal() if isinstance(mail, SmtpMail) else None
+    found: str | None = None if isinstance(mail, FileMail) else await mail.refusal()
+    return found
 
 
 def embedded_server(settings: Settings) -> EmbeddedPostgres:
