@@ -9,6 +9,7 @@ works no more.
 """
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -36,6 +37,9 @@ set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
 Connection = PipelineConnection
+NAMED = "flowtrack "
+# By what PostgreSQL shows of a connection, processes are told from one another.
+_NAME = NAMED + secrets.token_hex(4)
 CONNECTIONS = 10
 """So many connections a process takes at most: more than a process on one core keeps busy. Each is a process of the
 server with memory of its own, and the fewer take turns, the more of it is found in the processor's caches.
@@ -120,7 +124,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 2 if prepared_statements else None,
-                "application_name": "flowtrack",
+                "application_name": _NAME,
                 "connect_timeout": 3,
             },
         )
@@ -219,8 +223,15 @@ class Database:
 
     async def begin_upkeep(self) -> Connection:
         """Opens a transaction across companies, for the doors in `system` alone. It ends by `end`, as any other."""
-        connection, _ = await self._begin([Asked(BEGIN, {}), Asked(_AS_UPKEEP, {})])
+        connection, _ = await self.begin_bare(Asked(_AS_UPKEEP, {}))
         return connection
+
+    async def begin_bare(self, *asked: Asked) -> tuple[Connection, list[Result]]:
+        """Opens a transaction of nobody in particular, for the doors across companies alone, and answers what was asked
+        in it. One round trip. It ends by `end`, as any other.
+        """
+        connection, (_, *found) = await self._begin([Asked(BEGIN, {}), *asked])
+        return connection, found
 
     async def _begin(self, asked: list[Asked], *, actor: Actor | None = None) -> tuple[Connection, list[Result]]:
         for last in (False, True):

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from adapters.sql.arrays import array, array_of_texts
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import event_sequences, events, idempotency_keys
@@ -195,25 +196,23 @@ def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: dat
     audiences, bodies = [fact.audience() for fact in facts], [fact.body() for fact in facts]
     return {
         "count": len(facts),
-        "ordinals": list(range(1, len(facts) + 1)),
-        "names": [fact.event for fact in facts],
-        "channels": [str(fact.channel) for fact in facts],
+        "ordinals": array(range(1, len(facts) + 1)),
+        "names": array([fact.event for fact in facts]),
+        "channels": array([fact.channel for fact in facts]),
         "occurred_at": at,
         "actor_id": actor_id,
         "via": via,
-        "projects": [audience.project_id for audience in audiences],
-        "named": [_array(audience.named) for audience in audiences],
-        "for_admins": [audience.admins for audience in audiences],
-        "for_everyone": [audience.everyone for audience in audiences],
-        "tasks": [body.get("task_id") for body in bodies],
+        "projects": array([audience.project_id for audience in audiences]),
+        "named": array([_array(audience.named) for audience in audiences]),
+        "for_admins": array([audience.admins for audience in audiences]),
+        "for_everyone": array([audience.everyone for audience in audiences]),
+        "tasks": array([body.get("task_id") for body in bodies]),
         "bodies": _array_of_json(bodies),
     }
 
 
 def _array_of_json(bodies: list[dict[str, Any]]) -> str:
-    """An array as PostgreSQL writes it: the driver would look at each character of a thousand bodies."""
-    written = (msgspec.json.encode(body).decode().replace("\\", "\\\\").replace('"', '\\"') for body in bodies)
-    return "{" + ",".join(f'"{body}"' for body in written) + "}"
+    return array_of_texts([msgspec.json.encode(body).decode() for body in bodies])
 
 
 def _array(ids: tuple[UUID, ...]) -> str:

@@ -1,15 +1,21 @@
-"""What writes a batch of tasks: one statement for each kind of change, whose rows travel as arrays."""
+"""What writes many tasks: one statement for each kind of change, whose rows travel as arrays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
+from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from adapters.sql.repositories.task_kin import putting_on
-from adapters.sql.repositories.task_rows import INSTANT, WRITTEN, plain
+from adapters.sql.arrays import array
+from adapters.sql.repositories.task_rows import INSTANT, WRITTEN
 from adapters.sql.statement import Statement
+from adapters.sql.tables.comments import task_watchers
 from adapters.sql.tables.labels import task_labels
+from adapters.sql.tables.people import users
 from adapters.sql.tables.work import projects, task_keys, tasks
 from core.tasks.batches import Outcome
 from core.tasks.model import Task
@@ -73,14 +79,30 @@ _FREE = Statement(
 _ranked = _given({"id": Uuid, "rank": Text})
 _RANK = Statement(update(tasks).where(tasks.c.id == _value(_ranked, "id")).values(rank=_value(_ranked, "rank")))
 _pair = _given({"task_id": Uuid, "label_id": Uuid})
-_both = select(_value(_pair, "task_id").label("task_id"), _value(_pair, "label_id").label("label_id"))
-_LABELS_ON = Statement(putting_on(_both))
+_both = select(_value(_pair, "task_id"), _value(_pair, "label_id"))
 _LABELS_OFF = Statement(delete(task_labels).where(tuple_(task_labels.c.task_id, task_labels.c.label_id).in_(_both)))
+# When each task was made is known: to be asked for it thousands of times, a planner that does not know the company yet
+# has read all of its tasks for each.
+_BORNE = {"task_id": Uuid, "label_id": Uuid, "created_at": INSTANT}
+_borne = _given(_BORNE)
+_LABELS_ON = Statement(insert(task_labels).from_select([*_BORNE], select(*(_value(_borne, name) for name in _BORNE))))
 _kept = _given({"project_id": Uuid, "number": Integer, "task_id": Uuid})
 _KEEP_KEYS = Statement(
     insert(task_keys).from_select(
         ["project_id", "number", "task_id"],
         select(_value(_kept, "project_id"), _value(_kept, "number"), _value(_kept, "task_id")),
+    )
+)
+_had = _given({"task_id": Uuid, "user_id": Uuid})
+_say_had = pg_insert(task_watchers).from_select(
+    ["task_id", "user_id", "watching"],
+    select(_value(_had, "task_id"), users.c.id, true()).join_from(_had, users, users.c.id == _value(_had, "user_id")),
+)
+# Whoever left it off begins to watch it anew, as by having it alone.
+_WATCH = Statement(
+    _say_had.on_conflict_do_update(
+        index_elements=(task_watchers.c.company_id, task_watchers.c.task_id, task_watchers.c.user_id),
+        set_={"watching": true()},
     )
 )
 _numbered = _given({"project": Uuid, "last_number": Integer})
@@ -91,48 +113,61 @@ _NUMBER = Statement(
 )
 
 
+def adding(added: Sequence[Task]) -> Write:
+    """Adds tasks."""
+    return Write(_ADD, _columns(added, _ADDED))
+
+
+def changing(changed: Sequence[tuple[Task, int]]) -> Write:
+    """Writes tasks as they are now, each with the version that it had."""
+    values = _columns([task for task, _ in changed], {"id": Uuid, **_CHANGES})
+    return Write(_CHANGE, {**values, "was": array([was for _, was in changed])}, len(changed))
+
+
+def putting_labels_on(pairs: Sequence[tuple[UUID, UUID, datetime]]) -> Write:
+    """Puts labels on: rows of a task, a label, and when the task was made."""
+    return Write(_LABELS_ON, _transposed([*_BORNE], pairs))
+
+
+def taking_labels_off(pairs: Sequence[tuple[UUID, UUID]]) -> Write:
+    """Takes labels off: pairs of a task and a label."""
+    return Write(_LABELS_OFF, _transposed(("task_id", "label_id"), pairs))
+
+
 def written(outcome: Outcome) -> Iterator[Write]:
     """What is to be carried out, in order: an `external_id` is given up before another task gets it, and what is
     referred to is there first.
     """
     if outcome.freed:
-        yield Write(_FREE, {"ids": [*outcome.freed]}, len(outcome.freed))
+        yield Write(_FREE, {"ids": array(outcome.freed)}, len(outcome.freed))
     if outcome.added:
-        yield Write(_ADD, _columns(outcome.added, _ADDED))
+        yield adding(outcome.added)
     if outcome.changed:
-        values = _columns(tuple(task for task, _ in outcome.changed), {"id": Uuid, **_CHANGES})
-        yield Write(_CHANGE, values | {"was": [was for _, was in outcome.changed]}, len(outcome.changed))
+        yield changing(outcome.changed)
     if outcome.orphaned:
-        values = _columns(tuple(task for task, _ in outcome.orphaned), {"id": Uuid, "updated_at": INSTANT})
-        yield Write(_ORPHAN, values | {"was": [was for _, was in outcome.orphaned]}, len(outcome.orphaned))
+        values = _columns([task for task, _ in outcome.orphaned], {"id": Uuid, "updated_at": INSTANT})
+        was = array([was for _, was in outcome.orphaned])
+        yield Write(_ORPHAN, {**values, "was": was}, len(outcome.orphaned))
     if outcome.ranks:
         yield Write(_RANK, _transposed(("id", "rank"), outcome.ranks), len(outcome.ranks))
     if outcome.labels_off:
-        yield Write(_LABELS_OFF, _transposed(("task_id", "label_id"), outcome.labels_off))
+        yield taking_labels_off(outcome.labels_off)
     if outcome.labels_on:
-        yield Write(_LABELS_ON, _transposed(("task_id", "label_id"), outcome.labels_on))
+        made = {task.id: task.created_at for task in (*outcome.added, *(task for task, _ in outcome.changed))}
+        yield putting_labels_on([(task_id, label_id, made[task_id]) for task_id, label_id in outcome.labels_on])
     if outcome.kept_keys:
         yield Write(_KEEP_KEYS, _transposed(("project_id", "number", "task_id"), outcome.kept_keys))
+    if outcome.watching:
+        yield Write(_WATCH, _transposed(("task_id", "user_id"), outcome.watching))
     if outcome.last_numbers:
         numbers = outcome.last_numbers
         yield Write(_NUMBER, {"project": [*numbers], "last_number": [*numbers.values()]}, len(numbers))
 
 
-def _columns(rows: tuple[Task, ...], columns: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(rows: Sequence[Task], columns: Mapping[str, Any]) -> dict[str, Any]:
     """The tasks as an array for each column."""
-    return {
-        name: [
-            _as_text(getattr(task, name)) if isinstance(kind, ARRAY) else plain(getattr(task, name)) for task in rows
-        ]
-        for name, kind in columns.items()
-    }
+    return _transposed([*columns], [*map(attrgetter(*columns), rows)])
 
 
-def _transposed(names: tuple[str, ...], rows: tuple[tuple[Any, ...], ...]) -> dict[str, Any]:
-    return {name: [*column] for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-
-
-def _as_text(values: tuple[str, ...]) -> str:
-    """An array as PostgreSQL writes it."""
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+def _transposed(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    return {name: array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

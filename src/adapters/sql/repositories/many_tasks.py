@@ -1,52 +1,37 @@
-"""Many tasks of one project at once: each kind of write is one statement, whatever they are many of.
+"""Many tasks of one project at once: each kind of write is one statement, whatever they are many of."""
 
-Rows travel as one document of JSON: arrays of columns would flatten the labels, which are arrays themselves.
-"""
-
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import (
-    DateTime,
-    Integer,
-    Text,
-    Uuid,
-    bindparam,
-    column,
-    exists,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, column, func, insert, or_, select, update
 from sqlalchemy import cast as as_type
-from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from adapters.sql.repositories.task_kin import putting_on
+from adapters.sql.arrays import array
+from adapters.sql.pipeline import Row
+from adapters.sql.repositories.batch_writes import Write, adding, changing, putting_labels_on, taking_labels_off
+from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW
 from adapters.sql.repositories.task_rows import (
     LOADED,
-    WRITTEN,
     assignee_in,
     belongs_to,
     board_in,
     board_of,
     is_member_in,
-    plain,
     task_of,
 )
 from adapters.sql.statement import Statement
+from adapters.sql.tables.identity import companies
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import board_columns, projects, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.imports.ports import Beginning, Seen
 from core.labels.model import Label, LabelName, folded
+from core.tasks.batches import Kin
 from core.tasks.model import Task
 from core.tasks.ports import Assignee
 
@@ -72,7 +57,11 @@ _FIND = Statement(select(_found.c.id).select_from(_given.join(_found, _found.c.e
 _ids = bindparam("ids", type_=ARRAY(Uuid))
 
 _PROJECT = Statement(
-    select(projects.c.is_active, belongs_to(projects.c.id, "for_user")).where(projects.c.id == _project)
+    select(
+        projects.c.is_active,
+        belongs_to(projects.c.id, "for_user"),
+        select(companies.c.time_zone).scalar_subquery(),
+    ).where(projects.c.id == _project)
 )
 
 # In the order in which everybody locks: labels, the project, tasks. What is read after each sees what nobody changes.
@@ -100,14 +89,19 @@ _BOARD = Statement(board_in(_project))
 _COLUMN_NAMES = Statement(
     select(board_columns.c.id, board_columns.c.name).where(board_columns.c.project_id == _project)
 )
-_email, _username = func.lower(users.c.email), func.lower(users.c.username)
+_email, _username, _name = (func.lower(users.c[each]) for each in ("email", "username", "name"))
 _words = bindparam("people", type_=ARRAY(Text))
 _PEOPLE = Statement(
     assignee_in(_project)
     .add_columns(_email, _username)
     .where(
         # Of two functions side by side, `==` may put either first, and `any` stands on the right alone.
-        or_(*(each.op("=")(func.any(_words)) for each in (as_type(users.c.id, Text), _email, _username)))
+        or_(
+            *(
+                each.op("=")(func.any(_words))
+                for each in (as_type(users.c.id, Text), _email, _username, _name, users.c.name)
+            )
+        )
     )
     .order_by(users.c.id)
 )
@@ -139,43 +133,6 @@ _LABEL: dict[str, Any] = {
 _new_labels = _rows(_LABEL)
 _ADD_LABELS = Statement(insert(labels).from_select(list(_LABEL), select(*(_new_labels.c[name] for name in _LABEL))))
 
-_FIXED: dict[str, Any] = {
-    "id": Uuid,
-    "project_id": Uuid,
-    "number": Integer,
-    "created_by": Uuid,
-    "created_at": _INSTANT,
-}
-# As the columns of the table are called: a column called like a table would hide it.
-_COLUMNS = {tasks.c[name].name: name for name in (*_FIXED, *WRITTEN)}
-_NEW = {tasks.c[name].name: kind for name, kind in {**_FIXED, **WRITTEN}.items()}
-_CHANGED = {tasks.c[name].name: kind for name, kind in WRITTEN.items()}
-_new_tasks = _rows(_NEW)
-_ADD = Statement(
-    insert(tasks).from_select(
-        [tasks.c[_COLUMNS[name]] for name in _NEW], select(*(_new_tasks.c[name] for name in _NEW))
-    )
-)
-_changed = _rows({"id": Uuid, "was": Integer, **_CHANGED})
-_SAVE = Statement(
-    update(tasks)
-    .where(tasks.c.id == _changed.c.id, tasks.c.version == _changed.c.was)
-    .values({tasks.c[_COLUMNS[name]]: _changed.c[name] for name in _CHANGED})
-)
-_pairs = (
-    func.unnest(bindparam("tasks", type_=ARRAY(Uuid)), bindparam("labels", type_=ARRAY(Uuid)))
-    .table_valued(column("task_id", Uuid), column("label_id", Uuid), name="pair")
-    .render_derived()
-)
-_LABELS_ON = Statement(putting_on(select(_pairs.c.task_id, _pairs.c.label_id)))
-_LABELS_OFF = Statement(
-    delete_from(task_labels).where(
-        exists(literal_column("1")).where(
-            tuple_(task_labels.c.task_id, task_labels.c.label_id) == tuple_(_pairs.c.task_id, _pairs.c.label_id)
-        )
-    )
-)
-
 
 class SqlManyTasks:
     """Many tasks of one unit of work's company."""
@@ -201,18 +158,23 @@ class SqlManyTasks:
         asked: list[tuple[Statement, dict[str, Any]]] = [
             (_LABELS, {**named, "folded": [folded(name) for name in labels]}),
             (_LOCK_PROJECT, where),
-            (_TASKS, named),
             (_BOARD, {**where, "for_user": for_user}),
             (_COLUMN_NAMES, where),
             (_COUNT_LABELS, {}),
         ]
+        if named["ids"]:
+            asked.insert(2, (_TASKS, named))
         if people:
             asked.append((_PEOPLE, {**where, "for_user": for_user, "people": list(people)}))
-        found, locked, loaded, columns, names, ((label_count,),), *users_found = await self._unit.fetch(*asked)
+        # The last card of a column, too, is otherwise looked for among all tasks of the company.
+        found, locked, *more = await self._without_sorting(*asked)
+        loaded = more.pop(0) if named["ids"] else []
+        columns, names, ((label_count,),), *users_found = more
         if not locked:
             return None
         key, is_active, last_number = locked[0]
         by_word: dict[str, Assignee] = {}
+        by_name: defaultdict[str, list[Assignee]] = defaultdict(list)
         for *row, email, username in users_found[0] if users_found else ():
             assignee = Assignee._make(row)
             # An address or an id goes before a username that reads the same.
@@ -221,6 +183,7 @@ class SqlManyTasks:
                 by_word.setdefault(username, assignee)
             if email is not None:
                 by_word[email] = assignee
+            by_name[assignee.name.casefold()].append(assignee)
         return Beginning(
             project_key=key,
             project_is_active=is_active,
@@ -231,15 +194,25 @@ class SqlManyTasks:
             labels=tuple(LabelName._make(row) for row in found),
             label_count=label_count,
             people=by_word,
+            namesakes={name: tuple(each) for name, each in by_name.items()},
             tasks={str(task.external_id): task for task in (task_of(row, key) for row in loaded)},
         )
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        above, below = await self._unit.fetch(
+            (KIN_ABOVE, {"parents": list(parents)}), (KIN_BELOW, {"reparented": list(tasks)})
+        )
+        return [Kin._make(row) for row in (*above, *below)]
 
     async def _find(self, project_id: UUID, external_ids: Sequence[str]) -> list[UUID]:
         if not external_ids:
             return []
-        asked = (_FIND, {"project": project_id, "external_ids": list(external_ids)})
-        _, rows, _ = await self._unit.fetch((_SORTING, {"sorting": "off"}), asked, (_SORTING, {"sorting": "on"}))
+        (rows,) = await self._without_sorting((_FIND, {"project": project_id, "external_ids": array(external_ids)}))
         return [task_id for (task_id,) in rows]
+
+    async def _without_sorting(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
+        _, *rows, _ = await self._unit.fetch((_SORTING, {"sorting": "off"}), *asked, (_SORTING, {"sorting": "on"}))
+        return rows
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:
         self._unit.write(_TAKE_NUMBERS, {"project": project_id, "last_number": last}, rows=1)
@@ -252,21 +225,19 @@ class SqlManyTasks:
         self._unit.write(_ADD_LABELS, {"document": Jsonb(rows)})
 
     def add(self, tasks: Sequence[Task]) -> None:
-        rows = [{name: plain(getattr(task, _COLUMNS[name])) for name in _NEW} for task in tasks]
-        self._unit.write(_ADD, {"document": Jsonb(rows)})
+        self._write(adding(tasks))
 
     def save(self, tasks: Sequence[tuple[Task, int]]) -> None:
-        rows = [
-            {"id": task.id, "was": was, **{name: plain(getattr(task, _COLUMNS[name])) for name in _CHANGED}}
-            for task, was in tasks
-        ]
-        self._unit.write(_SAVE, {"document": Jsonb(rows)}, rows=len(tasks))
+        self._write(changing(tasks))
 
-    def label(self, *, on: Sequence[tuple[UUID, UUID]], off: Sequence[tuple[UUID, UUID]]) -> None:
-        for statement, pairs in ((_LABELS_OFF, off), (_LABELS_ON, on)):
-            if pairs:
-                values = {"tasks": [task for task, _ in pairs], "labels": [label for _, label in pairs]}
-                self._unit.write(statement, values)
+    def label(self, *, on: Sequence[tuple[Task, UUID]], off: Sequence[tuple[Task, UUID]]) -> None:
+        if off:
+            self._write(taking_labels_off([(task.id, label) for task, label in off]))
+        if on:
+            self._write(putting_labels_on([(task.id, label, task.created_at) for task, label in on]))
+
+    def _write(self, write: Write) -> None:
+        self._unit.write(write.statement, write.values, rows=write.rows)
 
     async def settle(self) -> None:
         await self._unit.flush()

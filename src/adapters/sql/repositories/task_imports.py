@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from adapters.sql.arrays import array
 from adapters.sql.connection import Database
 from adapters.sql.repositories.jobs import SqlJobs
 from adapters.sql.repositories.many_tasks import SqlManyTasks
@@ -42,8 +43,8 @@ from core.kernel.ports import Clock
 _INSTANT = DateTime(timezone=True)
 _import = bindparam("import", type_=Uuid)
 _PROGRESS = (
-    "mapping", "dry_run", "size", "phase", "delimiter", "columns", "ignored", "width", "begin", "offset", "row",
-    "total", "created", "updated", "unchanged", "skipped", "fault_count", "faults", "new_labels",
+    "mapping", "dry_run", "time_zone", "size", "phase", "delimiter", "columns", "ignored", "width", "begin", "offset",
+    "row", "total", "created", "updated", "unchanged", "skipped", "linked", "fault_count", "faults", "new_labels",
 )  # fmt: skip
 
 _its_job = exists().where(jobs.c.id == task_imports.c.id)
@@ -163,11 +164,11 @@ class SqlTaskImports:
         self._unit.write(_GIVE_UP, {"import": import_id})
 
     async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
-        (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": list(external_ids)}))
+        (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": array(external_ids)}))
         return {external_id: number for external_id, number in rows}  # noqa: C416  (rows are no pairs to the checker)
 
     def note_seen(self, import_id: UUID, rows: dict[str, int]) -> None:
-        values = {"import": import_id, "external_ids": list(rows), "numbers": list(rows.values())}
+        values = {"import": import_id, "external_ids": array([*rows]), "numbers": array([*rows.values()])}
         self._unit.write(_NOTE_SEEN, values)
 
 
