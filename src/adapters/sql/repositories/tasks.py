@@ -30,10 +30,12 @@ from adapters.sql.repositories.task_kin import (
 )
 from adapters.sql.repositories.task_rows import (
     CHANGED,
+    FIXED,
     INSTANT,
     LOADED,
     WRITTEN,
     Last,
+    added_values,
     assignee_in,
     board_in,
     board_of,
@@ -41,7 +43,6 @@ from adapters.sql.repositories.task_rows import (
     is_member_in,
     loading,
     lock_of,
-    plain,
     saving,
     task_of,
 )
@@ -173,15 +174,8 @@ _ranks = (
 )
 _RESPREAD = Statement(update(tasks).where(tasks.c.id == _ranks.c.id).values(rank=_ranks.c.rank))
 
-_FIXED: dict[str, Any] = {
-    "id": Uuid,
-    "project_id": Uuid,
-    "number": Integer,
-    "created_by": Uuid,
-    "created_at": INSTANT,
-}
 _ADD = Statement(
-    insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**_FIXED, **WRITTEN}.items()})
+    insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**FIXED, **WRITTEN}.items()})
 )
 _SAVE = Statement(saving(tasks).values(CHANGED))
 _TRANSFER = Statement(
@@ -336,7 +330,7 @@ class SqlTasks:
         await self._unit.flush()
 
     def add(self, task: Task) -> None:
-        self._unit.write(_ADD, {name: plain(getattr(task, name)) for name in (*_FIXED, *WRITTEN)})
+        self._unit.write(_ADD, added_values(task))
 
     def save(self, task: Task, *, was: int) -> None:
         self._unit.write(_SAVE, changed_values(task, was=was), rows=1)
