@@ -195,6 +195,18 @@ class ImportContract:
             assert await uow.many_tasks.project(project.id, for_user=outside.user_id) == (True, False, "UTC")
             assert await uow.many_tasks.project(world.ids.new(), for_user=ann.user_id) is None
 
+    async def test_who_stands_above_and_below(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        line: list[Task] = []
+        for title in ("Top", "Upper", "Middle", "Lower"):
+            line.append(await add_task(world, owner, project, title, parent_id=line[-1].id if line else None))
+        beside = await add_task(world, owner, project, "Beside", parent_id=line[0].id)
+        async with world.import_unit_of_work(owner) as uow:
+            found = await uow.many_tasks.kin(parents=[line[1].id], tasks=[line[2].id])
+        assert beside.id not in {each.id for each in found}
+        assert {each.id: each.parent_id for each in found} == {task.id: task.parent_id for task in line}
+
     async def test_people_are_found_by_username_in_small_letters(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann = await world.person(owner.company_id, name="Ann")

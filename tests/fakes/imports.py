@@ -10,6 +10,8 @@ from core.kernel.errors import Conflict
 from core.kernel.once import Once
 from core.labels.errors import LabelNameTaken
 from core.labels.model import Label, LabelName, folded
+from core.tasks.batches import Kin
+from core.tasks.fields import DEEPEST
 from core.tasks.model import Task
 from core.tasks.ports import Assignee
 from tests.fakes.jobs import InMemoryJobs
@@ -127,6 +129,15 @@ class InMemoryManyTasks:
             namesakes=_namesakes_of(tables, people, project_id=project_id, for_user=for_user),
             tasks=found,
         )
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        tables = self._unit.now
+        above, below = set(parents), set(tasks)
+        for _ in range(DEEPEST):
+            above |= {task.parent_id for each in above if (task := tables.task(each)) and task.parent_id}
+            below |= {task.id for task in tables.tasks.values() if task.parent_id in below and tables.stands(task)}
+        known = (tables.task(task_id) for task_id in above | below)
+        return [Kin(task.id, task.project_id, task.parent_id) for task in known if task is not None]
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:
         def take(tables: CompanyTables) -> None:

@@ -27,6 +27,8 @@ class Field(StrEnum):
     COMPLETED = "completed"
     """Whether it is done, by whatever the cell holds."""
     RECURRENCE = "recurrence"
+    PARENT = "parent"
+    """The `external_id` of the task that it is a sub-task of, which may stand anywhere in the file."""
     LABELS = "labels"
     EXTERNAL_ID = "external_id"
 
@@ -52,6 +54,7 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "due date": Field.DEADLINE,
         "assignee": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
+        "parent key": Field.PARENT,
     },
     "linear": {
         "id": Field.EXTERNAL_ID,
@@ -62,6 +65,7 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "due date": Field.DEADLINE,
         "assignee": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
+        "parent issue": Field.PARENT,
     },
     "asana": {
         "task id": Field.EXTERNAL_ID,

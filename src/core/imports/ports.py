@@ -8,6 +8,7 @@ from core.jobs.ports import Jobs
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.labels.model import Label, LabelName
+from core.tasks.batches import Kin
 from core.tasks.model import Board, Task
 from core.tasks.ports import Assignee, TaskUnitOfWork
 
@@ -100,6 +101,10 @@ class ManyTasks(Protocol):
         """Prepares them; None if there is no such project. `people` are ids, addresses, usernames or names, as they
         are written and in small letters; `labels` names in any case.
         """
+        ...
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        """Those parents and all tasks above them, and those tasks and all below them, in no order."""
         ...
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:

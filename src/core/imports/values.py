@@ -15,7 +15,8 @@ from core.tasks.recurrence import checked_recurrence
 
 _PRIORITIES: Final = {
     "lowest": Priority.LOW, "trivial": Priority.LOW, "minor": Priority.LOW, "low": Priority.LOW,
-    "medium": Priority.MEDIUM, "med": Priority.MEDIUM, "normal": Priority.MEDIUM, "none": Priority.MEDIUM, "no priority": Priority.MEDIUM,
+    "medium": Priority.MEDIUM, "med": Priority.MEDIUM, "normal": Priority.MEDIUM, "none": Priority.MEDIUM,
+    "no priority": Priority.MEDIUM,
     "high": Priority.HIGH, "major": Priority.HIGH,
     "urgent": Priority.URGENT, "highest": Priority.URGENT, "critical": Priority.URGENT, "blocker": Priority.URGENT,
     "immediate": Priority.URGENT,
@@ -37,13 +38,15 @@ _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?\Z")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2})\Z")
 # As Jira writes it: 03/Dec/26 12:00 AM.
 _NAMED_DAY = re.compile(r"(\d{1,2})[/ -]([A-Za-z]{3})[a-z]*[/ -](\d{4}|\d{2})(?:[ ,].*)?\Z")
-_FORMULA = re.compile(r"'[=+\-@\t\r]")
+_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 # As JavaScript does: Fri Dec 04 2026 00:00:00 GMT+0000; and Dec 4, 2026.
 _MONTH_FIRST = re.compile(r"(?:[A-Za-z]{3},? )?([A-Za-z]{3})[a-z]* (\d{1,2}),? (\d{4})(?:[ ,].*)?\Z")
 _NOT_DONE = frozenset(("false", "no", "0"))
 # A label of ours may hold a semicolon; those of others come in one cell however they like.
 _OWN_SEPARATORS = re.compile(",")
 _SEPARATORS = re.compile(r"[,;\n]")
+# As Trello writes a label: its color behind its name.
+_COLOR = re.compile(r"\s*\((?:green|yellow|orange|red|purple|blue|sky|lime|pink|black)(?:_dark|_light)?\)\Z")
 _LONGEST_PERSON: Final = 320
 _LONGEST_STATUS: Final = text.NAME_LENGTH
 
@@ -75,6 +78,7 @@ class Draft:
     recurrence: str | None = None
     labels: tuple[str, ...] | None = None
     external_id: str | None = None
+    parent: str | None = None
     columns: dict[Field, str]
 
     def fault(self, field: Field | None, detail: str) -> RowFault:
@@ -84,7 +88,7 @@ class Draft:
 
 def status_of(word: str) -> Status | None:
     """The status that a word means, if it is none of a column's name."""
-    return _STATUSES.get(re.sub(r"[\s_'’-]", "", word).casefold())
+    return _STATUSES.get(re.sub(r"[\s_'\u2019-]", "", word).casefold())
 
 
 def is_blank(cells: Sequence[str]) -> bool:
@@ -111,11 +115,10 @@ def read(
     several: dict[Field, list[str]] = {Field.LABELS: [], Field.STATUS: [], Field.ASSIGNED_TO: []}
     found: dict[str, Any] = {}
     faults: list[RowFault] = []
-    for place, name, field in meanings:
+    for place, name, meant in meanings:
         cell = cells[place] if place < len(cells) else ""
-        is_lenient = field is Field.ASSIGNED_IF_KNOWN
-        if is_lenient:
-            field = Field.ASSIGNED_TO
+        is_lenient = meant is Field.ASSIGNED_IF_KNOWN
+        field = Field.ASSIGNED_TO if is_lenient else meant
         columns.setdefault(field, name)
         if _FORMULA.match(cell):
             # As exports write what a spreadsheet would take for a formula.
@@ -126,7 +129,8 @@ def read(
             columns[field] = name
         try:
             if field is Field.LABELS:
-                several[field].extend(each.strip() for each in separators.split(cell) if each.strip())
+                parts = (each.strip() for each in separators.split(cell))
+                several[field].extend(each if is_own else _COLOR.sub("", each) or each for each in parts if each)
             elif field is Field.STATUS:
                 several[field].append(text.cleaned(cell, pointer="/status", most=_LONGEST_STATUS))
             elif field is Field.ASSIGNED_TO:
@@ -164,7 +168,7 @@ def _read(field: Field, cell: str) -> object:
         return text.title(cell)
     if field is Field.DESCRIPTION:
         return text.description(cell)
-    if field is Field.EXTERNAL_ID:
+    if field in (Field.EXTERNAL_ID, Field.PARENT):
         return checked_external_id(cell)
     if field is Field.RECURRENCE:
         return checked_recurrence(cell)
@@ -178,7 +182,7 @@ def _day(cell: str, time_zone: str) -> date:
     """The day that a cell names; of an instant the day that it is there. Midnight in UTC is how a day is written."""
     try:
         if _INSTANT.match(cell):
-            at = datetime.fromisoformat(cell.replace("Z", "+00:00")).astimezone(UTC)
+            at = datetime.fromisoformat(cell).astimezone(UTC)
             is_midnight = not (at.hour or at.minute or at.second or at.microsecond)
             return at.date() if is_midnight else day_in(time_zone, at)
         if found := _DAY.match(cell):

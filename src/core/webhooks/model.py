@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.kernel import text
 from core.kernel.events import Change, Channel
-from core.webhooks.errors import TooManyWebhooks, WebhookInactive
+from core.webhooks.errors import SecretBeingReplaced, TooManyWebhooks, WebhookInactive
 from core.webhooks.events import (
     WebhookCreated,
     WebhookDeleted,
@@ -159,7 +159,11 @@ class Webhook:
         return WebhookUpdated(webhook_id=self.id, changes=changed, version=self.version)
 
     def rotate(self, secret: bytes, *, at: datetime) -> WebhookUpdated:
-        """Takes a new secret; for a day messages are signed with the one before as well."""
+        """Takes a new secret; for a day messages are signed with the one before as well. Raises SecretBeingReplaced
+        within that day: whoever verifies by the one before was promised the whole of it, and two sign at most.
+        """
+        if len(self.secrets(at=at)) > 1:
+            raise SecretBeingReplaced(f"Until {self.previous_until:%Y-%m-%dT%H:%M:%SZ} two secrets sign.")
         self.previous_secret, self.previous_until = self.secret, at + OVERLAP
         self.secret = secret
         self.version, self.updated_at = self.version + 1, at

@@ -27,7 +27,9 @@ class DeliveryFilter:
 class Webhooks(Protocol):
     """The webhooks of the company that the unit of work was opened for."""
 
-    async def count(self) -> int: ...
+    async def count(self) -> int:
+        """How many there are; until the transaction ends nobody else counts them to add one."""
+        ...
 
     async def load(self, webhook_id: UUID) -> Webhook | None:
         """A webhook to change, locked until the transaction ends."""
@@ -35,6 +37,10 @@ class Webhooks(Protocol):
 
     async def head(self) -> int:
         """The position of the company's last event."""
+        ...
+
+    async def goes_on(self, *, after: int) -> bool:
+        """Whether all is still there that happened after a position before the head."""
         ...
 
     async def are_kept(self, seqs: Collection[int]) -> bool:

@@ -20,13 +20,15 @@ from core.realtime.policy import hearing
 from core.realtime.ports import Bus, FeedReader
 from core.realtime.read_models import Moment, Portion
 from entrypoints.ending import end
-from entrypoints.live.doors import Door, Ending, Feed
+from entrypoints.live.doors import Backlogs, Door, Ending, Feed
 from entrypoints.live.showing import Written
 
 log = logging.getLogger("flowtrack.live")
 
 MOST_AT_ONCE = 500
 MOST_DOORS_OF_USER = 50
+# So many bytes wait for slow readers, of all doors together.
+MOST_KEPT = 256 * 1024 * 1024
 POLLED_EVERY = 1.0
 CHECKED_EVERY = 60.0
 _AGAIN_AFTER = 0.5
@@ -93,6 +95,7 @@ class Hub:
         self._admitted: set[Door] = set()
         self._sockets = 0
         self._of_users: Counter[UUID] = Counter()
+        self._backlogs = Backlogs(most=MOST_KEPT)
         self._reading = asyncio.Semaphore(_MOST_READING)
         self._is_away = False
         self.is_draining = False
@@ -132,6 +135,7 @@ class Hub:
         if door not in self._admitted:
             return
         self._admitted.discard(door)
+        self._backlogs.forget(door)
         self._count(door, -1)
         self._of_users[door.actor.user_id] -= 1
         if not self._of_users[door.actor.user_id]:
@@ -152,11 +156,21 @@ class Hub:
         for door in list(self._admitted):
             self._shut(door, Ending.RESTART)
 
-    def give_up(self, door: Door) -> None:
+    def give_up(self, door: Door, why: Ending = Ending.TOO_SLOW) -> None:
         """Closes a door that takes too slowly what it is given."""
         if self._observer is not None:
             self._observer.gave_up()
-        self._shut(door, Ending.TOO_SLOW)
+        self._shut(door, why)
+
+    def keep(self, door: Door, size: int) -> None:
+        """So many bytes wait at a door that is read slowly; where that is too much of all doors, some are closed."""
+        if door not in self._admitted:
+            return
+        going = self._backlogs.note(door, size)
+        for each in going:
+            self.give_up(each, Ending.CROWDED_OUT)
+        if going:
+            log.warning("too much waited for slow readers: %d doors were closed, and come again", len(going))
 
     def appended(self, company_id: UUID, seq: int) -> None:
         feed = self._feeds.get(company_id)
@@ -278,6 +292,9 @@ class Hub:
         for door in doors:
             if door.actor.key_id not in portion.standing:
                 self._shut(door, Ending.SIGNED_OUT)
+        first = portion.events[0].event.seq if portion.events else wanted + 1
+        if first > position + 1:
+            doors = await self._going_on(feed, doors, position, first=first)
         await self._pass_on(feed.company_id, doors, portion)
         if len(portion.events) == MOST_AT_ONCE:
             # There may be more than anybody has announced.
@@ -285,6 +302,20 @@ class Hub:
         elif not portion.events and feed.wanted == wanted:
             # Announced was what is not there, as after a restore: it is not waited for.
             feed.wanted = position
+
+    async def _going_on(self, feed: Feed, doors: list[Door], position: int, *, first: int) -> list[Door]:
+        """Closes the doors, of those that stand at a position or after it, for which the log does not go on with its
+        first event after that, as where its beginning was taken while a process slept: they would miss some. Answers
+        the others.
+        """
+        is_kept = await self._reader.is_kept(feed.company_id, position=position)
+        going_on = []
+        for door in doors:
+            if door.position >= first - 1 or (is_kept and door.position == position):
+                going_on.append(door)
+            else:
+                self._shut(door, Ending.EXPIRED)
+        return going_on
 
     async def _pass_on(self, company_id: UUID, doors: list[Door], portion: Portion) -> None:
         standing, times, since = portion.standing, 0, time.monotonic()

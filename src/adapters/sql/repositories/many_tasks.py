@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from adapters.sql.arrays import array
 from adapters.sql.pipeline import Row
 from adapters.sql.repositories.batch_writes import Write, adding, changing, putting_labels_on, taking_labels_off
+from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW
 from adapters.sql.repositories.task_rows import (
     LOADED,
     assignee_in,
@@ -30,6 +31,7 @@ from adapters.sql.tables.work import board_columns, projects, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.imports.ports import Beginning, Seen
 from core.labels.model import Label, LabelName, folded
+from core.tasks.batches import Kin
 from core.tasks.model import Task
 from core.tasks.ports import Assignee
 
@@ -195,6 +197,12 @@ class SqlManyTasks:
             namesakes={name: tuple(each) for name, each in by_name.items()},
             tasks={str(task.external_id): task for task in (task_of(row, key) for row in loaded)},
         )
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        above, below = await self._unit.fetch(
+            (KIN_ABOVE, {"parents": list(parents)}), (KIN_BELOW, {"reparented": list(tasks)})
+        )
+        return [Kin._make(row) for row in (*above, *below)]
 
     async def _find(self, project_id: UUID, external_ids: Sequence[str]) -> list[UUID]:
         if not external_ids:

@@ -63,6 +63,20 @@ def lineage(parent: Any, project: Any, task: Any) -> Select[Any]:
 
 LINEAGE = Statement(lineage(bindparam("parent", type_=Uuid), bindparam("project", type_=Uuid), _task))
 
+
+def _kin(first: str, *, upwards: bool) -> Statement:
+    """The tasks and all above them, or all below."""
+    columns = (tasks.c.id, tasks.c.project_id, tasks.c.parent_id)
+    named = tasks.c.id == func.any(bindparam(first, type_=ARRAY(Uuid)))
+    line = select(*columns).where(named).cte("line", recursive=True)
+    step = tasks.c.id == line.c.parent_id if upwards else tasks.c.parent_id == line.c.id
+    line = line.union(select(*columns).where(step))
+    return Statement(select(line.c.id, line.c.project_id, line.c.parent_id))
+
+
+KIN_ABOVE = _kin("parents", upwards=True)
+KIN_BELOW = _kin("reparented", upwards=False)
+
 # The parent's id, and its children's: their project's lock is held.
 LEAVE_PARENT = Statement(
     update(tasks)

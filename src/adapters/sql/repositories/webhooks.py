@@ -23,7 +23,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
+from adapters.sql.readers.events import goes_on
 from adapters.sql.statement import Statement
+from adapters.sql.tables.identity import companies
 from adapters.sql.tables.log import event_sequences, events
 from adapters.sql.tables.webhooks import webhook_deliveries, webhooks
 from adapters.sql.tables.work import projects
@@ -84,6 +86,8 @@ _the_webhook = bindparam("webhook", type_=Uuid)
 _the_delivery = bindparam("delivery", type_=Uuid)
 _head = select(event_sequences.c.last_seq).scalar_subquery()
 
+# Of two who add the last one the second counts once the first is done. Foreign keys to the company do not wait for it.
+_LOCK_COMPANY = Statement(select(companies.c.id).with_for_update(of=companies, key_share=True))
 _COUNT = Statement(select(func.count()).select_from(webhooks))
 _LOAD = Statement(
     select(*(webhooks.c[name] for name in COLUMNS))
@@ -94,6 +98,7 @@ _HEAD = Statement(select(event_sequences.c.last_seq))
 _KEPT = Statement(
     select(func.count()).select_from(events).where(events.c.seq == func.any(bindparam("seqs", type_=ARRAY(BigInteger))))
 )
+_GOES_ON = Statement(select(goes_on))
 _KNOWN = Statement(select(projects.c.id).where(projects.c.id == func.any(bindparam("projects", type_=ARRAY(Uuid)))))
 _ADD = Statement(
     insert(webhooks).values({name: bindparam(name, type_=kind) for name, kind in _KINDS.items()} | {"after_seq": _head})
@@ -152,7 +157,7 @@ class SqlWebhooks:
         self._unit = unit
 
     async def count(self) -> int:
-        (rows,) = await self._unit.fetch((_COUNT, {}))
+        _, rows = await self._unit.fetch((_LOCK_COMPANY, {}), (_COUNT, {}))
         return int(rows[0][0])
 
     async def load(self, webhook_id: UUID) -> Webhook | None:
@@ -162,6 +167,10 @@ class SqlWebhooks:
     async def head(self) -> int:
         (rows,) = await self._unit.fetch((_HEAD, {}))
         return int(rows[0][0])
+
+    async def goes_on(self, *, after: int) -> bool:
+        (rows,) = await self._unit.fetch((_GOES_ON, {"position": after}))
+        return bool(rows[0][0])
 
     async def are_kept(self, seqs: Collection[int]) -> bool:
         if not seqs:

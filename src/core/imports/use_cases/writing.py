@@ -56,6 +56,7 @@ class _Writing:
     off: list[tuple[Task, UUID]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     done: list[Task] = field(default_factory=list)
+    renewed: list[Task] = field(default_factory=list)
 
 
 async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Row], *, ids: Ids, at: datetime) -> None:
@@ -108,6 +109,8 @@ def _write(uow: ImportUnitOfWork, task_import: TaskImport, begun: Beginning, wri
         many.save(writing.saved)
     if writing.on or writing.off:
         many.label(on=writing.on, off=writing.off)
+    for task in writing.renewed:
+        uow.recurrences.renew(task)
     uow.record(*writing.facts)
 
 
@@ -240,6 +243,8 @@ class _Batch:
             self._create(draft, assignee)
         else:
             self._change(task, draft, assignee)
+        if draft.parent is not None and draft.external_id is None:
+            self._import.note(draft.fault(Field.PARENT, "only what has an external_id is put below another task"))
         if draft.assignees and assignee is None:
             self._import.note(draft.fault(Field.ASSIGNED_TO, _LEFT_OUT))
 
@@ -267,9 +272,8 @@ class _Batch:
             external_id=draft.external_id,
             recurrence=draft.recurrence,
         )
+        # What is done already does not come again: a file that has it has what followed it.
         self.writing.added.append(task)
-        if task.status is Status.DONE:
-            self.writing.done.append(task)
         self.writing.on.extend((task, label.id) for label in labels)
         self.writing.facts.append(created)
         self._import.created += 1
@@ -307,7 +311,10 @@ class _Batch:
                     raise ChangedMeanwhile
                 if name not in off:
                     self.writing.off.append((task, self._labels[folded(name)].id))
+        recurred_at = task.recurred_at
         updated = task.change(changes, at=self._at)
+        if task.recurred_at != recurred_at:
+            self.writing.renewed.append(task)
         moved = None
         if column is not None:
             moved = task.move(self._places.take(column, task.id), by=self._actor.user_id, at=self._at)

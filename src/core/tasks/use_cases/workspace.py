@@ -64,6 +64,7 @@ class Workspace:
         self._whole: set[UUID] = set()
         self._spread: dict[UUID, str] = {}
         self._watched: dict[UUID, None] = dict.fromkeys(gathered.watched)
+        self._given: dict[tuple[UUID, UUID], None] = {}
         self.time_zone = gathered.time_zone
         self.recurrences = BatchRecurrences(self)
 
@@ -114,6 +115,7 @@ class Workspace:
                 for project_id, number in self._last_numbers.items()
                 if number != self._projects[project_id].last_number
             },
+            watching=tuple(sorted(pair for pair in self._given if self._had_in_between(*pair))),
         )
 
     # The repository
@@ -328,6 +330,11 @@ class Workspace:
         )
         return before.external_id is not None and had != has
 
+    def _had_in_between(self, task_id: UUID, user_id: UUID) -> bool:
+        # Of whoever has it now, and had not before, the task itself tells.
+        first = self._before.get(task_id)
+        return user_id != self._tasks[task_id].assigned_to or (first is not None and first.assigned_to == user_id)
+
     # What is done
 
     def _keep(self, task: Task) -> None:
@@ -340,6 +347,8 @@ class Workspace:
         self._claim_external_id(task, before)
         self._journal.set(self._tasks, task.id, task)
         self._journal.set(self._changed, task.id, None)
+        if task.assigned_to not in (None, before.assigned_to if before is not None else None):
+            self._journal.set(self._given, (task.id, task.assigned_to), None)
         if self._actor.user_id in (task.created_by if before is None else None, task.assigned_to):
             self._journal.set(self._watched, task.id, None)
         self._family.put(Kin(task.id, task.project_id, task.parent_id), lives=lives)

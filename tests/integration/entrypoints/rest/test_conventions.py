@@ -227,11 +227,26 @@ async def test_what_is_wrong_is_told_in_the_order_of_the_contract(world: World) 
         assert_refused(await ann.patch(path, {"title": 1}), 422, "request.invalid")
         assert_refused(await ann.patch(path, {"nothing": 1}), 422, "request.invalid")
         assert_refused(await ann.patch(path, {"title": "   "}), 422, "request.invalid")
-        assert_refused(await ann.patch(path, {"title": "a\u0007"}), 422, "request.invalid")
+        for title, words in (
+            ("   ", "must not be empty"),
+            ("x" * 501, "has more than 500 characters"),
+            ("a\u0007", "holds a control character or a lone surrogate"),
+        ):
+            refused = await ann.patch(path, {"title": title})
+            assert_refused(refused, 422, "request.invalid")
+            assert refused.json()["errors"] == [{"detail": words, "pointer": "/title"}]
         assert_refused(await ann.patch(path, {"description": "a\u0000"}), 422, "request.invalid")
     assert_refused(await ann.patch(missing, {"title": "x", "version": 9}), 404, "task.not_found")
     assert_refused(await ann.patch("/tasks/no-id", {"title": 1}), 422, "request.invalid")
     assert_refused(await ann.get("/tasks/no-id?x=1"), 400, "parameter.unknown")
+
+
+async def test_what_no_body_may_be_is_told_with_what_it_may_be(world: World) -> None:
+    for path, kind in (("/tasks", "application/json"), (f"/tasks/import?project_id={world.project['id']}", "text/csv")):
+        for headers in ({"Content-Type": "text/plain"}, {"Content-Type": kind, "Content-Encoding": "gzip"}):
+            refused = await world.ann.post(path, content=b"{}", headers=headers)
+            assert_refused(refused, 415, "body.media_type_unsupported")
+            assert kind in refused.headers["accept"] and refused.headers["accept-encoding"] == "identity"
 
 
 async def test_values_are_refused_before_a_state_is(world: World) -> None:

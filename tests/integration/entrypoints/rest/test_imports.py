@@ -82,7 +82,7 @@ async def test_a_file_becomes_tasks(api: Api, imports: Imports) -> None:
     job = await imports.carry_out(ann, job["id"])
     assert job["progress"] == {"done": 4, "total": 4, "unit": "rows"}
     assert job["result"] == {
-        "dry_run": False, "rows": 4, "created": 3, "updated": 0, "unchanged": 0, "skipped": 1, "error_count": 0,
+        "dry_run": False, "rows": 4, "created": 3, "updated": 0, "unchanged": 0, "skipped": 1, "linked": 0, "error_count": 0,
         "errors": [], "label_count": 2, "labels": ["design", "Web"], "ignored_columns": ["weather"],
     }  # fmt: skip
     draw, write, ship = await tasks_of(ann, project)
@@ -388,6 +388,65 @@ async def test_what_was_completed_elsewhere_is_done_and_an_instant_is_a_day_of_t
     assert (result["created"], result["skipped"], result["error_count"]) == (1, 0, 1)
 
 
+async def test_sub_tasks_may_stand_before_what_they_are_sub_tasks_of(api: Api, imports: Imports) -> None:
+    ann = await api.register()
+    project = await ann.project(key="ENG")
+    content = (
+        "ID,Title,Status,Parent issue\n"
+        "ENG-3,Leaf,Todo,ENG-2\n"
+        "ENG-2,Branch,Done,ENG-1\n"
+        "ENG-1,Root,Todo,\n"
+        "ENG-4,Lost,Todo,OTHER-1\n"
+        "ENG-5,Own,Todo,ENG-5\n"
+        ",Nameless,Todo,ENG-1\n"
+        ",,Todo,ENG-1\n"
+    )
+    nothing = "no task of the project has that external_id"
+    faults = [
+        {"row": 7, "column": "Parent issue", "detail": "only what has an external_id is put below another task"},
+        {"row": 8, "column": "Title", "detail": "must not be empty"},
+        {"row": 5, "column": "Parent issue", "detail": nothing},
+    ]
+    dry = await imports.result(ann, project, content, mapping="linear", dry_run="true")
+    assert (dry["errors"], dry["created"], dry["linked"]) == (faults, 6, 0)
+    before = int((await ann.get("/tasks")).headers["x-event-seq"])
+    result = await imports.result(ann, project, content, mapping="linear")
+    within = {"row": 6, "column": "Parent issue", "detail": "is the task itself, or one of its sub-tasks"}
+    assert (result["errors"], result["created"], result["linked"], result["rows"]) == ([*faults, within], 6, 2, 7)
+    found = {task["title"]: task for task in await tasks_of(ann, project)}
+    assert [found[title]["parent_id"] for title in ("Leaf", "Branch", "Root", "Lost", "Own", "Nameless")] == [
+        found["Branch"]["id"], found["Root"]["id"], None, None, None, None,
+    ]  # fmt: skip
+    assert (found["Root"]["sub_tasks"], found["Branch"]["sub_tasks"]) == (
+        {"total": 1, "done": 1}, {"total": 1, "done": 0},
+    )  # fmt: skip
+    events = (await ann.get(f"/events?after={before}&types=task_updated")).json()
+    assert [event["changes"] for event in events] == [
+        {"parent_id": {"old": None, "new": found[title]["id"]}} for title in ("Branch", "Root")
+    ]
+    again = await imports.result(ann, project, content.replace(",Nameless", ",Another"), mapping="linear")
+    assert (again["unchanged"], again["created"], again["linked"]) == (5, 1, 0)
+
+
+async def test_sub_tasks_of_files_stand_no_deeper_than_others_and_belong_to_who_may_edit_them(
+    api: Api, imports: Imports
+) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    bea = await api.colleague(ann, projects=(project,))
+    rows = [f"T{n},T{n},{f'T{n - 1}' if n else ''}\n" for n in range(8)]
+    # However far apart they stand.
+    content = "title,external_id,parent\n" + "".join(reversed(rows)) + "".join(f"x{n},X{n},T0\n" for n in range(600))
+    result = await imports.result(ann, project, content)
+    deep = "more than 5 tasks would stand above a sub-task"
+    assert (result["errors"], result["linked"]) == ([{"row": 7, "column": "parent", "detail": deep}], 606)
+    found = {task["title"]: task for task in await tasks_of(ann, project)}
+    assert found["T0"]["sub_tasks"]["total"] == 601
+    refused = await imports.result(bea, project, "external_id,parent\nX1,X2\n")
+    told = "you may not edit the task that has it"
+    assert (refused["errors"], refused["linked"]) == ([{"row": 2, "column": "external_id", "detail": told}], 0)
+
+
 async def test_what_comes_again_is_known_from_its_file(api: Api, imports: Imports) -> None:
     ann = await api.register()
     project = await ann.project()
@@ -400,11 +459,14 @@ async def test_what_comes_again_is_known_from_its_file(api: Api, imports: Import
     result = await imports.result(ann, project, content)
     assert result["errors"] == [{"row": 4, "column": "recurrence", "detail": "SECONDLY has no meaning for days"}]
     found = [(task["title"], task["status"], task["deadline"]) for task in await tasks_of(ann, project)]
-    assert found == [
-        ("Water", "todo", "2026-11-30"), ("Pay", "done", "2026-11-30"), ("Pay", "todo", "2026-12-30"),
-    ]  # fmt: skip
+    # What a file brings as done does not come again: what followed it is in the file.
+    assert found == [("Water", "todo", "2026-11-30"), ("Pay", "done", "2026-11-30")]
     await imports.result(ann, project, "external_id,recurrence\nA-1,FREQ=DAILY\n")
     assert (await tasks_of(ann, project))[0]["recurrence"] == "FREQ=DAILY"
+    # By another rule what was done comes again.
+    await imports.result(ann, project, "external_id,status,recurrence\nA-2,todo,FREQ=YEARLY\n")
+    await imports.result(ann, project, "external_id,status\nA-2,done\n")
+    assert [task["deadline"] for task in await tasks_of(ann, project)][2:] == ["2027-11-30"]
 
 
 async def test_what_cannot_be_asked_for(api: Api, imports: Imports) -> None:

@@ -154,15 +154,18 @@ class TestSettingUp:
                 assert_refused(await stranger.send(verb, path, json=body), 404, code)
         assert receiver.received == []
 
-    async def test_fifty_are_enough(self, api: Api, ann: Person, receiver: Receiver) -> None:
+    async def test_fifty_are_enough_also_at_once(self, api: Api, ann: Person, receiver: Receiver) -> None:
         await hook(ann, receiver)
         api.sql(
             "insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
             " sealed_secret, sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
             " select company_id, gen_random_uuid(), url, '', '{}', '{}', '{}', false, '', '', 0, 0, 1, now(), now()"
-            " from webhooks, generate_series(1, 49) where company_id = %s returning 1",
+            " from webhooks, generate_series(1, 44) where company_id = %s returning 1",
             (ann.company_id,),
         )
+        answers = await asyncio.gather(*(ann.post("/webhooks", {"url": receiver.url}) for _ in range(20)))
+        assert sorted(each.status_code for each in answers) == [201] * 5 + [409] * 15
+        assert len((await ann.get("/webhooks")).json()) == 50
         assert_refused(await ann.post("/webhooks", {"url": receiver.url}), 409, "webhook.too_many")
 
     @pytest.mark.parametrize(
@@ -201,10 +204,14 @@ class TestSettingUp:
         for body, code in (
             ({"types": ["notification_created"]}, "request.invalid"),
             ({"types": ["Task Created"]}, "request.invalid"),
+            ({"types": ["task_created", "task_create"]}, "request.invalid"),
             ({"channels": ["none"]}, "request.invalid"),
             ({"project_ids": [theirs["id"]]}, "reference.not_found"),
         ):
             assert_refused(await ann.post("/webhooks", {"url": receiver.url, **body}), 422, code)
+        webhook = await hook(ann, receiver)
+        refused = await ann.patch(f"/webhooks/{webhook['id']}", {"types": ["task_create"]})
+        assert refused.json()["errors"] == [{"detail": "is no event; docs/events.md names them", "pointer": "/types/0"}]
 
     async def test_a_secret_is_shown_once(self, ann: Person, receiver: Receiver) -> None:
         key = {"Idempotency-Key": "hook"}

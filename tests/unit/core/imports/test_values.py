@@ -116,10 +116,17 @@ class TestCells:
 
     def test_what_an_export_escaped_is_what_it_was(self) -> None:
         assert draft(title="'=1+1").title == "=1+1"
+        assert draft(title="''=1").title == "'=1"
         assert draft(title="'quoted'").title == "'quoted'"
 
     def test_labels_are_separated_and_no_more_than_a_task_bears(self) -> None:
         assert draft(labels="a, b;c\nd,,").labels == ("a", "b", "c", "d")
+        assert draft(labels="Bug (red),(sky), Big (ish),Ops (black_dark)").labels == (
+            "Bug",
+            "(sky)",
+            "Big (ish)",
+            "Ops",
+        )
         assert faults(labels=",".join(map(str, range(51)))) == [("labels", "has more than 50 labels")]
         assert faults(labels="x" * 51) == [("labels", "has more than 50 characters")]
 
