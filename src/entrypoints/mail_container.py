@@ -1,9 +1,11 @@
 """The part of the composition root that mails. Only the container takes it up."""
 
+from importlib import import_module
+from typing import Any
+
 from dependency_injector import containers, providers
 
 from adapters.mail.files import FileMail
-from adapters.mail.smtp import SmtpMail
 from adapters.sql.connection import Database
 from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
@@ -15,12 +17,13 @@ from core.mail.wording import Wording
 from entrypoints.settings import Settings
 
 
-def mail_of(settings: Settings) -> SmtpMail | FileMail:
+def mail_of(settings: Settings) -> Any:
     """By what mail leaves: the server that is named, or files in the data folder."""
     if not settings.smtp_host:
         return FileMail(folder=settings.data_dir / "mail")
     password = settings.smtp_password
-    return SmtpMail(
+    # By name, and only where a server is named.
+    return import_module("adapters.mail.smtp").SmtpMail(
         host=settings.smtp_host,
         port=settings.smtp_port,
         security=settings.smtp_security,
@@ -33,7 +36,8 @@ def mail_of(settings: Settings) -> SmtpMail | FileMail:
 async def mail_refusal(settings: Settings) -> str | None:
     """What stands in the way of sending mail by the server that is named; None if nothing does, or none is."""
     mail = mail_of(settings)
-    return await mail.refusal() if isinstance(mail, SmtpMail) else None
+    found: str | None = None if isinstance(mail, FileMail) else await mail.refusal()
+    return found
 
 
 class MailContainer(containers.DeclarativeContainer):

@@ -47,15 +47,15 @@ server with memory of its own, and the fewer take turns, the more of it is found
 
 OPEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
-    " from open_company(%(session)s, %(company)s)"
+    " from open_company(%(session)s::uuid, %(company)s::uuid)"
 )
 OPEN_BY_TOKEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
-    " from open_company_by_token(%(token)s, %(company)s)"
+    " from open_company_by_token(%(token)s::uuid, %(company)s::uuid)"
 )
 OPEN_BY_JOB = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
-    " from open_company_by_job(%(job)s, %(company)s)"
+    " from open_company_by_job(%(job)s::uuid, %(company)s::uuid)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")

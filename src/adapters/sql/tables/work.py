@@ -276,7 +276,14 @@ Index(
     postgresql_where=LIVING,
 )
 Index("tasks_on_board", tasks.c.company_id, tasks.c.column_id, tasks.c.rank, tasks.c.id, postgresql_where=LIVING)
-Index("tasks_of_cycle", tasks.c.company_id, tasks.c.cycle_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
+Index(
+    "tasks_of_cycle",
+    tasks.c.company_id,
+    tasks.c.cycle_id,
+    tasks.c.created_at,
+    tasks.c.id,
+    postgresql_where=text("deleted_at IS NULL AND cycle_id IS NOT NULL"),
+)
 Index(
     "tasks_of_parent",
     tasks.c.company_id,

@@ -121,7 +121,7 @@ async def test_who_asks_for_events_misses_none_or_reads_anew(restored: tuple[Liv
             assert found.status_code == 200, found.text
             assert titles(found.json())[-1:] == ["new"]
             assert found.headers["x-last-seq"] == found.headers["x-event-seq"]
-        whole = await person.get("/events?after=0&limit=500")
+        whole = await person.get("/events?after=0&limit=200")
         assert "kept" in titles(whole.json()) and not any("lost" in title for title in titles(whole.json()))
     # In parts as well.
     position, parts = 0, []
@@ -131,7 +131,7 @@ async def test_who_asks_for_events_misses_none_or_reads_anew(restored: tuple[Liv
         parts += part.json()
         if position == (position := int(part.headers["x-last-seq"])):
             break
-    assert parts == (await past.ann.get("/events?after=0&limit=500")).json()
+    assert parts == (await past.ann.get("/events?after=0&limit=200")).json()
 
 
 async def test_who_hears_a_stream_misses_none_or_reads_anew(restored: tuple[Living, Past]) -> None:
