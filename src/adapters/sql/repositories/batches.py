@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import Integer, Select, Text, Uuid, bindparam, case, func, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from adapters.sql.arrays import array
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import shares_project
 from adapters.sql.readers.watching import watches
 from adapters.sql.repositories.batch_writes import written
+from adapters.sql.repositories.looked_up import WITHOUT_SORTING, each, given_ids, looked_up
+from adapters.sql.repositories.looked_up import locked as locked_by_id
 from adapters.sql.repositories.recurrences import LABELS, TIME_ZONE
 from adapters.sql.repositories.task_kin import LABELS_TO_PUT_ON, labels_named, labels_of
 from adapters.sql.repositories.task_rows import LOADED, task_of
@@ -45,6 +48,14 @@ def _each_of(name: str) -> Select[Any]:
     return select(func.unnest(_ids(name)))
 
 
+_targets = given_ids("tasks")
+
+
+def _of_targets(name: str) -> Select[Any]:
+    found = looked_up(tasks, _targets.c.id, tasks.c[name])
+    return select(found.c[name]).select_from(each(_targets, found)).where(found.c[name].is_not(None))
+
+
 _key = (
     func.unnest(bindparam("keys", type_=ARRAY(Text)), bindparam("numbers", type_=ARRAY(Integer)))
     .table_valued("key", "number", name="given")
@@ -64,8 +75,7 @@ _KEYS = Statement(select(_key.c.key, _key.c.number, project_keys.c.project_id, _
 @cache
 def _lock_projects(by_key: bool) -> Statement:
     """The projects of the tasks, and those named besides, in the order of their ids: as everybody locks them."""
-    of_tasks = select(tasks.c.project_id).where(_among(tasks.c.id, "tasks"))
-    wanted = [_each_of("projects"), of_tasks]
+    wanted = [_each_of("projects"), _of_targets("project_id")]
     if by_key:
         # Not the task's by the id of the task: as part of a condition, COALESCE would keep it from the index.
         wanted.append(select(func.coalesce(_stands.c.project_id, _stood.c.project_id)).select_from(_named))
@@ -77,16 +87,23 @@ def _lock_projects(by_key: bool) -> Statement:
     )
 
 
-_children = tasks.alias("children")
-_below_leaving = select(_children.c.id).where(_among(_children.c.parent_id, "leaving"))
-# Those that only leave their parent may be many, and long.
-_description = case((_among(tasks.c.id, "tasks"), tasks.c.description))
-_TASKS = Statement(
-    select(*(_description if name == "description" else tasks.c[name] for name in LOADED), watches(tasks, "for_user"))
-    .where(tasks.c.id.in_(union(_each_of("tasks"), _below_leaving)))
-    .order_by(tasks.c.id)
-    .with_for_update(of=tasks, key_share=True)
-)
+@cache
+def _tasks(leaving: bool) -> Statement:
+    """The targets in the order of their ids, and with them the sub-tasks of those that are leaving."""
+    wanted: Any = _targets
+    description: Any = tasks.c.description
+    if leaving:
+        parents, children = given_ids("leaving"), tasks.alias("children")
+        below = looked_up(children, parents.c.id, children.c.id, by="parent_id", then=("created_at", "id"))
+        both = union(select(_targets.c.id), select(below.c.id).select_from(each(parents, below))).subquery()
+        wanted = select(both.c.id).order_by(both.c.id).subquery("wanted")
+        # Those that only leave their parent may be many, and long.
+        description = case((_among(tasks.c.id, "tasks"), tasks.c.description)).label("description")
+    columns = (description if name == "description" else tasks.c[name] for name in LOADED)
+    found = locked_by_id(tasks, wanted.c.id, *columns, watches(tasks, "for_user").label("watching"))
+    return Statement(select(*found.c).select_from(each(wanted, found)))
+
+
 _STANDING = Statement(select(projects.c.id).where(_among(projects.c.id, "projects")))
 
 
@@ -144,7 +161,7 @@ def _kin(first: str, *, upwards: bool) -> Statement:
 _KIN_ABOVE = _kin("parents", upwards=True)
 _KIN_BELOW = _kin("reparented", upwards=False)
 
-_assigned = select(tasks.c.assigned_to).where(_among(tasks.c.id, "tasks"), tasks.c.assigned_to.is_not(None))
+_assigned = _of_targets("assigned_to")
 _PEOPLE = Statement(
     select(users.c.id, users.c.name, users.c.is_active, users.c.role != "member", shares_project()).where(
         users.c.id.in_(union(_each_of("assignees"), _assigned))
@@ -157,10 +174,13 @@ _ALL_MEMBERS = Statement(_members)
 _caller = select(bindparam("for_user", type_=Uuid))
 _MEMBERS = Statement(_members.where(project_members.c.user_id.in_(union(_each_of("assignees"), _caller, _assigned))))
 _CYCLES = Statement(select(cycles.c.id, cycles.c.project_id, cycles.c.status).where(_among(cycles.c.id, "cycles")))
+_on = looked_up(
+    task_labels, _targets.c.id, task_labels.c.task_id, task_labels.c.label_id, by="task_id", then=("label_id",)
+)
 _BORNE = Statement(
-    select(task_labels.c.task_id, labels.c.id, labels.c.name)
-    .select_from(task_labels.join(labels, labels.c.id == task_labels.c.label_id))
-    .where(_among(task_labels.c.task_id, "tasks"))
+    select(_on.c.task_id, labels.c.id, labels.c.name).select_from(
+        each(_targets, _on).join(labels, labels.c.id == _on.c.label_id)
+    )
 )
 _transferred = select(tasks.c.external_id).where(_among(tasks.c.id, "transferred"), tasks.c.external_id.is_not(None))
 _given_ids = select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))))
@@ -181,7 +201,7 @@ class SqlBatches:
         keys = [_parted(ref) for ref in needs.targets if not isinstance(ref, UUID)]
         locking = {
             "projects": [*needs.projects],
-            "tasks": [ref for ref in needs.targets if isinstance(ref, UUID)],
+            "tasks": array(sorted(ref for ref in needs.targets if isinstance(ref, UUID))),
             "keys": [key for key, _ in keys],
             "numbers": [number for _, number in keys],
         }
@@ -191,7 +211,7 @@ class SqlBatches:
         if needs.labels:
             # Before projects and tasks, as whoever renames one.
             asked.insert(0, (LABELS_TO_PUT_ON, labels_named(tuple(needs.labels))))
-        fetched = await self._unit.fetch(*asked)
+        _, *fetched = await self._unit.fetch((WITHOUT_SORTING, {}), *asked)
         named = labels_of(fetched.pop(0)) if needs.labels else ()
         locked, *more = fetched
         found = {f"{key}-{number}": (project_id, task_id) for key, number, project_id, task_id in (more or [[]])[0]}
@@ -218,23 +238,24 @@ class SqlBatches:
         *,
         for_user: UUID,
     ) -> Gathered:
-        targets, beside = ids.of(needs.targets), [*needs.beside]
+        targets, beside, leaving = sorted(ids.of(needs.targets)), [*needs.beside], ids.of(needs.leaving)
+        read_tasks = _tasks(bool(leaving))
         values: dict[str, Any] = {
-            "tasks": targets,
-            "leaving": ids.of(needs.leaving),
+            "tasks": array(targets),
+            "leaving": leaving,
             "transferred": ids.of(needs.transferred),
             "reparented": ids.of(needs.reparented),
             "projects": [row[0] for row in locked],
-            "touched": [*{*targets, *beside}],
+            "touched": array([*{*targets, *beside}]),
             "beside": beside,
             "parents": [*needs.parents],
             "assignees": [*needs.assignees],
             "cycles": [*needs.cycles],
-            "external_ids": [*needs.external_ids],
+            "external_ids": array([*needs.external_ids]),
             "for_user": for_user,
         }
         asked = {
-            _TASKS: targets,
+            read_tasks: targets,
             _BOARDS: locked,
             _BESIDE: beside,
             _KIN_ABOVE: needs.parents,
@@ -249,7 +270,7 @@ class SqlBatches:
         statements = [statement for statement, wanted in asked.items() if wanted]
         answered = await self._unit.fetch(*((statement, values) for statement in statements)) if statements else []
         rows: dict[Statement, list[Row]] = defaultdict(list, zip(statements, answered, strict=True))
-        tasks = await self._tasks(rows[_TASKS], locked)
+        tasks = await self._tasks(rows[read_tasks], locked)
         columns: defaultdict[UUID, list[tuple[UUID, Status]]] = defaultdict(list)
         for project_id, column_id, category, *_ in rows[_BOARDS]:
             columns[project_id].append((column_id, Status(category)))
@@ -275,7 +296,7 @@ class SqlBatches:
             external_ids={(project_id, external): task_id for project_id, external, task_id in rows[_EXTERNAL_IDS]},
             keys=ids.keys,
             project_keys={ref.rpartition("-")[0]: project_id for ref, (project_id, _) in found.items()},
-            watched=frozenset(row[0] for row in rows[_TASKS] if row[-1]),
+            watched=frozenset(row[0] for row in rows[read_tasks] if row[-1]),
             time_zone=rows[TIME_ZONE][0][0] if rows[TIME_ZONE] else "UTC",
         )
 

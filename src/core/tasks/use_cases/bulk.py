@@ -134,10 +134,11 @@ class BulkUseCases:
     ) -> OperationResult:
         if isinstance(operation, Refusal):
             return OperationResult(operation=None, refused=operation)
+        desk.attempt()
         try:
-            with desk.attempt():
-                done = await operation.carry_out(self._verbs, desk, actor, made)
+            done = await operation.carry_out(self._verbs, desk, actor, made)
         except OF_ONE_OPERATION as refused:
+            desk.take_back()
             return OperationResult(operation=operation, refused=refused)
         if isinstance(operation, CreateTask) and operation.ref is not None and done is not None:
             made[operation.ref] = done.task.id

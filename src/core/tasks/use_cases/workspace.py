@@ -2,15 +2,15 @@
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
-from core.kernel.errors import ChangedMeanwhile, Refusal
+from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
 from core.labels.model import LabelName, folded
 from core.tasks.batches import Changed, Gathered, GatheredProject, Kin, Outcome, Standing
@@ -26,7 +26,7 @@ Cards = Callable[[UUID], Awaitable[list[Standing]]]
 
 
 class Workspace:
-    """A desk for the verbs, and the repository on it. What is done within an `attempt` that is refused is taken back.
+    """A desk for the verbs, and the repository on it. What was done since an `attempt` began can be taken back.
 
     `cards` answers all cards of a column as they stood before the batch: it is asked once for a column whose ranks are
     to be spread.
@@ -36,6 +36,7 @@ class Workspace:
         self._actor = actor
         self._all_cards = cards
         self.facts: list[Fact] = []
+        self._so_far = 0
         self._journal = Journal()
         self._gathered = gathered
         self._before = {task.id: task for task in gathered.tasks}
@@ -56,6 +57,8 @@ class Workspace:
         self._family = Family(kin, self._journal)
         self._places: dict[UUID, tuple[UUID, str]] = {}
         self._columns: defaultdict[UUID, list[tuple[str, UUID]]] = defaultdict(list)
+        # As boards show them; one whose cards changed is made anew.
+        self._shown: dict[UUID, Column] = {}
         for card in gathered.cards:
             self._places[card.id] = (card.column_id, card.rank)
             self._columns[card.column_id].append((card.rank, card.id))
@@ -80,17 +83,15 @@ class Workspace:
     def record(self, *facts: Fact) -> None:
         self.facts.extend(facts)
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """What is done within is taken back if it is refused."""
+    def attempt(self) -> None:
+        """Begins an attempt: what was done so far stays."""
         self._journal.begin()
-        so_far = len(self.facts)
-        try:
-            yield
-        except Refusal:
-            self._journal.take_back()
-            del self.facts[so_far:]
-            raise
+        self._so_far = len(self.facts)
+
+    def take_back(self) -> None:
+        """Undoes what was done since the last attempt began."""
+        self._journal.take_back()
+        del self.facts[self._so_far :]
 
     def outcome(self) -> Outcome:
         """What all attempts came to."""
@@ -200,6 +201,7 @@ class Workspace:
                 if card.id not in self._places and (known is None or known.deleted_at is None):
                     self._places[card.id] = (column_id, card.rank)
                     insort(self._columns[column_id], (card.rank, card.id))
+            self._shown.pop(column_id, None)
         return [card_id for _, card_id in self._columns[column_id]]
 
     async def respread(self, ranks: list[tuple[UUID, str]]) -> None:
@@ -212,7 +214,7 @@ class Workspace:
     def add(self, task: Task) -> None:
         self._journal.set(self._made, task.id, None)
         self._journal.set(self._numbered, (task.project_id, task.number), task.id)
-        self._keep(task)
+        self._keep(task, is_new=True)
 
     def save(self, task: Task, *, was: int) -> None:
         if self._tasks[task.id].version != was:
@@ -267,12 +269,13 @@ class Workspace:
         return task if task is not None and task.deleted_at is None else None
 
     def _board(self, project: GatheredProject) -> Board:
-        columns = []
+        shown = self._shown
         for column_id, category in project.columns:
-            cards = self._columns[column_id]
-            rank, last_id = cards[-1] if cards else (None, None)
-            columns.append(Column(id=column_id, category=category, last_id=last_id, last_rank=rank))
-        return Board(columns=tuple(columns))
+            if column_id not in shown:
+                cards = self._columns[column_id]
+                rank, last_id = cards[-1] if cards else (None, None)
+                shown[column_id] = Column(id=column_id, category=category, last_id=last_id, last_rank=rank)
+        return Board(columns=tuple([shown[column_id] for column_id, _ in project.columns]))
 
     def _neighbour(self, beside: UUID, *, moved: UUID) -> Neighbour | None:
         place = self._places.get(beside)
@@ -311,6 +314,8 @@ class Workspace:
         return cycle.status if cycle is not None and cycle.project_id == project_id else None
 
     def _labels_named(self, names: tuple[str, ...]) -> tuple[LabelName, ...]:
+        if not names:
+            return ()
         wanted = dict.fromkeys(folded(name) for name in names)
         return tuple(self._labels[name] for name in wanted if name in self._labels)
 
@@ -330,16 +335,17 @@ class Workspace:
 
     # What is done
 
-    def _keep(self, task: Task) -> None:
+    def _keep(self, task: Task, *, is_new: bool = False) -> None:
         """Keeps a task as it is now, and all that goes by it. The count of its own sub-tasks is kept already."""
-        before = self._tasks.get(task.id)
+        before = self._tasks.get(task.id) if not is_new else None
         if before is not None:
             total, finished = before.sub_tasks_total, before.sub_tasks_done
             task = replace(task, sub_tasks_total=total, sub_tasks_done=finished)
         lives = task.deleted_at is None
         self._claim_external_id(task, before)
         self._journal.set(self._tasks, task.id, task)
-        self._journal.set(self._changed, task.id, None)
+        if not is_new:
+            self._journal.set(self._changed, task.id, None)
         if self._actor.user_id in (task.created_by if before is None else None, task.assigned_to):
             self._journal.set(self._watched, task.id, None)
         self._family.put(Kin(task.id, task.project_id, task.parent_id), lives=lives)
@@ -374,13 +380,19 @@ class Workspace:
         """Puts a card there, or takes it off the board."""
         before = self._places.get(card_id)
         self._stand(card_id, before, place)
-        self._journal.undone_by(lambda: self._stand(card_id, place, before))
+        self._journal.undone_by(partial(self._stand, card_id, place, before))
 
     def _stand(self, card_id: UUID, before: tuple[UUID, str] | None, place: tuple[UUID, str] | None) -> None:
         if before is not None:
             cards = self._columns[before[0]]
             del cards[bisect_left(cards, (before[1], card_id))]
             del self._places[card_id]
+            self._shown.pop(before[0], None)
         if place is not None:
-            insort(self._columns[place[0]], (place[1], card_id))
+            cards, card = self._columns[place[0]], (place[1], card_id)
+            if cards and cards[-1] > card:
+                insort(cards, card)
+            else:
+                cards.append(card)
             self._places[card_id] = place
+            self._shown.pop(place[0], None)
