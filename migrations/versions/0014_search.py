@@ -46,7 +46,8 @@ begin
     return lower(given collate "C");
   end if;
   given := lower(normalize(regexp_replace(normalize(given, nfkd), '[{MARKS}]', '', 'g'), nfkc));
-  return replace(given, U&'\\03c2', U&'\\03c3');
+  given := replace(replace(replace(replace(given, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
+  return translate(given, U&'\\03c2øłđðħŧ\\0131', U&'\\03c3olddhti');
 end $$;
 
 -- The words of a text with one space between each and the next.

@@ -364,6 +364,7 @@ class Container(containers.DeclarativeContainer):
         letters=letter_limits,
         wording=wording,
         clock=clock,
+        ids=ids,
     )
     factor_use_cases = providers.Singleton(
         FactorUseCases,

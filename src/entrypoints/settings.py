@@ -59,6 +59,7 @@ _SECRETS = (
     "OIDC_PROVIDERS",
 )
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
+_LIMITS = ("session", "company", "address", "login", "register", "password", "webhook_test")
 _SENDER = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
 _SECONDS = {"second": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86_400}
 
@@ -115,6 +116,7 @@ class Settings(BaseSettings):
     rate_limit_login: Rate = "10/min"
     rate_limit_register: Rate = "30/hour"
     rate_limit_password: Rate = "10/min"  # noqa: S105  (no secret)
+    rate_limit_webhook_test: Rate = "30/min"
     smtp_host: str = ""
     smtp_port: int | None = Field(default=None, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
@@ -302,10 +304,10 @@ class Settings(BaseSettings):
 
     def rate_limits(self) -> tuple[Limit, ...]:
         """All of them."""
-        return tuple(self.limit(name) for name in ("session", "company", "address", "login", "register", "password"))
+        return tuple(map(self.limit, _LIMITS))
 
     def limit(self, name: str) -> Limit:
-        """One of the rate limits: session, company, address, login, register or password."""
+        """One of the rate limits, by what of its setting follows RATE_LIMIT_."""
         most, _, span = getattr(self, f"rate_limit_{name}").partition("/")
         return Limit(name=name, most=int(most), seconds=_SECONDS[span])
 

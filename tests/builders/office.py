@@ -246,7 +246,7 @@ class Office:
             links=self.link_tokens,
             letters=self.letters,
             wording=Wording(public_url="https://flowtrack.example.com"),
-            clock=self.clock,
+            **both,
         )
         self.digests = DigestUseCases(
             mail=self.mailbox,

@@ -100,11 +100,18 @@ class FeedContract:
             alone = await world.event_reader.seen(actor, among=ids)
             assert alone.value == sorted(each.user_id for each in seen)
 
-    async def test_heads(self, world: ContractWorld) -> None:
+    async def test_where_logs_stand_is_seen_at_a_glance(self, world: ContractWorld) -> None:
         here, there = await world.company("Here"), await world.company("There")
         head = await note(world, here)
-        heads = await world.feed_reader.heads([here.company_id, there.company_id, world.ids.new()])
-        assert heads == {here.company_id: head, there.company_id: 2}
+        found = await world.feed_reader.glance([here.company_id, there.company_id, world.ids.new()])
+        assert found.heads == {here.company_id: head, there.company_id: 2}
+
+    async def test_what_ended_a_moment_ago_is_seen_at_a_glance(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann, bob = await world.person(owner.company_id), await world.person(owner.company_id, name="Bob")
+        await world.sign_out(ann)
+        ended = (await world.feed_reader.glance([owner.company_id])).ended
+        assert ended & {owner.key_id, ann.key_id, bob.key_id} == {ann.key_id}
 
     async def test_a_ticket_is_used_once(self, world: ContractWorld) -> None:
         owner = await world.company()

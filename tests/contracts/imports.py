@@ -173,13 +173,39 @@ class ImportContract:
         assert found.board.columns[0].last_id == known.id
         sees = {each.id: each.sees_project for each in found.people.values()}
         assert sees == {ann.user_id: True, admin.user_id: True, outside.user_id: False}
+        twin = await world.person(owner.company_id, name="ÁNN")
+        async with world.import_unit_of_work(owner) as uow:
+            named = await uow.many_tasks.begin(
+                project.id,
+                for_user=owner.user_id,
+                labels=(),
+                people=["ÁNN", "ánn", "MAX", "max", "nobody"],
+                external_ids=[],
+            )
+        assert named is not None
+        assert {name: [each.id for each in found] for name, found in named.namesakes.items()} == {
+            "ánn": [twin.user_id],
+            "max": [outside.user_id],
+        }
         async with world.import_unit_of_work(ann) as uow:
             assert await uow.many_tasks.begin(
                 world.ids.new(), for_user=ann.user_id, labels=(), people=(), external_ids=()
             ) is None  # fmt: skip
-            assert await uow.many_tasks.project(project.id, for_user=ann.user_id) == (True, True)
-            assert await uow.many_tasks.project(project.id, for_user=outside.user_id) == (True, False)
+            assert await uow.many_tasks.project(project.id, for_user=ann.user_id) == (True, True, "UTC")
+            assert await uow.many_tasks.project(project.id, for_user=outside.user_id) == (True, False, "UTC")
             assert await uow.many_tasks.project(world.ids.new(), for_user=ann.user_id) is None
+
+    async def test_who_stands_above_and_below(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project = await open_project(world, owner)
+        line: list[Task] = []
+        for title in ("Top", "Upper", "Middle", "Lower"):
+            line.append(await add_task(world, owner, project, title, parent_id=line[-1].id if line else None))
+        beside = await add_task(world, owner, project, "Beside", parent_id=line[0].id)
+        async with world.import_unit_of_work(owner) as uow:
+            found = await uow.many_tasks.kin(parents=[line[1].id], tasks=[line[2].id])
+        assert beside.id not in {each.id for each in found}
+        assert {each.id: each.parent_id for each in found} == {task.id: task.parent_id for task in line}
 
     async def test_people_are_found_by_username_in_small_letters(self, world: ContractWorld) -> None:
         owner = await world.company()

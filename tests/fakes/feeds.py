@@ -5,7 +5,8 @@ from uuid import UUID
 from core.kernel.actor import Actor, Role
 from core.kernel.errors import Unauthenticated
 from core.realtime.model import Audible, Ticket
-from core.realtime.read_models import Acquaintances, Backlog, Logged, Portion
+from core.realtime.ports import ENDED_WITHIN
+from core.realtime.read_models import Acquaintances, Backlog, Glance, Logged, Portion
 from tests.fakes.clock import SettableClock
 from tests.fakes.events import may_see, view_of
 from tests.fakes.store import Store
@@ -67,9 +68,17 @@ class InMemoryFeedReader:
             ),
         )
 
-    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
-        companies = self._store.tables.companies
-        return {company_id: companies[company_id].last_seq for company_id in company_ids if company_id in companies}
+    async def glance(self, company_ids: Collection[UUID]) -> Glance:
+        companies, since = self._store.tables.companies, self._store.clock.now() - ENDED_WITHIN
+        tokens = [token for tables in companies.values() for token in tables.api_tokens.values()]
+        return Glance(
+            {company_id: companies[company_id].last_seq for company_id in company_ids if company_id in companies},
+            frozenset(
+                key.id
+                for key in (*self._store.tables.sessions.values(), *tokens)
+                if key.revoked_at is not None and key.revoked_at > since
+            ),
+        )
 
 
 def _holder(company_id: UUID, by: dict[str, UUID]) -> Actor:

@@ -10,6 +10,8 @@ from core.kernel.errors import Conflict
 from core.kernel.once import Once
 from core.labels.errors import LabelNameTaken
 from core.labels.model import Label, LabelName, folded
+from core.tasks.batches import Kin
+from core.tasks.fields import DEEPEST
 from core.tasks.model import Task
 from core.tasks.ports import Assignee
 from tests.fakes.jobs import InMemoryJobs
@@ -92,7 +94,8 @@ class InMemoryManyTasks:
         project = self._unit.now.project(project_id)
         if project is None:
             return None
-        return Seen(project.is_active, (project.id, for_user) in self._unit.now.members)
+        is_member = (project.id, for_user) in self._unit.now.members
+        return Seen(project.is_active, is_member, self._unit.now.company.settings.time_zone)
 
     async def begin(
         self,
@@ -123,8 +126,18 @@ class InMemoryManyTasks:
             labels=_labels_of(tables, {folded(name) for name in (*labels, *borne)}),
             label_count=len(tables.labels),
             people=_people_of(tables, people, project_id=project_id, for_user=for_user),
+            namesakes=_namesakes_of(tables, people, project_id=project_id, for_user=for_user),
             tasks=found,
         )
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        tables = self._unit.now
+        above, below = set(parents), set(tasks)
+        for _ in range(DEEPEST):
+            above |= {task.parent_id for each in above if (task := tables.task(each)) and task.parent_id}
+            below |= {task.id for task in tables.tasks.values() if task.parent_id in below and tables.stands(task)}
+        known = (tables.task(task_id) for task_id in above | below)
+        return [Kin(task.id, task.project_id, task.parent_id) for task in known if task is not None]
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:
         def take(tables: CompanyTables) -> None:
@@ -209,4 +222,17 @@ def _people_of(tables: CompanyTables, words: Sequence[str], *, project_id: UUID,
             assignee = assignee_of(tables, user.id, project_id=project_id, for_user=for_user)
             assert assignee is not None
             found[word] = assignee
+    return found
+
+
+def _namesakes_of(
+    tables: CompanyTables, words: Sequence[str], *, project_id: UUID, for_user: UUID
+) -> dict[str, tuple[Assignee, ...]]:
+    found: dict[str, tuple[Assignee, ...]] = {}
+    for person in tables.people.values():
+        name = person.user.name.casefold()
+        if name in {word.casefold() for word in words}:
+            assignee = assignee_of(tables, person.user.id, project_id=project_id, for_user=for_user)
+            assert assignee is not None
+            found[name] = (*found.get(name, ()), assignee)
     return found

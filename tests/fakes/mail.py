@@ -3,10 +3,13 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from core.auth.letters import Letter
+from core.kernel.actor import Role
 from core.mail.model import Delivery, Message
-from core.mail.read_models import AccountPost, CompanyPost, Invited
+from core.mail.read_models import AccountPost, CompanyPost, Invited, Recipient, SwitchedOff
+from core.webhooks.model import DisabledReason
 from tests.fakes.store import Store
-from tests.fakes.tables import CompanyTables, Position
+from tests.fakes.tables import CompanyTables, Letters, Position, StoredEvent
 
 
 class Mailbox:
@@ -45,7 +48,9 @@ class InMemoryCompanyPosts:
                     return replace(post, until=until)
         return None
 
-    async def settle(self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None) -> None:
+    async def settle(
+        self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None, letters: Sequence[Letter] = ()
+    ) -> None:
         tables = self._store.tables.companies[post.company_id]
         mailed = tables.mailed
         if mailed.leased_until != post.until:
@@ -54,6 +59,11 @@ class InMemoryCompanyPosts:
         tables.mailed = Position(
             seq=post.position, behind=left, again_at=(again_at or mailed.again_at) if left else None
         )
+        for each in letters:
+            waiting = self._store.tables.letters.get(each.account_id, Letters())
+            self._store.tables.letters[each.account_id] = replace(
+                waiting, letters=(*waiting.letters, each), due_at=each.at
+            )
 
     def _read(
         self, company_id: UUID, tables: CompanyTables, *, behind: frozenset[int], most: int
@@ -62,7 +72,7 @@ class InMemoryCompanyPosts:
         found = [
             event
             for event in tables.events
-            if event.event == "invitation_created" and (event.seq > before or event.seq in behind)
+            if event.event in ("invitation_created", "webhook_disabled") and (event.seq > before or event.seq in behind)
         ][:most]
         if not found:
             tables.mailed = Position(
@@ -77,8 +87,41 @@ class InMemoryCompanyPosts:
             company_name=tables.company.name,
             position=tables.last_seq if is_all else max(before, found[-1].seq),
             behind=tuple(behind) if is_all else tuple(event.seq for event in found if event.seq <= before),
-            invited=tuple(self._invited(tables, event.seq, UUID(event.body["invitation_id"])) for event in found),
+            invited=tuple(
+                self._invited(tables, event.seq, UUID(event.body["invitation_id"]))
+                for event in found
+                if event.event == "invitation_created"
+            ),
+            switched_off=tuple(
+                self._switched_off(tables, event)
+                for event in found
+                if event.event == "webhook_disabled" and self._is_off(tables, event)
+            ),
             until=datetime.max,
+        )
+
+    def _is_off(self, tables: CompanyTables, event: StoredEvent) -> bool:
+        webhook = tables.webhooks.get(UUID(event.body["webhook_id"]))
+        return webhook is not None and webhook.disabled_at == event.occurred_at
+
+    def _switched_off(self, tables: CompanyTables, event: StoredEvent) -> SwitchedOff:
+        body, accounts = event.body, self._store.tables.accounts
+        webhook_id = UUID(body["webhook_id"])
+        return SwitchedOff(
+            at=event.occurred_at,
+            webhook_id=webhook_id,
+            description=tables.webhooks[webhook_id].chosen.description,
+            url=body["url"],
+            reason=DisabledReason(body["reason"]),
+            failing_since=datetime.fromisoformat(body["failing_since"]),
+            last_status=body["last_status"],
+            last_error=body["last_error"],
+            to=tuple(
+                Recipient(account.id, account.email)
+                for user in (each.user for each in tables.people.values())
+                if user.role is not Role.MEMBER and user.is_active and user.accepted_at is not None
+                if user.account_id is not None and (account := accounts[user.account_id]).email_verified_at is not None
+            ),
         )
 
     def _invited(self, tables: CompanyTables, seq: int, invitation_id: UUID) -> Invited:

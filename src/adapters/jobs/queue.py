@@ -31,6 +31,8 @@ _OPTIONS = f"-c search_path={SCHEMA} -c default_transaction_isolation=read\\ com
 _AT_ONCE = 2
 # Seconds that a step has when the worker is told to stop.
 _TO_END = 2.0
+# Seconds that the database has to let us in: whoever asked for a job waits as long for their answer.
+_TO_OPEN = 4.0
 _AWAY = (ProcrastinateException, psycopg.Error, PoolTimeout)
 
 CarryOut = Callable[[JobRef], Awaitable[object]]
@@ -103,7 +105,12 @@ class ProcrastinateQueue:
         async with self._opening:
             if self._app is None:
                 app = self._made()
-                await app.open_async()
+                try:
+                    async with asyncio.timeout(_TO_OPEN):
+                        await app.open_async()
+                except TimeoutError as error:
+                    await app.close_async()
+                    raise PoolTimeout(f"no connection within {_TO_OPEN} s") from error
                 self._app = app
             return self._app
 

@@ -219,8 +219,15 @@ class Database:
 
     async def begin_upkeep(self) -> Connection:
         """Opens a transaction across companies, for the doors in `system` alone. It ends by `end`, as any other."""
-        connection, _ = await self._begin([Asked(BEGIN, {}), Asked(_AS_UPKEEP, {})])
+        connection, _ = await self.begin_bare(Asked(_AS_UPKEEP, {}))
         return connection
+
+    async def begin_bare(self, *asked: Asked) -> tuple[Connection, list[Result]]:
+        """Opens a transaction of nobody in particular, for the doors across companies alone, and answers what was asked
+        in it. One round trip. It ends by `end`, as any other.
+        """
+        connection, (_, *found) = await self._begin([Asked(BEGIN, {}), *asked])
+        return connection, found
 
     async def _begin(self, asked: list[Asked], *, actor: Actor | None = None) -> tuple[Connection, list[Result]]:
         for last in (False, True):

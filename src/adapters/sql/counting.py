@@ -1,8 +1,4 @@
-"""Counting the companies' logs into days. Only the container may import this.
-
-A company's position is locked while its log is counted, so that one does it at a time, and is moved in the transaction
-that keeps what was counted.
-"""
+"""Counting the companies' logs into days. Only the container may import this."""
 
 import logging
 from collections.abc import Callable
@@ -10,35 +6,25 @@ from typing import Any
 from uuid import UUID
 
 from adapters.sql.arrays import array
-from adapters.sql.connection import COMMIT, SOON, Connection, Database, execute
-from adapters.sql.pipeline import Asked
-from adapters.sql.readers.counted import AFTER, READER, cycle_day_of, entries, entry_of, project_day_of, standing_of
+from adapters.sql.connection import Connection, Database, execute
+from adapters.sql.log_reader import Held, LogReader
+from adapters.sql.pipeline import Asked, Result
+from adapters.sql.readers.counted import (
+    READER,
+    counted_up_to,
+    cycle_day_of,
+    entries,
+    entry_of,
+    project_day_of,
+    standing_of,
+)
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
-from adapters.sql.upkeep import Upkeep
-from core.kernel.errors import DatabaseAway, Refusal, StorageFull
 from core.reports.model import Batch, Tally
 
 log = logging.getLogger("flowtrack.reports")
 
-_HERE = f"company_id = {OWN} and reader = '{READER}'"
-
-# By the upkeep role: whose log went on.
-_BEHIND = Statement.plain(f"""
-select q.company_id
-  from event_sequences q
-  join companies c on c.id = q.company_id and c.is_active and c.deleted_at is null
-  left join log_positions p on p.company_id = q.company_id and p.reader = '{READER}'
- where q.last_seq > coalesce(p.seq, 0)
- order by q.company_id
-""")
-_BEGIN = Statement.plain(f"insert into log_positions (reader, seq) values ('{READER}', 0) on conflict do nothing")
-_TAKE = Statement.plain(f"select seq from log_positions where {_HERE} for update skip locked")
-# Asked once the position is held, and not beside it: that is locked as it is by then, while all else in its statement
-# would be as it was before whoever held it last had moved it on.
-_HEAD = Statement.plain(f"""
-select last_seq, (select time_zone from companies where id = {OWN}) from event_sequences where company_id = {OWN}
-""")
+_ZONE = Statement.plain(f"select time_zone from companies where id = {OWN}")
 # What the log of before there were reports does not tell: with which status and in which cycle a task was made. It is
 # what the first change says that it was before, or else what it is now.
 _PATIENTLY = Statement.plain("set local statement_timeout = '10min'")
@@ -64,7 +50,7 @@ select t.id, t.project_id, coalesce(s.status, t.status),
  where t.company_id = {OWN}
 on conflict do nothing
 """)
-_ENTRIES = Statement(entries(AFTER))
+_ENTRIES = Statement(entries(counted_up_to))
 # What was not met yet stands as it is now, for events of the release before, which do not say. What is gone for good is
 # not found. Cycles and projects are held until the end: their days refer to them. Two questions, and not one that joins
 # them: of a company that has just begun to grow few tasks are expected, and then all would be held against all. For the
@@ -119,82 +105,68 @@ on conflict (company_id, cycle_id, day) do update
    set status = excluded.status, scope = excluded.scope, done = excluded.done, added = excluded.added,
        removed = excluded.removed
 """)
-_MOVE_ON = Statement.plain(f"update log_positions set seq = %(seq)s where {_HERE} and seq <= %(seq)s")
 
 
 class SqlDayCounts:
     """The days of all companies, in their tables."""
 
     def __init__(self, database: Database) -> None:
-        self._upkeep = Upkeep(database)
+        self._logs = LogReader(
+            database,
+            name=READER,
+            log=log,
+            left="a company's days were",
+            failed="the days of company %s cannot be counted",
+        )
 
     async def behind(self) -> list[UUID]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_BEHIND, {}))
-            return [row[0] for row in found.rows()]
+        return await self._logs.behind()
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:
-        try:
-            async with self._upkeep.within(company_id) as connection:
-                return await self._advance(connection, most, counted)
-        except (DatabaseAway, StorageFull):
-            raise
-        except Refusal as refusal:
-            # Something was purged or is held at this very moment, or takes too long: the others do not wait for it.
-            log.warning("a company's days were left to the next time: %s", refusal.code)
-            return False
-        except Exception:
-            # A defect of ours, or what somebody wrote past us: it keeps one company's days back, and nobody else's.
-            log.exception("the days of company %s cannot be counted", company_id)
-            return False
+        async def read(held: Held, found: list[Result]) -> bool:
+            if held.after >= held.head:
+                return False
+            if held.is_new:
+                await execute(held.connection, Asked(_PATIENTLY, {}), Asked(_RECALL, {}))
+            entries, zone = found
+            rows = [each for each in entries.rows() if each[0] <= held.head]
+            is_more = len(rows) == most
+            kept = _keeping(counted(await _batch(held.connection, zone.rows()[0][0], rows))) if rows else []
+            await held.move_on(rows[-1][0] if is_more else held.head, *kept, is_for_good=held.is_new)
+            return is_more
 
-    async def _advance(self, connection: Connection, most: int, counted: Callable[[Batch], Tally]) -> bool:
-        begun, taken, there = await execute(connection, Asked(_BEGIN, {}), Asked(_TAKE, {}), Asked(_HEAD, {}))
-        position, newest = taken.first(), there.first()
-        if position is None or newest is None:
-            return False
-        (after,), (head, zone) = position, newest
-        if begun.count:
-            await execute(connection, Asked(_PATIENTLY, {}), Asked(_RECALL, {}))
-        # All up to the head is committed: a sequence is given out in the order of commits.
-        (found,) = await execute(connection, Asked(_ENTRIES, {"after": after, "most": most}))
-        rows = [each for each in found.rows() if each[0] <= head]
-        is_more = len(rows) == most
-        batch = await self._batch(connection, zone, rows)
-        kept = _keeping(counted(batch))
-        upto = rows[-1][0] if is_more else head
-        # Where nothing was counted, a position that a crash takes back is read from once more: no disk is waited for.
-        soon = [] if kept or begun.count else [Asked(SOON, {})]
-        await execute(connection, *soon, *kept, Asked(_MOVE_ON, {"seq": upto}), Asked(COMMIT, {}))
-        return is_more
+        return await self._logs.advance(
+            company_id, read, beside=lambda: [Asked(_ENTRIES, {"most": most}), Asked(_ZONE, {})]
+        )
 
-    async def _batch(self, connection: Connection, zone: str, rows: list[tuple[Any, ...]]) -> Batch:
-        """The events with all that they may concern; two questions, since the second needs what the first found."""
-        taken = tuple(entry_of(row) for row in rows)
-        concerned = {"tasks": array(sorted({row[4] for row in rows if row[4]}))}
-        asked = Asked(_IN_ORDER, {}), Asked(_TASKS, concerned), Asked(_COUNTED, concerned)
-        _, tasks, met = await execute(connection, *asked)
-        standings = {row[0]: standing_of(row[1:]) for row in tasks.rows()}
-        standings |= {row[0]: standing_of(row[1:]) for row in met.rows() if row[0] in standings}
-        known = [each for each in standings.values() if each is not None]
-        projects = {UUID(each.body["project_id"]) for each in taken} | {each.project_id for each in known}
-        cycles = {each.cycle_id for each in known if each.cycle_id is not None}
-        for each in taken:
-            change = (each.body["changes"] or {}).get("cycle_id") or {}
-            named = (each.body.get("cycle_id"), change.get("new"))
-            cycles |= {UUID(cycle_id) for cycle_id in named if cycle_id is not None}
-        of_projects, of_cycles = await execute(
-            connection,
-            Asked(_PROJECTS, {"projects": sorted(projects)}),
-            Asked(_CYCLES, {"cycles": sorted(cycles)}),
-        )
-        return Batch(
-            zone=zone,
-            entries=taken,
-            tasks=standings,
-            projects={row[0]: project_day_of(row[1:]) for row in of_projects.rows()},
-            cycles={row[0]: cycle_day_of(row[1:]) for row in of_cycles.rows()},
-        )
+
+async def _batch(connection: Connection, zone: str, rows: list[tuple[Any, ...]]) -> Batch:
+    """The events with all that they may concern; two questions, since the second needs what the first found."""
+    taken = tuple(entry_of(row) for row in rows)
+    concerned = {"tasks": array(sorted({row[4] for row in rows if row[4]}))}
+    asked = Asked(_IN_ORDER, {}), Asked(_TASKS, concerned), Asked(_COUNTED, concerned)
+    _, tasks, met = await execute(connection, *asked)
+    standings = {row[0]: standing_of(row[1:]) for row in tasks.rows()}
+    standings |= {row[0]: standing_of(row[1:]) for row in met.rows() if row[0] in standings}
+    known = [each for each in standings.values() if each is not None]
+    projects = {UUID(each.body["project_id"]) for each in taken} | {each.project_id for each in known}
+    cycles = {each.cycle_id for each in known if each.cycle_id is not None}
+    for each in taken:
+        change = (each.body["changes"] or {}).get("cycle_id") or {}
+        named = (each.body.get("cycle_id"), change.get("new"))
+        cycles |= {UUID(cycle_id) for cycle_id in named if cycle_id is not None}
+    of_projects, of_cycles = await execute(
+        connection,
+        Asked(_PROJECTS, {"projects": sorted(projects)}),
+        Asked(_CYCLES, {"cycles": sorted(cycles)}),
+    )
+    return Batch(
+        zone=zone,
+        entries=taken,
+        tasks=standings,
+        projects={row[0]: project_day_of(row[1:]) for row in of_projects.rows()},
+        cycles={row[0]: cycle_day_of(row[1:]) for row in of_cycles.rows()},
+    )
 
 
 def _keeping(tally: Tally) -> list[Asked]:

@@ -58,9 +58,8 @@ class SqlDeadlineDays:
         self._upkeep = Upkeep(database)
 
     async def calendars(self) -> list[Calendar]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_CALENDARS, {}))
-            return [Calendar._make(row) for row in found.rows()]
+        (found,) = await self._upkeep.ask(Asked(_CALENDARS, {}))
+        return [Calendar._make(row) for row in found.rows()]
 
     async def begin(self, company_id: UUID, *, day: date) -> None:
         try:

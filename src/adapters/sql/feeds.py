@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from adapters.sql.connection import Database, execute
+from adapters.sql.connection import Database
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
@@ -20,7 +20,8 @@ from adapters.sql.upkeep import ENTER, Upkeep
 from core.kernel.actor import Role
 from core.kernel.events import Audience
 from core.realtime.model import Audible
-from core.realtime.read_models import Acquaintances, EventView, Logged, Portion
+from core.realtime.ports import ENDED_WITHIN
+from core.realtime.read_models import Acquaintances, EventView, Glance, Logged, Portion
 
 _ENTER = Statement.plain(ENTER)
 _STANDING = Statement.plain(
@@ -76,6 +77,11 @@ _SHARE_PROJECT = Statement(
         _theirs.c.user_id == func.any(bindparam("others", type_=ARRAY(Uuid))),
     )
 )
+# By the upkeep role, whatever company they are of.
+_ENDED = Statement.plain("""
+select id from login_sessions where revoked_at > now() - %(within)s::interval
+union all select id from api_tokens where revoked_at > now() - %(within)s::interval
+""")
 _HEADS = Statement.plain("select company_id, last_seq from event_sequences where company_id = any(%(companies)s)")
 
 
@@ -124,10 +130,11 @@ class SqlFeedReader:
             traces=tuple(dict.fromkeys(row[11] for row in rows if row[11] is not None)),
         )
 
-    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_HEADS, {"companies": list(company_ids)}))
-            return dict(found.rows())
+    async def glance(self, company_ids: Collection[UUID]) -> Glance:
+        heads, ended = await self._upkeep.ask(
+            Asked(_HEADS, {"companies": list(company_ids)}), Asked(_ENDED, {"within": ENDED_WITHIN})
+        )
+        return Glance(dict(heads.rows()), frozenset(key_id for (key_id,) in ended.rows()))
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]

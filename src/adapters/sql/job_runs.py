@@ -42,9 +42,8 @@ class SqlJobRuns:
         self._upkeep = Upkeep(database)
 
     async def due(self, *, at: datetime, asked_before: datetime) -> list[JobRef]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_DUE, {"at": at, "asked_before": asked_before}))
-            return [JobRef._make(row) for row in found.rows()]
+        (found,) = await self._upkeep.ask(Asked(_DUE, {"at": at, "asked_before": asked_before}))
+        return [JobRef._make(row) for row in found.rows()]
 
     async def claim(self, ref: JobRef, *, run: UUID, at: datetime) -> Job | None:
         async with self._upkeep.within(ref.company_id) as connection:

@@ -74,7 +74,7 @@ async def save_user(
     )
 
 
-def letters_of(account_id: UUID, stored: list[dict[str, str]]) -> tuple[Letter, ...]:
+def letters_of(account_id: UUID, stored: list[dict[str, Any]]) -> tuple[Letter, ...]:
     """The letters of an account's row."""
     return tuple(
         Letter(
@@ -83,10 +83,12 @@ def letters_of(account_id: UUID, stored: list[dict[str, str]]) -> tuple[Letter, 
             account_id=account_id,
             to=each["to"],
             at=datetime.fromisoformat(each["at"]),
+            about=each.get("about", {}),
         )
         for each in stored
     )
 
 
 def _stored(letter: Letter) -> dict[str, Any]:
-    return {"id": str(letter.id), "kind": str(letter.kind), "to": letter.to, "at": letter.at.isoformat()}
+    stored = {"id": str(letter.id), "kind": str(letter.kind), "to": letter.to, "at": letter.at.isoformat()}
+    return {**stored, "about": dict(letter.about)} if letter.about else stored

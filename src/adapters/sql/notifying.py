@@ -1,21 +1,16 @@
-"""Reading the companies' logs for whom they concern. Only the container may import this.
-
-A company's position is locked while its log is read, so that one does it at a time, and is moved in the transaction
-that keeps who is told what: whoever dies in between has told nobody.
-"""
+"""Reading the companies' logs for whom they concern. Only the container may import this."""
 
 import logging
 from collections.abc import Callable
 from uuid import UUID
 
-from adapters.sql.connection import COMMIT, SOON, Connection, Database, execute
+from adapters.sql.connection import Connection, Database, execute
 from adapters.sql.event_log import traced
-from adapters.sql.pipeline import Asked, Row
+from adapters.sql.log_reader import Held, LogReader
+from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
 from adapters.sql.told import keeping, members_among
-from adapters.sql.upkeep import Upkeep
-from core.kernel.errors import DatabaseAway, Refusal, StorageFull, TooSlow
 from core.notifications.model import (
     CAUSES,
     Batch,
@@ -32,22 +27,6 @@ log = logging.getLogger("flowtrack.notifications")
 READER = "notifications"
 _TOLD_AT_ONCE = 500
 """So many notifications are written while the company's counter is held, or those of one transaction."""
-_HERE = f"company_id = {OWN} and reader = '{READER}'"
-
-# By the upkeep role: whose log went on.
-_BEHIND = Statement.plain(f"""
-select q.company_id
-  from event_sequences q
-  join companies c on c.id = q.company_id and c.is_active and c.deleted_at is null
-  left join log_positions p on p.company_id = q.company_id and p.reader = '{READER}'
- where q.last_seq > coalesce(p.seq, 0)
- order by q.company_id
-""")
-_BEGIN = Statement.plain(f"insert into log_positions (reader, seq) values ('{READER}', 0) on conflict do nothing")
-_TAKE = Statement.plain(f"select seq from log_positions where {_HERE} for update skip locked")
-# Asked once the position is held, and not beside it, as by the reader that counts days.
-_HEAD = Statement.plain(f"select last_seq from event_sequences where company_id = {OWN}")
-_MOVE_ON = Statement.plain(f"update log_positions set seq = %(seq)s where {_HERE} and seq <= %(seq)s")
 
 _EVENTS = ", ".join(f"'{event}'" for event in CAUSES)
 # Of the log only what concerns somebody: its own events are no causes.
@@ -62,7 +41,8 @@ select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid
                             when 'comment_updated' then e.body #> '{{changes,mentions,new}}' end as mentions,
                case e.event when 'comment_updated' then e.body #> '{{changes,mentions,old}}' end as mentioned
           from events e
-         where e.company_id = {OWN} and e.seq > %(after)s and e.seq <= %(head)s and e.event in ({_EVENTS})) found
+         where e.company_id = {OWN} and e.event in ({_EVENTS})
+           and e.seq > (select seq from log_positions where company_id = {OWN} and reader = '{READER}')) found
  where to_user is not null or mentions is not null
  order by seq limit %(most)s
 """)
@@ -95,70 +75,54 @@ class SqlNotifiedLogs:
     """The logs of all companies, and who is told what of them."""
 
     def __init__(self, database: Database) -> None:
-        self._upkeep = Upkeep(database)
+        self._logs = LogReader(
+            database,
+            name=READER,
+            log=log,
+            left="a company's notifications were",
+            failed="nobody can be told what happened in company %s",
+        )
 
     async def behind(self) -> list[UUID]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_BEHIND, {}))
-            return [row[0] for row in found.rows()]
+        return await self._logs.behind()
 
     async def advance(self, company_id: UUID, *, most: int, told: Callable[[Batch], list[Notification]]) -> bool:
         told_most = _TOLD_AT_ONCE
-        try:
-            while True:
-                try:
-                    async with self._upkeep.within(company_id) as connection:
-                        return await _advance(connection, most, told_most, told)
-                except TooSlow:
-                    # What takes too long now would the next time: less is tried.
-                    if most == 1:
-                        raise
-                    most, told_most = most // 2, max(1, told_most // 2)
-        except (DatabaseAway, StorageFull):
-            raise
-        except Refusal as refusal:
-            # Something was purged or is held at this very moment: the others do not wait for it.
-            log.warning("a company's notifications were left to the next time: %s", refusal.code)
-            return False
-        except Exception:
-            # A defect of ours, or what somebody wrote past us: it keeps one company's back, and nobody else's.
-            log.exception("nobody can be told what happened in company %s", company_id)
-            return False
+
+        async def read(held: Held, found: list[Result]) -> bool:
+            if held.after >= held.head:
+                return False
+            (first,) = found
+            causes, trace, is_all = await _causes(held, first, most)
+            if not causes:
+                await held.move_on(held.head)
+                return False
+            batch = await _batch(held.connection, causes, told_most)
+            is_all = is_all and len(batch.causes) == len(causes)
+            kept = keeping(told(batch))
+            if trace is not None:
+                kept = [traced(each, trace) for each in kept]
+            await held.move_on(held.head if is_all else batch.causes[-1].seq, *kept)
+            return not is_all
+
+        def shortened() -> bool:
+            # What takes too long now would the next time: less is tried.
+            nonlocal most, told_most
+            is_shorter = most > 1
+            most, told_most = max(1, most // 2), max(1, told_most // 2)
+            return is_shorter
+
+        return await self._logs.advance(
+            company_id, read, beside=lambda: [Asked(_CAUSES, {"most": most})], shortened=shortened
+        )
 
 
-async def _advance(
-    connection: Connection, most: int, told_most: int, told: Callable[[Batch], list[Notification]]
-) -> bool:
-    _, taken, there = await execute(connection, Asked(_BEGIN, {}), Asked(_TAKE, {}), Asked(_HEAD, {}))
-    position, newest = taken.first(), there.first()
-    if position is None or newest is None or position[0] >= newest[0]:
-        return False
-    (after,), (head,) = position, newest
-    causes, trace, is_all = await _causes(connection, after, head, most)
-    if not causes:
-        await execute(connection, *_ending([], head, None))
-        return False
-    batch = await _batch(connection, causes, told_most)
-    is_all = is_all and len(batch.causes) == len(causes)
-    await execute(connection, *_ending(told(batch), head if is_all else batch.causes[-1].seq, trace))
-    return not is_all
-
-
-def _ending(told: list[Notification], upto: int, trace: str | None) -> list[Asked]:
-    kept = keeping(told)
-    if trace is not None:
-        kept = [traced(each, trace) for each in kept]
-    # Where nobody is told, a position that a crash takes back is only read from once more: no disk is waited for.
-    return [*([] if told else [Asked(SOON, {})]), Asked(_MOVE_ON, {"seq": upto}), *kept, Asked(COMMIT, {})]
-
-
-async def _causes(connection: Connection, after: int, head: int, most: int) -> tuple[list[Cause], str | None, bool]:
+async def _causes(held: Held, found: Result, most: int) -> tuple[list[Cause], str | None, bool]:
     """The next causes, whole transactions; the trace of the request that made them, if one alone did; and whether they
     are all up to the head.
     """
     while True:
-        (found,) = await execute(connection, Asked(_CAUSES, {"after": after, "head": head, "most": most}))
-        rows = found.rows()
+        rows = [row for row in found.rows() if row[0] <= held.head]
         causes = [_cause(row) for row in rows]
         whole = whole_transactions(causes, most=most)
         if whole or not causes:
@@ -166,6 +130,7 @@ async def _causes(connection: Connection, after: int, head: int, most: int) -> t
             return whole, traces.pop() if len(traces) == 1 else None, len(causes) < most
         # A single transaction that is larger.
         most *= 4
+        (found,) = await execute(held.connection, Asked(_CAUSES, {"most": most}))
 
 
 async def _batch(connection: Connection, causes: list[Cause], told_most: int) -> Batch:

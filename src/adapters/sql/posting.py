@@ -6,20 +6,25 @@ with a claim loses it in time.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from adapters.sql.accounts import ACCOUNT_FIELDS, account_of
 from adapters.sql.connection import COMMIT, Connection, Database, execute
-from adapters.sql.letters import letters_of
+from adapters.sql.letters import letters_of, write
 from adapters.sql.pipeline import Asked, Row
 from adapters.sql.readers.users import invitation_of
+from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
 from adapters.sql.upkeep import Upkeep
-from core.mail.read_models import AccountPost, CompanyPost, Invited
+from core.auth.letters import Letter
+from core.mail.read_models import AccountPost, CompanyPost, Invited, Recipient, SwitchedOff
+from core.webhooks.model import DisabledReason
 
+_SEQ = 4
 _HERE = f"company_id = {OWN} and reader = 'mail'"
 _IS_FREE = "(leased_until is null or leased_until <= %(at)s)"
 
@@ -39,12 +44,16 @@ returning seq, case when again_at <= %(at)s then behind else '{{}}' end,
           (select last_seq from event_sequences where company_id = {OWN}), (select name from companies where id = {OWN})
 """)
 _READ = Statement.plain(f"""
-select e.seq, u.name, coalesce(u.account_id, u.id), i.id, i.email, i.role, i.user_id, i.token_digest, i.invited_by,
+select e.event, e.occurred_at, e.body, w.description,
+       e.seq, u.name, coalesce(u.account_id, u.id), i.id, i.email, i.role, i.user_id, i.token_digest, i.invited_by,
        i.created_at, i.expires_at, i.accepted_at, i.revoked_at
   from events e
   left join invitations i on i.company_id = e.company_id and i.id = (e.body ->> 'invitation_id')::uuid
   left join users u on u.company_id = i.company_id and u.id = i.invited_by
- where e.company_id = {OWN} and e.event = 'invitation_created'
+  left join webhooks w
+    on w.company_id = e.company_id and w.id = (e.body ->> 'webhook_id')::uuid and w.disabled_at = e.occurred_at
+   and w.deleted_at is null
+ where e.company_id = {OWN} and e.event in ('invitation_created', 'webhook_disabled')
    and (e.seq = any(%(behind)s) or (e.seq > %(seq)s and e.seq <= %(head)s))
  order by e.seq limit %(most)s
 """)
@@ -57,6 +66,15 @@ update log_positions p
           from log_positions where {_HERE}) rest
  where p.company_id = {OWN} and p.reader = 'mail' and p.leased_until = %(until)s
 """)
+
+# By the upkeep role: what the application may not see of accounts.
+_ADMINISTRATION = Statement.plain("""
+select u.account_id, a.email
+  from users u join accounts a on a.id = u.account_id and a.email_verified_at is not null
+ where u.company_id = %(company)s and u.role in ('owner', 'admin') and u.is_active and u.accepted_at is not null
+ order by u.id
+""")
+_AS_UPKEEP = Statement.plain(f"set local role {UPKEEP}")
 
 _CLAIM_ACCOUNT = Statement.plain(f"""
 update accounts a set letters_leased_until = %(until)s
@@ -93,12 +111,26 @@ class SqlCompanyPosts:
                 post = await self._claimed(connection, company_id, {"at": at, "until": until, "most": most})
                 await execute(connection, Asked(COMMIT, {}))
             if post is not None:
-                return post
+                return await self._addressed(post) if post.switched_off else post
         return None
 
-    async def settle(self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None) -> None:
+    async def settle(
+        self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None, letters: Sequence[Letter] = ()
+    ) -> None:
         async with self._upkeep.within(post.company_id) as connection:
-            await execute(connection, _settling(post, behind, again_at), Asked(COMMIT, {}))
+            (settled,) = await execute(connection, _settling(post, behind, again_at))
+            # Whoever lost the lease leaves them to who has it.
+            if letters and settled.count:
+                await execute(connection, Asked(_AS_UPKEEP, {}))
+                for letter in sorted(letters, key=lambda each: each.account_id):
+                    await write(connection, letter)
+            await execute(connection, Asked(COMMIT, {}))
+
+    async def _addressed(self, post: CompanyPost) -> CompanyPost:
+        async with self._upkeep.across() as connection:
+            (found,) = await execute(connection, Asked(_ADMINISTRATION, {"company": post.company_id}))
+        to = tuple(map(Recipient._make, found.rows()))
+        return replace(post, switched_off=tuple(replace(each, to=to) for each in post.switched_off))
 
     async def _claimed(self, connection: Connection, company_id: UUID, values: dict[str, Any]) -> CompanyPost | None:
         _, leased = await execute(connection, Asked(_BEGIN, {}), Asked(_LEASE, values))
@@ -112,10 +144,12 @@ class SqlCompanyPosts:
         post = CompanyPost(
             company_id=company_id,
             company_name=name,
-            position=head if is_all else max(seq, rows[-1][0]),
+            position=head if is_all else max(seq, rows[-1][_SEQ]),
             # Where all was read, they are done with, be it that nothing is left of them.
-            behind=tuple(behind) if is_all else tuple(row[0] for row in rows if row[0] <= seq),
-            invited=tuple(map(_invited, rows)),
+            behind=tuple(behind) if is_all else tuple(row[_SEQ] for row in rows if row[_SEQ] <= seq),
+            invited=tuple(_invited(row[_SEQ:]) for row in rows if row[0] == "invitation_created"),
+            # One that is switched on again, or gone, is told to nobody.
+            switched_off=tuple(_switched_off(row) for row in rows if row[3] is not None),
             until=values["until"],
         )
         if not rows:
@@ -161,6 +195,20 @@ def _settling(post: CompanyPost, behind: Sequence[int], again_at: datetime | Non
         "until": post.until,
     }
     return Asked(_SETTLE, values)
+
+
+def _switched_off(row: Row) -> SwitchedOff:
+    _, at, body, description, *_ = row
+    return SwitchedOff(
+        at=at,
+        webhook_id=UUID(body["webhook_id"]),
+        description=description,
+        url=body["url"],
+        reason=DisabledReason(body["reason"]),
+        failing_since=datetime.fromisoformat(body["failing_since"]),
+        last_status=body["last_status"],
+        last_error=body["last_error"],
+    )
 
 
 def _invited(row: Row) -> Invited:

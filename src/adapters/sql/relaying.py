@@ -72,9 +72,8 @@ class SqlLogs:
         self._upkeep = Upkeep(database)
 
     async def heads(self) -> dict[UUID, int]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_HEADS, {}))
-            return dict(found.rows())
+        (found,) = await self._upkeep.ask(Asked(_HEADS, {}))
+        return dict(found.rows())
 
     async def backlogs(self) -> Iterable[Backlog]:
         async with self._upkeep.across() as connection:

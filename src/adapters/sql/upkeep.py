@@ -10,7 +10,8 @@ from typing import Final
 from uuid import UUID
 
 from adapters.sql.connection import COMMIT, Connection, Database, execute
-from adapters.sql.pipeline import Asked
+from adapters.sql.pipeline import Asked, Result
+from adapters.sql.roles import UPKEEP
 from adapters.sql.statement import Statement
 
 COMPANIES: Final = "select id from companies order by id"
@@ -18,7 +19,8 @@ ENTER: Final = "select set_config('app.company_id', %(company)s, true)"
 AS_APPLICATION: Final = "set local role none"
 
 _ENTER = Statement.plain(ENTER)
-_AS_APPLICATION = Statement.plain(AS_APPLICATION)
+# `set local` says that it is of no use where nothing was begun; the transaction of a pipeline ends it as well.
+_AS_UPKEEP = Statement.plain(f"select set_config('role', '{UPKEEP}', true)")
 _ALL = Statement.plain(COMPANIES)
 _TRY_LOCK = Statement.plain("select pg_try_advisory_xact_lock(%(number)s)")
 # Whoever holds a lock for long waits in the open transaction that it belongs to.
@@ -40,12 +42,26 @@ class Upkeep:
         finally:
             await self._database.end(connection)
 
+    async def ask(self, *asked: Asked) -> list[Result]:
+        """Reads as the upkeep role: one round trip, one snapshot. Raises DatabaseAway."""
+        _, *found = await self._database.asked(Asked(_AS_UPKEEP, {}), *asked)
+        return found
+
     @asynccontextmanager
     async def within(self, company_id: UUID) -> AsyncIterator[Connection]:
         """A transaction as the application role, inside the wall of one company."""
-        async with self.across() as connection:
-            await execute(connection, Asked(_AS_APPLICATION, {}), Asked(_ENTER, {"company": str(company_id)}))
+        async with self.entered(company_id) as (connection, _):
             yield connection
+
+    @asynccontextmanager
+    async def entered(self, company_id: UUID, *asked: Asked) -> AsyncIterator[tuple[Connection, list[Result]]]:
+        """The same, with what was asked in the same round trip."""
+        entering = Asked(_ENTER, {"company": str(company_id)})
+        connection, (_, *found) = await self._database.begin_bare(entering, *asked)
+        try:
+            yield connection, found
+        finally:
+            await self._database.end(connection)
 
     @asynccontextmanager
     async def alone(self, number: int) -> AsyncIterator[bool]:

@@ -150,15 +150,13 @@ class SqlDispatches:
         self._upkeep = Upkeep(database)
 
     async def waiting(self, *, at: datetime) -> list[UUID]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_WAITING, {"at": at}))
-            return [row[0] for row in found.rows()]
+        (found,) = await self._upkeep.ask(Asked(_WAITING, {"at": at}))
+        return [row[0] for row in found.rows()]
 
     async def depth(self, *, at: datetime) -> tuple[int, float]:
-        async with self._upkeep.across() as connection:
-            (found,) = await execute(connection, Asked(_DEPTH, {"at": at}))
-            count, lag = found.rows()[0]
-            return count, max(lag, 0.0)
+        (found,) = await self._upkeep.ask(Asked(_DEPTH, {"at": at}))
+        count, lag = found.rows()[0]
+        return count, max(lag, 0.0)
 
     async def claim(
         self, company_id: UUID, *, run: UUID, at: datetime, choose: Callable[[Queue], list[Choice]]

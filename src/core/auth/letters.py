@@ -1,6 +1,7 @@
 """Letters to the holder of an account, and the links that are in them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -9,7 +10,9 @@ from core.users.model import Invitation
 
 
 class LetterKind(StrEnum):
-    """What a letter is about. The first three hold a link; the others are for who did not do it."""
+    """What a letter is about. The first three hold a link; the last is for who looks after a company; the others are
+    for who did not do it.
+    """
 
     EMAIL_VERIFICATION = "email_verification"
     EMAIL_CHANGE = "email_change"
@@ -17,12 +20,13 @@ class LetterKind(StrEnum):
     EMAIL_CHANGE_REQUESTED = "email_change_requested"
     EMAIL_CHANGED = "email_changed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A letter that has to be sent. It holds no secret: its link is derived when it is sent, for the request of the
-    same `id`.
+    same `id`. `about` is what it tells besides.
     """
 
     id: UUID
@@ -30,6 +34,7 @@ class Letter:
     account_id: UUID
     to: str
     at: datetime
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class LinkPurpose(StrEnum):

@@ -22,12 +22,20 @@ class Field(StrEnum):
     STATUS = "status"
     DEADLINE = "deadline"
     ASSIGNED_TO = "assigned_to"
+    ASSIGNED_IF_KNOWN = "assigned_to_if_known"
+    """As the one before; whom nobody knows is told, and left out, where the other refuses the row."""
+    COMPLETED = "completed"
+    """Whether it is done, by whatever the cell holds."""
+    RECURRENCE = "recurrence"
+    PARENT = "parent"
+    """The `external_id` of the task that it is a sub-task of, which may stand anywhere in the file."""
     LABELS = "labels"
     EXTERNAL_ID = "external_id"
 
 
-# Names are compared in any case. Of several columns for one field, the first that is not empty counts; labels of all of
-# them are put together.
+# Names are compared in any case. Of several columns for one field, the first that is not empty counts; of those for the
+# status and the assignee the first that means one; labels of all of them are put together. Whoever comes from elsewhere
+# brings tasks of people who left long ago, so for others' exports these are left out rather than the task.
 _OWN: dict[str, Field] = {name.value: name for name in Field} | {
     "column": Field.STATUS,
     "assignee": Field.ASSIGNED_TO,
@@ -41,10 +49,12 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "summary": Field.TITLE,
         "description": Field.DESCRIPTION,
         "status": Field.STATUS,
+        "status category": Field.STATUS,
         "priority": Field.PRIORITY,
         "due date": Field.DEADLINE,
-        "assignee": Field.ASSIGNED_TO,
+        "assignee": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
+        "parent key": Field.PARENT,
     },
     "linear": {
         "id": Field.EXTERNAL_ID,
@@ -53,17 +63,20 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "status": Field.STATUS,
         "priority": Field.PRIORITY,
         "due date": Field.DEADLINE,
-        "assignee": Field.ASSIGNED_TO,
+        "assignee": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
+        "parent issue": Field.PARENT,
     },
     "asana": {
         "task id": Field.EXTERNAL_ID,
         "name": Field.TITLE,
         "notes": Field.DESCRIPTION,
         "section/column": Field.STATUS,
+        "completed at": Field.COMPLETED,
         "priority": Field.PRIORITY,
         "due date": Field.DEADLINE,
-        "assignee email": Field.ASSIGNED_TO,
+        "assignee": Field.ASSIGNED_IF_KNOWN,
+        "assignee email": Field.ASSIGNED_IF_KNOWN,
         "tags": Field.LABELS,
     },
     "trello": {
@@ -72,7 +85,27 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "card description": Field.DESCRIPTION,
         "list name": Field.STATUS,
         "due date": Field.DEADLINE,
-        "members": Field.ASSIGNED_TO,
+        "members": Field.ASSIGNED_IF_KNOWN,
+        "labels": Field.LABELS,
+    },
+    "github": {
+        "url": Field.EXTERNAL_ID,
+        "title": Field.TITLE,
+        "body": Field.DESCRIPTION,
+        "status": Field.STATUS,
+        "state": Field.STATUS,
+        "priority": Field.PRIORITY,
+        "assignees": Field.ASSIGNED_IF_KNOWN,
+        "labels": Field.LABELS,
+    },
+    "gitlab": {
+        "url": Field.EXTERNAL_ID,
+        "title": Field.TITLE,
+        "description": Field.DESCRIPTION,
+        "state": Field.STATUS,
+        "due date": Field.DEADLINE,
+        "assignee": Field.ASSIGNED_IF_KNOWN,
+        "assignee username": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
     },
 }

@@ -24,10 +24,13 @@ CHUNK: Final = 256 * 1024
 
 
 class Phase(StrEnum):
-    """A file is read twice: whether it can be read at all, and then to write what it says."""
+    """A file is read twice: whether it can be read at all, and then to write what it says; once more where it says of
+    what its rows are sub-tasks, which may stand behind them.
+    """
 
     CHECKING = "checking"
     WRITING = "writing"
+    LINKING = "linking"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class TaskImport:
     mapping: dict[str, Field]
     dry_run: bool
     created_at: datetime
+    time_zone: str = "UTC"
     size: int = 0
     phase: Phase = Phase.CHECKING
     delimiter: str = ""
@@ -56,6 +60,7 @@ class TaskImport:
     updated: int = 0
     unchanged: int = 0
     skipped: int = 0
+    linked: int = 0
     fault_count: int = 0
     faults: list[RowFault] = field(default_factory=list)
     new_labels: list[str] = field(default_factory=list)
@@ -81,8 +86,11 @@ class TaskImport:
         if self.offset < self.size:
             return False
         self.total = self.row - 2
-        self.phase, self.offset, self.row = Phase.WRITING, self.begin, 2
+        self._begin(Phase.WRITING)
         return True
+
+    def _begin(self, phase: Phase) -> None:
+        self.phase, self.offset, self.row = phase, self.begin, 2
 
     def next_rows(self, piece: bytes) -> list[Row]:
         """The next rows out of a piece that begins at `offset`: at most as many as are written at once, and the blank
@@ -102,12 +110,22 @@ class TaskImport:
         """Notes that those rows are done."""
         self.offset += read[-1].end
         self.row = read[-1].number + 1
+        if self.phase is Phase.WRITING and self.row - 2 >= self.total and self.says_parents:
+            self._begin(Phase.LINKING)
 
     def skip(self, faults: Sequence[RowFault]) -> None:
         """Counts a row of which nothing comes."""
         self.skipped += 1
+        self.note(*faults)
+
+    def note(self, *faults: RowFault) -> None:
+        """Notes what is wrong with a row."""
         self.fault_count += len(faults)
-        self.faults.extend(faults[: MOST_FAULTS - len(self.faults)])
+        self.faults.extend(faults)
+
+    def put_in_order(self, known: int) -> None:
+        """Puts what was noted behind the first so many into the order of the rows, and forgets what is not shown."""
+        self.faults[known:] = sorted(self.faults[known:], key=lambda fault: fault.row)[: MOST_FAULTS - known]
 
     @property
     def is_own(self) -> bool:
@@ -115,14 +133,21 @@ class TaskImport:
         return self.mapping == PRESETS["flowtrack"]
 
     @property
+    def says_parents(self) -> bool:
+        """Whether a column says what its rows are sub-tasks of."""
+        return any(column.field is Field.PARENT for column in self.columns)
+
+    @property
     def done(self) -> int:
         """How many rows are done."""
+        if self.phase is Phase.LINKING:
+            return self.total
         return self.row - 2 if self.phase is Phase.WRITING else 0
 
     @property
     def is_over(self) -> bool:
         """Whether all rows are done."""
-        return self.phase is Phase.WRITING and self.done >= self.total
+        return self.phase is not Phase.CHECKING and self.row - 2 >= self.total
 
     def report(self) -> dict[str, Any]:
         """What came of it; what would have, if nothing was to be written."""
@@ -132,6 +157,7 @@ class TaskImport:
             "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "linked": self.linked,
             "skipped": self.skipped,
             "error_count": self.fault_count,
             "errors": [fault._asdict() for fault in self.faults],

@@ -8,6 +8,7 @@ from core.jobs.ports import Jobs
 from core.kernel.actor import Actor
 from core.kernel.once import Once
 from core.labels.model import Label, LabelName
+from core.tasks.batches import Kin
 from core.tasks.model import Board, Task
 from core.tasks.ports import Assignee, TaskUnitOfWork
 
@@ -59,13 +60,15 @@ class Seen(NamedTuple):
 
     is_active: bool
     is_member: bool
+    time_zone: str
 
 
 class Beginning(NamedTuple):
     """What many tasks are made from at once; the project, and the tasks that are found, are locked until the
     transaction ends. `last_number` is the last that was taken. `labels` are those of the named ones that there are, and
     those that the found tasks bear; they keep their names until the transaction ends. `people` are found by the words
-    that they were looked for by, `tasks` by what they are called elsewhere.
+    that they were looked for by, `namesakes` by what they are called, in small letters; `tasks` by what they are called
+    elsewhere.
     """
 
     project_key: str
@@ -77,6 +80,7 @@ class Beginning(NamedTuple):
     labels: tuple[LabelName, ...]
     label_count: int
     people: dict[str, Assignee]
+    namesakes: dict[str, tuple[Assignee, ...]]
     tasks: dict[str, Task]
 
 
@@ -94,9 +98,13 @@ class ManyTasks(Protocol):
         people: Sequence[str],
         external_ids: Sequence[str],
     ) -> Beginning | None:
-        """Prepares them; None if there is no such project. `people` are ids, addresses or usernames in small letters,
-        `labels` names in any case.
+        """Prepares them; None if there is no such project. `people` are ids, addresses, usernames or names, as they
+        are written and in small letters; `labels` names in any case.
         """
+        ...
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        """Those parents and all tasks above them, and those tasks and all below them, in no order."""
         ...
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:

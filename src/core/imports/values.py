@@ -3,35 +3,50 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 from core.imports.fields import Field, Meaning
 from core.kernel import text
+from core.kernel.days import day_in
 from core.kernel.errors import Invalid
 from core.tasks.fields import Priority, Status, checked_external_id, checked_labels
+from core.tasks.recurrence import checked_recurrence
 
 _PRIORITIES: Final = {
     "lowest": Priority.LOW, "trivial": Priority.LOW, "minor": Priority.LOW, "low": Priority.LOW,
-    "medium": Priority.MEDIUM, "normal": Priority.MEDIUM, "none": Priority.MEDIUM, "no priority": Priority.MEDIUM,
+    "medium": Priority.MEDIUM, "med": Priority.MEDIUM, "normal": Priority.MEDIUM, "none": Priority.MEDIUM,
+    "no priority": Priority.MEDIUM,
     "high": Priority.HIGH, "major": Priority.HIGH,
     "urgent": Priority.URGENT, "highest": Priority.URGENT, "critical": Priority.URGENT, "blocker": Priority.URGENT,
+    "immediate": Priority.URGENT,
 }  # fmt: skip
 _STATUSES: Final = {
     "todo": Status.TODO, "backlog": Status.TODO, "open": Status.TODO, "new": Status.TODO, "unstarted": Status.TODO,
+    "opened": Status.TODO, "reopened": Status.TODO, "triage": Status.TODO, "planned": Status.TODO,
+    "ready": Status.TODO, "notstarted": Status.TODO, "selectedfordevelopment": Status.TODO,
     "inprogress": Status.IN_PROGRESS, "doing": Status.IN_PROGRESS, "started": Status.IN_PROGRESS,
-    "inreview": Status.IN_PROGRESS,
+    "inreview": Status.IN_PROGRESS, "review": Status.IN_PROGRESS, "codereview": Status.IN_PROGRESS,
+    "testing": Status.IN_PROGRESS, "qa": Status.IN_PROGRESS,
     "done": Status.DONE, "closed": Status.DONE, "completed": Status.DONE, "complete": Status.DONE,
-    "resolved": Status.DONE,
+    "resolved": Status.DONE, "fixed": Status.DONE, "merged": Status.DONE, "released": Status.DONE,
+    "canceled": Status.DONE, "cancelled": Status.DONE, "duplicate": Status.DONE, "wontdo": Status.DONE,
+    "wontfix": Status.DONE,
 }  # fmt: skip
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?\Z")
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2})\Z")
 # As Jira writes it: 03/Dec/26 12:00 AM.
 _NAMED_DAY = re.compile(r"(\d{1,2})[/ -]([A-Za-z]{3})[a-z]*[/ -](\d{4}|\d{2})(?:[ ,].*)?\Z")
-_FORMULA = re.compile(r"'[=+\-@\t\r]")
+_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+# As JavaScript does: Fri Dec 04 2026 00:00:00 GMT+0000; and Dec 4, 2026.
+_MONTH_FIRST = re.compile(r"(?:[A-Za-z]{3},? )?([A-Za-z]{3})[a-z]* (\d{1,2}),? (\d{4})(?:[ ,].*)?\Z")
+_NOT_DONE = frozenset(("false", "no", "0"))
 # A label of ours may hold a semicolon; those of others come in one cell however they like.
 _OWN_SEPARATORS = re.compile(",")
 _SEPARATORS = re.compile(r"[,;\n]")
+# As Trello writes a label: its color behind its name.
+_COLOR = re.compile(r"\s*\((?:green|yellow|orange|red|purple|blue|sky|lime|pink|black)(?:_dark|_light)?\)\Z")
 _LONGEST_PERSON: Final = 320
 _LONGEST_STATUS: Final = text.NAME_LENGTH
 
@@ -52,11 +67,18 @@ class Draft:
     title: str | None = None
     description: str | None = None
     priority: Priority | None = None
-    status: str | None = None
+    statuses: tuple[str, ...] = ()
+    """What may be its status, the first that means one."""
+    is_done: bool = False
     deadline: date | None = None
-    assigned_to: str | None = None
+    assignees: tuple[str, ...] = ()
+    """Who may be its assignee, the first whom somebody knows."""
+    needs_assignee: bool = False
+    """Whether nothing comes of the row if nobody knows any of them."""
+    recurrence: str | None = None
     labels: tuple[str, ...] | None = None
     external_id: str | None = None
+    parent: str | None = None
     columns: dict[Field, str]
 
     def fault(self, field: Field | None, detail: str) -> RowFault:
@@ -66,7 +88,7 @@ class Draft:
 
 def status_of(word: str) -> Status | None:
     """The status that a word means, if it is none of a column's name."""
-    return _STATUSES.get(re.sub(r"[\s_-]", "", word).casefold())
+    return _STATUSES.get(re.sub(r"[\s_'\u2019-]", "", word).casefold())
 
 
 def is_blank(cells: Sequence[str]) -> bool:
@@ -75,40 +97,69 @@ def is_blank(cells: Sequence[str]) -> bool:
 
 
 def read(
-    number: int, cells: Sequence[str], meanings: Sequence[Meaning], *, width: int, is_own: bool = False
+    number: int,
+    cells: Sequence[str],
+    meanings: Sequence[Meaning],
+    *,
+    width: int,
+    is_own: bool = False,
+    time_zone: str = "UTC",
 ) -> Draft | list[RowFault]:
-    """What a row says, or what is wrong with it. `is_own`: it is written as the product exports it."""
+    """What a row says, or what is wrong with it. `is_own`: it is written as the product exports it; `time_zone`: where
+    it is which day at the instants that others export.
+    """
     if len(cells) > width:
         return [RowFault(number, None, f"has {len(cells):,} cells, and the header {width:,}")]
     separators = _OWN_SEPARATORS if is_own else _SEPARATORS
     columns: dict[Field, str] = {}
-    labels: list[str] = []
+    several: dict[Field, list[str]] = {Field.LABELS: [], Field.STATUS: [], Field.ASSIGNED_TO: []}
     found: dict[str, Any] = {}
     faults: list[RowFault] = []
-    for place, name, field in meanings:
+    for place, name, meant in meanings:
         cell = cells[place] if place < len(cells) else ""
+        is_lenient = meant is Field.ASSIGNED_IF_KNOWN
+        field = Field.ASSIGNED_TO if is_lenient else meant
         columns.setdefault(field, name)
         if _FORMULA.match(cell):
             # As exports write what a spreadsheet would take for a formula.
             cell = cell[1:]
-        if not cell or cell.isspace() or (field in columns and found.get(field) is not None):
+        if not cell or cell.isspace() or found.get(field) is not None:
             continue
-        columns[field] = name
+        if not several.get(field):
+            columns[field] = name
         try:
             if field is Field.LABELS:
-                labels.extend(each.strip() for each in separators.split(cell) if each.strip())
+                parts = (each.strip() for each in separators.split(cell))
+                several[field].extend(each if is_own else _COLOR.sub("", each) or each for each in parts if each)
+            elif field is Field.STATUS:
+                several[field].append(text.cleaned(cell, pointer="/status", most=_LONGEST_STATUS))
+            elif field is Field.ASSIGNED_TO:
+                several[field].extend(_people(cell, are_several=is_lenient))
+                found["needs_assignee"] = found.get("needs_assignee", False) or not is_lenient
+            elif field is Field.COMPLETED:
+                found["is_done"] = cell.strip().casefold() not in _NOT_DONE
+            elif field is Field.DEADLINE:
+                found[field] = _day(cell.strip(), time_zone)
             else:
                 found[field] = _read(field, cell)
         except Invalid as error:
             faults.append(RowFault(number, name, error.faults[0].detail))
         except ValueError as error:
             faults.append(RowFault(number, name, str(error)))
-    if labels:
+    if several[Field.LABELS]:
         try:
-            found[Field.LABELS] = checked_labels(labels)
+            found[Field.LABELS] = checked_labels(several[Field.LABELS])
         except Invalid as error:
             faults.append(RowFault(number, columns[Field.LABELS], error.faults[0].detail))
+    found["statuses"], found["assignees"] = tuple(several[Field.STATUS]), tuple(several[Field.ASSIGNED_TO])
     return faults or Draft(row=number, columns=columns, **found)
+
+
+def _people(cell: str, *, are_several: bool) -> list[str]:
+    """Whom a cell names, or, where it may name several, each of them. Raises Invalid."""
+    whole = text.cleaned(cell, pointer="/assigned_to", most=_LONGEST_PERSON)
+    parts = [each.strip() for each in _SEPARATORS.split(whole)] if are_several else []
+    return [whole, *(each for each in parts if each and each != whole)]
 
 
 def _read(field: Field, cell: str) -> object:
@@ -117,28 +168,31 @@ def _read(field: Field, cell: str) -> object:
         return text.title(cell)
     if field is Field.DESCRIPTION:
         return text.description(cell)
-    if field is Field.EXTERNAL_ID:
+    if field in (Field.EXTERNAL_ID, Field.PARENT):
         return checked_external_id(cell)
-    if field is Field.DEADLINE:
-        return _day(cell.strip())
-    if field is Field.PRIORITY:
-        priority = _PRIORITIES.get(cell.strip().casefold())
-        if priority is None:
-            raise ValueError("is no priority: low, medium, high or urgent")
-        return priority
-    if field is Field.STATUS:
-        return text.cleaned(cell, pointer="/status", most=_LONGEST_STATUS)
-    return text.cleaned(cell, pointer="/assigned_to", most=_LONGEST_PERSON)
+    if field is Field.RECURRENCE:
+        return checked_recurrence(cell)
+    priority = _PRIORITIES.get(cell.strip().casefold())
+    if priority is None:
+        raise ValueError("is no priority: low, medium, high or urgent")
+    return priority
 
 
-def _day(cell: str) -> date:
+def _day(cell: str, time_zone: str) -> date:
+    """The day that a cell names; of an instant the day that it is there. Midnight in UTC is how a day is written."""
     try:
+        if _INSTANT.match(cell):
+            at = datetime.fromisoformat(cell).astimezone(UTC)
+            is_midnight = not (at.hour or at.minute or at.second or at.microsecond)
+            return at.date() if is_midnight else day_in(time_zone, at)
         if found := _DAY.match(cell):
             year, month, day = map(int, found.groups())
             return date(year, month, day)
         if found := _NAMED_DAY.match(cell):
             day, month, year = int(found[1]), _MONTHS.index(found[2].lower()) + 1, int(found[3])
             return date(year if year >= 100 else 2000 + year, month, day)
-    except ValueError:
+        if found := _MONTH_FIRST.match(cell):
+            return date(int(found[3]), _MONTHS.index(found[1].lower()) + 1, int(found[2]))
+    except (ValueError, OverflowError):
         pass
     raise ValueError("is no day; write it as 2026-12-31")

@@ -3,6 +3,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from core.auth.letters import Letter
 from core.mail.model import Delivery, Message
 from core.mail.read_models import AccountPost, CompanyPost, DigestPost, Morning
 
@@ -26,9 +27,11 @@ class CompanyPosts(Protocol):
         """
         ...
 
-    async def settle(self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None) -> None:
-        """Moves the position on and lets go. What is left `behind` is read again from that time on; what was left
-        before, and is not of this post, stays.
+    async def settle(
+        self, post: CompanyPost, *, behind: Sequence[int], again_at: datetime | None, letters: Sequence[Letter] = ()
+    ) -> None:
+        """Moves the position on, puts letters beside their accounts, and lets go. What is left `behind` is read again
+        from that time on; what was left before, and is not of this post, stays.
         """
         ...
 

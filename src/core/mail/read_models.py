@@ -10,6 +10,7 @@ from core.auth.model import Account
 from core.mail.model import Delivery
 from core.notifications.model import Kind
 from core.users.model import Invitation
+from core.webhooks.model import DisabledReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,30 @@ class Invited:
     inviter_id: UUID | None = None
 
 
+class Recipient(NamedTuple):
+    """Somebody with a confirmed address."""
+
+    account_id: UUID
+    email: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedOff:
+    """A `webhook_disabled` of a company's log. `to` are its owners and admins; nobody, if the webhook is switched on
+    again, or gone. Of its address there is the origin alone.
+    """
+
+    at: datetime
+    webhook_id: UUID
+    description: str
+    url: str
+    reason: DisabledReason
+    failing_since: datetime
+    last_status: int | None
+    last_error: str | None
+    to: tuple[Recipient, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyPost:
     """What is to be mailed of a company's log, ours alone `until` then. `position` is up to where it is read with this.
@@ -38,6 +63,7 @@ class CompanyPost:
     behind: tuple[int, ...]
     invited: tuple[Invited, ...]
     until: datetime
+    switched_off: tuple[SwitchedOff, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

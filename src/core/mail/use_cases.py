@@ -1,21 +1,21 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from core.auth.letters import Letter, Link
+from core.auth.letters import Letter, LetterKind, Link
 from core.auth.model import Account
 from core.auth.ports import LinkTokens
-from core.auth.use_cases.following import LetterLimits
+from core.auth.use_cases.following import NOTICES, LetterLimits
 from core.kernel.actor import System
 from core.kernel.days import last_at_hour
 from core.kernel.errors import answers
-from core.kernel.ports import Clock
+from core.kernel.ports import Clock, Ids
 from core.mail.model import AT_ONCE, LEASE, Delivery, Message, is_old_news, try_again_at
 from core.mail.ports import AccountPosts, CompanyPosts, DigestPosts, Mail
 from core.mail.read_models import AccountPost, CompanyPost, DigestPost, Invited, Posted
-from core.mail.wording import PURPOSE_OF, Wording
+from core.mail.wording import PURPOSE_OF, Wording, notices
 from core.notifications.model import MORNING
 
 AGAIN: Final = timedelta(minutes=10)
@@ -37,8 +37,10 @@ class MailUseCases:
         letters: LetterLimits,
         wording: Wording,
         clock: Clock,
+        ids: Ids,
     ) -> None:
         self._mail = mail
+        self._ids = ids
         self._companies = companies
         self._accounts = accounts
         self._links = links
@@ -50,11 +52,17 @@ class MailUseCases:
     async def deliver(self, _: System) -> Posted:
         """Mails all that waits, as far as the server takes it."""
         posted = Posted()
+        await self._to_holders(posted)
+        has_written = False
+        while not posted.is_away and (log_of := await self._claim_company()) is not None:
+            has_written = await self._of_company(log_of, posted) or has_written
+        if has_written:
+            await self._to_holders(posted)
+        return posted
+
+    async def _to_holders(self, posted: Posted) -> None:
         while not posted.is_away and (waiting := await self._claim_account()) is not None:
             await self._to_holder(waiting, posted)
-        while not posted.is_away and (log_of := await self._claim_company()) is not None:
-            await self._of_company(log_of, posted)
-        return posted
 
     async def _claim_account(self) -> AccountPost | None:
         at = self._clock.now()
@@ -70,22 +78,33 @@ class MailUseCases:
         left = [
             each
             for each in letters
-            if not await self._is_done(partial(self._letter, post.account, each), posted, of=each.id)
+            if not await self._is_done(
+                partial(self._letter, post.account, each), posted, of=each.id, may_go=partial(self._may_tell, each)
+            )
         ]
         done = [each.id for each in letters if each not in left]
         await self._accounts.settle(post, done=done, again_at=self._again_at([each.at for each in left], posted))
 
-    async def _of_company(self, post: CompanyPost, posted: Posted) -> None:
+    async def _of_company(self, post: CompanyPost, posted: Posted) -> bool:
+        """Mails invitations, and writes the letters of what several people are told: each is then sent by itself, so
+        that no address is written to again since another one takes nothing. Whether there were any.
+        """
         left = [
             each
             for each in post.invited
             if not await self._is_done(
-                partial(self._invitation, post, each), posted, of=f"{post.company_id}:{each.seq}", may_wait=each
+                partial(self._invitation, post, each),
+                posted,
+                of=f"{post.company_id}:{each.seq}",
+                may_go=partial(self._may_invite, each),
             )
         ]
         waiting = [each.invitation.created_at for each in left if each.invitation is not None]
         again_at = self._again_at(waiting, posted)
-        await self._companies.settle(post, behind=[each.seq for each in left], again_at=again_at)
+        letters = notices(post, new_id=self._ids.new)
+        behind = [each.seq for each in left]
+        await self._companies.settle(post, behind=behind, again_at=again_at, letters=letters)
+        return bool(letters)
 
     def _again_at(self, waiting: list[datetime], posted: Posted) -> datetime | None:
         """When what was left is tried again: at once, if it is not about the one address; None if nothing was left."""
@@ -116,13 +135,26 @@ class MailUseCases:
             inviter_name=invited.inviter_name,
         )
 
-    async def _may_go(self, invited: Invited, *, to: str) -> bool:
+    async def _may_invite(self, invited: Invited, to: str) -> bool:
         """Whether an address gets no more of them than of other letters, and an account sends no more."""
         invitation = invited.invitation
         return invitation is None or await self._letters.may_go(invitation.id, invited.inviter_id, to=to)
 
+    async def _may_tell(self, letter: Letter, to: str) -> bool:
+        """Letters about an account were counted when they were asked for. Notices count by the company, so that nobody
+        fills mailboxes by switching a webhook on again and again.
+        """
+        if letter.kind is not LetterKind.WEBHOOK_DISABLED:
+            return True
+        return await self._letters.may_go(letter.id, UUID(letter.about["company_id"]), to=to, kind=NOTICES)
+
     async def _is_done(
-        self, written: Callable[[], Message | None], posted: Posted, *, of: object, may_wait: Invited | None = None
+        self,
+        written: Callable[[], Message | None],
+        posted: Posted,
+        *,
+        of: object,
+        may_go: Callable[[str], Awaitable[bool]],
     ) -> bool:
         """Sends it; whether there is nothing more to do about it. What cannot be written holds nobody else's up."""
         try:
@@ -133,7 +165,7 @@ class MailUseCases:
             if posted.is_away:
                 # Who takes nothing need not be asked for each.
                 delivery = Delivery.AWAY
-            elif may_wait is not None and not await self._may_go(may_wait, to=message.to):
+            elif not await may_go(message.to):
                 delivery = Delivery.LATER
             else:
                 delivery = await self._mail.send(message)

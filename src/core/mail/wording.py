@@ -2,13 +2,16 @@
 
 import re
 import textwrap
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from core.auth.letters import Letter, LetterKind, LinkPurpose
 from core.mail.model import Message
-from core.mail.read_models import DigestLine, DigestPost
+from core.mail.read_models import CompanyPost, DigestLine, DigestPost
 from core.notifications.model import Kind
 from core.users.model import Invitation
+from core.webhooks.model import DisabledReason
 
 _PAGES = {
     LinkPurpose.INVITATION: "invitation",
@@ -88,6 +91,39 @@ a new one at once, as for a lost one, which ends your API tokens, too.
 }
 
 
+_WHY_OFF = {
+    DisabledReason.GONE: "its receiver answered that it is gone, and wants no more (410).",
+    DisabledReason.FAILING: "it did nothing but fail, for three days or longer.",
+}
+
+
+def notices(post: CompanyPost, *, new_id: Callable[[], UUID]) -> list[Letter]:
+    """What owners and admins are told of a company's log. No part of it is a secret: of a webhook's address there is
+    the origin alone, and nothing that its receiver wrote.
+    """
+    return [
+        Letter(
+            id=new_id(),
+            kind=LetterKind.WEBHOOK_DISABLED,
+            account_id=recipient.account_id,
+            to=recipient.email,
+            at=each.at,
+            about={
+                "company_id": str(post.company_id),
+                "company_name": post.company_name,
+                "webhook_id": str(each.webhook_id),
+                "description": each.description,
+                "url": each.url,
+                "reason": str(each.reason),
+                "failing_since": f"{each.failing_since:%d %B %Y, %H:%M} UTC",
+                "last_answer": f"answered with {each.last_status}" if each.last_status else f"{each.last_error}",
+            },
+        )
+        for each in post.switched_off
+        for recipient in each.to
+    ]
+
+
 class Wording:
     """Writes messages for one installation, which browsers reach at `public_url`."""
 
@@ -97,6 +133,9 @@ class Wording:
 
     def letter(self, letter: Letter, *, token: str | None) -> Message:
         """A letter to an account's holder, with the secret of its link if its kind has one."""
+        if letter.kind is LetterKind.WEBHOOK_DISABLED:
+            subject, text = self._webhook_disabled(letter.about)
+            return self._message(f"{letter.id}.{letter.kind}", letter.to, subject, text)
         subject, text = _TEXTS[letter.kind]
         purpose = PURPOSE_OF.get(letter.kind)
         link = self._link(purpose, token) if purpose is not None and token is not None else ""
@@ -115,6 +154,31 @@ The link is for you alone, and works once. If you do not know what this is about
 """
         subject = f"Invitation to {where}"
         return self._message(f"{invitation.id}.invitation", invitation.email, subject, text)
+
+    def _webhook_disabled(self, about: Mapping[str, str]) -> tuple[str, str]:
+        where = _unlinked(about["company_name"])
+        name = f"“{_unlinked(about['description'])}”, " if about["description"] else ""
+        page = f"{self._public_url}/api/v1/webhooks/{about['webhook_id']}"
+        text = f"""
+FlowTrack sends nothing more to a webhook of the company “{where}”: {_WHY_OFF[DisabledReason(about["reason"])]}
+
+Webhook: {name}{about["url"].replace(".", "[.]")}
+
+Nothing arrived since: {about["failing_since"]}
+
+The last attempt: {about["last_answer"]}
+
+Once its receiver works, an owner or admin switches it on again, by PATCH with {{"is_active": true}} at:
+
+{page}
+
+What waits to be sent is sent then, for 30 days. What happened meanwhile it is told if you ask for it, by POST at:
+
+{page}/replay
+
+You get this as an owner or admin of the company, once each time that a webhook is switched off.
+"""
+        return f"A webhook of {where} was switched off", text
 
     def digest(self, post: DigestPost, *, to: str) -> Message:
         """What a user did not read, once a day."""

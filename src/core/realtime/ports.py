@@ -1,11 +1,15 @@
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
 from core.realtime.model import MOST_EXAMINED, Audible, Ticket
-from core.realtime.read_models import Acquaintances, Backlog, Moment, Portion, Stretch
+from core.realtime.read_models import Acquaintances, Backlog, Glance, Moment, Portion, Stretch
+
+ENDED_WITHIN = timedelta(seconds=15)
+"""So long ago is a moment ago, by clocks that do not quite agree."""
 
 
 class EventReader(Protocol):
@@ -55,8 +59,10 @@ class FeedReader(Protocol):
         """
         ...
 
-    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
-        """Where the logs of some companies stand. Raises DatabaseAway."""
+    async def glance(self, company_ids: Collection[UUID]) -> Glance:
+        """What nobody may have announced: where the logs of some companies stand, and what ended within the last
+        `ENDED_WITHIN`. Raises DatabaseAway.
+        """
         ...
 
     async def acquainted(

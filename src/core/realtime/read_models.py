@@ -67,6 +67,15 @@ class Portion(NamedTuple):
     traces: tuple[str, ...] = ()
 
 
+class Glance(NamedTuple):
+    """Where the logs of some companies stand; and which login sessions and API tokens, of anybody, were ended a moment
+    ago. A company that is gone has no log.
+    """
+
+    heads: dict[UUID, int]
+    ended: frozenset[UUID]
+
+
 class Acquaintances(NamedTuple):
     """Who of some listeners may see all users, and the pairs of another listener and a user whom that one may see."""
 

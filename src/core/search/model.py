@@ -31,8 +31,10 @@ _SEPARATORS = (
 _SIGNS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 _WORD = re.compile(f"[{_SIGNS}]|[^{_SEPARATORS}{_SIGNS}]+")
 _RUN = re.compile(f"[{_SIGNS}]+|[^{_SEPARATORS}{_SIGNS}]+")
-# One letter, by where it stands in a word.
-_FINAL_SIGMA, _SIGMA = "\u03c2", "\u03c3"
+# One letter, by where it stands in a word; and those whose stroke or ligature is no mark that could be taken off.
+_ALIKE = str.maketrans(
+    {"\u03c2": "\u03c3", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"} | dict(zip("øłđðħŧı", "olddhti", strict=True))
+)
 _TASK_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]{1,9}-[1-9][0-9]{0,8}\Z")
 
 
@@ -49,7 +51,7 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     bare = _MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFKC", bare).lower().replace(_FINAL_SIGMA, _SIGMA)
+    return unicodedata.normalize("NFKC", bare).lower().translate(_ALIKE)
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -23,6 +23,11 @@ class WebhookInactive(Conflict):
     title = "The webhook is switched off; nothing is sent to it"
 
 
+class SecretBeingReplaced(Conflict):
+    code = "webhook.secret_being_replaced"
+    title = "Messages are still signed with the secret that was replaced before"
+
+
 class DeliveryUnderWay(Conflict):
     code = "webhook.delivery_under_way"
     title = "The delivery is still waiting to be sent, or being sent"

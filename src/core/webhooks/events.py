@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -65,10 +66,15 @@ class WebhookDeleted(WebhookFact):
 class WebhookDisabled(WebhookFact):
     """The installation itself switched it off: `reason` is `gone` (it answered 410) or `failing`."""
 
+    # Of the last attempt nothing is told that the receiver wrote.
+
     event: ClassVar[str] = "webhook_disabled"
 
     url: str
     reason: str
+    failing_since: datetime
+    last_status: int | None
+    last_error: str | None
 
     def told(self) -> dict[str, object]:
         return {"url": self.url, "reason": self.reason}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.kernel import text
 from core.kernel.events import Change, Channel
-from core.webhooks.errors import TooManyWebhooks, WebhookInactive
+from core.webhooks.errors import SecretBeingReplaced, TooManyWebhooks, WebhookInactive
 from core.webhooks.events import (
     WebhookCreated,
     WebhookDeleted,
@@ -159,7 +159,11 @@ class Webhook:
         return WebhookUpdated(webhook_id=self.id, changes=changed, version=self.version)
 
     def rotate(self, secret: bytes, *, at: datetime) -> WebhookUpdated:
-        """Takes a new secret; for a day messages are signed with the one before as well."""
+        """Takes a new secret; for a day messages are signed with the one before as well. Raises SecretBeingReplaced
+        within that day: whoever verifies by the one before was promised the whole of it, and two sign at most.
+        """
+        if len(self.secrets(at=at)) > 1:
+            raise SecretBeingReplaced(f"Until {self.previous_until:%Y-%m-%dT%H:%M:%SZ} two secrets sign.")
         self.previous_secret, self.previous_until = self.secret, at + OVERLAP
         self.secret = secret
         self.version, self.updated_at = self.version + 1, at
@@ -181,10 +185,12 @@ class Webhook:
         """Something arrived."""
         self.failures, self.failing_since, self.open_until = 0, None, None
 
-    def fail(self, *, at: datetime, is_gone: bool = False) -> WebhookDisabled | None:
-        """Something did not arrive. After ten failures in a row nothing is sent for a minute, then one at a time, after
-        each that fails with a longer rest; after three days of nothing else, or when it said that it is gone, it is
-        switched off.
+    def fail(
+        self, *, at: datetime, is_gone: bool = False, status: int | None = None, error: str | None = None
+    ) -> WebhookDisabled | None:
+        """Something did not arrive: the receiver answered with a status, or there was an error. After ten failures in a
+        row nothing is sent for a minute, then one at a time, after each that fails with a longer rest; after three days
+        of nothing else, or when it said that it is gone, it is switched off.
         """
         self.failures += 1
         self.failing_since = self.failing_since or at
@@ -192,13 +198,15 @@ class Webhook:
             rest = _FIRST_REST * 2 ** min(self.failures - OPENS_AFTER, _DOUBLINGS)
             self.open_until = at + min(rest, _LONGEST_REST)
         if is_gone:
-            return self._disable(DisabledReason.GONE, at=at)
+            return self._disable(DisabledReason.GONE, at=at, status=status, error=error)
         # Two failures days apart, with nothing sent between them, tell little.
         if self.failures >= OPENS_AFTER and at - self.failing_since >= GIVES_UP_AFTER:
-            return self._disable(DisabledReason.FAILING, at=at)
+            return self._disable(DisabledReason.FAILING, at=at, status=status, error=error)
         return None
 
-    def _disable(self, reason: DisabledReason, *, at: datetime) -> WebhookDisabled | None:
+    def _disable(
+        self, reason: DisabledReason, *, at: datetime, status: int | None, error: str | None
+    ) -> WebhookDisabled | None:
         if not self.chosen.is_active:
             return None
         present = {name: getattr(self.chosen, name) for name in FIELDS}
@@ -206,5 +214,11 @@ class Webhook:
         self.disabled_reason, self.disabled_at = reason, at
         self.version, self.updated_at = self.version + 1, at
         return WebhookDisabled(
-            webhook_id=self.id, url=origin_of(self.chosen.url), reason=str(reason), version=self.version
+            webhook_id=self.id,
+            url=origin_of(self.chosen.url),
+            reason=str(reason),
+            failing_since=self.failing_since or at,
+            last_status=status,
+            last_error=error,
+            version=self.version,
         )

@@ -27,7 +27,9 @@ class DeliveryFilter:
 class Webhooks(Protocol):
     """The webhooks of the company that the unit of work was opened for."""
 
-    async def count(self) -> int: ...
+    async def count(self) -> int:
+        """How many there are; until the transaction ends nobody else counts them to add one."""
+        ...
 
     async def load(self, webhook_id: UUID) -> Webhook | None:
         """A webhook to change, locked until the transaction ends."""

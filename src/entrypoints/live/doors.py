@@ -16,6 +16,7 @@ class Ending(Enum):
 
     SIGNED_OUT = auto()
     TOO_SLOW = auto()
+    CROWDED_OUT = auto()
     RESTART = auto()
     FAILED = auto()
 
@@ -26,6 +27,11 @@ class Door(Protocol):
     actor: Actor
     position: int
     is_socket: bool
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes are kept for it, since they were not read yet."""
+        ...
 
     @property
     def is_open(self) -> bool:
@@ -39,6 +45,43 @@ class Door(Protocol):
     def shut(self, why: Ending) -> None:
         """Ends, and stays ended."""
         ...
+
+
+class Backlogs:
+    """What is kept in this process for doors that are read slowly. Each of them may have much waiting, and all of them
+    together no more than there is memory for.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        """`most` is in bytes."""
+        self._most = most
+        self._sizes: dict[Door, int] = {}
+        self._sum = 0
+
+    def note(self, door: Door, size: int) -> list[Door]:
+        """So much waits at a door now. The doors that have to go for it, where it is too much in all: those at which
+        most waits, until a quarter is free again.
+        """
+        self._sum += size - self._sizes.get(door, 0)
+        self._sizes[door] = size
+        if self._sum <= self._most:
+            return []
+        # What was read since, nobody told.
+        self._sizes = {each: each.waiting for each in self._sizes if each.is_open and each.waiting}
+        self._sum = sum(self._sizes.values())
+        going: list[Door] = []
+        # Looked at again only after as much has come as is left free here.
+        if self._sum > self._most * 7 // 8:
+            for each in sorted(self._sizes, key=self._sizes.__getitem__, reverse=True):
+                if self._sum <= self._most * 3 // 4:
+                    break
+                self.forget(each)
+                going.append(each)
+        return going
+
+    def forget(self, door: Door) -> None:
+        """Nothing is kept for it any more."""
+        self._sum -= self._sizes.pop(door, 0)
 
 
 class Roster(NamedTuple):

@@ -20,13 +20,15 @@ from core.realtime.policy import hearing
 from core.realtime.ports import Bus, FeedReader
 from core.realtime.read_models import Moment, Portion
 from entrypoints.ending import end
-from entrypoints.live.doors import Door, Ending, Feed
+from entrypoints.live.doors import Backlogs, Door, Ending, Feed
 from entrypoints.live.showing import Written
 
 log = logging.getLogger("flowtrack.live")
 
 MOST_AT_ONCE = 500
 MOST_DOORS_OF_USER = 50
+# So many bytes wait for slow readers, of all doors together.
+MOST_KEPT = 256 * 1024 * 1024
 POLLED_EVERY = 1.0
 CHECKED_EVERY = 60.0
 _AGAIN_AFTER = 0.5
@@ -93,6 +95,7 @@ class Hub:
         self._admitted: set[Door] = set()
         self._sockets = 0
         self._of_users: Counter[UUID] = Counter()
+        self._backlogs = Backlogs(most=MOST_KEPT)
         self._reading = asyncio.Semaphore(_MOST_READING)
         self._is_away = False
         self.is_draining = False
@@ -132,6 +135,7 @@ class Hub:
         if door not in self._admitted:
             return
         self._admitted.discard(door)
+        self._backlogs.forget(door)
         self._count(door, -1)
         self._of_users[door.actor.user_id] -= 1
         if not self._of_users[door.actor.user_id]:
@@ -152,11 +156,21 @@ class Hub:
         for door in list(self._admitted):
             self._shut(door, Ending.RESTART)
 
-    def give_up(self, door: Door) -> None:
+    def give_up(self, door: Door, why: Ending = Ending.TOO_SLOW) -> None:
         """Closes a door that takes too slowly what it is given."""
         if self._observer is not None:
             self._observer.gave_up()
-        self._shut(door, Ending.TOO_SLOW)
+        self._shut(door, why)
+
+    def keep(self, door: Door, size: int) -> None:
+        """So many bytes wait at a door that is read slowly; where that is too much of all doors, some are closed."""
+        if door not in self._admitted:
+            return
+        going = self._backlogs.note(door, size)
+        for each in going:
+            self.give_up(each, Ending.CROWDED_OUT)
+        if going:
+            log.warning("too much waited for slow readers: %d doors were closed, and come again", len(going))
 
     def appended(self, company_id: UUID, seq: int) -> None:
         feed = self._feeds.get(company_id)
@@ -209,7 +223,7 @@ class Hub:
         if not self._feeds:
             return
         try:
-            heads = await self._reader.heads(list(self._feeds))
+            heads, over = await self._reader.glance(list(self._feeds))
         except Unavailable as away:
             self._away(away)
             return
@@ -219,10 +233,13 @@ class Hub:
         self._back()
         for company_id, seq in heads.items():
             self.appended(company_id, seq)
+        # Whoever ended them may be a process that tells nobody, such as a command; and a program has no account that
+        # could be named.
+        losing = {door.actor.company_id for door in self._admitted if door.actor.key_id in over} if over else set()
         long_ago = time.monotonic() - CHECKED_EVERY
         for feed in self._feeds.values():
             # A company that is gone has no log.
-            if feed.checked_at < long_ago or feed.company_id not in heads:
+            if feed.checked_at < long_ago or feed.company_id not in heads or feed.company_id in losing:
                 self._check(feed)
 
     def _count(self, door: Door, by: int) -> None:

@@ -1,6 +1,7 @@
 """The one table that says what a refusal is in HTTP, and the problem documents (RFC 9457) made from it."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -55,6 +56,7 @@ STATUS_OF: dict[type[Refusal], int] = {
     Unavailable: 503,
 }
 MEDIA_TYPE = "application/problem+json"
+_BOUND = re.compile(r"(?:Value|String) should have at (least|most) (\d+) (?:item|character)s?\b")
 
 
 RATE_LIMIT_HEADERS = {
@@ -250,12 +252,22 @@ def refusal_of(error: RequestValidationError) -> Refusal:
     faults = []
     for each in error.errors():
         place, *rest = each["loc"]
-        words = str(each["msg"])
+        words = _words(str(each["msg"]))
         if place == "body":
             faults.append(Fault(words, pointer="".join(f"/{_escaped(part)}" for part in rest)))
         else:
             faults.append(Fault(words, parameter=str(rest[0]) if rest else None))
     return Invalid(faults=tuple(dict.fromkeys(faults)))
+
+
+def _words(words: str) -> str:
+    """What is wrong, as the core says it: to the library a text that was looked at is a list of items."""
+    if found := _BOUND.match(words):
+        count = int(found[2])
+        if found[1] == "most":
+            return f"has more than {count:,} characters"
+        return "must not be empty" if count == 1 else f"has fewer than {count:,} characters"
+    return words.removeprefix("Value error, ")
 
 
 def _escaped(part: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from random import uniform
 from typing import NoReturn
+from uuid import UUID
 
 from starlette.types import Scope
 
@@ -33,7 +34,6 @@ class RequestLimits:
         self._look = counts.look
         self._limit = cache(settings.limit)
         self._session, self._company = settings.limit("session"), settings.limit("company")
-        self._password = settings.limit("password")
         self._policy = cache(lambda names: _policy([settings.limit(name) for name in names]))
         self._signed_in_policy = self._policy(("session", "company"))
         self._held = 0
@@ -56,12 +56,23 @@ class RequestLimits:
 
         By account: whoever may sign in may have as many sessions as they like. A service user has none.
         """
+        await self._besides(scope, self._limit("password"), actor.account_id or actor.user_id)
+
+    async def webhook_test(self, scope: Scope, actor: Actor) -> None:
+        """Counts a request that has another one sent to wherever the caller says. Raises TooMany, after a moment.
+
+        By company: it has as many webhooks as it likes at one address.
+        """
+        await self._besides(scope, self._limit("webhook_test"), actor.company_id)
+
+    async def _besides(self, scope: Scope, limit: Limit, key: UUID) -> None:
         headers = scope["flowtrack.headers"]
-        headers.append(self._policy(("password",)))
-        allowance = self._take(self._password, (actor.account_id or actor.user_id).hex)
+        headers.append(self._policy((limit.name,)))
+        allowance = self._take(limit, key.hex)
         if not allowance.granted:
-            await self._refuse(headers, self._password, allowance.seconds)
-        headers.append((b"ratelimit", b'"password";r=%d;t=%d' % (allowance.remaining, allowance.seconds)))
+            await self._refuse(headers, limit, allowance.seconds)
+        left = b'"%b";r=%d;t=%d' % (limit.name.encode(), allowance.remaining, allowance.seconds)
+        headers.append((b"ratelimit", left))
 
     async def visitor(self, scope: Scope, names: tuple[str, ...]) -> None:
         """Counts a request of somebody who is not signed in, by each of the limits. Raises TooMany, after a moment."""

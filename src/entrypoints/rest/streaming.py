@@ -27,6 +27,7 @@ PAGE = 200
 _ENDS = {
     Ending.SIGNED_OUT: "auth.session_ended",
     Ending.TOO_SLOW: "stream.too_slow",
+    Ending.CROWDED_OUT: "stream.too_slow",
     Ending.RESTART: "server.restarting",
     Ending.FAILED: "server.failed",
 }
@@ -68,6 +69,10 @@ class EventStream(Response):
         hub.admit(self)
 
     @property
+    def waiting(self) -> int:
+        return self._size
+
+    @property
     def is_open(self) -> bool:
         return self._why is None and not self._is_gone
 
@@ -83,9 +88,15 @@ class EventStream(Response):
         self._something.set()
         if self._size > MOST_WAITING:
             self._hub.give_up(self)
+        elif len(self._waiting) > 1:
+            self._hub.keep(self, self._size)
 
     def shut(self, why: Ending) -> None:
         self._why = why
+        if why is Ending.CROWDED_OUT:
+            # Its place is needed now; the client goes on from what it has.
+            self._waiting.clear()
+            self._size = 0
         self._something.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

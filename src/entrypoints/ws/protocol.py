@@ -77,8 +77,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Waits until the client has read most of what was sent."""
         await self.writable.wait()
 
-    def shut(self, code: int, reason: str) -> None:
-        """Closes with a code, after what was sent before; at once, if the client does not read it within seconds."""
+    @property
+    def waits(self) -> int:
+        """How many bytes wait because the client reads too slowly."""
+        return self.transport.get_write_buffer_size()
+
+    def shut(self, code: int, reason: str, *, at_once: bool = False) -> None:
+        """Closes with a code, after what was sent before; if the client does not read it within seconds, or what waits
+        for it has to go `at_once`, it is hung up on.
+        """
         if not self.is_open:
             return
         self.stop_keepalive()
@@ -89,7 +96,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(_PATIENCE, self._hang_up)
+        self.close_timer = self.loop.call_later(0 if at_once else _PATIENCE, self._hang_up)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -39,6 +39,10 @@ class Socket:
         self._next_beat = self._loop.call_later(HEARTBEAT_SECONDS, self._beat_on)
 
     @property
+    def waiting(self) -> int:
+        return self.wire.waits
+
+    @property
     def is_open(self) -> bool:
         return not self._is_over and self.wire.is_open
 
@@ -73,7 +77,7 @@ class Socket:
 
     def shut(self, why: Ending) -> None:
         self._is_over = True
-        self.wire.shut(*ENDINGS[why])
+        self.wire.shut(*ENDINGS[why], at_once=why is Ending.CROWDED_OUT)
 
     def over(self) -> None:
         """The client is gone."""
@@ -82,8 +86,11 @@ class Socket:
         self._hub.close(self)
 
     def _put(self, frame: bytes) -> None:
-        if self.wire.put(frame) > MOST_WAITING:
+        waiting = self.wire.put(frame)
+        if waiting > MOST_WAITING:
             self._hub.give_up(self)
+        elif waiting:
+            self._hub.keep(self, waiting)
 
     def _beat_on(self) -> None:
         self.beat()

@@ -13,6 +13,7 @@ from core.webhooks.deliveries import Delivery
 from core.webhooks.errors import (
     DeliveryNotFound,
     DeliveryUnderWay,
+    SecretBeingReplaced,
     TooManyWebhooks,
     UrlRefused,
     WebhookInactive,
@@ -121,6 +122,12 @@ def _webhooks(refuses: Any) -> None:
     @refuses(WebhookUseCases.create, ReferenceNotFound)
     async def _(office: Office) -> Awaitable[object]:
         return create(office, project_ids=[an_id()])
+
+    @refuses(WebhookUseCases.rotate_secret, SecretBeingReplaced)
+    async def _(office: Office) -> Awaitable[object]:
+        webhook = await made(office)
+        await office.webhooks.rotate_secret(office.adam, webhook.id)
+        return office.webhooks.rotate_secret(office.adam, webhook.id)
 
     @refuses(WebhookUseCases.create, TooManyWebhooks)
     async def _(office: Office) -> Awaitable[object]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Integer,
     Select,
@@ -117,6 +116,3 @@ def project_day_of(row: tuple[Any, ...]) -> ProjectDay | None:
 def cycle_day_of(row: tuple[Any, ...]) -> CycleDay | None:
     """A day of a cycle, from its columns; None if there is none."""
     return CycleDay(row[0], CycleStatus(row[1]), *row[2:]) if row[0] is not None else None
-
-
-AFTER = bindparam("after", type_=BigInteger)

@@ -18,7 +18,7 @@ from adapters.sql.readers.counted import (
 )
 from adapters.sql.readers.notifications import newest_unread, notification_view
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
-from adapters.sql.readers.task_lists import task_columns, task_view, with_names
+from adapters.sql.readers.task_lists import Shape, page_statement, task_view
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.people import users
@@ -26,7 +26,7 @@ from adapters.sql.tables.reports import cycle_days, project_days
 from adapters.sql.tables.work import cycles, project_members, projects, tasks
 from core.cycles.policy import Visible as VisibleCycles
 from core.kernel.actor import Actor
-from core.kernel.paging import Answer
+from core.kernel.paging import Answer, Sort
 from core.notifications.policy import Visible as VisibleNotifications
 from core.projects.policy import Visible as VisibleProjects
 from core.projects.ports import ProjectRef
@@ -123,21 +123,14 @@ WORKLOAD = _by_person(_PRIORITIES, "priority", tasks.c.status.in_(("todo", "in_p
 NOTHING = Statement(select(true()))
 
 
-@cache
-def recent_statement(member: bool) -> Statement:
-    """The newest tasks of a person's; for a member of those projects alone that they belong to still."""
-    query: Select[Any] = (
-        select(*task_columns())
-        .select_from(with_names())
-        .where(tasks.c.assigned_to == select(bindparam("assignee", type_=Uuid)).scalar_subquery())
-        .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
-        .limit(bindparam("most", type_=Integer))
-    )
-    # Not EXISTS, which would become a join, and a sort of all that it finds.
-    belongs = select(project_members.c.user_id.is_not(None)).where(
-        project_members.c.project_id == tasks.c.project_id, project_members.c.user_id == _MEMBER
-    )
-    return Statement(query.where(belongs.scalar_subquery()) if member else query)
+def recent_statement(member: bool, *, most: int) -> Statement:
+    """The newest tasks of a person's; for a member of those projects alone that they belong to still.
+
+    As a list, names last: given joins and a limit that it does not know, PostgreSQL would begin with the projects.
+    """
+    filters = {"mine", "member_id"} if member else {"mine"}
+    newest = Sort(field="created_at", descending=True)
+    return page_statement(Shape(frozenset(filters), newest, after=False, after_null=False, most=most, skips=False))
 
 
 # The first by name, before any task of theirs is counted.
@@ -242,8 +235,8 @@ class SqlReportReader:
         most: int,
         most_projects: int,
     ) -> Answer[DashboardView]:
-        recent = recent_statement(visible.member_id is not None)
-        values: dict[str, Any] = {"assignee": actor.user_id, "watcher": actor.user_id, "most": most}
+        recent = recent_statement(visible.member_id is not None, most=most)
+        values: dict[str, Any] = {"mine": actor.user_id, "watcher": actor.user_id}
         if visible.member_id is not None:
             values["member_id"] = visible.member_id
         mine = {"member_id": actor.user_id, "most": most_projects}

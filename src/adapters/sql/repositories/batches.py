@@ -17,7 +17,7 @@ from adapters.sql.repositories.batch_writes import written
 from adapters.sql.repositories.looked_up import WITHOUT_SORTING, each, given_ids, looked_up
 from adapters.sql.repositories.looked_up import locked as locked_by_id
 from adapters.sql.repositories.recurrences import LABELS, TIME_ZONE
-from adapters.sql.repositories.task_kin import LABELS_TO_PUT_ON, labels_named, labels_of
+from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW, LABELS_TO_PUT_ON, labels_named, labels_of
 from adapters.sql.repositories.task_rows import LOADED, task_of
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
@@ -149,18 +149,6 @@ _CARDS = Statement(
 )
 
 
-def _kin(first: str, *, upwards: bool) -> Statement:
-    """The tasks and all above them, or all below."""
-    columns = (tasks.c.id, tasks.c.project_id, tasks.c.parent_id)
-    line = select(*columns).where(_among(tasks.c.id, first)).cte("line", recursive=True)
-    step = tasks.c.id == line.c.parent_id if upwards else tasks.c.parent_id == line.c.id
-    line = line.union(select(*columns).where(step))
-    return Statement(select(line.c.id, line.c.project_id, line.c.parent_id))
-
-
-_KIN_ABOVE = _kin("parents", upwards=True)
-_KIN_BELOW = _kin("reparented", upwards=False)
-
 _assigned = _of_targets("assigned_to")
 _PEOPLE = Statement(
     select(users.c.id, users.c.name, users.c.is_active, users.c.role != "member", shares_project()).where(
@@ -258,8 +246,8 @@ class SqlBatches:
             read_tasks: targets,
             _BOARDS: locked,
             _BESIDE: beside,
-            _KIN_ABOVE: needs.parents,
-            _KIN_BELOW: values["reparented"],
+            KIN_ABOVE: needs.parents,
+            KIN_BELOW: values["reparented"],
             _PEOPLE: needs.assignees or targets,
             _ALL_MEMBERS if needs.transferred else _MEMBERS: locked,
             _CYCLES: needs.cycles,
@@ -284,7 +272,7 @@ class SqlBatches:
             projects=tuple(GatheredProject._make((*row, tuple(columns[row[0]]))) for row in locked),
             tasks=tasks,
             below=frozenset(task.id for task in tasks) - wanted,
-            kin=tuple(Kin._make(row) for row in (*rows[_KIN_ABOVE], *rows[_KIN_BELOW])),
+            kin=tuple(Kin._make(row) for row in (*rows[KIN_ABOVE], *rows[KIN_BELOW])),
             cards=_standing([task for task in tasks if task.id in wanted], rows),
             people=tuple(GatheredPerson._make(row) for row in rows[_PEOPLE]),
             members=frozenset((*rows[_MEMBERS], *rows[_ALL_MEMBERS])),

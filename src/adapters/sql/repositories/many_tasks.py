@@ -1,5 +1,6 @@
 """Many tasks of one project at once: each kind of write is one statement, whatever they are many of."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from adapters.sql.arrays import array
 from adapters.sql.repositories.batch_writes import Write, adding, changing, putting_labels_on, taking_labels_off
 from adapters.sql.repositories.looked_up import WITHOUT_SORTING
+from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW
 from adapters.sql.repositories.task_rows import (
     LOADED,
     assignee_in,
@@ -22,12 +24,14 @@ from adapters.sql.repositories.task_rows import (
     task_of,
 )
 from adapters.sql.statement import Statement
+from adapters.sql.tables.identity import companies
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import board_columns, projects, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.imports.ports import Beginning, Seen
 from core.labels.model import Label, LabelName, folded
+from core.tasks.batches import Kin
 from core.tasks.model import Task
 from core.tasks.ports import Assignee
 
@@ -52,7 +56,11 @@ _FIND = Statement(select(_found.c.id).select_from(_given.join(_found, _found.c.e
 _ids = bindparam("ids", type_=ARRAY(Uuid))
 
 _PROJECT = Statement(
-    select(projects.c.is_active, belongs_to(projects.c.id, "for_user")).where(projects.c.id == _project)
+    select(
+        projects.c.is_active,
+        belongs_to(projects.c.id, "for_user"),
+        select(companies.c.time_zone).scalar_subquery(),
+    ).where(projects.c.id == _project)
 )
 
 # In the order in which everybody locks: labels, the project, tasks. What is read after each sees what nobody changes.
@@ -80,14 +88,19 @@ _BOARD = Statement(board_in(_project))
 _COLUMN_NAMES = Statement(
     select(board_columns.c.id, board_columns.c.name).where(board_columns.c.project_id == _project)
 )
-_email, _username = func.lower(users.c.email), func.lower(users.c.username)
+_email, _username, _name = (func.lower(users.c[each]) for each in ("email", "username", "name"))
 _words = bindparam("people", type_=ARRAY(Text))
 _PEOPLE = Statement(
     assignee_in(_project)
     .add_columns(_email, _username)
     .where(
         # Of two functions side by side, `==` may put either first, and `any` stands on the right alone.
-        or_(*(each.op("=")(func.any(_words)) for each in (as_type(users.c.id, Text), _email, _username)))
+        or_(
+            *(
+                each.op("=")(func.any(_words))
+                for each in (as_type(users.c.id, Text), _email, _username, _name, users.c.name)
+            )
+        )
     )
     .order_by(users.c.id)
 )
@@ -160,6 +173,7 @@ class SqlManyTasks:
             return None
         key, is_active, last_number = locked[0]
         by_word: dict[str, Assignee] = {}
+        by_name: defaultdict[str, list[Assignee]] = defaultdict(list)
         for *row, email, username in users_found[0] if users_found else ():
             assignee = Assignee._make(row)
             # An address or an id goes before a username that reads the same.
@@ -168,6 +182,7 @@ class SqlManyTasks:
                 by_word.setdefault(username, assignee)
             if email is not None:
                 by_word[email] = assignee
+            by_name[assignee.name.casefold()].append(assignee)
         return Beginning(
             project_key=key,
             project_is_active=is_active,
@@ -178,8 +193,15 @@ class SqlManyTasks:
             labels=tuple(LabelName._make(row) for row in found),
             label_count=label_count,
             people=by_word,
+            namesakes={name: tuple(each) for name, each in by_name.items()},
             tasks={str(task.external_id): task for task in (task_of(row, key) for row in loaded)},
         )
+
+    async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
+        _, above, below = await self._unit.fetch(
+            (WITHOUT_SORTING, {}), (KIN_ABOVE, {"parents": array(parents)}), (KIN_BELOW, {"reparented": array(tasks)})
+        )
+        return [Kin._make(row) for row in (*above, *below)]
 
     async def _find(self, project_id: UUID, external_ids: Sequence[str]) -> list[UUID]:
         if not external_ids:

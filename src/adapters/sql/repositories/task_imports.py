@@ -43,8 +43,8 @@ from core.kernel.ports import Clock
 _INSTANT = DateTime(timezone=True)
 _import = bindparam("import", type_=Uuid)
 _PROGRESS = (
-    "mapping", "dry_run", "size", "phase", "delimiter", "columns", "ignored", "width", "begin", "offset", "row",
-    "total", "created", "updated", "unchanged", "skipped", "fault_count", "faults", "new_labels",
+    "mapping", "dry_run", "time_zone", "size", "phase", "delimiter", "columns", "ignored", "width", "begin", "offset",
+    "row", "total", "created", "updated", "unchanged", "skipped", "linked", "fault_count", "faults", "new_labels",
 )  # fmt: skip
 
 _its_job = exists().where(jobs.c.id == task_imports.c.id)

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.statement import Statement
+from adapters.sql.tables.identity import companies
 from adapters.sql.tables.log import event_sequences, events
 from adapters.sql.tables.webhooks import webhook_deliveries, webhooks
 from adapters.sql.tables.work import projects
@@ -84,6 +85,8 @@ _the_webhook = bindparam("webhook", type_=Uuid)
 _the_delivery = bindparam("delivery", type_=Uuid)
 _head = select(event_sequences.c.last_seq).scalar_subquery()
 
+# Of two who add the last one the second counts once the first is done. Foreign keys to the company do not wait for it.
+_LOCK_COMPANY = Statement(select(companies.c.id).with_for_update(of=companies, key_share=True))
 _COUNT = Statement(select(func.count()).select_from(webhooks))
 _LOAD = Statement(
     select(*(webhooks.c[name] for name in COLUMNS))
@@ -152,7 +155,7 @@ class SqlWebhooks:
         self._unit = unit
 
     async def count(self) -> int:
-        (rows,) = await self._unit.fetch((_COUNT, {}))
+        _, rows = await self._unit.fetch((_LOCK_COMPANY, {}), (_COUNT, {}))
         return int(rows[0][0])
 
     async def load(self, webhook_id: UUID) -> Webhook | None:

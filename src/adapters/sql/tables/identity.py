@@ -103,6 +103,7 @@ login_sessions = Table(
     # Of the sign-in that it came of, so that nobody comes back twice.
     Column("state_digest", LargeBinary),
 )
+Index("login_sessions_ended", login_sessions.c.revoked_at, postgresql_where=login_sessions.c.revoked_at.is_not(None))
 Index(
     "login_sessions_code_unique",
     login_sessions.c.code_digest,

@@ -123,6 +123,8 @@ api_tokens = TenantTable(
 )
 # Whoever presents a token does not say of which company it is.
 Index("api_tokens_digest_unique", api_tokens.c.digest, unique=True)
+# Those that ended a moment ago are looked for in all companies at once.
+Index("api_tokens_ended", api_tokens.c.revoked_at, postgresql_where=api_tokens.c.revoked_at.is_not(None))
 Index(
     "api_tokens_of_user",
     api_tokens.c.company_id,

@@ -103,6 +103,11 @@ Index(
     postgresql_where=text("state = 'pending' AND in_order"),
 )  # fmt: skip
 Index("webhook_deliveries_waiting", _of.company_id, _of.webhook_id, _of.due_at, postgresql_where=PENDING)
+# Looked for among all that arrived.
+Index(
+    "webhook_deliveries_dead", _of.company_id, _of.webhook_id, _of.created_at, _of.id,
+    postgresql_where=text("state = 'dead'"),
+)  # fmt: skip
 # Those that were asked for by hand are few, and so are those that are under way.
 Index(
     "webhook_deliveries_by_hand",

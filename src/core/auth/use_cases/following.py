@@ -15,6 +15,8 @@ from core.users.ports import InvitationTokens
 _ONCE = Limit(name="letters_counted", most=1, seconds=3600)
 TO_ONE_ADDRESS = Limit(name="letters", most=5, seconds=3600)
 _ANYWHERE = "anywhere"
+NOTICES = "notices"
+_ASKED = {"letters": "invitations", NOTICES: NOTICES}
 BY_ONE_ASKER = Limit(name="letters_asked", most=30, seconds=3600)
 
 
@@ -39,13 +41,15 @@ class LetterLimits:
         if wait:
             raise TooManyLetters(f"Too many letters were asked for. Try again in {wait} s.", retry_after=wait)
 
-    async def may_go(self, letter_id: UUID, asked_by: UUID | None, *, to: str) -> bool:
-        """Whether an invitation may be mailed now, which is then counted: once, although servers are asked again."""
+    async def may_go(self, letter_id: UUID, asked_by: UUID | None, *, to: str, kind: str = "letters") -> bool:
+        """Whether an invitation, or a letter of a kind that counts apart, may be mailed now, which is then counted:
+        once, although servers are asked again.
+        """
         whose = f"letter {letter_id}"
         if await self._attempts.begin(whose, _ANYWHERE, _ONCE):
             return True
         # Counted apart: whoever invites an office in a morning still changes their own address.
-        if not await self._wait(f"invitations of {asked_by}", "letters", to=to):
+        if not await self._wait(f"{_ASKED[kind]} of {asked_by}", kind, to=to):
             return True
         await self._attempts.forget(whose, _ANYWHERE, _ONCE)
         return False

@@ -58,7 +58,7 @@ class ImportUseCases:
             waiting = await uow.imports.make_room(before=at - _LEFT_OVER)
             if waiting + await uow.jobs.count_unfinished() >= MOST_UNFINISHED:
                 raise TooManyJobs
-            await _ensure_open(uow, actor, project_id)
+            asked.time_zone = await _ensure_open(uow, actor, project_id)
             uow.imports.add(asked)
             await uow.commit()
         whole = False
@@ -136,10 +136,11 @@ class ImportUseCases:
                 await uow.commit()
 
 
-async def _ensure_open(uow: ImportUnitOfWork, actor: Actor, project_id: UUID) -> None:
-    """Raises ReferenceNotFound and ProjectArchived."""
+async def _ensure_open(uow: ImportUnitOfWork, actor: Actor, project_id: UUID) -> str:
+    """The time zone of the company. Raises ReferenceNotFound and ProjectArchived."""
     project = await uow.many_tasks.project(project_id, for_user=actor.user_id)
     if project is None or not sees_project(uow.actor, is_member=project.is_member):
         raise ReferenceNotFound(parameter="project_id")
     if not project.is_active:
         raise ProjectArchived
+    return project.time_zone

@@ -4,6 +4,7 @@ from core.imports.errors import FileGone, FileMalformed
 from core.imports.model import CHUNK, Phase, TaskImport, malformed
 from core.imports.ports import ImportUnitOfWork, OpenImportUnitOfWork
 from core.imports.rows import LARGEST_ROW, Row
+from core.imports.use_cases.linking import link
 from core.imports.use_cases.writing import write
 from core.jobs.model import Job, LeaseLost
 from core.kernel.actor import Actor
@@ -51,7 +52,7 @@ class TaskImportWork:
             if task_import.phase is Phase.CHECKING:
                 await self._check(uow, job, task_import)
             else:
-                await self._write(uow, job, task_import)
+                await self._go_on(uow, job, task_import)
             if job.is_over:
                 uow.imports.remove(job_id)
             else:
@@ -70,11 +71,14 @@ class TaskImportWork:
             return
         job.advance(done=0, total=task_import.total if is_whole else None, at=at)
 
-    async def _write(self, uow: ImportUnitOfWork, job: Job, task_import: TaskImport) -> None:
+    async def _go_on(self, uow: ImportUnitOfWork, job: Job, task_import: TaskImport) -> None:
         at = self._clock.now()
         rows = await self._next(uow, task_import)
         if rows:
-            await write(uow, task_import, rows, ids=self._ids, at=at)
+            if task_import.phase is Phase.LINKING:
+                await link(uow, task_import, rows, at=at)
+            else:
+                await write(uow, task_import, rows, ids=self._ids, at=at)
             task_import.advance(rows)
         job.advance(done=task_import.done, total=task_import.total, at=at)
         if task_import.is_over:

@@ -26,12 +26,14 @@ from core.tasks.changes import TaskChanges
 from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete
 from core.tasks.fields import Priority, Status
 from core.tasks.model import Column, Place, Task
+from core.tasks.ports import Assignee
 from core.tasks.use_cases.assigning import check_assignee
 from core.tasks.use_cases.placing import ranks_at_end
 from core.tasks.use_cases.recurring import recur
 
 # Of who there is and does not see the project, no more is said than of who is nobody.
-_NOBODY = "nobody who sees the project has that address or username"
+_NOBODY = "nobody who sees the project has that address, username or name"
+_LEFT_OUT = f"{_NOBODY}; the row was taken without"
 
 
 class _Refused(Exception):
@@ -54,15 +56,17 @@ class _Writing:
     off: list[tuple[Task, UUID]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     done: list[Task] = field(default_factory=list)
+    renewed: list[Task] = field(default_factory=list)
 
 
 async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Row], *, ids: Ids, at: datetime) -> None:
     """Writes what rows say, and counts what came of each. Raises ProjectNotFound and ProjectArchived."""
+    known = len(task_import.faults)
     drafts = _read(task_import, rows)
     external_ids = [draft.external_id for draft in drafts if draft.external_id is not None]
     seen = await uow.imports.seen(task_import.id, external_ids) if external_ids else {}
     drafts, stand = _once_each(task_import, drafts, seen)
-    words = {draft.assigned_to.casefold() for draft in drafts if draft.assigned_to is not None}
+    words = {form for draft in drafts for word in draft.assignees for form in (word, word.lower(), word.casefold())}
     names = {folded(name): name for draft in drafts for name in draft.labels or ()}
     begun = await uow.many_tasks.begin(
         task_import.project_id,
@@ -82,6 +86,7 @@ async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[R
             batch.take(draft)
         except _Refused as refused:
             task_import.skip([refused.fault])
+    task_import.put_in_order(known)
     if stand:
         uow.imports.note_seen(task_import.id, stand)
     if not task_import.dry_run:
@@ -104,6 +109,8 @@ def _write(uow: ImportUnitOfWork, task_import: TaskImport, begun: Beginning, wri
         many.save(writing.saved)
     if writing.on or writing.off:
         many.label(on=writing.on, off=writing.off)
+    for task in writing.renewed:
+        uow.recurrences.renew(task)
     uow.record(*writing.facts)
 
 
@@ -113,7 +120,14 @@ def _read(task_import: TaskImport, rows: Sequence[Row]) -> list[Draft]:
         if is_blank(row.cells):
             task_import.skip([])
             continue
-        found = read(row.number, row.cells, task_import.columns, width=task_import.width, is_own=task_import.is_own)
+        found = read(
+            row.number,
+            row.cells,
+            task_import.columns,
+            width=task_import.width,
+            is_own=task_import.is_own,
+            time_zone=task_import.time_zone,
+        )
         if isinstance(found, Draft):
             drafts.append(found)
         else:
@@ -172,13 +186,22 @@ class _Places:
 
     def column(self, draft: Draft) -> Column:
         """The column that a row means: the one of that name, or the first of that status. Raises _Refused."""
-        word = draft.status
-        column = self.named.get(word.casefold()) if word is not None else None
-        status = status_of(word) if word is not None else Status.TODO
-        if column is not None:
-            return column
-        if status is None:
+        column = self._meant(draft)
+        return self._first_of(Status.DONE, draft) if draft.is_done and column.category is not Status.DONE else column
+
+    def _meant(self, draft: Draft) -> Column:
+        for word in draft.statuses:
+            column = self.named.get(word.casefold())
+            if column is not None:
+                return column
+            status = status_of(word)
+            if status is not None:
+                return self._first_of(status, draft)
+        if draft.statuses:
             raise _Refused(draft.fault(Field.STATUS, "is no column of the board, and no status"))
+        return self._first_of(Status.TODO, draft)
+
+    def _first_of(self, status: Status, draft: Draft) -> Column:
         try:
             return self.begun.board.first_of(status)
         except BoardIncomplete:
@@ -186,10 +209,10 @@ class _Places:
 
     def moves(self, task: Task, draft: Draft) -> Column | None:
         """Where the card of a task goes to, None if it stands there already, or nothing is said of it."""
-        if draft.status is None:
+        if not draft.statuses and not draft.is_done:
             return None
         column = self.column(draft)
-        is_named = draft.status.casefold() in self.named
+        is_named = any(self.named.get(word.casefold()) == column for word in draft.statuses)
         stays = column.id == task.column_id or (not is_named and column.category is task.status)
         return None if stays else column
 
@@ -220,6 +243,10 @@ class _Batch:
             self._create(draft, assignee)
         else:
             self._change(task, draft, assignee)
+        if draft.parent is not None and draft.external_id is None:
+            self._import.note(draft.fault(Field.PARENT, "only what has an external_id is put below another task"))
+        if draft.assignees and assignee is None:
+            self._import.note(draft.fault(Field.ASSIGNED_TO, _LEFT_OUT))
 
     def _create(self, draft: Draft, assignee: UUID | None) -> None:
         if draft.title is None:
@@ -243,8 +270,11 @@ class _Batch:
             at=self._at,
             labels=labels,
             external_id=draft.external_id,
+            recurrence=draft.recurrence,
         )
         self.writing.added.append(task)
+        if task.status is Status.DONE:
+            self.writing.done.append(task)
         self.writing.on.extend((task, label.id) for label in labels)
         self.writing.facts.append(created)
         self._import.created += 1
@@ -252,7 +282,7 @@ class _Batch:
     def _change(self, task: Task, draft: Draft, assignee: UUID | None) -> None:
         said: dict[str, Any] = {
             name: getattr(draft, name)
-            for name in ("title", "description", "priority", "deadline")
+            for name in ("title", "description", "priority", "deadline", "recurrence")
             if getattr(draft, name) is not None
         }
         if assignee is not None:
@@ -282,7 +312,10 @@ class _Batch:
                     raise ChangedMeanwhile
                 if name not in off:
                     self.writing.off.append((task, self._labels[folded(name)].id))
+        recurred_at = task.recurred_at
         updated = task.change(changes, at=self._at)
+        if task.recurred_at != recurred_at:
+            self.writing.renewed.append(task)
         moved = None
         if column is not None:
             moved = task.move(self._places.take(column, task.id), by=self._actor.user_id, at=self._at)
@@ -293,14 +326,24 @@ class _Batch:
         self._import.updated += 1
 
     def _assignee(self, draft: Draft) -> UUID | None:
-        if draft.assigned_to is None:
-            return None
-        found = self._begun.people.get(draft.assigned_to.casefold())
+        for word in draft.assignees:
+            found = self._begun.people.get(word.casefold())
+            if found is not None and self._may_have_it(found):
+                return found.id
+            # A name says who it is where one alone has it.
+            able = [each for each in self._begun.namesakes.get(word.casefold(), ()) if self._may_have_it(each)]
+            if len(able) == 1:
+                return able[0].id
+        if draft.needs_assignee:
+            raise _Refused(draft.fault(Field.ASSIGNED_TO, _NOBODY))
+        return None
+
+    def _may_have_it(self, assignee: Assignee) -> bool:
         try:
-            check_assignee(self._actor, found.id if found is not None else UUID(int=0), found)
+            check_assignee(self._actor, assignee.id, assignee)
         except (ReferenceNotFound, AssigneeCannotSeeProject):
-            raise _Refused(draft.fault(Field.ASSIGNED_TO, _NOBODY)) from None
-        return found.id if found is not None else None
+            return False
+        return True
 
     def _named(self, name: str) -> str:
         """A label's name as it is written already."""

@@ -124,7 +124,7 @@ class Attempts:
             if delivery.event == TEST:
                 # Whoever tries out an address that is not ready yet is not to lose it.
                 return ()
-            disabled = webhook.fail(at=at, is_gone=outcome.is_gone)
+            disabled = webhook.fail(at=at, is_gone=outcome.is_gone, status=outcome.status, error=outcome.error)
             return (disabled,) if disabled is not None else ()
 
         is_kept = await self._dispatches.settle(claimed, outcome, at=at, settled=settled)

@@ -10,7 +10,13 @@ from core.kernel.paging import Answer
 from core.kernel.ports import Clock, Ids
 from core.realtime.errors import EventsExpired
 from core.webhooks import policy
-from core.webhooks.errors import TooManyWebhooks, UrlRefused, WebhookInactive, WebhookNotFound
+from core.webhooks.errors import (
+    SecretBeingReplaced,
+    TooManyWebhooks,
+    UrlRefused,
+    WebhookInactive,
+    WebhookNotFound,
+)
 from core.webhooks.model import Webhook, WebhookChanges, WebhookFields, checked
 from core.webhooks.ports import OpenWebhookUnitOfWork, Sealing, WebhookReader, WebhookSecrets, WebhookUnitOfWork
 from core.webhooks.read_models import NewWebhookView, WebhookView
@@ -120,12 +126,12 @@ class WebhookUseCases:
             uow.webhooks.remove(webhook)
             return await uow.commit()
 
-    @answers(Forbidden, WebhookNotFound, Stale, KeyReused, InFlight)
+    @answers(Forbidden, WebhookNotFound, Stale, SecretBeingReplaced, KeyReused, InFlight)
     async def rotate_secret(
         self, actor: Actor, webhook_id: UUID, *, expected: int | None = None, once: Once | None = None
     ) -> Answer[NewWebhookView]:
         """Gives a webhook a new secret, shown in this answer alone. For 24 hours messages are signed with the previous
-        one as well, so that the receiver can change over. Owners and admins may.
+        one as well, so that the receiver can change over, and it is not replaced again. Owners and admins may.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             webhook = await _loaded(uow, webhook_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from core.kernel.errors import Fault, Invalid
 from core.kernel.paging import PageRequest
 from core.tasks.fields import Priority, Status
 from core.tasks.read_models import TaskView
@@ -29,6 +30,7 @@ _COUNTS = TaskView._fields.index("sub_tasks")
 COLUMNS = (*TaskView._fields[:_COUNTS], *TaskView._fields[_COUNTS + 1 :], "sub_tasks_total", "sub_tasks_done")
 # What a spreadsheet would take for a formula, or for the end of one cell and the beginning of another.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_BOM = b"\xef\xbb\xbf"
 _EXAMPLES = {
     CSV: 'key,title,...\r\nWEB-12,"Draw the landing page",...\r\n',
     NDJSON: '{"key":"WEB-12","title":"Draw the landing page"}\n',
@@ -68,7 +70,12 @@ async def export_tasks(
     ] = None,
     sort: SORTS = "-created_at",
     format: Literal["csv", "ndjson"] = "csv",
+    bom: Annotated[
+        bool, Query(description="Whether CSV begins with a byte order mark, by which Excel knows that it is UTF-8.")
+    ] = False,
 ) -> Response:
+    if bom and format != "csv":
+        raise Invalid(faults=(Fault("is for CSV alone", parameter="bom"),))
     where = task_filter(
         caller(request),
         project_id=project_id,
@@ -91,7 +98,7 @@ async def export_tasks(
         found = await tasks_of(request).list(caller(request), where=where, sort=order, page=PageRequest(limit=1))
         return _streamed(_nothing(), kind, format, found.seq)
     pages, seq = await exports_of(request).export(with_origin(request), where=where, sort=order, form=format)
-    write = _Csv() if format == "csv" else _lines
+    write = _Csv(_BOM if bom else b"") if format == "csv" else _lines
     return _streamed(_written(pages, write), kind, format, seq)
 
 
@@ -121,7 +128,8 @@ def _lines(tasks: Sequence[TaskView]) -> bytes:
 class _Csv:
     """Writes pages as CSV (RFC 4180), the first with the names of the columns above it."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark
         self._is_first = True
 
     def __call__(self, tasks: Sequence[TaskView]) -> bytes:
@@ -129,9 +137,9 @@ class _Csv:
         writer = csv.writer(text)
         if self._is_first:
             writer.writerow(COLUMNS)
-            self._is_first = False
         writer.writerows(map(_cells, tasks))
-        return text.getvalue().encode()
+        mark, self._is_first = self._mark if self._is_first else b"", False
+        return mark + text.getvalue().encode()
 
 
 def _cells(task: TaskView) -> list[Any]:
@@ -154,4 +162,5 @@ def _instant(instant: Any) -> Any:
 
 
 def _harmless(text: Any) -> Any:
-    return f"'{text}" if text is not None and text.startswith(_FORMULA) else text
+    # What looks as if it were escaped is, too: an import takes off one quote, and has what was there.
+    return f"'{text}" if text is not None and text.lstrip("'").startswith(_FORMULA) else text

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from core.kernel.actor import Actor, Role
 from core.kernel.paging import Answer
 from core.webhooks.deliveries import DeliveryState
 from core.webhooks.ports import DeliveryFilter
@@ -104,10 +105,11 @@ def _delivery(answer: Answer[DeliveryView]) -> Response:
         shows=WebhookDeliveryShown,
         example=TEST_EXAMPLE,
         idempotent=True,
+        limited_by="webhook_test",
     ),
 )
 async def try_webhook(request: Request, webhook_id: WebhookId) -> Response:
-    actor, deliveries, ref = caller(request), deliveries_of(request), refs.webhook_id(webhook_id)
+    actor, deliveries, ref = await _testing_caller(request), deliveries_of(request), refs.webhook_id(webhook_id)
     return await answered_once(
         request,
         do=lambda once: deliveries.test(actor, ref, once=once),
@@ -164,3 +166,12 @@ async def resend_webhook_delivery(request: Request, webhook_id: WebhookId, deliv
         again=lambda made: deliveries.get(actor, ref, made),
         respond=_delivery,
     )
+
+
+async def _testing_caller(request: Request) -> Actor:
+    """Raises TooMany beyond the limit of messages that try webhooks out."""
+    actor, limits = caller(request), request.app.state.limits
+    # A member has nothing sent, and uses up nothing of the admins'.
+    if limits is not None and actor.role is not Role.MEMBER:
+        await limits.webhook_test(request.scope, actor)
+    return actor

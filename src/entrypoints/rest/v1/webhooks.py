@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from core.kernel.events import Channel
@@ -14,6 +14,7 @@ from core.webhooks.model import DESCRIPTION_LENGTH, FIELDS, DisabledReason, Webh
 from core.webhooks.read_models import NewWebhookView, WebhookView
 from core.webhooks.use_cases.webhooks import WebhookUseCases
 from core.webhooks.values import MOST_PROJECTS, MOST_TYPES, TYPE_LENGTH, URL_LENGTH
+from entrypoints.events.registry import EVENTS
 from entrypoints.rest import answers, refs
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
@@ -28,8 +29,17 @@ Url = Annotated[
     Field(min_length=1, max_length=URL_LENGTH, description="Where to messages are sent, by https, on no odd port."),
 ]
 Description = Annotated[Text, Field(max_length=DESCRIPTION_LENGTH)]
+
+
+def _is_told(name: str) -> str:
+    # Whoever reads may ask for what a later release tells; a webhook for nothing would wait for ever, and nobody knew.
+    if name not in EVENTS:
+        raise ValueError("is no event; docs/events.md names them")
+    return name
+
+
 Types = Annotated[
-    list[Annotated[Text, Field(min_length=1, max_length=TYPE_LENGTH)]],
+    list[Annotated[Text, Field(min_length=1, max_length=TYPE_LENGTH), AfterValidator(_is_told)]],
     Field(max_length=MOST_TYPES, description="Names of events; none: all of them."),
 ]
 Channels = Annotated[list[Channel], Field(max_length=len(Channel), description="None: all of them.")]

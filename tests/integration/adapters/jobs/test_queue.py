@@ -125,9 +125,10 @@ async def test_what_a_dead_worker_had_taken_is_taken_away(
     assert left(test_database) == []
 
 
-async def test_where_nobody_answers_nothing_is_raised() -> None:
+async def test_where_nobody_answers_nothing_is_raised_and_nobody_waits_for_long() -> None:
     queue = ProcrastinateQueue(url="postgresql://nobody@127.0.0.1:1/nothing")
-    await queue.wake(*refs(1))
+    async with asyncio.timeout(PATIENCE):
+        await queue.wake(*refs(1))
     await queue.close()
 
 

@@ -21,6 +21,7 @@ MIGRATION_TABLES = {"alembic_version"}
 # Uniques and indexes that do not start with the company, each with its reason.
 NOT_BY_COMPANY = {
     "users_of_account": "sign-in asks for all memberships of an account, whatever the company",
+    "api_tokens_ended": "what ended a moment ago is looked for in all companies at once",
     "api_tokens_digest_unique": "whoever presents a token does not say of which company it is",
     "oidc_connections_id_unique": "whoever comes to sign in does not say of which company the connection is",
     "email_domains_proved": "whoever looks for a way in knows their address alone",

@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapters.sql import counting
 from adapters.sql.migrating import migrate
 from core.kernel.actor import Actor, System
 from core.projects.model import Project
@@ -160,12 +159,6 @@ async def test_who_reads_an_older_end_of_the_log_than_was_counted_takes_nothing_
         await count(world, owner)
         assert (position(), rows(superuser, owner)) == (counted, there)
     assert the_day(superuser, owner) == "(1,7,12,active)"
-
-
-def test_where_the_log_ends_is_asked_once_its_position_is_held() -> None:
-    """What is read beside a lock is as it was before the lock was there to be had."""
-    assert "last_seq" not in counting._TAKE.text
-    assert "for update" not in counting._HEAD.text
 
 
 async def test_what_fails_leaves_nothing_behind_and_is_counted_later(

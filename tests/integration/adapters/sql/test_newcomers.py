@@ -11,7 +11,7 @@ import pytest
 from adapters.sql import counting
 from adapters.sql.arrays import array
 from adapters.sql.migrating import migrate
-from adapters.sql.repositories import batch_writes, batches, many_tasks
+from adapters.sql.repositories import batch_writes, batches, many_tasks, task_kin
 from adapters.sql.repositories.looked_up import WITHOUT_SORTING
 from adapters.sql.statement import Statement
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
@@ -24,6 +24,8 @@ STATEMENTS: dict[str, Statement] = {
     "tasks": batches._tasks(leaving=False),
     "tasks with sub-tasks": batches._tasks(leaving=True),
     "boards": batches._BOARDS,
+    "above": task_kin.KIN_ABOVE,
+    "below": task_kin.KIN_BELOW,
     "people": batches._PEOPLE,
     "members": batches._MEMBERS,
     "labels": batches._BORNE,

@@ -33,7 +33,7 @@ from adapters.sql.readers import users as user_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
-from adapters.sql.repositories import batch_writes, batches
+from adapters.sql.repositories import batch_writes, batches, task_kin
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import notifications as notification_repository
@@ -41,6 +41,7 @@ from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import tasks
 from core.kernel.paging import Sort
+from core.notifications.policy import Visible as VisibleNotifications
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
 from tests.integration.conftest import Server, TestDatabase
 
@@ -421,6 +422,8 @@ def is_read_by_its_label(plan: dict[str, Any], columns: set[str]) -> None:
 
 
 PLANS = ["plan", "settled_plan", "generic_plan"]
+# A plan for the values at hand, and one for any: PostgreSQL takes either, by what it expects of them.
+MODES = ["force_custom_plan", "force_generic_plan"]
 # Where the cards below a position are few, PostgreSQL may rightly fetch and sort them all: they are one column's.
 MAY_BE_SORTED = {"a board column, the next page"}
 
@@ -645,8 +648,8 @@ BATCH_STATEMENTS: dict[str, Statement] = {
     "tasks with sub-tasks": batches._tasks(leaving=True),
     "boards": batches._BOARDS,
     "beside": batches._BESIDE,
-    "above": batches._KIN_ABOVE,
-    "below": batches._KIN_BELOW,
+    "above": task_kin.KIN_ABOVE,
+    "below": task_kin.KIN_BELOW,
     "people": batches._PEOPLE,
     "external ids": batches._EXTERNAL_IDS,
     "changed": batch_writes._CHANGE,
@@ -1198,11 +1201,50 @@ def test_reports_count_tasks_by_an_index_and_read_none(seeded: Seeded, statement
     assert columns - {"status"} <= found <= columns
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("member", [False, True])
-def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order(seeded: Seeded, member: bool) -> None:
-    plan = seeded.settled_plan(report_reader.recent_statement(member), assignee=seeded.firm.owner.user_id, most=10)
-    assert set(conditions(plan)) == {"tasks_of_assignee"}
-    assert not any(node["Node Type"] == "Sort" for node in nodes(plan))
+def test_a_dashboard_reads_the_newest_tasks_of_an_assignee_in_order_and_no_more_than_it_shows(
+    both: tuple[Seeded, Seeded], member: bool, mode: str
+) -> None:
+    for company in both:
+        plan, _ = company.carried_out(report_reader.recent_statement(member, most=10), mode=mode)
+        is_read_in_its_own_order(plan, "tasks_of_assignee", {"company_id", "assigned_to"})
+        assert plan["Actual Rows"] == 10
+        (read,) = reads_of(plan)
+        # A member's leave out what is in projects of others.
+        assert read["Actual Rows"] + read.get("Rows Removed by Filter", 0) <= (10 if not member else 100), plan
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_dashboard_counts_the_tasks_of_my_projects_by_an_index_alone_and_each_of_them_once(
+    both: tuple[Seeded, Seeded], mode: str
+) -> None:
+    for company in both:
+        count = company.firm.sql(
+            "select count(*) from project_members m join tasks t using (company_id, project_id)"
+            " where m.user_id = %s and t.deleted_at is null",
+            (company.values["member_id"],),
+        )[0][0]
+        plan, _ = company.carried_out(report_reader.MY_PROJECTS, mode=mode, most=100)
+        (read,) = reads_of(plan)
+        assert (read["Node Type"], read["Index Name"]) == ("Index Only Scan", "tasks_by_standing")
+        # A mean of so many rounds is rounded.
+        assert read["Actual Rows"] * read["Actual Loops"] <= count + read["Actual Loops"], plan
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("member", [False, True])
+def test_a_dashboard_reads_the_newest_that_somebody_has_not_read_and_not_many_more(
+    seeded: Seeded, member: bool, mode: str
+) -> None:
+    user = seeded.values["member_id"]
+    statement, values = notification_reader.newest_unread(
+        VisibleNotifications(user_id=user, member_id=user if member else None), most=10
+    )
+    plan, _ = seeded.carried_out(statement, mode=mode, **values)
+    assert set(conditions(plan, "notifications")) == {"notifications_unread"}, plan
+    (read,) = reads_of(plan, "notifications")
+    assert read["Actual Rows"] <= 3 * 10, plan
 
 
 def test_what_is_not_counted_yet_is_found_by_its_position(seeded: Seeded) -> None:

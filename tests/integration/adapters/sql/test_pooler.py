@@ -108,6 +108,7 @@ async def test_what_the_application_role_starts_with_holds_through_the_pooler(po
         "lock_timeout": "10s",
         "idle_in_transaction_session_timeout": "1min",
         "max_parallel_workers_per_gather": "0",
+        "jit": "off",
         "TimeZone": "UTC",
     }
     async with pooled.connection() as connection:

@@ -147,6 +147,7 @@ def settings_of(database: TestDatabase) -> dict[str, str]:
                 "lock_timeout",
                 "idle_in_transaction_session_timeout",
                 "max_parallel_workers_per_gather",
+                "jit",
             )
         }
 
@@ -166,6 +167,7 @@ def test_the_applications_sessions_start_with_one_snapshot_and_bounded_patience(
         "lock_timeout": "10s",
         "idle_in_transaction_session_timeout": "1min",
         "max_parallel_workers_per_gather": "0",
+        "jit": "off",
     }
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
 
 from core.kernel.events import Audience
 from core.realtime.model import Audible
@@ -102,15 +103,46 @@ def overheard(listener: Listener, absences: Iterable[Absence]) -> list[str]:
     return told
 
 
-def delivered(name: str, taken: list[Received], expected: list[int], rows: list[Row], secret: str) -> list[str]:
+class Signatures:
+    """Verifies messages as they come: a signature is good for five minutes, and a run may be longer."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.count = 0
+        self._verifiers: dict[str, Verifier] = {}
+        self._waiting: list[Received] = []
+
+    def know(self, name: str, secret: str) -> None:
+        """What comes for `name` is signed by that; what came before it was known is verified now."""
+        self._verifiers[name] = Verifier(secret)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            self.check(each)
+
+    def check(self, received: Received) -> None:
+        name = received.path.rpartition("/")[2]
+        verifier = self._verifiers.get(name)
+        if verifier is None:
+            self._waiting.append(received)
+            return
+        self.count += 1
+        try:
+            verifier.verify(received.body, received.headers)
+        except WebhookVerificationError as failed:
+            self.faults.append(f"{name}: {received.id} is not to be believed: {failed}")
+
+    def unknown(self) -> list[str]:
+        """Those that nobody could verify."""
+        return [f"{each.path} got {each.id}, and nobody knows its secret" for each in self._waiting]
+
+
+def delivered(name: str, taken: list[Received], expected: list[int], rows: list[Row]) -> list[str]:
     """Every event arrived; the first time of each in order within its project; a repeat bears the same id."""
     told: list[str] = []
     project_of = {row.seq: row.project_id for row in rows}
     first: dict[UUID | None, list[int]] = defaultdict(list)
     bears: dict[int, str] = {}
-    verifier = Verifier(secret)
     for each in taken:
-        verifier.verify(each.body, each.headers)
         if each.payload.get("delayed"):
             told.append(f"{name}: {each.seqs} was marked as delayed")
         for seq in each.seqs:

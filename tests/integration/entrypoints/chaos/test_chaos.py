@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ import pytest
 from adapters.sql.migrating import migrate
 from entrypoints.ending import end
 from tests.builders.receiver import Received, Receiver, Reply, receiving
-from tests.integration.api import Api, Person
+from tests.integration.api import PASSWORD, Api, Person
 from tests.integration.conftest import Server, TestDatabase, make_owner
 from tests.integration.entrypoints.chaos import checking
 from tests.integration.entrypoints.chaos.hearing import Listener, SocketListener, StreamListener
@@ -33,6 +33,8 @@ from tests.integration.entrypoints.chaos.weather import Weather
 from tests.integration.entrypoints.chaos.writing import Log, Pen, come_and_go, rise_and_fall, work
 
 FAILS = 0.3
+# A token is good for half an hour, and a run may be longer. Each run sees what comes of it.
+_RENEWED_EVERY = 600.0
 _READY_WITHIN = 60.0
 _DRAINED_WITHIN = 300.0
 
@@ -238,31 +240,62 @@ async def hurrying(superuser_url: str) -> None:
         await asyncio.sleep(0.4)
 
 
+async def renewing(stage: Stage, signed_in: list[Pen | Listener], *, every: float) -> None:
+    """Has all of them sign in again now and then, before their tokens end, whatever else is going on."""
+    while True:
+        await asyncio.sleep(every)
+        present: dict[str, Person] = {}
+        for each in signed_in:
+            person = each.person
+            if person.user_id not in present:
+                present[person.user_id] = await renewed(stage, person)
+            each.person = present[person.user_id]
+
+
+async def renewed(stage: Stage, person: Person) -> Person:
+    """The same person, with another token."""
+    given = {"email": person.email, "password": PASSWORD, "company_id": person.company_id}
+    while True:
+        for client in stage.clients:
+            with suppress(httpx.HTTPError):
+                answer = await client.post("/api/v1/auth/login", json=given)
+                if answer.is_success:
+                    return replace(person, token=answer.json()["access_token"])
+                # Everything may be away at the moment; whoever may not come in is a fault.
+                assert answer.status_code == 503, answer.text
+        await asyncio.sleep(0.5)
+
+
 async def played(stage: Stage, receiver: Receiver, size: Scale, luck: random.Random) -> list[str]:
     """All that is not as it must be."""
     people = await cast(stage, size)
     failing = random.Random(luck.getrandbits(64))
 
-    is_on = True
+    is_on, signatures = True, checking.Signatures()
 
-    def reply(_: Received) -> Reply:
+    def reply(received: Received) -> Reply:
+        signatures.check(received)
         if not is_on and size.heals:
             return Reply()
         return Reply(status=failing.choice((500, 503, 429, None))) if failing.random() < FAILS else Reply()
 
     receiver.reply = reply
-    hooks = {
-        "all": await webhook(people, receiver, "all"),
-        "one": await webhook(people, receiver, "one", project_ids=[people.projects[0]]),
-    }
+    hooks: dict[str, int] = {}
+    for name, chosen in (("all", {}), ("one", {"project_ids": [people.projects[0]]})):
+        secret, hooks[name] = await webhook(people, receiver, name, **chosen)
+        signatures.know(name, secret)
     since = int((await people.owner.get("/events?limit=1")).headers["x-event-seq"])
     log, ears = Log(), listeners(people, stage, size, since, luck)
 
     def goes_on() -> bool:
         return is_on
 
+    signed_in: list[Pen | Listener] = list(ears)
+
     def pen(person: Person) -> Pen:
-        return Pen(person, stage.clients, log, random.Random(luck.getrandbits(64)))
+        found = Pen(person, stage.clients, log, random.Random(luck.getrandbits(64)))
+        signed_in.append(found)
+        return found
 
     authors = [(person, projects) for person, _, projects in people.constant if projects]
     writing = [
@@ -284,6 +317,7 @@ async def played(stage: Stage, receiver: Receiver, size: Scale, luck: random.Ran
     background = [asyncio.create_task(each.listen()) for each in ears]
     background.append(asyncio.create_task(stage.weather.watch()))
     background.append(asyncio.create_task(hurrying(stage.database.superuser)))
+    background.append(asyncio.create_task(renewing(stage, signed_in, every=min(_RENEWED_EVERY, size.seconds / 2))))
     began = time.monotonic()
     try:
         await stage.weather.rage(size.seconds, calm=3.0)
@@ -314,7 +348,8 @@ async def played(stage: Stage, receiver: Receiver, size: Scale, luck: random.Ran
             faults += checking.missed(each, [seq for seq in may if seq > since])
         else:
             faults += checking.overheard(each, log.absences)
-    for name, (secret, after) in hooks.items():
+    faults += [*signatures.faults, *signatures.unknown()]
+    for name, after in hooks.items():
         wanted = [
             row.seq
             for row in rows
@@ -325,7 +360,7 @@ async def played(stage: Stage, receiver: Receiver, size: Scale, luck: random.Ran
             and (name == "all" or str(row.project_id) == people.projects[0])
         ]
         taken = [each for each in receiver.taken if each.path.endswith(f"/{name}")]
-        faults += checking.delivered(name, taken, wanted, rows, secret)
+        faults += checking.delivered(name, taken, wanted, rows)
     return faults
 
 

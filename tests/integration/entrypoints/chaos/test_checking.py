@@ -106,11 +106,21 @@ def test_writes_that_are_not_in_the_log_once(times: int, acknowledged: int, faul
 )
 def test_webhooks(sent: list[Sent], said: str) -> None:
     rows = [row(seq) for seq in range(1, 5)]
-    # Signed now: a message is believed for five minutes.
     taken = [message(*each.seqs, **each.more) for each in sent]
-    told = "\n".join(checking.delivered("all", taken, [1, 2, 3, 4], rows, SECRET))
+    told = "\n".join(checking.delivered("all", taken, [1, 2, 3, 4], rows))
     assert said in told
     assert bool(told) == bool(said)
+
+
+def test_signatures_are_verified_as_messages_come() -> None:
+    signatures = checking.Signatures()
+    early, forged = message(1), message(2)
+    signatures.check(early)
+    assert len(signatures.unknown()) == 1
+    signatures.know("all", SECRET)
+    signatures.check(forged._replace(body=forged.body + b" "))
+    assert (signatures.count, len(signatures.faults), signatures.unknown()) == (2, 1, [])
+    assert forged.id in signatures.faults[0]
 
 
 def test_who_may_hear_of_what() -> None:

@@ -227,7 +227,14 @@ async def test_what_is_wrong_is_told_in_the_order_of_the_contract(world: World) 
         assert_refused(await ann.patch(path, {"title": 1}), 422, "request.invalid")
         assert_refused(await ann.patch(path, {"nothing": 1}), 422, "request.invalid")
         assert_refused(await ann.patch(path, {"title": "   "}), 422, "request.invalid")
-        assert_refused(await ann.patch(path, {"title": "a\u0007"}), 422, "request.invalid")
+        for title, words in (
+            ("   ", "must not be empty"),
+            ("x" * 501, "has more than 500 characters"),
+            ("a\u0007", "holds a control character or a lone surrogate"),
+        ):
+            refused = await ann.patch(path, {"title": title})
+            assert_refused(refused, 422, "request.invalid")
+            assert refused.json()["errors"] == [{"detail": words, "pointer": "/title"}]
         assert_refused(await ann.patch(path, {"description": "a\u0000"}), 422, "request.invalid")
     assert_refused(await ann.patch(missing, {"title": "x", "version": 9}), 404, "task.not_found")
     assert_refused(await ann.patch("/tasks/no-id", {"title": 1}), 422, "request.invalid")

@@ -47,6 +47,16 @@ async def test_everything_that_fits_comes_once_and_in_order_as_csv_and_as_lines(
     assert lines.headers["x-event-seq"] == (await ann.get("/tasks")).headers["x-event-seq"]
 
 
+async def test_a_mark_says_that_it_is_utf_8_where_it_is_asked_for(api: Api) -> None:
+    ann = await api.register()
+    await many(ann, await ann.project(), 1001, description="Größe")
+    plain, marked = await ann.get("/tasks/export"), await ann.get("/tasks/export?bom=true")
+    assert marked.content == "\ufeff".encode() + plain.content
+    assert plain.content.startswith(b"id,key,")
+    refused = await ann.get("/tasks/export?bom=true&format=ndjson")
+    assert refused.json()["errors"] == [{"detail": "is for CSV alone", "parameter": "bom"}]
+
+
 async def test_what_a_spreadsheet_would_calculate_is_text(api: Api) -> None:
     ann = await api.register()
     project = await ann.project()
@@ -55,7 +65,7 @@ async def test_what_a_spreadsheet_would_calculate_is_text(api: Api) -> None:
     for title in titles:
         await ann.task(project, title=title, description=f"{title}\nmore", external_id=title, labels=["=label"])
     found = rows(await ann.get("/tasks/export?sort=number"))
-    assert [row["title"] for row in found] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'=1", 'a "quoted", line']
+    assert [row["title"] for row in found] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "''=1", 'a "quoted", line']
     assert [row["description"].splitlines()[0] for row in found] == [row["title"] for row in found]
     assert {row["labels"] for row in found} == {"'=label"}
     assert [row["external_id"] for row in found] == [row["title"] for row in found]

@@ -82,7 +82,7 @@ async def test_a_file_becomes_tasks(api: Api, imports: Imports) -> None:
     job = await imports.carry_out(ann, job["id"])
     assert job["progress"] == {"done": 4, "total": 4, "unit": "rows"}
     assert job["result"] == {
-        "dry_run": False, "rows": 4, "created": 3, "updated": 0, "unchanged": 0, "skipped": 1, "error_count": 0,
+        "dry_run": False, "rows": 4, "created": 3, "updated": 0, "unchanged": 0, "skipped": 1, "linked": 0, "error_count": 0,
         "errors": [], "label_count": 2, "labels": ["design", "Web"], "ignored_columns": ["weather"],
     }  # fmt: skip
     draw, write, ship = await tasks_of(ann, project)
@@ -178,20 +178,20 @@ async def test_each_row_says_what_is_wrong_with_it(api: Api, imports: Imports) -
         f"{'x' * 501},,,,,,\n"
         "i,,,,nobody@example.com,,\n"
     )
-    nobody = "nobody who sees the project has that address or username"
+    nobody = "nobody who sees the project has that address, username or name"
     for dry_run in ("true", "false"):
         result = await imports.result(ann, project, content, dry_run=dry_run)
         assert result["errors"] == [
+            {"row": 3, "column": "status", "detail": "is no column of the board, and no status"},
             {"row": 4, "column": "priority", "detail": "is no priority: low, medium, high or urgent"},
             {"row": 4, "column": "deadline", "detail": "is no day; write it as 2026-12-31"},
-            {"row": 7, "column": "labels", "detail": "has more than 50 labels"},
-            {"row": 10, "column": None, "detail": "has 9 cells, and the header 7"},
-            {"row": 12, "column": "title", "detail": "has more than 500 characters"},
-            {"row": 9, "column": "external_id", "detail": "row 8 of the file has the same"},
-            {"row": 3, "column": "status", "detail": "is no column of the board, and no status"},
             {"row": 5, "column": "assigned_to", "detail": nobody},
             {"row": 6, "column": "assigned_to", "detail": nobody},
+            {"row": 7, "column": "labels", "detail": "has more than 50 labels"},
+            {"row": 9, "column": "external_id", "detail": "row 8 of the file has the same"},
+            {"row": 10, "column": None, "detail": "has 9 cells, and the header 7"},
             {"row": 11, "column": "title", "detail": "must not be empty"},
+            {"row": 12, "column": "title", "detail": "has more than 500 characters"},
             {"row": 13, "column": "assigned_to", "detail": nobody},
         ]
         assert (result["created"], result["skipped"], result["error_count"]) == (1, 11, 11)
@@ -320,6 +320,154 @@ async def test_exports_of_other_trackers_are_understood(api: Api, imports: Impor
         assert (result["created"], result["errors"]) == (1, []), mapping
         (task,) = await tasks_of(ann, project)
         assert {name: task[name] for name in wanted} == wanted, mapping
+
+
+async def test_a_whole_export_of_another_tracker_is_taken_with_people_by_name_and_statuses_by_category(
+    api: Api, imports: Imports
+) -> None:
+    ann = await api.register(name="Ann Miller")
+    project = await ann.project(key="SHOP")
+    bea = await api.colleague(ann, who=await api.register(name="Bea Bloom"), projects=(project,))
+    for _ in range(2):
+        await api.colleague(ann, who=await api.register(name="Cid Twin"), projects=(project,))
+    await api.colleague(ann, who=await api.register(name="Dan Outside"))
+    content = (
+        "\ufeffSummary,Issue key,Issue id,Issue Type,Status,Status Category,Priority,Assignee,Created,Due date,Labels,Labels\r\n"
+        "Safari,SHOP-12,1,Bug,In Review,In Progress,High,ann miller,03/Nov/26 9:12 AM,03/Dec/26 12:00 AM,ui,web\r\n"
+        "Epic,SHOP-1,2,Epic,Waiting for legal,To Do,Medium,Bea Bloom,03/Nov/26 9:12 AM,,,\r\n"
+        "Twins,SHOP-3,3,Task,Won't Do,Done,Lowest,Cid Twin,03/Nov/26 9:12 AM,,,\r\n"
+        "Left,SHOP-4,4,Task,To Do,To Do,Low,Dan Outside,03/Nov/26 9:12 AM,,,\r\n"
+        "Odd,SHOP-5,5,Task,Somewhere,,Low,,03/Nov/26 9:12 AM,,,\r\n"
+    )
+    told = "nobody who sees the project has that address, username or name; the row was taken without"
+    for dry_run in ("true", "false"):
+        result = await imports.result(ann, project, content, mapping="jira", dry_run=dry_run)
+        assert result["errors"] == [
+            {"row": 4, "column": "Assignee", "detail": told},
+            {"row": 5, "column": "Assignee", "detail": told},
+            {"row": 6, "column": "Status", "detail": "is no column of the board, and no status"},
+        ]
+        assert (result["created"], result["skipped"], result["error_count"]) == (4, 1, 3)
+    found = {task["external_id"]: task for task in await tasks_of(ann, project)}
+    assert {key: (task["status"], task["assigned_to"]) for key, task in found.items()} == {
+        "SHOP-12": ("in_progress", ann.user_id),
+        "SHOP-1": ("todo", bea.user_id),
+        "SHOP-3": ("done", None),
+        "SHOP-4": ("todo", None),
+    }
+    # What somebody did meanwhile stays where a file names nobody who is known.
+    await ann.patch(f"/tasks/{found['SHOP-4']['id']}", {"assigned_to": bea.user_id})
+    again = await imports.result(ann, project, content, mapping="jira")
+    assert (again["unchanged"], again["updated"]) == (4, 0)
+
+
+async def test_what_was_completed_elsewhere_is_done_and_an_instant_is_a_day_of_the_company(
+    api: Api, imports: Imports
+) -> None:
+    ann = await api.register(name="Ann Miller")
+    settings = {"settings": {"time_zone": "Europe/Berlin"}}
+    assert (await ann.patch(f"/companies/{ann.company_id}", settings)).status_code == 200
+    project = await ann.project()
+    asana = (
+        "Task ID,Created At,Completed At,Last Modified,Name,Section/Column,Assignee,Assignee Email,Due Date,Tags\n"
+        f"1,2026-01-05,2026-01-09,2026-01-09,Book,To do,Somebody Else,{ann.email},2026-01-10,\n"
+        "2,2026-01-05,,2026-01-09,Pack,Doing,ann miller,,,\n"
+    )
+    assert (await imports.result(ann, project, asana, mapping="asana"))["errors"] == []
+    book, pack = await tasks_of(ann, project)
+    assert (book["status"], book["assigned_to"], pack["status"], pack["assigned_to"]) == (
+        "done", ann.user_id, "in_progress", ann.user_id,
+    )  # fmt: skip
+    assert (await imports.result(ann, project, asana, mapping="asana"))["unchanged"] == 2
+    trello = 'Card ID,Card Name,List Name,Members,Due Date\na,Tea,Done,"nobody, Ann Miller",2026-12-03T23:30:00.000Z\n'
+    assert (await imports.result(ann, project, trello, mapping="trello"))["errors"] == []
+    (tea,) = (task for task in await tasks_of(ann, project) if task["title"] == "Tea")
+    assert (tea["deadline"], tea["assigned_to"]) == ("2026-12-04", ann.user_id)
+    github = "Title\tURL\tAssignees\tStatus\tLabels\nFlake\thttps://github.com/x/y/issues/3\tann\tIn progress\tbug\n"
+    result = await imports.result(ann, project, github, mapping="github")
+    assert (result["created"], result["skipped"], result["error_count"]) == (1, 0, 1)
+
+
+async def test_sub_tasks_may_stand_before_what_they_are_sub_tasks_of(api: Api, imports: Imports) -> None:
+    ann = await api.register()
+    project = await ann.project(key="ENG")
+    content = (
+        "ID,Title,Status,Parent issue\n"
+        "ENG-3,Leaf,Todo,ENG-2\n"
+        "ENG-2,Branch,Done,ENG-1\n"
+        "ENG-1,Root,Todo,\n"
+        "ENG-4,Lost,Todo,OTHER-1\n"
+        "ENG-5,Own,Todo,ENG-5\n"
+        ",Nameless,Todo,ENG-1\n"
+        ",,Todo,ENG-1\n"
+    )
+    nothing = "no task of the project has that external_id"
+    faults = [
+        {"row": 7, "column": "Parent issue", "detail": "only what has an external_id is put below another task"},
+        {"row": 8, "column": "Title", "detail": "must not be empty"},
+        {"row": 5, "column": "Parent issue", "detail": nothing},
+    ]
+    dry = await imports.result(ann, project, content, mapping="linear", dry_run="true")
+    assert (dry["errors"], dry["created"], dry["linked"]) == (faults, 6, 0)
+    before = int((await ann.get("/tasks")).headers["x-event-seq"])
+    result = await imports.result(ann, project, content, mapping="linear")
+    within = {"row": 6, "column": "Parent issue", "detail": "is the task itself, or one of its sub-tasks"}
+    assert (result["errors"], result["created"], result["linked"], result["rows"]) == ([*faults, within], 6, 2, 7)
+    found = {task["title"]: task for task in await tasks_of(ann, project)}
+    assert [found[title]["parent_id"] for title in ("Leaf", "Branch", "Root", "Lost", "Own", "Nameless")] == [
+        found["Branch"]["id"], found["Root"]["id"], None, None, None, None,
+    ]  # fmt: skip
+    assert (found["Root"]["sub_tasks"], found["Branch"]["sub_tasks"]) == (
+        {"total": 1, "done": 1}, {"total": 1, "done": 0},
+    )  # fmt: skip
+    events = (await ann.get(f"/events?after={before}&types=task_updated")).json()
+    assert [event["changes"] for event in events] == [
+        {"parent_id": {"old": None, "new": found[title]["id"]}} for title in ("Branch", "Root")
+    ]
+    again = await imports.result(ann, project, content.replace(",Nameless", ",Another"), mapping="linear")
+    assert (again["unchanged"], again["created"], again["linked"]) == (5, 1, 0)
+
+
+async def test_sub_tasks_of_files_stand_no_deeper_than_others_and_belong_to_who_may_edit_them(
+    api: Api, imports: Imports
+) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    bea = await api.colleague(ann, projects=(project,))
+    rows = [f"T{n},T{n},{f'T{n - 1}' if n else ''}\n" for n in range(8)]
+    # However far apart they stand.
+    content = "title,external_id,parent\n" + "".join(reversed(rows)) + "".join(f"x{n},X{n},T0\n" for n in range(600))
+    result = await imports.result(ann, project, content)
+    deep = "more than 5 tasks would stand above a sub-task"
+    assert (result["errors"], result["linked"]) == ([{"row": 7, "column": "parent", "detail": deep}], 606)
+    found = {task["title"]: task for task in await tasks_of(ann, project)}
+    assert found["T0"]["sub_tasks"]["total"] == 601
+    refused = await imports.result(bea, project, "external_id,parent\nX1,X2\n")
+    told = "you may not edit the task that has it"
+    assert (refused["errors"], refused["linked"]) == ([{"row": 2, "column": "external_id", "detail": told}], 0)
+
+
+async def test_what_comes_again_is_known_from_its_file(api: Api, imports: Imports) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    content = (
+        "title,status,deadline,recurrence,external_id\n"
+        "Water,todo,2026-11-30,FREQ=WEEKLY,A-1\n"
+        "Pay,done,2026-11-30,FREQ=MONTHLY,A-2\n"
+        "Bad,todo,,FREQ=SECONDLY,A-3\n"
+    )
+    result = await imports.result(ann, project, content)
+    assert result["errors"] == [{"row": 4, "column": "recurrence", "detail": "SECONDLY has no meaning for days"}]
+    found = [(task["title"], task["status"], task["deadline"]) for task in await tasks_of(ann, project)]
+    assert found == [
+        ("Water", "todo", "2026-11-30"), ("Pay", "done", "2026-11-30"), ("Pay", "todo", "2026-12-30"),
+    ]  # fmt: skip
+    await imports.result(ann, project, "external_id,recurrence\nA-1,FREQ=DAILY\n")
+    assert (await tasks_of(ann, project))[0]["recurrence"] == "FREQ=DAILY"
+    # By another rule what was done comes again.
+    await imports.result(ann, project, "external_id,status,recurrence\nA-2,todo,FREQ=YEARLY\n")
+    await imports.result(ann, project, "external_id,status\nA-2,done\n")
+    assert [task["deadline"] for task in await tasks_of(ann, project)][3:] == ["2027-11-30"]
 
 
 async def test_what_cannot_be_asked_for(api: Api, imports: Imports) -> None:

@@ -1,5 +1,7 @@
 """The OpenAPI document and its pages. That every answer conforms to it is watched in every test of this folder."""
 
+import functools
+import operator
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -8,7 +10,7 @@ import httpx
 import pytest
 
 from tests.integration.api import Api
-from tests.integration.entrypoints.rest.conformance import METHODS, PROBLEM, Conformance, json_schema_of
+from tests.integration.entrypoints.rest.conformance import METHODS, PROBLEM, Conformance, json_schema_of, pointer
 
 # Published: an id may be added, never taken away or renamed.
 OPERATIONS = {
@@ -137,9 +139,31 @@ async def test_every_example_is_as_its_schema_says(conformance: Conformance) -> 
                     validator = conformance.validator(
                         "paths", path, method, "responses", status, "content", kind, "schema"
                     )
-                    errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(example)]
+                    errors = [f"{pointer(error)}: {error.message}" for error in validator.iter_errors(example)]
                     assert not errors, f"{method} {path} {status}: {errors}"
     assert examples >= 15
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("created_at", "2026-01-02T03:04:05Z"),
+        ("created_at", "2026-01-02T03:04:05.000006+01:00"),
+        ("deadline", "2026-02-30"),
+        ("deadline", "20260203"),
+        ("id", "01920000-0000-7000-8000-00000000000A"),
+        ("priority", "whenever"),
+        ("number", "7"),
+    ],
+)
+async def test_a_field_that_is_not_as_its_schema_says_is_seen(
+    conformance: Conformance, field: str, value: object
+) -> None:
+    media = ("paths", "/api/v1/tasks/{task_id}", "get", "responses", "200", "content", "application/json")
+    example = functools.reduce(operator.getitem, media, conformance.document)["example"]
+    validator = conformance.validator(*media, "schema")
+    assert [pointer(error) for error in validator.iter_errors(example)] == []
+    assert [pointer(error) for error in validator.iter_errors({**example, field: value})] == [f"/{field}"]
 
 
 async def test_every_answer_with_a_body_has_an_example(conformance: Conformance) -> None:

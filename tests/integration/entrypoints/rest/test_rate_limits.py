@@ -11,6 +11,7 @@ import pytest
 from dependency_injector import providers
 
 from adapters.sql.presented_tokens import SqlPresentedTokens
+from tests.builders.receiver import receiving
 from tests.integration.api import PASSWORD, Api, Person
 from tests.integration.entrypoints.rest.conftest import AnotherApp
 
@@ -27,7 +28,7 @@ ME = "/auth/me"
 
 def left(answer: httpx.Response) -> dict[str, tuple[int, int]]:
     """What the header RateLimit says is left of each limit, and for how long."""
-    found = re.findall(r'"([a-z]+)";r=([0-9]+);t=([0-9]+)', answer.headers["RateLimit"])
+    found = re.findall(r'"([a-z_]+)";r=([0-9]+);t=([0-9]+)', answer.headers["RateLimit"])
     assert ", ".join(f'"{name}";r={r};t={t}' for name, r, t in found) == answer.headers["RateLimit"]
     return {name: (int(r), int(t)) for name, r, t in found}
 
@@ -136,6 +137,30 @@ class TestASession:
             for task in hammering:
                 refused(await task, "session")
             assert 0.2 < time.monotonic() - began < 2
+
+
+class TestTryingWebhooksOut:
+    """Each has a request sent to wherever an admin says."""
+
+    async def test_a_company_has_few_sent_whoever_asks(self, another_app: AnotherApp) -> None:
+        async with another_app(**{**WIDE, "rate_limit_webhook_test": "3/hour"}) as api, receiving() as receiver:
+            ann, bob = await api.register(), await api.register()
+            adam = await api.colleague(ann, role="admin")
+            hooks = [(await who.post("/webhooks", {"url": receiver.url})).json()["id"] for who in (ann, adam, bob)]
+            first = await ann.post(f"/webhooks/{hooks[0]}/test")
+            assert (first.status_code, left(first)["webhook_test"][0]) == (200, 2), first.text
+            assert first.headers["RateLimit-Policy"].endswith(', "webhook_test";q=3;w=3600')
+            mia = await api.colleague(ann)
+            assert (await mia.post(f"/webhooks/{hooks[0]}/test")).status_code in (403, 404)
+            for who, hook in ((adam, hooks[0]), (ann, hooks[1])):
+                assert (await who.post(f"/webhooks/{hook}/test")).status_code == 200
+            for who, hook in ((ann, hooks[0]), (adam, hooks[1])):
+                answer = await who.post(f"/webhooks/{hook}/test")
+                assert (answer.status_code, answer.json()["code"]) == (429, "rate.limited"), answer.text
+                assert left(answer)["webhook_test"] == (0, int(answer.headers["Retry-After"]))
+            assert len(receiver.received) == 3
+            assert (await bob.post(f"/webhooks/{hooks[2]}/test")).status_code == 200
+            assert (await ann.get(f"/webhooks/{hooks[0]}/deliveries")).status_code == 200
 
 
 class TestAPassword:

@@ -18,6 +18,8 @@ from entrypoints.container import Container
 from entrypoints.worker.dispatching import dispatch
 from tests.builders.receiver import Receiver, Reply, receiving
 from tests.integration.api import Api, Person
+from tests.integration.entrypoints.rest.test_mailed_links import Post as Mail
+from tests.integration.entrypoints.rest.test_mailed_links import mail  # noqa: F401  (a fixture)
 
 BOUND = 30.0
 
@@ -152,15 +154,18 @@ class TestSettingUp:
                 assert_refused(await stranger.send(verb, path, json=body), 404, code)
         assert receiver.received == []
 
-    async def test_fifty_are_enough(self, api: Api, ann: Person, receiver: Receiver) -> None:
+    async def test_fifty_are_enough_also_at_once(self, api: Api, ann: Person, receiver: Receiver) -> None:
         await hook(ann, receiver)
         api.sql(
             "insert into webhooks (company_id, id, url, description, types, channels, project_ids, is_active,"
             " sealed_secret, sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
             " select company_id, gen_random_uuid(), url, '', '{}', '{}', '{}', false, '', '', 0, 0, 1, now(), now()"
-            " from webhooks, generate_series(1, 49) where company_id = %s returning 1",
+            " from webhooks, generate_series(1, 44) where company_id = %s returning 1",
             (ann.company_id,),
         )
+        answers = await asyncio.gather(*(ann.post("/webhooks", {"url": receiver.url}) for _ in range(20)))
+        assert sorted(each.status_code for each in answers) == [201] * 5 + [409] * 15
+        assert len((await ann.get("/webhooks")).json()) == 50
         assert_refused(await ann.post("/webhooks", {"url": receiver.url}), 409, "webhook.too_many")
 
     @pytest.mark.parametrize(
@@ -199,10 +204,14 @@ class TestSettingUp:
         for body, code in (
             ({"types": ["notification_created"]}, "request.invalid"),
             ({"types": ["Task Created"]}, "request.invalid"),
+            ({"types": ["task_created", "task_create"]}, "request.invalid"),
             ({"channels": ["none"]}, "request.invalid"),
             ({"project_ids": [theirs["id"]]}, "reference.not_found"),
         ):
             assert_refused(await ann.post("/webhooks", {"url": receiver.url, **body}), 422, code)
+        webhook = await hook(ann, receiver)
+        refused = await ann.patch(f"/webhooks/{webhook['id']}", {"types": ["task_create"]})
+        assert refused.json()["errors"] == [{"detail": "is no event; docs/events.md names them", "pointer": "/types/0"}]
 
     async def test_a_secret_is_shown_once(self, ann: Person, receiver: Receiver) -> None:
         key = {"Idempotency-Key": "hook"}
@@ -395,6 +404,26 @@ class TestFailing:
         (event,) = (await ann.get("/events?types=webhook_disabled")).json()
         assert (event["reason"], event["via"], event["actor_id"]) == ("gone", "system", None)
         assert (await ann.get("/audit-events?type=webhook.changed")).json()[0]["details"]["reason"] == "gone"
+        assert (event["last_status"], event["last_error"], event["failing_since"]) == (410, None, event["occurred_at"])
+
+    async def test_owners_and_admins_are_mailed_once_that_it_was_switched_off(
+        self, api: Api, ann: Person, receiver: Receiver, post: Post, mail: Mail
+    ) -> None:
+        adam, mia = await api.colleague(ann, role="admin"), await api.colleague(ann)
+        people = [each.email for each in (ann, adam, mia)]
+        api.sql("update accounts set email_verified_at = now() where email = any(%s) returning 1", (people,))
+        webhook = await hook(ann, receiver, types=["task_created"], description="Chat room")
+        await ann.task(await ann.project())
+        receiver.reply = lambda _: Reply(410, {}, b"hush: secret words of the receiver")
+        await post.send()
+        subject = "A webhook of"
+        texts = [(await mail.message(each, subject)).get_content() for each in people[:2]]
+        assert all("“Chat room”" in text and "answered with 410" in text for text in texts)
+        assert all(f"/api/v1/webhooks/{webhook['id']}" in text and "hush" not in text for text in texts)
+        # Whoever is told by the same letter was told by now.
+        assert not [each for each in mail.to(people[2]) if subject in each["Subject"]]
+        assert [len([each for each in mail.to(one) if subject in each["Subject"]]) for one in people[:2]] == [1, 1]
+        assert api.sql("select email from accounts where email = any(%s) and letters <> '[]'", (people,)) == []
 
     async def test_one_that_only_fails_rests_is_tried_now_and_then_and_is_switched_off(
         self, ann: Person, receiver: Receiver, post: Post

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ from httpx_sse import EventSource
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 
+from core.kernel.actor import System
 from entrypoints.ending import end
 from entrypoints.settings import Settings
 from tests.integration.api import Person
@@ -223,3 +224,34 @@ async def test_somebody_who_may_not_come_in_any_more(two: list[Living], way: str
         shown = (await olga.get(f"/events?limit=200&after={theirs[0] - 1}")).json()
         told = [int(each["seq"]) for each in shown if each["project_id"] == web["id"]]
         assert theirs == told[: len(theirs)]
+
+
+async def test_a_password_that_a_command_resets(
+    two: list[Living], test_database: TestDatabase, settings: Settings
+) -> None:
+    """Another process does it, in which nobody carries anything to others."""
+    here, _ = two
+    ann, bob = await here.api.register(), await here.api.register()
+    command = quick_container(settings, database_url=test_database.product)
+    await command.database().open()
+    try:
+        async with here.ear(ann) as ear, here.ear(bob) as other:
+            await command.operator_use_cases().reset_password(System(), ann.email, temporary_password="Chosen f0r her")
+            assert (await ear.closed(within=5))[0] == 4401
+            await bob.project()
+            assert (await other.until("project_created"))[-1]["created_by"] == bob.user_id
+    finally:
+        await command.database().close()
+
+
+async def test_a_program_whose_token_ends_with_whoever_made_it(two: list[Living]) -> None:
+    """As stripping an account does it: no account of its own is named, and the log tells nothing."""
+    here, _ = two
+    ann = await here.api.register()
+    robot = (await ann.post("/users", {"kind": "service", "name": "Robot", "role": "admin"})).json()["id"]
+    made = await ann.post(f"/users/{robot}/tokens", {"name": "Robot", "scopes": ["events:read"]})
+    assert made.status_code == 201, made.text
+    program = replace(ann, token=made.json()["token"], user={"id": robot})
+    async with here.ear(program) as ear:
+        here.api.sql("update api_tokens set revoked_at = now() where id = %s returning 1", (made.json()["id"],))
+        assert (await ear.closed(within=5))[0] == 4401

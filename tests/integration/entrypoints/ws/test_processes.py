@@ -77,9 +77,9 @@ async def test_a_ticket_is_used_once_in_all_processes(two: tuple[Living, Living]
         assert await ear.closed() == (4401, "ticket.used")
 
 
-async def flood(person: Person, project: dict[str, Any]) -> None:
-    """About a megabyte of events."""
-    operations = [{"op": "create", "project_id": project["id"], "title": "x" * 400} for _ in range(1000)]
+async def flood(person: Person, project: dict[str, Any], *, count: int = 1000) -> None:
+    """About a kilobyte for each event."""
+    operations = [{"op": "create", "project_id": project["id"], "title": "x" * 400} for _ in range(count)]
     answer = await person.post("/tasks/bulk", {"operations": operations})
     assert answer.status_code == 200, answer.text
 
@@ -133,9 +133,32 @@ async def test_who_reads_too_slowly_is_to_come_again(
         async with deaf(live.port, olga) as slow, live.ear(olga) as ear:
             async with asyncio.timeout(30):
                 while container.hub()._of_users[UUID(olga.user_id)] > 1:
-                    await flood(olga, project)
+                    # No more at a time than whoever reads has read by the next one.
+                    await flood(olga, project, count=100)
             # Its last word, which it reads within the seconds that are left to it.
             assert (4409).to_bytes(2, "big") + b"socket.too_slow" in await slow.rest()
+            await olga.project()
+            assert (await ear.until("project_created"))[-1]["event"] == "project_created"
+
+
+async def test_many_who_read_too_slowly_fill_no_memory_together(
+    test_database: TestDatabase, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "MOST_KEPT", 512 * 1024)
+    container = quick_container(settings, database_url=test_database.product)
+    async with living(container, superuser_url=test_database.superuser) as live:
+        olga = await live.api.register()
+        project = await olga.project()
+        here = container.hub()
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(8):
+                await stack.enter_async_context(deaf(live.port, olga))
+            ear = await stack.enter_async_context(live.ear(olga))
+            async with asyncio.timeout(60):
+                while here._of_users[UUID(olga.user_id)] > 4:
+                    # None of them has as much waiting as one alone may have.
+                    await flood(olga, project, count=100)
+                    assert sum(door.waiting for door in here._admitted) <= 512 * 1024
             await olga.project()
             assert (await ear.until("project_created"))[-1]["event"] == "project_created"
 

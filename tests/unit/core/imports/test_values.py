@@ -62,7 +62,8 @@ class TestMapping:
 class TestCells:
     def test_an_empty_cell_says_nothing(self) -> None:
         found = draft(title="x")
-        assert (found.description, found.priority, found.status, found.deadline, found.labels) == (None,) * 5
+        assert (found.description, found.priority, found.deadline, found.labels, found.recurrence) == (None,) * 5
+        assert (found.statuses, found.assignees, found.is_done) == ((), (), False)
         assert is_blank(["", " ", "\t"]) and is_blank([]) and not is_blank(["", "x"])
 
     @pytest.mark.parametrize(
@@ -73,28 +74,59 @@ class TestCells:
             ("2026-12-03 10:00", date(2026, 12, 3)),
             ("03/Dec/26 12:00 AM", date(2026, 12, 3)),
             ("3 December 2026", date(2026, 12, 3)),
+            ("Thu Dec 03 2026 00:00:00 GMT+0000 (GMT)", date(2026, 12, 3)),
+            ("December 3, 2026", date(2026, 12, 3)),
         ],
     )
     def test_days_as_trackers_write_them(self, cell: str, day: date) -> None:
         assert draft(deadline=cell).deadline == day
 
-    @pytest.mark.parametrize("cell", ["03/12/2026", "2026-13-01", "tomorrow", "31/Foo/26", "2026-12-03x", "1" * 5000])
+    @pytest.mark.parametrize(
+        ("cell", "zone", "day"),
+        [
+            ("2026-12-03T23:30:00.000Z", "Europe/Berlin", date(2026, 12, 4)),
+            ("2026-12-03T02:00:00+02:00", "America/New_York", date(2026, 12, 3)),
+            ("2026-12-03T03:00Z", "America/New_York", date(2026, 12, 2)),
+            ("2026-12-03T00:00:00.000Z", "America/New_York", date(2026, 12, 3)),
+            ("2026-12-03T23:30:00", "Europe/Berlin", date(2026, 12, 3)),
+            ("2026-06-03T22:30:00Z", "Europe/Berlin", date(2026, 6, 4)),
+        ],
+    )
+    def test_an_instant_is_the_day_that_it_is_at_the_company_and_midnight_in_utc_a_day(
+        self, cell: str, zone: str, day: date
+    ) -> None:
+        found = read(
+            2, ["x", cell], (Meaning(0, "a", Field.TITLE), Meaning(1, "b", Field.DEADLINE)), width=2, time_zone=zone
+        )
+        assert isinstance(found, Draft) and found.deadline == day
+
+    @pytest.mark.parametrize(
+        "cell",
+        ["0001-01-01T00:00:00+14:00", "03/12/2026", "2026-13-01", "tomorrow", "31/Foo/26", "2026-12-03x", "1" * 5000],
+    )
     def test_what_is_no_day_is_a_fault(self, cell: str) -> None:
         assert faults(deadline=cell) == [("deadline", "is no day; write it as 2026-12-31")]
 
     def test_priorities_and_statuses_of_others(self) -> None:
         assert draft(priority=" Highest ").priority is Priority.URGENT
-        assert draft(priority="No priority").priority is Priority.MEDIUM
-        assert [status_of(word) for word in ("To Do", "in_progress", "In-Review", "RESOLVED", "later")] == [
-            Status.TODO, Status.IN_PROGRESS, Status.IN_PROGRESS, Status.DONE, None,
+        assert draft(priority="No priority").priority is draft(priority="Med").priority is Priority.MEDIUM
+        assert [status_of(word) for word in ("To Do", "in_progress", "In-Review", "RESOLVED", "Won't Do", "later")] == [
+            Status.TODO, Status.IN_PROGRESS, Status.IN_PROGRESS, Status.DONE, Status.DONE, None,
         ]  # fmt: skip
 
     def test_what_an_export_escaped_is_what_it_was(self) -> None:
         assert draft(title="'=1+1").title == "=1+1"
+        assert draft(title="''=1").title == "'=1"
         assert draft(title="'quoted'").title == "'quoted'"
 
     def test_labels_are_separated_and_no_more_than_a_task_bears(self) -> None:
         assert draft(labels="a, b;c\nd,,").labels == ("a", "b", "c", "d")
+        assert draft(labels="Bug (red),(sky), Big (ish),Ops (black_dark)").labels == (
+            "Bug",
+            "(sky)",
+            "Big (ish)",
+            "Ops",
+        )
         assert faults(labels=",".join(map(str, range(51)))) == [("labels", "has more than 50 labels")]
         assert faults(labels="x" * 51) == [("labels", "has more than 50 characters")]
 
@@ -109,6 +141,22 @@ class TestCells:
         columns = (Meaning(0, "a", Field.TITLE), Meaning(1, "b", Field.TITLE), Meaning(2, "c", Field.TITLE))
         found = read(2, ["", "second", "third"], columns, width=3)
         assert isinstance(found, Draft) and (found.title, found.columns[Field.TITLE]) == ("second", "b")
+
+    def test_all_that_may_be_the_status_or_the_assignee_is_kept_in_its_order(self) -> None:
+        columns = tuple(
+            Meaning(place, name, PRESETS["jira"][name]) for place, name in enumerate(("status", "status category"))
+        )
+        found = read(2, ["Elsewhere", "Done"], columns, width=2)
+        assert isinstance(found, Draft) and found.statuses == ("Elsewhere", "Done")
+        found = draft(assigned_to="Bea", assigned_to_if_known="Miller, Ann; cid")
+        assert (found.assignees, found.needs_assignee) == (("Bea", "Miller, Ann; cid", "Miller", "Ann", "cid"), True)
+        assert not draft(assigned_to_if_known="x").needs_assignee
+
+    @pytest.mark.parametrize(
+        ("cell", "is_done"), [("2026-01-09", True), ("true", True), ("FALSE", False), ("no", False), ("", False)]
+    )
+    def test_what_says_when_it_was_completed_says_that_it_was(self, cell: str, is_done: bool) -> None:
+        assert draft(title="x", completed=cell).is_done is is_done
 
     def test_a_row_may_be_shorter_than_the_header_and_not_longer(self) -> None:
         assert isinstance(read(2, ["x"], COLUMNS, width=len(COLUMNS)), Draft)

@@ -244,8 +244,10 @@ class TestWhatIsOfNoUseAnyMore:
 class TestWording:
     WORDING = Wording(public_url="https://flowtrack.example.com:8443")
 
-    @pytest.mark.parametrize("kind", LetterKind)
-    async def test_every_kind_of_letter_is_written_and_has_its_link_or_none(self, kind: LetterKind) -> None:
+    @pytest.mark.parametrize("kind", [each for each in LetterKind if each is not LetterKind.WEBHOOK_DISABLED])
+    async def test_every_kind_of_letter_about_an_account_is_written_and_has_its_link_or_none(
+        self, kind: LetterKind
+    ) -> None:
         office = await Office.open()
         account = office.world.tables.accounts[office.mia.account_id]
         letter = account.letter(kind, id=office.world.ids.new(), at=START)

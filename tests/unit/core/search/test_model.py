@@ -11,7 +11,11 @@ class TestWords:
         [
             ("Draw the Front-page!", ("draw", "the", "front", "page")),
             ("snake_case and C3PO", ("snake", "case", "and", "c3po")),
-            ("Größe, ÉTÉ; Ёлка", ("große", "ete", "елка")),
+            ("Größe, ÉTÉ; Ёлка", ("grosse", "ete", "елка")),
+            (
+                "STRAẞE Łódź Søren Æble cœur Đurđa Þór ısı",
+                ("strasse", "lodz", "soren", "aeble", "coeur", "durda", "thor", "isi"),
+            ),
             ("e\u0301te\u0301", ("ete",)),
             ("ΟΔΟΣ οδός", ("οδοσ", "οδοσ")),
             ("ﬁne ２０２６ x²", ("fine", "2026", "x2")),

@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from core.kernel.events import Change
+from core.webhooks.errors import SecretBeingReplaced
 from core.webhooks.model import DisabledReason, Webhook, WebhookFields, WebhookState, checked
 from tests.builders import an_id
 
@@ -69,6 +72,16 @@ def test_a_replaced_secret_signs_for_a_day() -> None:
     assert webhook.secrets(at=NOW) == (b"second", b"first")
     assert webhook.secrets(at=NOW + timedelta(hours=24)) == (b"second",)
     assert "first" not in str(told.body()) + repr(webhook) and "second" not in str(told.body()) + repr(webhook)
+
+
+def test_a_secret_that_is_being_replaced_signs_for_its_whole_day() -> None:
+    webhook = a_webhook()
+    webhook.rotate(b"second", at=NOW)
+    with pytest.raises(SecretBeingReplaced, match="2026-11-21T09:30:00Z"):
+        webhook.rotate(b"third", at=NOW + timedelta(hours=23, minutes=59))
+    assert webhook.secrets(at=NOW) == (b"second", b"first") and webhook.version == 2
+    webhook.rotate(b"third", at=NOW + timedelta(hours=24))
+    assert webhook.secrets(at=NOW + timedelta(hours=25)) == (b"third", b"second")
 
 
 def test_what_is_told_of_an_address_ends_with_its_host() -> None:

@@ -17,7 +17,7 @@ from core.kernel.errors import Busy, DatabaseAway
 from core.kernel.events import Audience
 from core.realtime.errors import TooManyDoors
 from core.realtime.model import Audible
-from core.realtime.read_models import EventView, Logged, Moment, Portion
+from core.realtime.read_models import EventView, Glance, Logged, Moment, Portion
 from entrypoints.live import hub as hubs
 from entrypoints.live.doors import Ending
 from entrypoints.live.hub import Hub
@@ -38,6 +38,7 @@ class Company:
         self.members: set[UUID] = set()
         self.admins: set[UUID] = set()
         self.gone: set[UUID] = set()
+        self.ended: set[UUID] = set()
         self.reads = 0
         self.failing = 0
         self.held = asyncio.Event()
@@ -81,8 +82,8 @@ class Company:
         await asyncio.sleep(0)
         return portion
 
-    async def heads(self, company_ids: Collection[UUID]) -> dict[UUID, int]:
-        return {self.id: len(self.log)} if self.id in company_ids else {}
+    async def glance(self, company_ids: Collection[UUID]) -> Glance:
+        return Glance({self.id: len(self.log)} if self.id in company_ids else {}, frozenset(self.ended))
 
 
 class Listener:
@@ -96,6 +97,7 @@ class Listener:
         self.heard: list[int] = []
         self.moments: list[str] = []
         self.why: Ending | None = None
+        self.waiting = 0
 
     @property
     def is_open(self) -> bool:
@@ -266,6 +268,18 @@ class TestWhoHears:
         await stage.settle()
         assert door.why is Ending.SIGNED_OUT
 
+    async def test_what_ended_in_silence_is_found_by_looking(self, stage: Stage) -> None:
+        door, other = stage.door(), stage.door()
+        await stage.settle()
+        stage.company.reads = 0
+        stage.company.gone.add(door.actor.user_id)
+        stage.company.ended |= {door.actor.key_id, an_id()}
+        for _ in range(3):
+            await stage.hub._look()
+            await stage.settle()
+        assert (door.why, other.why) == (Ending.SIGNED_OUT, None)
+        assert stage.company.reads == 1
+
     async def test_all_are_looked_after_now_and_then(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         door = stage.door()
         await stage.settle()
@@ -308,6 +322,54 @@ class TestDoors:
         assert stage.hub.present() == {}
         with pytest.raises(Busy):
             stage.hub.admit(Listener(an_actor(), 0))
+
+
+class TestWhatWaits:
+    """What waits for slow readers is bounded in all, and not only at each."""
+
+    @pytest.fixture
+    def crowded(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+        monkeypatch.setattr(hubs, "MOST_KEPT", 800)
+        stage.hub = Hub(feeds=stage.company, bus=stage.bus)
+        return stage
+
+    def waits(self, stage: Stage, door: Listener, size: int) -> None:
+        door.waiting = size
+        stage.hub.keep(door, size)
+
+    async def test_who_has_most_waiting_goes_until_a_quarter_is_free(self, crowded: Stage) -> None:
+        doors = [crowded.door() for _ in range(5)]
+        for door, size in zip(doors, (100, 300, 200, 150), strict=False):
+            self.waits(crowded, door, size)
+        assert not any(door.why for door in doors)
+        self.waits(crowded, doors[4], 60)
+        assert [door.why for door in doors] == [None, Ending.CROWDED_OUT, None, None, None]
+        # What went is counted no more.
+        self.waits(crowded, doors[4], 300)
+        assert [door.why for door in doors].count(Ending.CROWDED_OUT) == 1
+
+    async def test_what_was_read_meanwhile_does_not_count(self, crowded: Stage) -> None:
+        doors = [crowded.door() for _ in range(4)]
+        for door in doors[:3]:
+            self.waits(crowded, door, 260)
+            door.waiting = 0
+        self.waits(crowded, doors[3], 260)
+        assert not any(door.why for door in doors)
+
+    async def test_whoever_closes_makes_room(self, crowded: Stage) -> None:
+        first, second = crowded.door(), crowded.door()
+        self.waits(crowded, first, 700)
+        crowded.hub.close(first)
+        self.waits(crowded, first, 700)
+        self.waits(crowded, second, 700)
+        assert (first.why, second.why) == (None, None)
+
+    async def test_many_small_ones_are_too_much_as_well(self, crowded: Stage) -> None:
+        doors = [crowded.door() for _ in range(81)]
+        for door in doors:
+            self.waits(crowded, door, 10)
+        left = [door for door in doors if door.why is None]
+        assert len(left) == 60
 
 
 ROLES = st.sampled_from([Role.ADMIN, Role.MEMBER])

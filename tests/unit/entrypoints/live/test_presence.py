@@ -9,7 +9,7 @@ import pytest
 from adapters.memory.attendance import LocalAttendance
 from adapters.memory.bus import LocalBus
 from core.kernel.errors import DatabaseAway
-from core.realtime.read_models import Acquaintances, Moment, Portion
+from core.realtime.read_models import Acquaintances, Glance, Moment, Portion
 from entrypoints.live import presence as presences
 from entrypoints.live.presence import Presence
 from tests.builders import an_id
@@ -51,7 +51,7 @@ class Acquainted:
     async def read(self, *_: object, **__: object) -> Portion:
         raise AssertionError
 
-    async def heads(self, _: Collection[UUID]) -> dict[UUID, int]:
+    async def glance(self, _: Collection[UUID]) -> Glance:
         raise AssertionError
 
 

@@ -19,7 +19,7 @@ class Nothing:
     async def read(self, *_: object, **__: object) -> Portion:
         raise AssertionError
 
-    heads = acquainted = read
+    glance = acquainted = read
 
 
 async def test_who_takes_nothing_is_hung_up_on_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:

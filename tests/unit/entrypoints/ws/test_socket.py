@@ -43,6 +43,9 @@ class Gone(Hub):
     def give_up(self, door: object) -> None:  # noqa: ARG002
         self.given_up += 1
 
+    def keep(self, door: object, size: int) -> None:
+        """There is room enough."""
+
     def close(self, door: object) -> None:
         """Nothing is open."""
 
