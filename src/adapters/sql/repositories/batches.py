@@ -125,7 +125,8 @@ _BOARDS = Statement(
     .where(_among(board_columns.c.project_id, "projects"))
     .order_by(board_columns.c.project_id, board_columns.c.position, board_columns.c.id)
 )
-_beside = tasks.alias("beside")
+_given_beside = given_ids("beside")
+_beside = looked_up(tasks, _given_beside.c.id, tasks.c.column_id, tasks.c.id, tasks.c.rank)
 _place = func.row(_beside.c.rank, _beside.c.id)
 _above = _nearest(_beside.c.column_id, "above", beyond=_place, down=False)
 _below = _nearest(_beside.c.column_id, "below", beyond=_place, down=True)
@@ -138,9 +139,7 @@ _BESIDE = Statement(
         _above.c.rank,
         _below.c.id,
         _below.c.rank,
-    )
-    .select_from(_beside.outerjoin(_above, true()).outerjoin(_below, true()))
-    .where(_among(_beside.c.id, "beside"))
+    ).select_from(each(_given_beside, _beside).outerjoin(_above, true()).outerjoin(_below, true()))
 )
 _CARDS = Statement(
     select(tasks.c.id, tasks.c.column_id, tasks.c.rank)

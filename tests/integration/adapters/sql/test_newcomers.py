@@ -23,6 +23,7 @@ STATEMENTS: dict[str, Statement] = {
     "projects": batches._lock_projects(by_key=False),
     "tasks": batches._tasks(leaving=False),
     "tasks with sub-tasks": batches._tasks(leaving=True),
+    "beside": batches._BESIDE,
     "boards": batches._BOARDS,
     "above": task_kin.KIN_ABOVE,
     "below": task_kin.KIN_BELOW,
