@@ -1,7 +1,9 @@
 """Gathering and writing many tasks at once, by a number of statements that does not depend on how many there are."""
 
+import asyncio
 from collections import defaultdict
 from functools import cache
+from types import TracebackType
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +29,7 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile
-from core.kernel.once import Once
+from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
 from core.labels.model import LabelName
 from core.tasks.batches import Gathered, GatheredCycle, GatheredPerson, GatheredProject, Kin, Needs, Outcome, Standing
@@ -181,7 +183,7 @@ _EXTERNAL_IDS = Statement(
 class SqlBatches:
     """Many tasks of one unit of work's company."""
 
-    def __init__(self, unit: SqlUnitOfWork) -> None:
+    def __init__(self, unit: "SqlBatchUnitOfWork") -> None:
         self._unit = unit
 
     async def gather(self, needs: Needs, *, for_user: UUID) -> Gathered:
@@ -208,6 +210,10 @@ class SqlBatches:
     async def cards(self, column_id: UUID) -> list[Standing]:
         (rows,) = await self._unit.fetch((_CARDS, {"column": column_id}))
         return [Standing._make(row) for row in rows]
+
+    async def begin_to_write(self, outcome: Outcome) -> None:
+        self.write(outcome)
+        await self._unit.begin_to_flush()
 
     def write(self, outcome: Outcome) -> None:
         for statement, values, rows in written(outcome):
@@ -307,13 +313,56 @@ class SqlBatches:
 
 
 class SqlBatchUnitOfWork(SqlUnitOfWork):
-    """A unit of work with batches."""
+    """A unit of work with batches. It may be sending some of its writes: who needs the connection waits for that."""
 
     def __init__(
         self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None, lazy: bool = False
     ) -> None:
         super().__init__(database, clock, actor, once=once, lazy=lazy)
         self.batches = SqlBatches(self)
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def begin_to_flush(self) -> None:
+        """Sends what was collected; it is carried out while this process does something else."""
+        await self._flushed()
+        self._flushing = asyncio.create_task(self.flush())
+        # Until it is on its way.
+        await asyncio.sleep(0)
+
+    async def fetch(self, *asked: tuple[Statement, dict[str, Any]], guarded: bool = False) -> list[list[Row]]:
+        await self._flushed()
+        return await super().fetch(*asked, guarded=guarded)
+
+    async def commit(self, *, made: Made | None = None) -> int:
+        await self._flushed()
+        return await super().commit(made=made)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        flushing, self._flushing = self._flushing, None
+        try:
+            if flushing is not None:
+                await _over(flushing)
+        finally:
+            await super().__aexit__(kind, error, trace)
+
+    async def _flushed(self) -> None:
+        flushing, self._flushing = self._flushing, None
+        if flushing is not None:
+            await flushing
+
+
+async def _over(flushing: asyncio.Task[None]) -> None:
+    """Waits until that has let go of the connection, whatever it came to."""
+    try:
+        await asyncio.wait([flushing])
+    finally:
+        if not flushing.done():
+            flushing.cancel()
+            await asyncio.wait([flushing])
+        if not flushing.cancelled():
+            flushing.exception()
 
 
 class _Ids:

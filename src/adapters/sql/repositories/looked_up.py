@@ -7,13 +7,13 @@ an equality, so that there is an order to ask for; and without sorting only that
 
 from typing import Any
 
-from sqlalchemy import FromClause, Select, Text, Uuid, bindparam, func, literal, select, true
+from sqlalchemy import FromClause, Select, Uuid, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from adapters.sql.statement import Statement
 
-WITHOUT_SORTING = Statement(select(func.set_config(literal("enable_sort", Text), literal("off", Text), True)))
+WITHOUT_SORTING = Statement.plain("set local enable_sort = off")
 """Comes before statements with `looked_up` in them, in their transaction."""
 
 

@@ -49,9 +49,11 @@ class Workspace:
         self._cycles = {cycle.id: cycle for cycle in gathered.cycles}
         self._labels = {folded(label.name): label for label in gathered.labels}
         self._marks: dict[tuple[UUID, UUID], bool] = {}
+        self._borne = {(task, label.id) for task, borne in gathered.borne.items() for label in borne}
         self._external_ids = dict(gathered.external_ids)
         self._numbered: dict[tuple[UUID, int], UUID] = {}
         self._kept_keys: dict[tuple[UUID, int], UUID] = {}
+        self._kept_written, self._numbers_written = 0, {**self._last_numbers}
         kin = {each.id: each for each in gathered.kin}
         kin |= {task.id: Kin(task.id, task.project_id, task.parent_id) for task in gathered.tasks}
         self._family = Family(kin, self._journal)
@@ -94,12 +96,11 @@ class Workspace:
         del self.facts[self._so_far :]
 
     def outcome(self) -> Outcome:
-        """What all attempts came to."""
-        below = self._gathered.below
+        """What the attempts came to since this was asked last; it is taken to be written then."""
+        below, borne = self._gathered.below, self._borne
         changed = [self._tasks[each] for each in self._changed if each in self._before and each not in below]
         unranked = {*self._made, *self._changed} - below
-        borne = {(task_id, label.id) for task_id, labels in self._gathered.borne.items() for label in labels}
-        return Outcome(
+        outcome = Outcome(
             added=tuple(self._tasks[each] for each in self._made),
             changed=tuple(Changed(task, self._before[task.id].version) for task in changed),
             orphaned=tuple(
@@ -109,13 +110,20 @@ class Workspace:
             ranks=tuple((card, rank) for card, rank in self._spread.items() if card not in unranked),
             labels_on=tuple(pair for pair, is_on in self._marks.items() if is_on and pair not in borne),
             labels_off=tuple(pair for pair, is_on in self._marks.items() if not is_on and pair in borne),
-            kept_keys=tuple((*numbered, task_id) for numbered, task_id in self._kept_keys.items()),
-            last_numbers={
-                project_id: number
-                for project_id, number in self._last_numbers.items()
-                if number != self._projects[project_id].last_number
-            },
+            kept_keys=tuple((*numbered, id) for numbered, id in [*self._kept_keys.items()][self._kept_written :]),
+            last_numbers=dict(self._last_numbers.items() - self._numbers_written.items()),
         )
+        self._take_as_written(outcome)
+        return outcome
+
+    def _take_as_written(self, outcome: Outcome) -> None:
+        self._journal.begin()
+        written = (*outcome.added, *(task for task, _ in (*outcome.changed, *outcome.orphaned)))
+        self._before |= {task.id: task for task in written}
+        self._borne = (self._borne | {*outcome.labels_on}) - {*outcome.labels_off}
+        for done in (self._made, self._changed, self._spread, self._marks):
+            done.clear()
+        self._kept_written, self._numbers_written = len(self._kept_keys), {**self._last_numbers}
 
     # The repository
 
@@ -314,8 +322,6 @@ class Workspace:
         return cycle.status if cycle is not None and cycle.project_id == project_id else None
 
     def _labels_named(self, names: tuple[str, ...]) -> tuple[LabelName, ...]:
-        if not names:
-            return ()
         wanted = dict.fromkeys(folded(name) for name in names)
         return tuple(self._labels[name] for name in wanted if name in self._labels)
 
@@ -389,10 +395,6 @@ class Workspace:
             del self._places[card_id]
             self._shown.pop(before[0], None)
         if place is not None:
-            cards, card = self._columns[place[0]], (place[1], card_id)
-            if cards and cards[-1] > card:
-                insort(cards, card)
-            else:
-                cards.append(card)
+            insort(self._columns[place[0]], (place[1], card_id))
             self._places[card_id] = place
             self._shown.pop(place[0], None)
