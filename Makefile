@@ -3,7 +3,8 @@
 #   make run       serve on PORT (8000), with everything it needs; the first time also sets it up
 #   make install   .venv alone
 #   make check     lint, types, architecture, requirements
-#   make test      all tests, against real servers: containers where Docker answers, else what can be had without
+#   make test      all tests, against real servers: containers where Docker answers, else what can be had without; a few
+#                  files side by side. TESTS=tests/integration takes a folder, ARGS=... is what pytest is given, one by one
 #   make coverage  the unit tests once more: they must reach every line and branch of signing in (core/auth, oidc, tokens)
 #   make test-pooler  what asks the database, once more with PgBouncer between the product and PostgreSQL
 #   make test-moves  10,000 moves of cards by sixteen people at once; `make test` makes a fifth of that
@@ -47,20 +48,33 @@ check: $(STAMP)
 	$(BIN)/lint-imports --quiet-on-success 2>/dev/null || $(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit/architecture
 
+# A worker a processor, each with servers of its own and a file at a time; then, by itself, what takes time.
+SIDE_BY_SIDE = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+TESTS := tests
+ALONE = $(shell grep -rl --include='test_*.py' 'mark\.alone' $(TESTS))
+
 test: $(STAMP)
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(SIDE_BY_SIDE) -m 'not alone' $(TESTS)
+	$(BIN)/python -m pytest -m alone $(ALONE)
+endif
 
 coverage: $(STAMP)
-	$(BIN)/python -m pytest tests/unit --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(SIDE_BY_SIDE) tests/unit --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-# All but what asks the same statements again and again with other input, and what starts servers of its own.
+# All but what asks the same statements again and again with other input, and what asks nothing through a pooler: of
+# plans and catalogues, by statements that are only looked at, of servers of its own.
 REST := tests/integration/entrypoints/rest
-POOLED = tests/integration/adapters/sql tests/integration/contracts $(REST) \
-  $(foreach name,bad_input permissions schemathesis tenant_isolation,--ignore=$(REST)/test_$(name).py)
+SQL := tests/integration/adapters/sql
+POOLED = $(SQL) tests/integration/contracts $(REST) \
+  $(foreach name,bad_input permissions schemathesis tenant_isolation,--ignore=$(REST)/test_$(name).py) \
+  $(foreach name,backup catalogue database_away plans pooler,--ignore=$(SQL)/test_$(name).py)
 
 test-pooler: export FLOWTRACK_TEST_POOLER = pgbouncer
 test-pooler: $(STAMP)
-	$(BIN)/python -m pytest $(or $(ARGS),$(POOLED))
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(SIDE_BY_SIDE) $(POOLED))
 
 test-moves: $(STAMP)
 	FLOWTRACK_TEST_MOVES=10000 $(BIN)/python -m pytest tests/integration/adapters/sql/test_moves.py --durations=1

@@ -28,21 +28,29 @@ _STEPS = 60
 _STEP = 200
 
 _FILTERS = (
-    "project_id={project}", "status=todo", "status=done,todo", "priority=high", "priority=low,urgent", "assigned_to=me",
-    "assigned_to=none", "created_by=me", "label={label}", "cycle_id={cycle}", "cycle_id=none", "parent_id=none",
-    "deadline_before=2100-01-01", "deadline_after=2020-01-01", "updated_after=2020-01-01T00:00:00Z", "query=number",
-    "query=no such words",
+    "project_id={project}", "project_id={project},{last_project}", "cycle_id={cycle}", "cycle_id=none",
+    "cycle_id={cycle},none", "column_id={column}", "status=todo", "status=done,todo", "priority=high",
+    "priority=low,urgent", "assigned_to=me", "assigned_to=none", "assigned_to=me,none", "created_by=me", "label={label}",
+    "label={label},{last_label}", "parent_id=none", "deadline_before=2100-01-01", "deadline_after=2020-01-01",
+    "updated_after=2020-01-01T00:00:00Z", "updated_after=2100-01-01T00:00:00Z", "query=number", "query=no such words",
+    "query=prj3",
 )  # fmt: skip
 _SORTS = ("created_at", "-created_at", "updated_at", "-updated_at", "deadline", "-deadline", "priority", "-priority",
           "number", "-number", "position", "-position")  # fmt: skip
-_OTHERS = 80
+_OF_THREE = 80
+_FIRST_STEPS = (9_950, 450)
 _SHOWN = ("tasks", "projects", "users", "labels", "task_labels", "project_members", "board_columns", "cycles")
 
 
 def path(company: Company, asked: str, *, limit: int = PAGE) -> str:
     """A list of a company; what the words in braces stand for is its first project's."""
     filled = asked.format(
-        project=company.project_ids[0], column=company.first_columns[0], cycle=company.cycle_ids[0], label=LABELS[0]
+        project=company.project_ids[0],
+        last_project=company.project_ids[-1],
+        column=company.first_columns[0],
+        cycle=company.cycle_ids[0],
+        label=LABELS[0],
+        last_label=LABELS[-1],
     )
     return f"/api/v1/tasks?limit={limit}&{filled}".rstrip("&").replace(" ", "%20")
 
@@ -67,16 +75,25 @@ def deep_in(server: Server, company: Company, asked: str) -> str:
 
 
 def others() -> Iterator[str]:
-    """Some of all the other combinations, the same ones each time."""
+    """All other lists of no filter, in each order; of one and of two, in an order that chance gives; and some of three.
+    The same ones each time.
+    """
     chance = random.Random(20261129)
-    all_of_them = [
-        "&".join((*filters, f"sort={sort}"))
-        for count in (0, 1, 2, 3)
+    yield from (f"sort={sort}" for sort in _SORTS)
+    for count in (1, 2):
+        for filters in _of(count):
+            yield "&".join((*filters, f"sort={chance.choice(_SORTS)}"))
+    for filters in chance.sample(_of(3), _OF_THREE):
+        yield "&".join((*filters, f"sort={chance.choice(_SORTS)}"))
+
+
+def _of(count: int) -> list[tuple[str, ...]]:
+    """All that are so many filters of different names."""
+    return [
+        filters
         for filters in itertools.combinations(_FILTERS, count)
-        for sort in _SORTS
         if len({name.partition("=")[0] for name in filters}) == count
     ]
-    yield from chance.sample(all_of_them, _OTHERS)
 
 
 def sequential_scans(superuser_url: str) -> int:
@@ -92,15 +109,33 @@ def sequential_scans(superuser_url: str) -> int:
 
 
 def slowest(server: Server, company: Company) -> tuple[float, str, int]:
-    """Milliseconds of the slowest other list, which it was, and how many were asked: each the middle one of five."""
+    """Milliseconds of the slowest other list, which it was, and how many were asked: of each the first page and one deep
+    in, where there is one, and of each page the middle one of five.
+    """
     found = []
     for asked in others():
-        took = []
-        for _ in range(5):
-            began = time.perf_counter()
-            answer = server.ask("GET", path(company, asked), token=company.token)
-            took.append(1000 * (time.perf_counter() - began))
-            if answer.status != 200:
-                raise Mismatch(f"{asked}: {answer}")
-        found.append((median(took), asked))
+        first = path(company, asked)
+        for where, at in (("", first), (", deep in", _further(server, company, first))):
+            if at is not None:
+                found.append((_milliseconds(server, company, at), asked + where))
     return (*max(found), len(found))
+
+
+def _further(server: Server, company: Company, first: str) -> str | None:
+    """The address of a page after many, by cursor; None if there are not so many."""
+    for skipped in _FIRST_STEPS:
+        link = server.ask("GET", f"{first}&skip={skipped}", token=company.token).headers.get("link")
+        if link is not None:
+            return link.partition("<")[2].partition(">")[0]
+    return None
+
+
+def _milliseconds(server: Server, company: Company, at: str) -> float:
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        answer = server.ask("GET", at, token=company.token)
+        took.append(1000 * (time.perf_counter() - began))
+        if answer.status != 200:
+            raise Mismatch(f"{at}: {answer}")
+    return median(took)

@@ -5,7 +5,7 @@ messages to a webhook that were given up, among all that arrived.
 from alembic import op
 
 revision = "0029"
-down_revision = "0024"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

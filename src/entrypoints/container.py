@@ -10,33 +10,20 @@ from datetime import timedelta
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from dependency_injector import containers, providers
 from pydantic import SecretStr
 
 from adapters.crypto.access_tokens import JwtAccessTokens
-from adapters.crypto.api_tokens import ChecksummedApiTokenTexts
-from adapters.crypto.device_tokens import DerivedDeviceTokens
 from adapters.crypto.door_tickets import SealedDoorTickets
 from adapters.crypto.key_ring import KeyRing
-from adapters.crypto.link_tokens import DerivedLinkTokens, RandomInvitationTokens
-from adapters.crypto.login_tickets import SealedLoginTickets
 from adapters.crypto.passwords import Argon2Passwords
-from adapters.crypto.recovery_codes import RandomRecoveryCodes
 from adapters.crypto.refresh_tokens import DerivedRefreshTokens
 from adapters.crypto.sealing import Sealer, Unsealable
-from adapters.crypto.time_codes import TotpCodes
 from adapters.mail.addresses import ValidatedEmailAddresses
-from adapters.mail.files import FileMail
-from adapters.mail.smtp import SmtpMail
-from adapters.memory.attempts import LocalAttempts
-from adapters.memory.attendance import LocalAttendance
-from adapters.memory.bus import LocalBus
-from adapters.memory.rate_limits import LocalRateLimits
 from adapters.postgres_embedded.commands import binaries as refuse_missing_binaries
-from adapters.postgres_embedded.database import DatabaseUrls, make_database, urls
+from adapters.postgres_embedded.database import DatabaseUrls
 from adapters.postgres_embedded.errors import EmbeddedPostgresFailed
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from adapters.prometheus.metrics import MEDIA_TYPE, Metrics
@@ -45,33 +32,24 @@ from adapters.sql.archive import ArchiveRefused
 from adapters.sql.audit_chain import SqlAuditChain
 from adapters.sql.backing_up import BackupFailed, back_up
 from adapters.sql.connection import CONNECTIONS, Database
-from adapters.sql.digests import SqlDigestPosts
 from adapters.sql.examining import DatabaseAwayNow, DatabaseFacts, OwnerFacts, examine, examine_owner
 from adapters.sql.feeds import SqlFeedReader
-from adapters.sql.login_sessions import SqlSessionReader
-from adapters.sql.migration_process import MigrationFailed, migrate_in_child
+from adapters.sql.migration_process import MigrationFailed
 from adapters.sql.observing import Observers
 from adapters.sql.once_ledger import SqlOnceLedger
 from adapters.sql.operating import SqlOperatorUnitOfWork
 from adapters.sql.operating_tokens import SqlTokenOperatorUnitOfWork
-from adapters.sql.people import SqlPeopleUnitOfWork
-from adapters.sql.posting import SqlAccountPosts, SqlCompanyPosts
 from adapters.sql.preflight import NotReady, check_database, newest_revision
 from adapters.sql.presented_tokens import SqlPresentedTokens
 from adapters.sql.purging import SqlRemains
-from adapters.sql.readers.api_tokens import SqlApiTokenReader
 from adapters.sql.readers.audit import SqlAuditReader
-from adapters.sql.readers.companies import SqlCompanyReader
 from adapters.sql.readers.events import SqlEventReader
-from adapters.sql.readers.users import SqlUserReader
 from adapters.sql.refusals import SqlAuditLog
 from adapters.sql.relaying import SqlLeases, SqlLogs
-from adapters.sql.repositories.companies import SqlCompanyUnitOfWork
 from adapters.sql.restoring import RestoreRefused, restore
 from adapters.sql.roles import ISOLATION, WrongRole
 from adapters.sql.sealed import reseal
 from adapters.sql.signing_keys import SqlSigningKeys
-from adapters.sql.system import SqlIdentityUnitOfWork
 from adapters.sql.used_tickets import SqlUsedTickets
 from adapters.system.bell import Bell
 from adapters.system.clock import SystemClock
@@ -79,36 +57,28 @@ from adapters.system.ids import UuidV7Ids
 from adapters.system.locks import AlreadyHeld, exclusive
 from adapters.system.secret_files import keep_secret, kept_secret
 from core.audit.use_cases import AuditChainUseCases, AuditUseCases
-from core.auth.use_cases.accepting import AcceptanceUseCases
-from core.auth.use_cases.codes import FactorCodes
-from core.auth.use_cases.factors import FactorUseCases
-from core.auth.use_cases.following import LetterLimits, Links
-from core.auth.use_cases.guessing import Guessing
-from core.auth.use_cases.new_passwords import CheckedPasswords
-from core.auth.use_cases.recovering import RecoveryUseCases
-from core.auth.use_cases.second_step import SecondStepUseCases
-from core.auth.use_cases.sessions import SessionUseCases
 from core.auth.use_cases.signing_in import AuthUseCases
-from core.auth.use_cases.unlocking import UnlockingUseCases
-from core.auth.use_cases.verifying import EmailUseCases
-from core.companies.use_cases import CompanyUseCases
-from core.kernel.limits import Limit
-from core.mail.use_cases import DigestUseCases, MailUseCases
-from core.mail.wording import Wording
 from core.operations.use_cases import OperatorUseCases, PurgeUseCases, TokenOperatorUseCases
 from core.realtime.use_cases import DoorUseCases, EventUseCases, PresenceUseCases
-from core.tokens.listeners import end_tokens
 from core.tokens.use_cases.presenting import PresentedTokenUseCases
-from core.tokens.use_cases.tokens import ApiTokenUseCases
-from core.users.use_cases.invitations import InvitationUseCases
-from core.users.use_cases.users import UserUseCases
+from entrypoints.embedded_container import embedded_server, embedded_urls, migrate_database, prepare_embedded
 from entrypoints.ending import end
 from entrypoints.jobs_container import JobsContainer
 from entrypoints.live.hub import Hub
 from entrypoints.live.presence import Presence
 from entrypoints.live.relay import Relay
+from entrypoints.mail_container import MailContainer, mail_refusal
 from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer, provider_skew
+from entrypoints.people_container import PeopleContainer
+from entrypoints.redis_container import (
+    attempts_of,
+    attendance_of,
+    bus_of,
+    rate_limits_of,
+    redis_store_of,
+    redis_version,
+)
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.telemetry import written
@@ -127,54 +97,6 @@ __all__ = [
     "shared_counts", "shared_folder",
     "told_to_others", "present_sealer", "refuse_missing_binaries", "reseal", "restore",
 ]  # fmt: skip
-
-
-def _of_redis(room: str) -> Any:
-    # By name, and only where a Redis is configured: its client would stay in the memory of all others, with 7 MB.
-    return import_module(f"adapters.redis.{room}")
-
-
-def _redis_store(url: SecretStr | None) -> Any:
-    return None if url is None else _of_redis("store").RedisStore(url=url.get_secret_value())
-
-
-def _rate_limits(redis: Any, limits: tuple[Limit, ...]) -> Any:
-    return LocalRateLimits() if redis is None else _of_redis("rate_limits").SharedRateLimits(redis, limits=limits)
-
-
-def _attempts(redis: Any, sealer: Sealer) -> Any:
-    if redis is None:
-        return LocalAttempts()
-    return _of_redis("attempts").SharedAttempts(redis, key=sealer.key_for("flowtrack attempts"))
-
-
-def _bus(redis: Any) -> Any:
-    return LocalBus() if redis is None else _of_redis("bus").SharedBus(redis)
-
-
-def _attendance(redis: Any) -> Any:
-    return LocalAttendance() if redis is None else _of_redis("attendance").SharedAttendance(redis)
-
-
-async def redis_version(url: str) -> str | None:
-    """The release of a Redis server; None if it does not answer. Raises ValueError for what is no address."""
-    found: str | None = await _of_redis("store").redis_version(url)
-    return found
-
-
-def mail_of(settings: Settings) -> SmtpMail | FileMail:
-    """By what mail leaves: the server that is named, or files in the data folder."""
-    if not settings.smtp_host:
-        return FileMail(folder=settings.data_dir / "mail")
-    password = settings.smtp_password
-    return SmtpMail(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        security=settings.smtp_security,
-        username=settings.smtp_username or None,
-        password=password.get_secret_value() if password is not None else None,
-        sender=settings.smtp_from,
-    )
 
 
 def _events_kept(days: int | None) -> timedelta | None:
@@ -201,30 +123,19 @@ class Container(containers.DeclarativeContainer):
     ids = providers.Singleton(UuidV7Ids)
     sealer = providers.Singleton(Sealer, secrets=secret_keys)
     passwords = providers.Singleton(Argon2Passwords)
-    invitation_tokens = providers.Singleton(RandomInvitationTokens)
-    link_tokens = providers.Singleton(DerivedLinkTokens, sealer)
-    api_token_texts = providers.Singleton(ChecksummedApiTokenTexts)
     addresses = providers.Singleton(ValidatedEmailAddresses)
     access_tokens = providers.Singleton(JwtAccessTokens, issuer=settings.provided.public_url)
     refresh_tokens = providers.Singleton(DerivedRefreshTokens, sealer)
     cursor_keys = providers.Singleton(Sealer.keys_for, sealer, "flowtrack list cursors")
     idempotency_keys = providers.Singleton(Sealer.keys_for, sealer, "flowtrack idempotency")
 
-    redis = providers.Singleton(_redis_store, settings.provided.redis_url)
-    rate_limits = providers.Singleton(_rate_limits, redis, settings.provided.rate_limits.call())
-    attempts = providers.Singleton(_attempts, redis, sealer)
-    device_tokens = providers.Singleton(DerivedDeviceTokens, sealer)
-    login_tickets = providers.Singleton(SealedLoginTickets, sealer)
-    time_codes = providers.Singleton(TotpCodes, sealer, issuer=settings.provided.totp_issuer)
-    recovery_codes = providers.Singleton(RandomRecoveryCodes)
-    factor_codes = providers.Singleton(FactorCodes, time_codes=time_codes, recovery_codes=recovery_codes)
-    letter_limits = providers.Singleton(LetterLimits, attempts=attempts)
-    links = providers.Singleton(Links, mailed=link_tokens, shown=invitation_tokens, clock=clock)
-    mail = providers.Singleton(mail_of, settings)
+    redis = providers.Singleton(redis_store_of, settings.provided.redis_url)
+    rate_limits = providers.Singleton(rate_limits_of, redis, settings.provided.rate_limits.call())
+    attempts = providers.Singleton(attempts_of, redis, sealer)
     mail_bell = providers.Singleton(Bell)
 
     audit_bell = providers.Singleton(Bell)
-    bus = providers.Singleton(_bus, redis)
+    bus = providers.Singleton(bus_of, redis)
     database = providers.Singleton(
         Database,
         url=database_url,
@@ -238,49 +149,50 @@ class Container(containers.DeclarativeContainer):
     key_ring = providers.Singleton(KeyRing, store=signing_keys, sealer=sealer, tokens=access_tokens, clock=clock)
     once_ledger = providers.Factory(SqlOnceLedger, database)
     presented_tokens = providers.Singleton(SqlPresentedTokens, database)
-    session_reader = providers.Singleton(SqlSessionReader, database)
-    company_reader = providers.Singleton(SqlCompanyReader, database)
-    user_reader = providers.Singleton(SqlUserReader, database)
-    api_token_reader = providers.Singleton(SqlApiTokenReader, database)
     event_reader = providers.Singleton(SqlEventReader, database)
     audit_reader = providers.Singleton(SqlAuditReader, database)
     audit_log = providers.Singleton(SqlAuditLog, database, clock)
     audit_chain = providers.Singleton(SqlAuditChain, database, sealer)
 
-    identity_unit_of_work = providers.Factory(SqlIdentityUnitOfWork, database, on_letters=mail_bell.provided.ring)
-    guessing = providers.Singleton(
-        Guessing, attempts=attempts, devices=device_tokens, identity=identity_unit_of_work.provider, clock=clock
-    )
-    people_unit_of_work = providers.Factory(SqlPeopleUnitOfWork, database, clock, on_letters=mail_bell.provided.ring)
-    company_unit_of_work = providers.Factory(SqlCompanyUnitOfWork, database, clock)
-
-    _signing_in = {
-        "identity": identity_unit_of_work.provider,
-        "access_tokens": access_tokens,
-        "refresh_tokens": refresh_tokens,
-        "codes": factor_codes,
-        "guessing": guessing,
-        "clock": clock,
-        "ids": ids,
-    }
-    auth_use_cases = providers.Singleton(
-        AuthUseCases,
-        profiles=company_reader,
+    people = providers.Container(
+        PeopleContainer,
+        settings=settings,
+        database=database,
+        sealer=sealer,
+        clock=clock,
+        ids=ids,
+        attempts=attempts,
         passwords=passwords,
         addresses=addresses,
-        tickets=login_tickets,
-        registration=settings.provided.registration.value,
-        **_signing_in,
+        access_tokens=access_tokens,
+        refresh_tokens=refresh_tokens,
+        presented_tokens=presented_tokens,
+        mail_bell=mail_bell,
     )
-    second_step_use_cases = providers.Singleton(SecondStepUseCases, tickets=login_tickets, **_signing_in)
-    acceptance_use_cases = providers.Singleton(
-        AcceptanceUseCases,
-        passwords=passwords,
-        addresses=addresses,
-        links=links,
-        registration=settings.provided.registration.value,
-        **_signing_in,
+    auth_use_cases: providers.Provider[AuthUseCases] = people.auth_use_cases
+    second_step_use_cases = people.second_step_use_cases
+    acceptance_use_cases = people.acceptance_use_cases
+    user_use_cases = people.user_use_cases
+    api_token_use_cases = people.api_token_use_cases
+    presented_token_use_cases: providers.Provider[PresentedTokenUseCases] = people.presented_token_use_cases
+    invitation_use_cases = people.invitation_use_cases
+    session_use_cases = people.session_use_cases
+    recovery_use_cases = people.recovery_use_cases
+    email_use_cases = people.email_use_cases
+    factor_use_cases = people.factor_use_cases
+    unlocking_use_cases = people.unlocking_use_cases
+    company_use_cases = people.company_use_cases
+    mail = providers.Container(
+        MailContainer,
+        settings=settings,
+        database=database,
+        link_tokens=people.link_tokens,
+        letter_limits=people.letter_limits,
+        clock=clock,
+        ids=ids,
     )
+    digest_use_cases = mail.digest_use_cases
+    mail_use_cases = mail.use_cases
     oidc = providers.Container(
         OidcContainer,
         settings=settings,
@@ -295,100 +207,6 @@ class Container(containers.DeclarativeContainer):
     oidc_connection_use_cases = oidc.connection_use_cases
     email_domain_use_cases = oidc.domain_use_cases
     oidc_login_use_cases = oidc.login_use_cases
-    _people = {
-        "unit_of_work": people_unit_of_work.provider,
-        "reader": user_reader,
-        "addresses": addresses,
-        "tokens": invitation_tokens,
-        "clock": clock,
-        "ids": ids,
-    }
-    user_use_cases = providers.Singleton(
-        UserUseCases,
-        passwords=providers.Singleton(CheckedPasswords, passwords=passwords),
-        on_ended=end_tokens,
-        **_people,
-    )
-    api_token_use_cases = providers.Singleton(
-        ApiTokenUseCases, unit_of_work=people_unit_of_work.provider, reader=api_token_reader, user_reader=user_reader,
-        texts=api_token_texts, clock=clock, ids=ids,
-    )  # fmt: skip
-    presented_token_use_cases = providers.Singleton(
-        PresentedTokenUseCases, presented=presented_tokens, texts=api_token_texts, clock=clock
-    )
-    invitation_use_cases = providers.Singleton(InvitationUseCases, **_people)
-    session_use_cases = providers.Singleton(
-        SessionUseCases,
-        identity=identity_unit_of_work.provider,
-        reader=session_reader,
-        passwords=passwords,
-        codes=factor_codes,
-        guessing=guessing,
-        clock=clock,
-        ids=ids,
-    )
-    recovery_use_cases = providers.Singleton(
-        RecoveryUseCases,
-        identity=identity_unit_of_work.provider,
-        passwords=passwords,
-        addresses=addresses,
-        links=links,
-        letters=letter_limits,
-        guessing=guessing,
-        clock=clock,
-        ids=ids,
-    )
-    email_use_cases = providers.Singleton(
-        EmailUseCases,
-        identity=identity_unit_of_work.provider,
-        addresses=addresses,
-        links=links,
-        letters=letter_limits,
-        clock=clock,
-        ids=ids,
-    )
-    wording = providers.Singleton(Wording, public_url=settings.provided.public_url)
-    digest_use_cases = providers.Singleton(
-        DigestUseCases,
-        mail=mail,
-        posts=providers.Singleton(SqlDigestPosts, database),
-        wording=wording,
-        clock=clock,
-    )
-    mail_use_cases = providers.Singleton(
-        MailUseCases,
-        mail=mail,
-        companies=providers.Factory(SqlCompanyPosts, database),
-        accounts=providers.Factory(SqlAccountPosts, database),
-        links=link_tokens,
-        letters=letter_limits,
-        wording=wording,
-        clock=clock,
-        ids=ids,
-    )
-    factor_use_cases = providers.Singleton(
-        FactorUseCases,
-        identity=identity_unit_of_work.provider,
-        codes=factor_codes,
-        time_codes=time_codes,
-        guessing=guessing,
-        clock=clock,
-    )
-    unlocking_use_cases = providers.Singleton(
-        UnlockingUseCases,
-        unit_of_work=people_unit_of_work.provider,
-        attempts=attempts,
-        guessing=guessing,
-    )
-    company_use_cases = providers.Singleton(
-        CompanyUseCases,
-        unit_of_work=company_unit_of_work.provider,
-        reader=company_reader,
-        addresses=addresses,
-        clock=clock,
-        ids=ids,
-        registration=settings.provided.registration.value,
-    )
     work = providers.Container(WorkContainer, database=database, clock=clock, ids=ids)
     project_use_cases = work.project_use_cases
     cycle_use_cases = work.cycle_use_cases
@@ -445,7 +263,7 @@ class Container(containers.DeclarativeContainer):
         used=providers.Singleton(SqlUsedTickets, database), clock=clock, ids=ids,
     )  # fmt: skip
     feed_reader = providers.Singleton(SqlFeedReader, database)
-    attendance = providers.Singleton(_attendance, redis)
+    attendance = providers.Singleton(attendance_of, redis)
     presence_use_cases = providers.Singleton(PresenceUseCases, reader=event_reader, attendance=attendance)
     presence = providers.Singleton(Presence, attendance=attendance, feeds=feed_reader, bus=bus)
     hub = providers.Singleton(Hub, feeds=feed_reader, bus=bus, attendant=presence, observer=metrics, tracing=tracing)
@@ -461,7 +279,7 @@ class Container(containers.DeclarativeContainer):
     operator_unit_of_work = providers.Factory(SqlOperatorUnitOfWork, database)
     token_operator_use_cases = providers.Singleton(
         TokenOperatorUseCases, unit_of_work=providers.Factory(SqlTokenOperatorUnitOfWork, database).provider,
-        texts=api_token_texts, clock=clock, ids=ids,
+        texts=people.api_token_texts, clock=clock, ids=ids,
     )  # fmt: skip
     purge_use_cases = providers.Singleton(
         PurgeUseCases, remains=remains, clock=clock,
@@ -522,37 +340,6 @@ def _trace(container: Container, settings: Settings) -> None:
     for name, provider in container.providers.items():
         if name.endswith("_use_cases") and isinstance(provider, providers.Singleton):
             provider.set_provides(tracing.traced(provider.provides))
-
-
-async def mail_refusal(settings: Settings) -> str | None:
-    """What stands in the way of sending mail by the server that is named; None if nothing does, or none is."""
-    mail = mail_of(settings)
-    return await mail.refusal() if isinstance(mail, SmtpMail) else None
-
-
-def embedded_server(settings: Settings) -> EmbeddedPostgres:
-    """The PostgreSQL that the product brings itself, not yet started."""
-    return EmbeddedPostgres(folder=settings.data_dir.absolute() / "postgres")
-
-
-def prepare_embedded(settings: Settings, *, superuser_url: str) -> DatabaseUrls:
-    """Makes the database inside the embedded server, and says how to reach it."""
-    make_database(superuser_url=superuser_url, data_dir=settings.data_dir)
-    return urls(superuser_url=superuser_url, data_dir=settings.data_dir)
-
-
-def embedded_urls(settings: Settings) -> DatabaseUrls | None:
-    """How to reach the embedded database, if it runs and was used before. Starts and makes nothing."""
-    passwords = ("database-owner-password", "database-app-password")
-    running = embedded_server(settings).running_url()
-    if running is None or not all((settings.data_dir / name).exists() for name in passwords):
-        return None
-    return urls(superuser_url=running, data_dir=settings.data_dir)
-
-
-def migrate_database(found: DatabaseUrls) -> None:
-    """Makes roles and runs migrations. Raises WrongRole and MigrationFailed."""
-    migrate_in_child(owner_url=found.owner, application_url=found.application)
 
 
 @asynccontextmanager

@@ -6,11 +6,10 @@ from email.utils import formataddr, parseaddr
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -23,6 +22,7 @@ from pydantic_settings import (
 from core.kernel.limits import Limit
 from core.oidc.ports import InstanceProvider
 from entrypoints.oidc_settings import instance_providers
+from entrypoints.variables import PREFIX, SECRETS, SettingsRefused, Variables, variable_of
 
 
 class Environment(StrEnum):
@@ -39,25 +39,8 @@ class Registration(StrEnum):
     CLOSED = "closed"
 
 
-class SettingsRefused(Exception):
-    """A setting is missing or wrong. The message names it and says how to mend it, and never holds its value."""
-
-
 SECRET_LENGTH = 32
 
-_PREFIX = "FLOWTRACK_"
-_OF_TESTS = "FLOWTRACK_TEST_"
-_SECRETS = (
-    "DATABASE_URL",
-    "MIGRATION_DATABASE_URL",
-    "DIRECT_DATABASE_URL",
-    "REDIS_URL",
-    "SECRET_KEY",
-    "SECRET_KEY_PREVIOUS",
-    "METRICS_TOKEN",
-    "SMTP_PASSWORD",
-    "OIDC_PROVIDERS",
-)
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|min|hour|day)")
 _LIMITS = ("session", "company", "address", "login", "register", "password", "webhook_test")
 _SENDER = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
@@ -71,8 +54,6 @@ def _rate(value: str) -> str:
 
 
 Rate = Annotated[str, AfterValidator(_rate)]
-_OF_TRACES = "OTEL_"
-
 
 Sampler = Literal[
     "always_on",
@@ -88,7 +69,7 @@ class Settings(BaseSettings):
     """The settings, read from variables that begin with FLOWTRACK_, from PORT, and from those of OpenTelemetry."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
 
     environment: Environment = Environment.DEVELOPMENT
@@ -151,11 +132,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the name is pydantic's)
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code goes before the environment, and that before `.env`."""
-        return init_settings, _Variables(settings_cls, env_settings), _Variables(settings_cls, dotenv_settings)
+        return init_settings, Variables(settings_cls, env_settings), Variables(settings_cls, dotenv_settings)
 
-    @field_validator(
-        "smtp_port", "events_keep_days", "worker_port", *(name.lower() for name in _SECRETS), mode="before"
-    )
+    @field_validator("smtp_port", "events_keep_days", "worker_port", *(name.lower() for name in SECRETS), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
@@ -349,68 +328,14 @@ class Settings(BaseSettings):
             yield "FLOWTRACK_PUBLIC_URL must begin with https:// in production: cookies are bound to it."
 
 
-class _Variables(PydanticBaseSettingsSource):
-    """The variables of one place, the environment or `.env`.
-
-    `FLOWTRACK_X_FILE` names a file that holds the secret FLOWTRACK_X. A name that is none of ours is refused: it is
-    a setting misspelt, or one that this release does not have.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings], found: PydanticBaseSettingsSource) -> None:
-        super().__init__(settings_cls)
-        assert isinstance(found, EnvSettingsSource)
-        self._found = found
-        self._known = {_variable(field.validation_alias or name) for name, field in settings_cls.model_fields.items()}
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return self._found.get_field_value(field, field_name)
-
-    def __call__(self) -> dict[str, Any]:
-        given = {name.upper(): value for name, value in self._found.env_vars.items()}
-        files = {f"{_PREFIX}{secret}_FILE": secret for secret in _SECRETS}
-        unknown = sorted(
-            name
-            for name in given
-            if name.startswith(_PREFIX) and not name.startswith(_OF_TESTS) and name not in self._known | files.keys()
-        )
-        if unknown:
-            raise SettingsRefused(f"{', '.join(unknown)}: no setting of that name; .env.example lists them all.")
-        # OpenTelemetry has it that an empty variable is one that is not set.
-        values = {
-            name: value
-            for name, value in self._found().items()
-            if value != "" or not _variable(name).startswith(_OF_TRACES)
-        }
-        for name, secret in files.items():
-            if not (path := given.get(name)):
-                continue
-            if given.get(f"{_PREFIX}{secret}"):
-                raise SettingsRefused(f"{_PREFIX}{secret} and {name} are both set; leave one of them out.")
-            values[secret.lower()] = _content(name, Path(path))
-        return values
-
-
 def secret_files() -> dict[str, Path]:
     """The files that FLOWTRACK_X_FILE variables name, by variable. Raises OSError and ValueError for a bad `.env`."""
-    named = {f"{_PREFIX}{secret}_FILE" for secret in _SECRETS}
+    named = {f"{PREFIX}{secret}_FILE" for secret in SECRETS}
     found: dict[str, Path] = {}
     for source in (DotEnvSettingsSource(Settings), EnvSettingsSource(Settings)):
         given = {name.upper(): value for name, value in source.env_vars.items() if value}
         found |= {name: Path(path) for name, path in given.items() if name in named and path}
     return found
-
-
-def _content(variable: str, path: Path) -> str:
-    """What a secret's file holds. The messages leave the path out too: it may be a secret in the wrong place."""
-    try:
-        content = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsRefused(f"{variable} names a file that cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise SettingsRefused(f"{variable} names a file that is not UTF-8 text") from None
-    if not content:
-        raise SettingsRefused(f"{variable} names a file that is empty")
-    return content
 
 
 def _listed(value: str) -> list[str]:
@@ -424,19 +349,13 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}" if parts.netloc else url
 
 
-def _variable(name: object) -> str:
-    """The variable of a field: PORT has no prefix, since hosting platforms set it, nor what is OpenTelemetry's."""
-    variable = str(name).upper()
-    return variable if variable == "PORT" or variable.startswith(_OF_TRACES) else f"{_PREFIX}{variable}"
-
-
 def load_settings() -> Settings:
     """Reads the environment and `.env`. Raises SettingsRefused, naming the variable."""
     try:
         return Settings()
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise SettingsRefused("; ".join(f"{_variable(each['loc'][0])}: {each['msg']}" for each in faults)) from None
+        raise SettingsRefused("; ".join(f"{variable_of(each['loc'][0])}: {each['msg']}" for each in faults)) from None
     except OSError as error:
         raise SettingsRefused(f".env cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -154,8 +154,13 @@ class Firm:
                 olga, visible=Visible(), where=where, sort=Sort(field="number"), page=page
             )
             labelled.append(sorted(task.key for task in bearing.value.items))
+        watched = {}
+        for name, person in self.people.items():
+            seen = await self.world.task_reader.page(person, sort=Sort(field="created_at"), **asked)
+            watched[name] = sorted(task.key for task in seen.value.items if task.watching)
         return await self._plain(
             (
+                watched,
                 sorted(tasks, key=lambda task: task.key),
                 [task for task, _ in gone.value.items],
                 [
@@ -374,7 +379,23 @@ def _ruled(task: UUID | BatchRef, rule: str) -> ChangeTask:
     return ChangeTask(task=task, changes=changes)
 
 
+def _given_to(task: UUID | BatchRef, *names: str | None) -> list[Operation]:
+    users = [called(name) if name is not None else None for name in names]
+    return [
+        ChangeTask(task=task, changes=TaskChanges(given=frozenset({"assigned_to"}), assigned_to=each)) for each in users
+    ]
+
+
 CASES: dict[str, list[Operation]] = {
+    "whoever had one in between watches it": [
+        *_given_to(called("WEB-1"), "mia", "max", None),
+        *_given_to(called("WEB-6"), "max", "mia"),
+        *_given_to(called("WEB-7"), "mia", "max", "mia"),
+    ],
+    "whoever had a new one in between watches it": [
+        CreateTask(given=NewTask(project_id=called("WEB"), title="Draw", assigned_to=called("mia")), ref="a"),
+        *_given_to(BatchRef("a"), "max", None),
+    ],
     "one that came again is deleted": [_done_again(), DeleteTask(task=BatchRef("a"))],
     "one that is done now and came again is deleted": [
         _ruled(called("WEB-6"), "FREQ=DAILY"),

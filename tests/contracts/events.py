@@ -195,6 +195,44 @@ class EventContract:
         assert await note(world, owner, Noted(text="d")) == head + 1
         assert _texts(await self._after(world, owner, position=head)) == "d"
 
+    async def test_after_a_restore_positions_of_no_log_are_told_from_those_of_the_backup(
+        self, world: ContractWorld
+    ) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        backup = await note(world, owner, Noted(text="a"), Noted(text="b"))
+        head = backup + 50
+        await world.jump(owner.company_id, to=head)
+        lost = range(backup + 1, backup + 4)
+        for written in (False, True):
+            if written:
+                assert await note(world, owner, Noted(text="c"), Noted(text="d")) == head + 2
+            # Whoever saw all of the backup, or less, has missed nothing.
+            for position in (0, backup - 1, backup, head):
+                assert (await world.event_reader.is_kept(ann, position=position)).value, position
+                found = await self._after(world, owner, position=position)
+                assert not found.is_expired
+                assert _texts(found) == ("ab" if position < backup - 1 else "b" if position < backup else "") + (
+                    "cd" if written else ""
+                )
+            # Whoever saw what is not there any more reads anew, and misses nothing of what has come instead.
+            for position in (*lost, head - 1):
+                assert not (await world.event_reader.is_kept(ann, position=position)).value, position
+                for caller in (owner, ann):
+                    assert (await self._after(world, caller, position=position)).is_expired, position
+
+    async def test_what_lies_between_a_backup_and_its_restore_is_not_looked_through(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        ann = await world.person(owner.company_id)
+        backup = await note(world, owner, Noted(text="a"))
+        await world.jump(owner.company_id, to=10**15)
+        assert await self._after(world, ann, most=100) == Stretch([], 10**15)
+        head = await note(world, owner, Noted(text="b"), Noted(text="c", to=Audience(named=(ann.user_id,))))
+        first = await self._after(world, ann, most=backup + 3)
+        assert first == Stretch([], 10**15)
+        following = await self._after(world, ann, position=first.examined, most=backup + 3)
+        assert (_texts(following), following.examined, following.is_expired) == ("c", head, False)
+
     async def test_no_more_is_looked_through_than_is_said(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann = await world.person(owner.company_id)

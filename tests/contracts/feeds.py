@@ -57,6 +57,18 @@ class FeedContract:
             position = portion.examined
         assert seqs == list(range(1, head + 1))
 
+    async def test_what_is_kept_is_told_as_to_those_who_ask_alone(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        backup = await note(world, owner, *(Noted(text=text) for text in "abcd"))
+        await world.forget_events(owner.company_id, upto=2)
+        await world.jump(owner.company_id, to=backup + 9)
+        head = await note(world, owner, Noted(text="e"))
+        for position in range(head + 1):
+            alone = await world.event_reader.is_kept(owner, position=position)
+            assert await world.feed_reader.is_kept(owner.company_id, position=position) == alone.value
+        portion = await read(world, [owner], position=backup)
+        assert (heard(portion, owner), portion.examined) == ([head], head)
+
     async def test_what_holds_is_what_is_so_now(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann = await world.person(owner.company_id)

@@ -209,6 +209,10 @@ class ContractWorld(Protocol):
         """Takes the beginning of the company's log away, as the purge does."""
         ...
 
+    async def jump(self, company_id: UUID, *, to: int) -> None:
+        """Lets the company's log go on after a position beyond its head, as restoring a backup does."""
+        ...
+
     async def deactivate(self, actor: Actor) -> None:
         """Makes the actor's user inactive."""
         ...

@@ -124,6 +124,7 @@ class InMemoryBatches:
             for project_id, number, task_id in outcome.kept_keys:
                 tables.task_keys[project_id, number] = task_id
             tables.last_numbers.update(outcome.last_numbers)
+            tables.watchers |= dict.fromkeys(outcome.watching, True)
 
         self._unit.transaction.defer(self._unit.within(put))
 

@@ -34,13 +34,14 @@ class InMemoryEventReader:
             and is_audible(tables, event, audible)
         ][:limit]
         examined = heard[-1].seq if len(heard) == limit else max(min(tables.last_seq, position + most), position)
+        if examined == position + most < tables.last_seq:
+            examined = min((event.seq - 1 for event in tables.events if event.seq > examined), default=tables.last_seq)
         is_expired = not (await self.is_kept(actor, position=position)).value
         return Answer(Stretch(heard, examined, is_expired), tables.last_seq)
 
     async def is_kept(self, actor: Actor, *, position: int) -> Answer[bool]:
         tables = self._store.read(actor)
-        goes_on = any(event.seq == position + 1 for event in tables.events)
-        return Answer(goes_on or position >= tables.last_seq, tables.last_seq)
+        return Answer(goes_on(tables, position) or position >= tables.last_seq, tables.last_seq)
 
     async def seen(self, actor: Actor, *, among: Collection[UUID]) -> Answer[list[UUID]]:
         tables = self._store.read(actor)
@@ -53,6 +54,11 @@ class InMemoryEventReader:
 
     async def head(self, actor: Actor) -> Answer[None]:
         return Answer(None, self._store.read(actor).last_seq)
+
+
+def goes_on(tables: CompanyTables, position: int) -> bool:
+    """Whether all is there that came after a position, unless that is the head."""
+    return any(event.seq in (position, position + 1) for event in tables.events)
 
 
 def may_see(tables: CompanyTables, user_id: UUID, other: UUID, *, everybody: bool) -> bool:

@@ -8,7 +8,7 @@ from core.realtime.model import Audible, Ticket
 from core.realtime.ports import ENDED_WITHIN
 from core.realtime.read_models import Acquaintances, Backlog, Glance, Logged, Portion
 from tests.fakes.clock import SettableClock
-from tests.fakes.events import may_see, view_of
+from tests.fakes.events import goes_on, may_see, view_of
 from tests.fakes.store import Store
 
 NOBODY = UUID(int=0)
@@ -51,6 +51,10 @@ class InMemoryFeedReader:
                 if project_id in projects and user_id in users and tables.project(project_id) is not None
             ),
         )
+
+    async def is_kept(self, company_id: UUID, *, position: int) -> bool:
+        tables = self._store.tables.companies[company_id]
+        return goes_on(tables, position) or position >= tables.last_seq
 
     async def acquainted(
         self, company_id: UUID, *, listeners: Collection[UUID], others: Collection[UUID]

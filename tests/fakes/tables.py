@@ -298,6 +298,10 @@ class CompanyTables:
         self.events, self.forgotten = kept, self.forgotten + gone
         return gone
 
+    def jump(self, to: int) -> None:
+        """Lets the log go on after a position beyond its head."""
+        self.forgotten += to - self.last_seq
+
     def append(self, facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> None:
         """Numbers the facts and adds them to the log; fails for one that is not what the documents promise."""
         ensure_promised(facts)

@@ -14,7 +14,7 @@ from core.webhooks.deliveries import Choice, Delivery, DeliveryState, Outcome, Q
 from core.webhooks.model import Webhook
 from core.webhooks.ports import Claimed, DeliveryFilter, Message
 from core.webhooks.read_models import DeliveryView, WebhookView
-from tests.fakes.events import view_of
+from tests.fakes.events import goes_on, view_of
 from tests.fakes.paging import Key, page_of
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables
@@ -39,6 +39,9 @@ class InMemoryWebhooks:
 
     async def head(self) -> int:
         return self._unit.now.last_seq
+
+    async def goes_on(self, *, after: int) -> bool:
+        return goes_on(self._unit.now, after)
 
     async def are_kept(self, seqs: Collection[int]) -> bool:
         return set(seqs) <= {event.seq for event in self._unit.now.events}

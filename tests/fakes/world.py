@@ -216,6 +216,9 @@ class World:
     async def forget_events(self, company_id: UUID, *, upto: int) -> None:
         self.tables.companies[company_id].forget(upto)
 
+    async def jump(self, company_id: UUID, *, to: int) -> None:
+        self.tables.companies[company_id].jump(to)
+
     async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         """Remembers that a request with a key was refused, as REST does after the transaction was taken back."""
         async with InMemoryUnitOfWork(self.store, actor, once=once):

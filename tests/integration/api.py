@@ -14,6 +14,8 @@ import httpx
 import psycopg
 
 PASSWORD = "Tr0ub4dor and three"
+# What nothing is called: the same in each run, for tests that are called by what they are given.
+NOBODYS_ID = "01920000-0000-7000-8000-0000000000ff"
 _numbers = itertools.count(1)
 
 
@@ -92,12 +94,46 @@ class Person:
         return dict((await self.get(f"/projects/{project['id']}/board")).json())
 
 
+class Kept:
+    """A connection as the superuser that is kept from one question to the next: to sign in is what takes the time."""
+
+    def __init__(self, superuser_url: str) -> None:
+        self._superuser_url = superuser_url
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def ask(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return _asked(self._opened(), statement, values)
+        except psycopg.OperationalError:
+            # Some tests end all connections of a database.
+            if not self._opened().closed:
+                raise
+        self.close()
+        return _asked(self._opened(), statement, values)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._superuser_url, autocommit=True)
+        return self._connection
+
+
+def _asked(connection: psycopg.Connection[Any], statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    cursor = connection.execute(statement, values)
+    return cursor.fetchall() if cursor.description else []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """The product's API, and the few things that it cannot yet be asked for."""
 
     client: httpx.AsyncClient
     superuser_url: str
+    kept: Kept | None = None
 
     async def register(self, **fields: Any) -> Person:
         """A newcomer with a company of their own."""
@@ -119,14 +155,13 @@ class Api:
         """Somebody else in a company: a new person, or `who` with one more membership."""
         who = who or await self.register()
         user_id = uuid.uuid4()
-        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
-            connection.execute(
-                "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
-                " version, created_at, updated_at)"
-                " select %s, %s, account_id, 'person', name, email, %s, %s, true, now(), 1, now(), now()"
-                " from users where id = %s",
-                (of.company_id, user_id, f"u{next(_numbers)}", role, who.user_id),
-            )
+        self.sql(
+            "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
+            " version, created_at, updated_at)"
+            " select %s, %s, account_id, 'person', name, email, %s, %s, true, now(), 1, now(), now()"
+            " from users where id = %s",
+            (of.company_id, user_id, f"u{next(_numbers)}", role, who.user_id),
+        )
         for project in projects:
             self.add_member(of.company_id, project["id"], user_id)
         return await self.login(who.email, company_id=of.company_id)
@@ -172,9 +207,10 @@ class Api:
 
     def sql(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """What the database says when nobody stands in the way: as the superuser."""
+        if self.kept is not None:
+            return self.kept.ask(statement, values)
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
+            return _asked(connection, statement, values)
 
     def count(self, table: str, company_id: str) -> int:
         """How many rows a company has in a table."""

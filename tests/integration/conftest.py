@@ -25,7 +25,7 @@ from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings
 from tests import pooler, redis_servers, servers
 from tests.event_contract import wrong_in_server
-from tests.integration.api import Api
+from tests.integration.api import Api, Kept
 
 OWNER, APPLICATION = "test_owner", "test_app"
 
@@ -226,9 +226,16 @@ async def client(container: Container) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="session")
-def api(client: httpx.AsyncClient, test_database: TestDatabase) -> Api:
+def kept(test_database: TestDatabase) -> Iterator[Kept]:
+    found = Kept(test_database.superuser)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def api(client: httpx.AsyncClient, test_database: TestDatabase, kept: Kept) -> Api:
     """Registers people and speaks for them."""
-    return Api(client=client, superuser_url=test_database.superuser)
+    return Api(client=client, superuser_url=test_database.superuser, kept=kept)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ works no more.
 """
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -36,6 +37,9 @@ set_json_dumps(msgspec.json.encode)
 set_json_loads(msgspec.json.decode)
 
 Connection = PipelineConnection
+NAMED = "flowtrack "
+# By what PostgreSQL shows of a connection, processes are told from one another.
+_NAME = NAMED + secrets.token_hex(4)
 CONNECTIONS = 10
 """So many connections a process takes at most: more than a process on one core keeps busy. Each is a process of the
 server with memory of its own, and the fewer take turns, the more of it is found in the processor's caches.
@@ -43,15 +47,15 @@ server with memory of its own, and the fewer take turns, the more of it is found
 
 OPEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
-    " from open_company(%(session)s, %(company)s)"
+    " from open_company(%(session)s::uuid, %(company)s::uuid)"
 )
 OPEN_BY_TOKEN = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
-    " from open_company_by_token(%(token)s, %(company)s)"
+    " from open_company_by_token(%(token)s::uuid, %(company)s::uuid)"
 )
 OPEN_BY_JOB = Statement.plain(
     "select user_id, account_id, role, edits_all, last_seq, authenticated_at, is_general"
-    " from open_company_by_job(%(job)s, %(company)s)"
+    " from open_company_by_job(%(job)s::uuid, %(company)s::uuid)"
 )
 BEGIN = Statement.plain("begin isolation level read committed")
 COMMIT = Statement.plain("commit")
@@ -120,7 +124,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": 2 if prepared_statements else None,
-                "application_name": "flowtrack",
+                "application_name": _NAME,
                 "connect_timeout": 3,
             },
         )

@@ -7,6 +7,7 @@ import psycopg
 
 from adapters.crypto.sealing import Sealer
 from adapters.sql.backing_up import WITHOUT_BACKUP, told
+from adapters.sql.connection import NAMED
 from adapters.sql.preflight import NotReady, present_revision, refuse_malformed
 from adapters.sql.roles import INSPECT, INSPECTED, WrongRole, refuse_wrong_role
 from adapters.sql.sealed import Opening, opening
@@ -25,6 +26,11 @@ select least(current_setting('max_connections')::integer - current_setting('supe
 """
 # How a database was made decides what it takes for a letter; what is searched is written and asked for in lower case.
 _KNOWS_LETTERS = "select lower('Я') = 'я'"
+# Those of another pooler's choosing have no names of ours.
+_PROCESSES = """
+select count(distinct application_name) from pg_stat_activity
+ where datname = current_database() and usename = current_user and starts_with(application_name, %s)
+"""
 _OWNER = """
 select r.rolname, r.rolsuper or r.rolcreaterole,
        coalesce((select bool_and(pg_has_role(r.oid, c.relowner, 'usage')) from pg_class c
@@ -39,7 +45,9 @@ class DatabaseAwayNow(Exception):
 
 
 class DatabaseFacts(NamedTuple):
-    """What the application's role finds. `place` is the same for two URLs of one database."""
+    """What the application's role finds. `place` is the same for two URLs of one database; `processes` are the servers
+    and workers that are connected at this moment.
+    """
 
     role: str
     refused_role: str
@@ -51,6 +59,7 @@ class DatabaseFacts(NamedTuple):
     opening: Opening | None
     most_connections: int
     knows_letters: bool
+    processes: int
 
     @property
     def is_known_major(self) -> bool:
@@ -89,6 +98,7 @@ def examine(url: str, *, sealer: Sealer | None) -> DatabaseFacts:
                 place=place,
                 opening=_opening(connection, sealer),
                 most_connections=_most_connections(connection),
+                processes=_processes(connection),
                 knows_letters=connection.execute(_KNOWS_LETTERS).fetchone() == (True,),
             )
     except psycopg.Error as error:
@@ -128,6 +138,13 @@ def _place(connection: psycopg.Connection[Any]) -> tuple[str, float, str]:
 def _most_connections(connection: psycopg.Connection[Any]) -> int:
     """How many connections this role may have at once."""
     found = connection.execute(_MOST_CONNECTIONS).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def _processes(connection: psycopg.Connection[Any]) -> int:
+    """How many servers and workers are connected, as far as it can be seen."""
+    found = connection.execute(_PROCESSES, (NAMED,)).fetchone()
     assert found is not None
     return int(found[0])
 

@@ -7,13 +7,14 @@ has none.
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, select
+from sqlalchemy import BigInteger, Integer, Uuid, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Asked
+from adapters.sql.readers.events import goes_on
 from adapters.sql.statement import Statement
-from adapters.sql.tables.log import events
+from adapters.sql.tables.log import event_sequences, events
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import project_members, projects
 from adapters.sql.upkeep import ENTER, Upkeep
@@ -77,6 +78,7 @@ _SHARE_PROJECT = Statement(
         _theirs.c.user_id == func.any(bindparam("others", type_=ARRAY(Uuid))),
     )
 )
+_IS_KEPT = Statement(select(or_(goes_on, _position >= select(event_sequences.c.last_seq).scalar_subquery())))
 # By the upkeep role, whatever company they are of.
 _ENDED = Statement.plain("""
 select id from login_sessions where revoked_at > now() - %(within)s::interval
@@ -129,6 +131,12 @@ class SqlFeedReader:
             members=frozenset((project_id, user_id) for project_id, user_id in members.rows()),
             traces=tuple(dict.fromkeys(row[11] for row in rows if row[11] is not None)),
         )
+
+    async def is_kept(self, company_id: UUID, *, position: int) -> bool:
+        _, found = await self._database.asked(
+            Asked(_ENTER, {"company": str(company_id)}), Asked(_IS_KEPT, {"position": position})
+        )
+        return found.first() == (True,)
 
     async def glance(self, company_ids: Collection[UUID]) -> Glance:
         heads, ended = await self._upkeep.ask(

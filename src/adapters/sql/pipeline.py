@@ -126,16 +126,11 @@ class _Kind(Enum):
     FORGET = auto()
 
 
-class _Send(NamedTuple):
-    """One message to the server; without a name it is executed as it stands."""
-
-    kind: _Kind
-    key: tuple[str, tuple[int, ...]] | None
-    name: bytes | None
-    text: bytes
-    parameters: Sequence[Any] | None
-    types: Sequence[int]
-    formats: Sequence[Format] | None
+# What a statement is prepared by: its text, and the types of its values.
+_Key = tuple[str, tuple[int, ...]]
+# One message to the server: its kind, key, name, text, values, and their types and forms. Without a name it is executed
+# as it stands.
+_Send = tuple[_Kind, _Key | None, bytes | None, bytes, Sequence[Any] | None, Sequence[int], Sequence[Format] | None]
 
 
 class PipelineConnection(AsyncConnection[Any]):
@@ -157,7 +152,7 @@ class PipelineConnection(AsyncConnection[Any]):
         self.ended: set[UUID] = set()
         self.moments: list[Moment] = []
         self.adapting: Adapting = Transformer(self)
-        self.names: OrderedDict[tuple[str, tuple[int, ...]], bytes] = OrderedDict()
+        self.names: OrderedDict[_Key, bytes] = OrderedDict()
         self.numbers = count()
 
     def proclaim(self) -> None:
@@ -190,24 +185,24 @@ async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[R
     prepares = connection.prepare_threshold is not None
     transformer, names = connection.adapting, connection.names
     # All values first: one that cannot be sent fails here, before anything counts as prepared.
-    dumped = [_dumped(transformer, *each) for each in asked]
+    dumped = [_dumped(transformer, statement, values) for statement, values in asked]
     sends: list[_Send] = []
-    for text, given, types, formats in dumped:
+    for key, text, given, types, formats in dumped:
         if not prepares:
-            sends.append(_Send(_Kind.EXECUTE, None, None, text.encode(), given, types, formats))
+            sends.append((_Kind.EXECUTE, None, None, text.encode(), given, types, formats))
             continue
-        key = (text, types)
         name = names.get(key)
         if name is None:
             name = names[key] = b"flowtrack_%d" % next(connection.numbers)
-            sends.append(_Send(_Kind.PREPARE, key, name, text.encode(), None, types, None))
+            sends.append((_Kind.PREPARE, key, name, text.encode(), None, types, None))
         else:
             names.move_to_end(key)
-        sends.append(_Send(_Kind.EXECUTE, None, name, b"", given, types, formats))
-    sends.extend(
-        _Send(_Kind.FORGET, key, None, b"deallocate " + names[key], None, (), None)
-        for key in [*names][: max(0, len(names) - MOST_PREPARED)]
-    )
+        sends.append((_Kind.EXECUTE, None, name, b"", given, types, formats))
+    if len(names) > MOST_PREPARED:
+        sends.extend(
+            (_Kind.FORGET, each, None, b"deallocate " + names[each], None, (), None)
+            for each in [*names][: len(names) - MOST_PREPARED]
+        )
     observer, began = connection.observer, perf_counter()
     try:
         async with connection.lock:
@@ -221,12 +216,12 @@ async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[R
     if observer is not None:
         observer.sent(asked, seconds=perf_counter() - began, failure=error)
     kept: list[Result] = []
-    for each, result in zip_longest(sends, done):
-        if each.kind is _Kind.EXECUTE and result is not None:
+    for (kind, prepared, *_), result in zip_longest(sends, done):
+        if kind is _Kind.EXECUTE and result is not None:
             kept.append(Result(transformer, result))
-        elif each.key is not None and (each.kind is _Kind.PREPARE) is (result is None):
+        elif prepared is not None and (kind is _Kind.PREPARE) is (result is None):
             # It was to be prepared and was not, or was to be forgotten and was.
-            names.pop(each.key, None)
+            names.pop(prepared, None)
     if error is not None:
         raise PipelineFailed(error, kept)
     return kept
@@ -234,12 +229,17 @@ async def send(connection: PipelineConnection, asked: Sequence[Asked]) -> list[R
 
 def _dumped(
     transformer: Adapting, statement: Statement, values: Mapping[str, Any]
-) -> tuple[str, Sequence[Any] | None, tuple[int, ...], Sequence[Format] | None]:
+) -> tuple[_Key, str, Sequence[Any] | None, Sequence[int], Sequence[Format] | None]:
+    text, binding = statement.text, statement.binding
+    if not statement.order:
+        return (text, ()), text, None, (), None
+    written = statement.written(values)
+    if binding is not None and written is not None:
+        return (text, binding.types), text, written, binding.types, binding.formats
     parameters = statement.parameters(values)
-    if not parameters:
-        return statement.text, None, (), None
     given = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
-    return statement.text, given, transformer.types or (), transformer.formats
+    types = transformer.types or ()
+    return (text, types), text, given, types, transformer.formats
 
 
 async def _carried_out(connection: PipelineConnection, conversation: PQGen[_Answered]) -> _Answered:
@@ -278,13 +278,13 @@ def _settle(found: asyncio.Future[Ready], ready: Ready) -> None:
 def _converse(connection: PGconn, sends: Sequence[_Send]) -> PQGen[_Answered]:
     """Sends everything, and answers the results up to the first failure, and that failure."""
     connection.enter_pipeline_mode()
-    for each in sends:
-        if each.name is None:
-            connection.send_query_params(each.text, each.parameters, each.types, each.formats, Format.BINARY)
-        elif each.kind is _Kind.PREPARE:
-            connection.send_prepare(each.name, each.text, each.types)
+    for kind, _, name, text, values, types, formats in sends:
+        if name is None:
+            connection.send_query_params(text, values, types, formats, Format.BINARY)
+        elif kind is _Kind.PREPARE:
+            connection.send_prepare(name, text, types)
         else:
-            connection.send_query_prepared(each.name, each.parameters, each.formats, Format.BINARY)
+            connection.send_query_prepared(name, values, formats, Format.BINARY)
     connection.pipeline_sync()
     yield from generators.send(connection)
     done: list[PGresult] = []

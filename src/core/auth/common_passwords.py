@@ -5,7 +5,7 @@ they use.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -102,4 +102,24 @@ def _leaked() -> Iterator[str]:
     return (found[0] for found in re.finditer(rf'[^,"\s]{{{_SHORTEST},}}', line.partition(":")[2]))
 
 
-COMMON = frozenset({*_leaked()} | _RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})
+class _Words(Collection[str]):
+    """Words of one line each, as one text: a set of them is ten times as large, in every process, and they are looked
+    for where somebody chooses a password, which takes ten thousand times as long.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        found = sorted(set(words))
+        self._count = len(found)
+        self._text = "\n".join(["", *found, ""])
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and "\n" not in word and f"\n{word}\n" in self._text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._text.split("\n")[1:-1])
+
+    def __len__(self) -> int:
+        return self._count
+
+
+COMMON = _Words({*_leaked()} | _RUNS | {stem + ending for stem in _STEMS for ending in _ENDINGS})

@@ -59,6 +59,10 @@ class FeedReader(Protocol):
         """
         ...
 
+    async def is_kept(self, company_id: UUID, *, position: int) -> bool:
+        """Whether all is still there that happened after a position. Raises DatabaseAway."""
+        ...
+
     async def glance(self, company_ids: Collection[UUID]) -> Glance:
         """What nobody may have announced: where the logs of some companies stand, and what ended within the last
         `ENDED_WITHIN`. Raises DatabaseAway.

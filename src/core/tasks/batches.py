@@ -125,7 +125,7 @@ class Outcome:
     `orphaned` are tasks of which nothing else changes but that they have no parent any more. `freed` are tasks that
     give up their `external_id`, which others may get; `ranks` those of cards of which nothing else changes; `labels_on`
     and `labels_off` are pairs of task and label; `kept_keys` are numbers in projects that tasks had; `last_numbers` are
-    by project.
+    by project. `watching` are pairs of a task and a user who had it in between, and watches it for that.
     """
 
     added: tuple[Task, ...] = ()
@@ -137,6 +137,7 @@ class Outcome:
     labels_off: tuple[tuple[UUID, UUID], ...] = ()
     kept_keys: tuple[tuple[UUID, int, UUID], ...] = ()
     last_numbers: Mapping[UUID, int] = field(default_factory=dict)
+    watching: tuple[tuple[UUID, UUID], ...] = ()
 
 
 class Batches(Protocol):

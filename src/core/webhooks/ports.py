@@ -39,6 +39,10 @@ class Webhooks(Protocol):
         """The position of the company's last event."""
         ...
 
+    async def goes_on(self, *, after: int) -> bool:
+        """Whether all is still there that happened after a position before the head."""
+        ...
+
     async def are_kept(self, seqs: Collection[int]) -> bool:
         """Whether the events at these positions are still in the log."""
         ...

@@ -9,7 +9,8 @@ import typer
 from entrypoints.cli.starting import database
 from entrypoints.container import DatabaseUrls, back_up, examine, present_sealer
 from entrypoints.container import restore as restore_from
-from entrypoints.settings import Settings, SettingsRefused, load_settings
+from entrypoints.settings import Settings, load_settings
+from entrypoints.variables import SettingsRefused
 
 File = Annotated[Path, typer.Argument(help="The backup.", dir_okay=False, show_default=False)]
 

@@ -160,13 +160,28 @@ def embedded(given: Examination) -> Iterator[Finding]:
     yield ok("it stands still, and was not asked: `flowtrack serve` starts it" if given.embedded_stands else "it runs")
 
 
+_ALONE = (
+    "who is online and how far jobs are is known within a process alone, and sockets and streams hear of what other "
+    "processes write up to a second late"
+)
+
+
 def workers(given: Examination) -> Iterator[Finding]:
     count = given.settings.workers
-    if count > 1 and given.settings.redis_url is None:
+    connected = given.facts.processes if given.facts is not None else 0
+    if given.settings.redis_url is not None:
+        yield ok(f"server processes: {count}")
+    elif count > 1:
         yield warning(
             f"each of {count} server processes counts requests and failures to sign in alone, so that {count} times as "
-            "many are let through",
+            f"many are let through; {_ALONE}",
             "FLOWTRACK_REDIS_URL=redis://..., or FLOWTRACK_WORKERS=1",
+        )
+    elif connected > 1:
+        yield warning(
+            f"{connected} processes (servers, workers) are connected to the database, and know nothing of each other: "
+            f"each server counts requests and failures to sign in alone; {_ALONE}",
+            "FLOWTRACK_REDIS_URL=redis://... for all of them, or one server that carries out jobs itself",
         )
     else:
         yield ok(f"server processes: {count}")

@@ -13,7 +13,8 @@ from entrypoints.cli import checks_of_machine as of_machine
 from entrypoints.cli import checks_of_mail as of_mail
 from entrypoints.cli import checks_of_providers as of_providers
 from entrypoints.cli.examination import Check, Examination, examination, failed, ok
-from entrypoints.settings import SettingsRefused, load_settings
+from entrypoints.settings import load_settings
+from entrypoints.variables import SettingsRefused
 
 # Each check is a function that takes the examination and yields what it found; add one, and a row.
 CHECKS: tuple[tuple[str, Check], ...] = (

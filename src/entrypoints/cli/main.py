@@ -30,7 +30,7 @@ from entrypoints.container import (
     Unsealable,
     WrongRole,
 )
-from entrypoints.settings import SettingsRefused
+from entrypoints.variables import SettingsRefused
 
 app = typer.Typer(
     name="flowtrack",

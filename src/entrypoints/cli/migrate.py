@@ -2,8 +2,9 @@
 
 from entrypoints.cli.starting import database
 from entrypoints.container import migrate_database
-from entrypoints.settings import SettingsRefused, load_settings
+from entrypoints.settings import load_settings
 from entrypoints.telemetry import configure_logging
+from entrypoints.variables import SettingsRefused
 
 
 def migrate() -> None:

@@ -16,6 +16,7 @@ class Ending(Enum):
 
     SIGNED_OUT = auto()
     TOO_SLOW = auto()
+    EXPIRED = auto()
     CROWDED_OUT = auto()
     RESTART = auto()
     FAILED = auto()

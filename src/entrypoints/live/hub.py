@@ -292,6 +292,9 @@ class Hub:
         for door in doors:
             if door.actor.key_id not in portion.standing:
                 self._shut(door, Ending.SIGNED_OUT)
+        first = portion.events[0].event.seq if portion.events else wanted + 1
+        if first > position + 1:
+            doors = await self._going_on(feed, doors, position, first=first)
         await self._pass_on(feed.company_id, doors, portion)
         if len(portion.events) == MOST_AT_ONCE:
             # There may be more than anybody has announced.
@@ -299,6 +302,20 @@ class Hub:
         elif not portion.events and feed.wanted == wanted:
             # Announced was what is not there, as after a restore: it is not waited for.
             feed.wanted = position
+
+    async def _going_on(self, feed: Feed, doors: list[Door], position: int, *, first: int) -> list[Door]:
+        """Closes the doors, of those that stand at a position or after it, for which the log does not go on with its
+        first event after that, as where its beginning was taken while a process slept: they would miss some. Answers
+        the others.
+        """
+        is_kept = await self._reader.is_kept(feed.company_id, position=position)
+        going_on = []
+        for door in doors:
+            if door.position >= first - 1 or (is_kept and door.position == position):
+                going_on.append(door)
+            else:
+                self._shut(door, Ending.EXPIRED)
+        return going_on
 
     async def _pass_on(self, company_id: UUID, doors: list[Door], portion: Portion) -> None:
         standing, times, since = portion.standing, 0, time.monotonic()

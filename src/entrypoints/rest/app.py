@@ -32,6 +32,7 @@ from entrypoints.rest.limits import RequestLimits
 from entrypoints.rest.middleware.form import Form
 from entrypoints.rest.middleware.frame import Frame
 from entrypoints.rest.middleware.proxies import Proxies
+from entrypoints.rest.routing import Router
 from entrypoints.rest.v1 import (
     activity,
     audit,
@@ -118,7 +119,7 @@ class Application(FastAPI):
     """
 
     def build_middleware_stack(self) -> ASGIApp:
-        return ExceptionMiddleware(self.router, handlers=dict(self.exception_handlers))
+        return ExceptionMiddleware(Router(self), handlers=dict(self.exception_handlers))
 
 
 def _routed(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:

@@ -162,7 +162,7 @@ class PublicRoute(APIRoute):
             ensure_granted(actor, self.needs_of_token)
         elif limits is not None and self._limited_by:
             await limits.visitor(scope, self._limited_by)
-        length, media_type, accepts = 0, "", []
+        length, media_type, is_coded, accepts = 0, "", False, []
         for name, value in scope["headers"]:
             if name == b"accept":
                 accepts.append(value)
@@ -170,6 +170,8 @@ class PublicRoute(APIRoute):
                 length = _length(value)
             elif name == b"content-type":
                 media_type = value.decode("latin-1").partition(";")[0].strip().lower()
+            elif name == b"content-encoding":
+                is_coded = value.strip().lower() != b"identity"
             elif name == b"transfer-encoding":
                 length = length or 1
             elif name in self._heeds:
@@ -177,8 +179,9 @@ class PublicRoute(APIRoute):
         if length:
             if length > self.largest_body:
                 raise RequestRefused(413)
-            if media_type not in self.body_types:
-                raise RequestRefused(415)
+            if media_type not in self.body_types or is_coded:
+                taken = {"Accept": ", ".join(self.body_types), "Accept-Encoding": "identity"}
+                raise RequestRefused(415, headers=taken)
         if accepts and self.answers_json and not accepted(b",".join(accepts), self._answers):
             raise RequestRefused(406)
         values: dict[str, Any] = {}

@@ -27,6 +27,7 @@ PAGE = 200
 _ENDS = {
     Ending.SIGNED_OUT: "auth.session_ended",
     Ending.TOO_SLOW: "stream.too_slow",
+    Ending.EXPIRED: "events.expired",
     Ending.CROWDED_OUT: "stream.too_slow",
     Ending.RESTART: "server.restarting",
     Ending.FAILED: "server.failed",

@@ -19,6 +19,7 @@ CLOSE_CODES: dict[type[Refusal], int] = {
 ENDINGS = {
     Ending.SIGNED_OUT: (UNKNOWN_CALLER, "auth.session_ended"),
     Ending.TOO_SLOW: (RESYNC, "socket.too_slow"),
+    Ending.EXPIRED: (RESYNC, "events.expired"),
     Ending.CROWDED_OUT: (RESYNC, "socket.too_slow"),
     Ending.RESTART: (RESTART, "server.restarting"),
     Ending.FAILED: (FAILED, "server.failed"),

@@ -258,6 +258,9 @@ class SqlWorld:
     async def forget_events(self, company_id: UUID, *, upto: int) -> None:
         self._superuser.execute("delete from events where company_id = %s and seq <= %s", (company_id, upto))
 
+    async def jump(self, company_id: UUID, *, to: int) -> None:
+        self._sql("update event_sequences set last_seq = %s where company_id = %s", (to, company_id))
+
     async def keep_refusal(self, actor: Actor, once: Once, refused: Refused | None) -> None:
         await SqlOnceLedger(self._database).refused(actor, once, refused)
 

@@ -243,7 +243,7 @@ def test_alembic_sees_no_difference_between_the_migrated_database_and_the_tables
         "alter table cycles alter column description type varchar(200000)",
         "alter table companies alter column time_zone set default 'Europe/Paris'",
         "alter table projects alter column company_id drop default",
-        "drop index tasks_newest",
+        "drop index tasks_listed",
         "alter table tasks drop constraint tasks_assigned_to_fk",
         "alter table tasks drop constraint tasks_number_unique",
     ],

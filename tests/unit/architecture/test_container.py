@@ -9,9 +9,11 @@ import entrypoints
 from core.kernel.actor import Actor
 from entrypoints.container import Container, make_container
 from entrypoints.jobs_container import JobsContainer
+from entrypoints.mail_container import MailContainer
 from entrypoints.notifications_container import NotificationsContainer
 from entrypoints.oidc_container import OidcContainer
 from entrypoints.webhooks_container import WebhooksContainer
+from entrypoints.people_container import PeopleContainer
 from entrypoints.reports_container import ReportsContainer
 from entrypoints.settings import Settings
 from entrypoints.work_container import WorkContainer
@@ -25,8 +27,10 @@ BUILT = {
 }
 PARTS = {
     "jobs": JobsContainer,
+    "mail": MailContainer,
     "notifications": NotificationsContainer,
     "oidc": OidcContainer,
+    "people": PeopleContainer,
     "reports": ReportsContainer,
     "webhooks": WebhooksContainer,
     "work": WorkContainer,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.kernel.limits import Limit
-from entrypoints.settings import Registration, SettingsRefused, load_settings
+from entrypoints.settings import Registration, load_settings
+from entrypoints.variables import SettingsRefused
 
 SECRET = "do-not-print-me-0123456789-0123456789"
 

@@ -47,8 +47,11 @@ def is_audible(*, everything: bool) -> ColumnElement[bool]:
 
 
 _position = bindparam("position", type_=BigInteger)
-# The log has no gaps but at its beginning: what came right after a position is there, or everything up to it is gone.
-_goes_on = select(events.c.seq).where(events.c.seq == _position + literal_column("1")).exists()
+goes_on = select(events.c.seq).where(events.c.seq.between(_position, _position + literal_column("1"))).exists()
+"""Whether all is there that came after `:position`, unless that is the head. The log loses its beginning alone: so what
+came right then is there, or everything up to it is gone. Nor is anything missing after an event that is there itself,
+though it be the last before positions that are of no log, since a backup was restored (decision 0037).
+"""
 
 
 @cache
@@ -75,7 +78,7 @@ def _after(everything: bool, typed: bool) -> Statement:
     if typed:
         query = query.where(events.c.event == func.any(bindparam("types", type_=ARRAY(Text))))
     # One row at least, which says whether the log goes on from there.
-    there, page = select(_goes_on.label("goes_on")).subquery("there"), query.subquery("page")
+    there, page = select(goes_on.label("goes_on")).subquery("there"), query.subquery("page")
     return Statement(select(there.c.goes_on, page).select_from(there.outerjoin(page, true())))
 
 
@@ -88,7 +91,13 @@ def _seen(everything: bool) -> Statement:
 
 
 _NOTHING = Statement(select(events.c.seq).where(false()))
-_GOES_ON = Statement(select(_goes_on))
+_GOES_ON = Statement(select(goes_on))
+_NEXT = Statement(
+    select(events.c.seq)
+    .where(events.c.seq > bindparam("position", type_=BigInteger))
+    .order_by(events.c.seq)
+    .limit(literal_column("1"))
+)
 
 
 class SqlEventReader:
@@ -117,6 +126,10 @@ class SqlEventReader:
         # Fewer than asked for: the rest, as far as it was read, and up to the head in this snapshot, holds nothing for
         # the caller.
         examined = heard[-1].seq if len(heard) == limit else max(min(found.seq, farthest), position)
+        if examined == farthest < found.seq:
+            # What follows need not follow at once, and positions that are of no log are not looked through.
+            following = await self._database.rows(actor, _NEXT, {"position": farthest})
+            examined = following.rows[0][0] - 1 if following.rows else found.seq
         is_expired = position < found.seq and not found.rows[0][0]
         return Answer(Stretch(heard, examined, is_expired), found.seq)
 

@@ -62,15 +62,18 @@ def _own(query: Select[Any], shape: Shape) -> Select[Any]:
     """Of the notifications of `:user` those that tell of nothing that was deleted, or is hidden from them.
 
     What each tells of is looked up by itself: given joins, PostgreSQL would begin with the tasks of the caller's
-    projects, and sort what it finds.
+    projects, and sort what it finds. A member's projects are looked up once: of who left them all, a whole inbox is
+    hidden, and read to its end.
     """
     user = select(bindparam("user", type_=Uuid)).scalar_subquery()
     of_task = select(tasks.c.project_id).where(tasks.c.id == notifications.c.task_id)
     project_id = func.coalesce(of_task.correlate(notifications).scalar_subquery(), notifications.c.project_id)
-    standing = select(true()).select_from(projects).where(projects.c.id == project_id)
+    of_something: ColumnElement[bool]
     if shape.member:
-        standing = standing.where(is_member_of(projects.c.id))
-    of_something = func.coalesce(standing.correlate(notifications).scalar_subquery(), false())
+        of_something = project_id.in_(select(projects.c.id).where(is_member_of(projects.c.id))).is_(true())
+    else:
+        standing = select(true()).select_from(projects).where(projects.c.id == project_id)
+        of_something = func.coalesce(standing.correlate(notifications).scalar_subquery(), false())
     of_nothing = and_(notifications.c.task_id.is_(None), notifications.c.project_id.is_(None))
     query = query.select_from(notifications).where(notifications.c.user_id == user, or_(of_nothing, of_something))
     if shape.unread is None:

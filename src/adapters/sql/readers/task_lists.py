@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Date,
     DateTime,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -122,8 +124,10 @@ def _rows(filters: frozenset[str]) -> FromClause:
     return _all if "deleted" in filters else tasks
 
 
-def _filtered(query: Select[Any], filters: frozenset[str], *, but: str | None = None) -> Select[Any]:
-    """The query with the filters, without the one that it holds itself."""
+def _filtered(
+    query: Select[Any], filters: frozenset[str], *, but: str | None = None, at_once: bool = False
+) -> Select[Any]:
+    """The query with the filters, without the one that it holds itself. `at_once` if it reads all there is."""
     rows = _rows(filters)
 
     def value(name: str, kind: type[Uuid[Any]] | type[Text]) -> ColumnElement[Any]:
@@ -141,9 +145,10 @@ def _filtered(query: Select[Any], filters: frozenset[str], *, but: str | None = 
             if f"{name} is" in filters:
                 fits.append(column == value(name, kind))
             if f"{name} among" in filters:
-                fits.append(column == func.any(bindparam(name, type_=ARRAY(kind))))
+                fits.append(_is_among(column, name) if kind is Uuid else column == func.any(_several(name, kind)))
             if f"{name} none" in filters:
-                fits.append(column.is_(None))
+                # Often most of all tasks: where all are read, by no index that finds them and holds nothing else.
+                fits.append(column.is_(None).is_(true()) if at_once else column.is_(None))
             if fits:
                 query = query.where(or_(*fits))
     if "deadline_before" in filters:
@@ -170,13 +175,34 @@ def _filtered(query: Select[Any], filters: frozenset[str], *, but: str | None = 
         stands = exists().where(projects.c.id == rows.c.project_id)
         query = query.where(rows.c.deleted_at > bindparam("deleted_after", type_=DateTime(timezone=True)), stands)
     if "member_id" in filters:
-        # Not EXISTS, which would become a join, and a sort of all that it finds.
-        of_member = select(project_members.c.user_id.is_not(None)).where(
-            project_members.c.project_id == rows.c.project_id,
-            project_members.c.user_id == bindparam("member_id", type_=Uuid),
-        )
-        query = query.where(of_member.scalar_subquery())
+        query = query.where(_is_of_member(rows, at_once=at_once))
     return query
+
+
+def _several(name: str, kind: type[Uuid[Any]] | type[Text]) -> BindParameter[Any]:
+    return bindparam(name, type_=ARRAY(kind))
+
+
+def _is_among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether it is one of several ids, and no condition of an index: how many tasks those have together PostgreSQL
+    guesses much too low, and would then fetch as many as a company has from all over the table.
+    """
+    given = select(func.unnest(_several(name, Uuid)))
+    return column.in_(given).is_(true())
+
+
+def _is_of_member(rows: FromClause, *, at_once: bool) -> ColumnElement[bool]:
+    """Whether the task is in a project of the member's: looked up for each, or all at once, where all tasks are read.
+
+    Not EXISTS, nor IN by itself, which would become a join, and a sort of all that it finds.
+    """
+    mine = project_members.c.user_id == bindparam("member_id", type_=Uuid)
+    if at_once:
+        return rows.c.project_id.in_(select(project_members.c.project_id).where(mine)).is_(true())
+    there = select(project_members.c.user_id.is_not(None)).where(
+        project_members.c.project_id == rows.c.project_id, mine
+    )
+    return there.scalar_subquery()
 
 
 def _is_called(rows: FromClause, filters: frozenset[str]) -> ColumnElement[bool]:
@@ -187,7 +213,8 @@ def _is_called(rows: FromClause, filters: frozenset[str]) -> ColumnElement[bool]
     """
 
     def holds(text: ColumnElement[str], name: str) -> ColumnElement[bool]:
-        return func.strpos(func.lower(text), func.lower(bindparam(name, type_=Text))) > 0
+        asked = select(func.lower(bindparam(name, type_=Text))).scalar_subquery()
+        return func.strpos(func.lower(text), asked) > 0
 
     fits = [holds(rows.c.title, "query")]
     number = cast(rows.c.number, Text)
@@ -225,10 +252,16 @@ def _is_in_order_of_label(shape: Shape) -> bool:
 
 
 def _is_in_order(shape: Shape) -> bool:
-    """Whether there is an index in the order of the list, so that no more than a page is read. What is sorted is sorted
-    by itself, without all that a task has besides, which takes a third of the time.
+    """Whether there is an index in the order of the list by which, as a rule, not much more than a page is read.
+
+    Of other lists the ids are found by themselves, in an index that holds all that decides (`tasks_listed`), and only
+    a page of tasks is read: those of a company lie all over the table.
     """
-    return shape.sort.field == "created_at" or (shape.sort.field == "position" and "column_id is" in shape.filters)
+    if shape.sort.field == "position":
+        return "column_id is" in shape.filters
+    named = [name for name in _CONTAINERS if f"{name} is" in shape.filters and f"{name} none" not in shape.filters]
+    is_usual = shape.filters <= {"member_id"} or bool(named) or bool(shape.filters & {"mine", "deleted"})
+    return shape.sort.field == "created_at" and is_usual
 
 
 def _whole(rows: FromClause, found: Subquery) -> Select[Any]:
@@ -256,7 +289,7 @@ def page_statement(shape: Shape) -> Statement:
     elif _is_in_order(shape):
         query = _filtered(select(rows), shape.filters)
     else:
-        query = _filtered(select(id_column), shape.filters)
+        query = _filtered(select(id_column), shape.filters, at_once=shape.sort.field != "created_at")
     found = ordered(
         query,
         key=key._replace(column=column),
@@ -284,7 +317,7 @@ def page_statement(shape: Shape) -> Statement:
 @lru_cache(maxsize=500)
 def count_statement(filters: frozenset[str]) -> Statement:
     """How many tasks a list has in all."""
-    return Statement(_filtered(select(func.count()).select_from(_rows(filters)), filters))
+    return Statement(_filtered(select(func.count()).select_from(_rows(filters)), filters, at_once=True))
 
 
 def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, tuple_, update
+from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as on_key
 
@@ -14,7 +14,9 @@ from adapters.sql.arrays import array
 from adapters.sql.repositories.looked_up import each, looked_up
 from adapters.sql.repositories.task_rows import INSTANT, WRITTEN
 from adapters.sql.statement import Statement
+from adapters.sql.tables.comments import task_watchers
 from adapters.sql.tables.labels import task_labels
+from adapters.sql.tables.people import users
 from adapters.sql.tables.work import projects, task_keys, tasks
 from core.tasks.batches import Outcome
 from core.tasks.model import Task
@@ -103,6 +105,18 @@ _KEEP_KEYS = Statement(
         select(_value(_kept, "project_id"), _value(_kept, "number"), _value(_kept, "task_id")),
     )
 )
+_had = _given({"task_id": Uuid, "user_id": Uuid})
+_say_had = on_key(task_watchers).from_select(
+    ["task_id", "user_id", "watching"],
+    select(_value(_had, "task_id"), users.c.id, true()).join_from(_had, users, users.c.id == _value(_had, "user_id")),
+)
+# Whoever left it off begins to watch it anew, as by having it alone.
+_WATCH = Statement(
+    _say_had.on_conflict_do_update(
+        index_elements=(task_watchers.c.company_id, task_watchers.c.task_id, task_watchers.c.user_id),
+        set_={"watching": true()},
+    )
+)
 _numbered = _given({"project": Uuid, "last_number": Integer})
 _NUMBER = Statement(
     update(projects)
@@ -155,6 +169,8 @@ def written(outcome: Outcome) -> Iterator[Write]:
         yield putting_labels_on([(task_id, label_id, made[task_id]) for task_id, label_id in outcome.labels_on])
     if outcome.kept_keys:
         yield Write(_KEEP_KEYS, _transposed(("project_id", "number", "task_id"), outcome.kept_keys))
+    if outcome.watching:
+        yield Write(_WATCH, _transposed(("task_id", "user_id"), outcome.watching))
     if outcome.last_numbers:
         numbers = outcome.last_numbers
         yield Write(_NUMBER, {"project": [*numbers], "last_number": [*numbers.values()]}, len(numbers))

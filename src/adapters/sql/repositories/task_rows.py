@@ -1,6 +1,7 @@
 """What the repositories of tasks share: the row of a task, the lock of its project, its board, its assignee."""
 
 from enum import Enum, auto
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -198,7 +199,30 @@ def plain(value: object) -> object:
     return str(value) if isinstance(value, Status | Priority) else value
 
 
+# What a new task has besides, and no change touches.
+FIXED: dict[str, Any] = {
+    "id": Uuid,
+    "project_id": Uuid,
+    "number": Integer,
+    "created_by": Uuid,
+    "created_at": INSTANT,
+}
+_ADDED, _CHANGED = (*FIXED, *WRITTEN), tuple(f"new_{name}" for name in (*WRITTEN, "deleted_at"))
+_of_new, _of_changed = attrgetter(*_ADDED), attrgetter(*WRITTEN, "deleted_at")
+
+
+def added_values(task: Task) -> dict[str, Any]:
+    """The parameters of what inserts FIXED and WRITTEN."""
+    values = dict(zip(_ADDED, _of_new(task), strict=True))
+    values["priority"], values["status"] = task.priority.value, task.status.value
+    values["labels"] = list(task.labels)
+    return values
+
+
 def changed_values(task: Task, *, was: int) -> dict[str, Any]:
     """The parameters of what `saving` updates to CHANGED."""
-    values = {f"new_{name}": plain(getattr(task, name)) for name in (*WRITTEN, "deleted_at")}
-    return {**values, "task": task.id, "was": was}
+    values = dict(zip(_CHANGED, _of_changed(task), strict=True))
+    values["new_priority"], values["new_status"] = task.priority.value, task.status.value
+    values["new_labels"] = list(task.labels)
+    values["task"], values["was"] = task.id, was
+    return values

@@ -30,10 +30,12 @@ from adapters.sql.repositories.task_kin import (
 )
 from adapters.sql.repositories.task_rows import (
     CHANGED,
+    FIXED,
     INSTANT,
     LOADED,
     WRITTEN,
     Last,
+    added_values,
     assignee_in,
     board_in,
     board_of,
@@ -41,7 +43,6 @@ from adapters.sql.repositories.task_rows import (
     is_member_in,
     loading,
     lock_of,
-    plain,
     saving,
     task_of,
 )
@@ -173,17 +174,20 @@ _ranks = (
 )
 _RESPREAD = Statement(update(tasks).where(tasks.c.id == _ranks.c.id).values(rank=_ranks.c.rank))
 
-_FIXED: dict[str, Any] = {
-    "id": Uuid,
-    "project_id": Uuid,
-    "number": Integer,
-    "created_by": Uuid,
-    "created_at": INSTANT,
-}
-_ADD = Statement(
-    insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in {**_FIXED, **WRITTEN}.items()})
+_ADDED: dict[str, Any] = {**FIXED, **WRITTEN}
+# What most new tasks do not have. A statement without it has fewer values to read, and nothing to decide.
+_RARE = {"previous_column_id", "cycle_id", "parent_id", "labels", "external_id", "recurrence", "completed_at"}
+_ADD, _ADD_PLAIN = (
+    Statement(
+        insert(tasks).values({name: bindparam(name, type_=kind) for name, kind in _ADDED.items() if name not in out})
+    )
+    for out in ((), _RARE)
 )
 _SAVE = Statement(saving(tasks).values(CHANGED))
+# A move changes these alone: no trigger, no check and no computed column of another one is looked at.
+_PLACED = ("status", "column_id", "rank", "previous_column_id", "completed_at", "version", "updated_at")
+_SAVE_PLACE = Statement(saving(tasks).values({tasks.c[name]: CHANGED[tasks.c[name]] for name in _PLACED}))
+_KEPT = {name: LOADED.index(name) for name in WRITTEN if name not in _PLACED}
 _TRANSFER = Statement(
     saving(tasks).values(
         CHANGED
@@ -207,6 +211,8 @@ class SqlTasks:
 
     def __init__(self, unit: SqlUnitOfWork) -> None:
         self._unit = unit
+        # What a move leaves as it is, of each task that was loaded and not saved yet.
+        self._loaded: dict[UUID, dict[str, Any]] = {}
 
     async def begin(
         self,
@@ -291,6 +297,8 @@ class SqlTasks:
         if not locked or not loaded:
             return None
         row = loaded[0]
+        kept = {f"new_{name}": row[place] for name, place in _KEPT.items()}
+        self._loaded[row[0]] = {**kept, "new_deleted_at": None}
         key, is_active = lock_of(locked, row)
         also_is_locked = any(project_id == also for *_, project_id in locked)
         return LoadedTask(
@@ -336,10 +344,14 @@ class SqlTasks:
         await self._unit.flush()
 
     def add(self, task: Task) -> None:
-        self._unit.write(_ADD, {name: plain(getattr(task, name)) for name in (*_FIXED, *WRITTEN)})
+        values = added_values(task)
+        self._unit.write(_ADD if any(values[name] for name in _RARE) else _ADD_PLAIN, values)
 
     def save(self, task: Task, *, was: int) -> None:
-        self._unit.write(_SAVE, changed_values(task, was=was), rows=1)
+        values = changed_values(task, was=was)
+        stood = self._loaded.pop(task.id, None)
+        is_moved = stood is not None and all(values[name] == each for name, each in stood.items())
+        self._unit.write(_SAVE_PLACE if is_moved else _SAVE, values, rows=1)
 
     def label(self, task_id: UUID, *, on: tuple[LabelName, ...], off: tuple[LabelName, ...]) -> None:
         if off:

@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
+from adapters.sql.readers.events import goes_on
 from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.log import event_sequences, events
@@ -97,6 +98,7 @@ _HEAD = Statement(select(event_sequences.c.last_seq))
 _KEPT = Statement(
     select(func.count()).select_from(events).where(events.c.seq == func.any(bindparam("seqs", type_=ARRAY(BigInteger))))
 )
+_GOES_ON = Statement(select(goes_on))
 _KNOWN = Statement(select(projects.c.id).where(projects.c.id == func.any(bindparam("projects", type_=ARRAY(Uuid)))))
 _ADD = Statement(
     insert(webhooks).values({name: bindparam(name, type_=kind) for name, kind in _KINDS.items()} | {"after_seq": _head})
@@ -165,6 +167,10 @@ class SqlWebhooks:
     async def head(self) -> int:
         (rows,) = await self._unit.fetch((_HEAD, {}))
         return int(rows[0][0])
+
+    async def goes_on(self, *, after: int) -> bool:
+        (rows,) = await self._unit.fetch((_GOES_ON, {"position": after}))
+        return bool(rows[0][0])
 
     async def are_kept(self, seqs: Collection[int]) -> bool:
         if not seqs:

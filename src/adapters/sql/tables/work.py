@@ -231,7 +231,34 @@ tasks = TenantTable(
     CheckConstraint("char_length(recurrence) BETWEEN 1 AND 500", name="tasks_recurrence_check"),
     CheckConstraint("(status = 'done') = (completed_at IS NOT NULL)", name="tasks_completed_check"),
 )
-Index("tasks_newest", tasks.c.company_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
+# It holds besides all that lists filter and sort by, so that of a list in any order the ids are found without reading
+# the tasks of the whole company, which lie all over the table.
+Index(
+    "tasks_listed",
+    tasks.c.company_id,
+    tasks.c.created_at,
+    tasks.c.id,
+    postgresql_include=[
+        tasks.c[name]
+        for name in (
+            "project_id",
+            "cycle_id",
+            "column_id",
+            "parent_id",
+            "assigned_to",
+            "created_by",
+            "status",
+            "priority",
+            "priority_rank",
+            "deadline",
+            "updated_at",
+            "number",
+            "rank",
+            "title",
+        )
+    ],
+    postgresql_where=LIVING,
+)
 Index(
     "tasks_of_project",
     tasks.c.company_id,
@@ -249,7 +276,14 @@ Index(
     postgresql_where=LIVING,
 )
 Index("tasks_on_board", tasks.c.company_id, tasks.c.column_id, tasks.c.rank, tasks.c.id, postgresql_where=LIVING)
-Index("tasks_of_cycle", tasks.c.company_id, tasks.c.cycle_id, tasks.c.created_at, tasks.c.id, postgresql_where=LIVING)
+Index(
+    "tasks_of_cycle",
+    tasks.c.company_id,
+    tasks.c.cycle_id,
+    tasks.c.created_at,
+    tasks.c.id,
+    postgresql_where=text("deleted_at IS NULL AND cycle_id IS NOT NULL"),
+)
 Index(
     "tasks_of_parent",
     tasks.c.company_id,

@@ -269,9 +269,8 @@ class _Batch:
             external_id=draft.external_id,
             recurrence=draft.recurrence,
         )
+        # What is done already does not come again: a file that has it has what followed it.
         self.writing.added.append(task)
-        if task.status is Status.DONE:
-            self.writing.done.append(task)
         self.writing.on.extend((task, label.id) for label in labels)
         self.writing.facts.append(created)
         self._import.created += 1

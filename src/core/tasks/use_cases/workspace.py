@@ -1,11 +1,8 @@
 """The tasks of a batch in memory: the verbs find there what a database would tell them, and leave what they do."""
 
-from bisect import bisect_left, insort
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from core.cycles.model import CycleStatus
@@ -13,14 +10,15 @@ from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
 from core.labels.model import LabelName, folded
-from core.tasks.batches import Changed, Gathered, GatheredProject, Kin, Outcome, Standing
+from core.tasks.batches import Changed, Gathered, Kin, Outcome, Standing
 from core.tasks.errors import ExternalIdTaken
 from core.tasks.fields import Lineage, Status
-from core.tasks.model import Board, Column, Task
-from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
+from core.tasks.model import Board, Task
+from core.tasks.ports import Assignee, Left, LoadedTask, Opening, Orphan, TaskRef
 from core.tasks.use_cases.family import Family
 from core.tasks.use_cases.journal import Journal
 from core.tasks.use_cases.recurring_batch import BatchRecurrences
+from core.tasks.use_cases.standing_cards import StandingCards
 
 Cards = Callable[[UUID], Awaitable[list[Standing]]]
 
@@ -57,18 +55,11 @@ class Workspace:
         kin = {each.id: each for each in gathered.kin}
         kin |= {task.id: Kin(task.id, task.project_id, task.parent_id) for task in gathered.tasks}
         self._family = Family(kin, self._journal)
-        self._places: dict[UUID, tuple[UUID, str]] = {}
-        self._columns: defaultdict[UUID, list[tuple[str, UUID]]] = defaultdict(list)
-        # As boards show them; one whose cards changed is made anew.
-        self._shown: dict[UUID, Column] = {}
-        for card in gathered.cards:
-            self._places[card.id] = (card.column_id, card.rank)
-            self._columns[card.column_id].append((card.rank, card.id))
-        for column in self._columns.values():
-            column.sort()
+        self._cards = StandingCards(gathered.cards, self._journal)
         self._whole: set[UUID] = set()
         self._spread: dict[UUID, str] = {}
         self._watched: dict[UUID, None] = dict.fromkeys(gathered.watched)
+        self._given: dict[tuple[UUID, UUID], None] = {}
         self.time_zone = gathered.time_zone
         self.recurrences = BatchRecurrences(self)
 
@@ -112,6 +103,7 @@ class Workspace:
             labels_off=tuple(pair for pair, is_on in self._marks.items() if not is_on and pair in borne),
             kept_keys=tuple((*numbered, id) for numbered, id in [*self._kept_keys.items()][self._kept_written :]),
             last_numbers=dict(self._last_numbers.items() - self._numbers_written.items()),
+            watching=tuple(sorted(pair for pair in self._given if self._had_in_between(*pair))),
         )
         self._take_as_written(outcome)
         return outcome
@@ -121,7 +113,7 @@ class Workspace:
         written = (*outcome.added, *(task for task, _ in (*outcome.changed, *outcome.orphaned)))
         self._before |= {task.id: task for task in written}
         self._borne = (self._borne | {*outcome.labels_on}) - {*outcome.labels_off}
-        for done in (self._made, self._changed, self._spread, self._marks):
+        for done in (self._made, self._changed, self._spread, self._marks, self._given):
             done.clear()
         self._kept_written, self._numbers_written = len(self._kept_keys), {**self._last_numbers}
 
@@ -147,7 +139,7 @@ class Workspace:
             project_is_active=project.is_active,
             is_member=self._belongs(for_user, project_id),
             number=number,
-            board=self._board(project),
+            board=self._cards.board(project),
             assignee=self.assignee_in(assignee, project_id),
             cycle=self._cycle(cycle, project_id),
             parent=self._family.lineage(parent, project_id, None),
@@ -174,9 +166,9 @@ class Workspace:
             is_member=self._belongs(for_user, project.id),
             assigned_to_name=person.name if person is not None else None,
             watching=task.id in self._watched,
-            board=self._board(project),
+            board=self._cards.board(project),
             also_is_locked=also in self._projects,
-            neighbour=self._neighbour(beside, moved=task.id) if beside is not None else None,
+            neighbour=self._cards.neighbour(beside, moved=task.id) if beside is not None else None,
             labels=(*self._labels_named(labels), *self.labels_of(task)) if labels is not None else (),
         )
 
@@ -206,15 +198,13 @@ class Workspace:
                 # What is known already may have moved since, or gone. Sub-tasks that were gathered only to leave their
                 # parent have no place yet.
                 known = self._tasks.get(card.id)
-                if card.id not in self._places and (known is None or known.deleted_at is None):
-                    self._places[card.id] = (column_id, card.rank)
-                    insort(self._columns[column_id], (card.rank, card.id))
-            self._shown.pop(column_id, None)
-        return [card_id for _, card_id in self._columns[column_id]]
+                if card.id not in self._cards and (known is None or known.deleted_at is None):
+                    self._cards.learn(card)
+        return self._cards.in_order(column_id)
 
     async def respread(self, ranks: list[tuple[UUID, str]]) -> None:
         for card_id, rank in ranks:
-            self._put(card_id, (self._places[card_id][0], rank))
+            self._cards.put(card_id, (self._cards.column_of(card_id), rank))
             self._journal.set(self._spread, card_id, rank)
             if card_id in self._tasks:
                 self._journal.set(self._tasks, card_id, replace(self._tasks[card_id], rank=rank))
@@ -251,7 +241,7 @@ class Workspace:
         return self._projects[project_id].key, last + 1
 
     def board_of(self, project_id: UUID) -> Board:
-        return self._board(self._projects[project_id])
+        return self._cards.board(self._projects[project_id])
 
     def keep_recurred(self, task: Task) -> None:
         self._journal.set(self._tasks, task.id, replace(self._tasks[task.id], recurred_at=task.recurred_at))
@@ -275,32 +265,6 @@ class Workspace:
             found = (self._numbered.get(numbered) or self._kept_keys.get(numbered)) if numbered is not None else None
         task = self._tasks.get(found) if found is not None else None
         return task if task is not None and task.deleted_at is None else None
-
-    def _board(self, project: GatheredProject) -> Board:
-        shown = self._shown
-        for column_id, category in project.columns:
-            if column_id not in shown:
-                cards = self._columns[column_id]
-                rank, last_id = cards[-1] if cards else (None, None)
-                shown[column_id] = Column(id=column_id, category=category, last_id=last_id, last_rank=rank)
-        return Board(columns=tuple([shown[column_id] for column_id, _ in project.columns]))
-
-    def _neighbour(self, beside: UUID, *, moved: UUID) -> Neighbour | None:
-        place = self._places.get(beside)
-        if place is None:
-            return None
-        column_id, rank = place
-        cards = self._columns[column_id]
-        at = bisect_left(cards, (rank, beside))
-        above = next((cards[each] for each in (at - 1, at - 2) if each >= 0 and cards[each][1] != moved), None)
-        below = next((cards[each] for each in (at + 1, at + 2) if each < len(cards) and cards[each][1] != moved), None)
-        return Neighbour(
-            column_id=column_id,
-            rank=rank,
-            above_id=above[1] if above is not None else None,
-            above_rank=above[0] if above is not None else None,
-            below_rank=below[0] if below is not None else None,
-        )
 
     def _belongs(self, user_id: UUID, project_id: UUID) -> bool:
         return (project_id, user_id) in self._gathered.members
@@ -339,6 +303,11 @@ class Workspace:
         )
         return before.external_id is not None and had != has
 
+    def _had_in_between(self, task_id: UUID, user_id: UUID) -> bool:
+        # Of whoever has it now, and had not before, the task itself tells.
+        first = self._before.get(task_id)
+        return user_id != self._tasks[task_id].assigned_to or (first is not None and first.assigned_to == user_id)
+
     # What is done
 
     def _keep(self, task: Task, *, is_new: bool = False) -> None:
@@ -352,6 +321,8 @@ class Workspace:
         self._journal.set(self._tasks, task.id, task)
         if not is_new:
             self._journal.set(self._changed, task.id, None)
+        if task.assigned_to not in (None, before.assigned_to if before is not None else None):
+            self._journal.set(self._given, (task.id, task.assigned_to), None)
         if self._actor.user_id in (task.created_by if before is None else None, task.assigned_to):
             self._journal.set(self._watched, task.id, None)
         self._family.put(Kin(task.id, task.project_id, task.parent_id), lives=lives)
@@ -360,7 +331,7 @@ class Workspace:
                 self._count(each.parent_id, sign, sign if each.status is Status.DONE else 0)
         moved = before is None or (before.column_id, before.rank) != (task.column_id, task.rank)
         if moved or not lives:
-            self._put(task.id, (task.column_id, task.rank) if lives else None)
+            self._cards.put(task.id, (task.column_id, task.rank) if lives else None)
 
     def _claim_external_id(self, task: Task, before: Task | None) -> None:
         """Raises ExternalIdTaken."""
@@ -381,20 +352,3 @@ class Workspace:
             total, done = parent.sub_tasks_total + total, parent.sub_tasks_done + done
             counted = replace(parent, sub_tasks_total=total, sub_tasks_done=done)
             self._journal.set(self._tasks, parent_id, counted)
-
-    def _put(self, card_id: UUID, place: tuple[UUID, str] | None) -> None:
-        """Puts a card there, or takes it off the board."""
-        before = self._places.get(card_id)
-        self._stand(card_id, before, place)
-        self._journal.undone_by(partial(self._stand, card_id, place, before))
-
-    def _stand(self, card_id: UUID, before: tuple[UUID, str] | None, place: tuple[UUID, str] | None) -> None:
-        if before is not None:
-            cards = self._columns[before[0]]
-            del cards[bisect_left(cards, (before[1], card_id))]
-            del self._places[card_id]
-            self._shown.pop(before[0], None)
-        if place is not None:
-            insort(self._columns[place[0]], (place[1], card_id))
-            self._places[card_id] = place
-            self._shown.pop(place[0], None)

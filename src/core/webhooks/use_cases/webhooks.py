@@ -154,7 +154,7 @@ class WebhookUseCases:
             head = await uow.webhooks.head()
             if after > head:
                 raise Invalid(faults=(Fault("no position in the log", pointer="/after"),))
-            if after < head and not await uow.webhooks.are_kept([after + 1]):
+            if after < head and not await uow.webhooks.goes_on(after=after):
                 raise EventsExpired
             uow.record(webhook.replay(after=after))
             uow.webhooks.save(webhook)

@@ -110,7 +110,8 @@ def company_body(company: CompanyView) -> dict[str, Any]:
 
 
 def companies_of(request: Request) -> CompanyUseCases:
-    return container_of(request).company_use_cases()
+    found: CompanyUseCases = container_of(request).company_use_cases()
+    return found
 
 
 @router.get(

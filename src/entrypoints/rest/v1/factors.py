@@ -43,7 +43,8 @@ RECOVERY_CODES_EXAMPLE = {"recovery_codes": ["k7mv-2q9d-xw4t-hr6p-3nzc-8e0j", "0
 
 
 def factors_of(request: Request) -> FactorUseCases:
-    return container_of(request).factor_use_cases()
+    found: FactorUseCases = container_of(request).factor_use_cases()
+    return found
 
 
 @router.post(

@@ -66,7 +66,8 @@ NEW_INVITATION_EXAMPLE = {**INVITATION_EXAMPLE, "token": LINK_EXAMPLE["token"], 
 
 
 def invitations_of(request: Request) -> InvitationUseCases:
-    return container_of(request).invitation_use_cases()
+    found: InvitationUseCases = container_of(request).invitation_use_cases()
+    return found
 
 
 @router.get(

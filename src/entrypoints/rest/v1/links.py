@@ -40,11 +40,13 @@ class VerifyGiven(Given):
 
 
 def recovery_of(request: Request) -> RecoveryUseCases:
-    return container_of(request).recovery_use_cases()
+    found: RecoveryUseCases = container_of(request).recovery_use_cases()
+    return found
 
 
 def email_of(request: Request) -> EmailUseCases:
-    return container_of(request).email_use_cases()
+    found: EmailUseCases = container_of(request).email_use_cases()
+    return found
 
 
 @public.post(

@@ -68,7 +68,8 @@ STEPPED_UP_EXAMPLE = {
 
 
 def sessions_of(request: Request) -> SessionUseCases:
-    return container_of(request).session_use_cases()
+    found: SessionUseCases = container_of(request).session_use_cases()
+    return found
 
 
 @router.get(

@@ -75,7 +75,8 @@ NEW_TOKEN_EXAMPLE = {**TOKEN_EXAMPLE, "token": "ftk_9xQ2..."}
 
 
 def tokens_of(request: Request) -> ApiTokenUseCases:
-    return container_of(request).api_token_use_cases()
+    found: ApiTokenUseCases = container_of(request).api_token_use_cases()
+    return found
 
 
 def _new(given: ApiTokenGiven) -> NewApiToken:

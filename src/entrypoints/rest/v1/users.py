@@ -126,7 +126,8 @@ _WRITABLE = frozenset({"name", "username", "email", "role", "is_active"})
 
 
 def users_of(request: Request) -> UserUseCases[Any]:
-    return container_of(request).user_use_cases()
+    found: UserUseCases[Any] = container_of(request).user_use_cases()
+    return found
 
 
 def user_fields(user: UserView) -> dict[str, Any]:

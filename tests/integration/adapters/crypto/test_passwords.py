@@ -146,6 +146,7 @@ class Watched:
         return "hash"
 
 
+@pytest.mark.alone
 async def test_one_at_a_time_a_core_off_the_loop_and_giving_way_to_it() -> None:
     watched = Watched()
     passwords = Argon2Passwords(watched)

@@ -143,6 +143,7 @@ class TestSmtp(MailContract):
         await server.__aexit__()
         assert await server.mail.send(a_message()) is Delivery.AWAY
 
+    @pytest.mark.alone
     async def test_who_is_slow_is_away_in_time(self) -> None:
         async with Twin(mail={"timeout": 0.2}) as twin:
             twin.handler.waits = 1.0

@@ -399,6 +399,7 @@ def test_functions_that_see_through_the_wall_are_upkeeps_pinned_and_not_for_ever
         ("search_words(text)", False, OWNER, None, True, False),
         ("spaced_words(text)", False, OWNER, None, True, False),
         ("standing_keys(uuid,uuid[],uuid[])", True, UPKEEP, pinned, True, False),
+        ("vector_of_any_text(uuid,text,text)", False, OWNER, None, True, False),
     ]
 
 

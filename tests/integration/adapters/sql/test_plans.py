@@ -4,6 +4,8 @@ Under row-level security only leakproof operators may become conditions of an in
 of the company is read.
 """
 
+import itertools
+import random
 import re
 import uuid
 from collections.abc import Iterator
@@ -30,6 +32,7 @@ from adapters.sql.readers import projects as project_reader
 from adapters.sql.readers import reports as report_reader
 from adapters.sql.readers import task_lists, tasks as task_reader
 from adapters.sql.readers import users as user_reader
+from adapters.sql.readers import webhooks as webhook_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
@@ -41,6 +44,7 @@ from adapters.sql.repositories import users as user_repository
 from adapters.sql.statement import Statement
 from adapters.sql.tables.work import tasks
 from core.kernel.paging import Sort
+from core.kernel.rank import LONGEST
 from core.notifications.policy import Visible as VisibleNotifications
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
 from tests.integration.conftest import Server, TestDatabase
@@ -96,14 +100,18 @@ class Seeded:
             finally:
                 connection.execute("deallocate asked")
 
-    def carried_out(self, statement: Statement, *, mode: str, **values: Any) -> tuple[dict[str, Any], int]:
-        """What the statement did when it was executed for the eighth time, and how many generic plans it had had."""
+    def carried_out(
+        self, statement: Statement, *, mode: str, times: int = 8, **values: Any
+    ) -> tuple[dict[str, Any], int]:
+        """What the statement did when it was executed for the last of so many times, and how many generic plans it had
+        had.
+        """
         execute = executing(self.parameters(statement, values))
         with self.entered() as connection:
             connection.execute(sql.SQL("set local plan_cache_mode = {}").format(mode))
             connection.execute(f"prepare asked as {statement.text}")
             try:
-                for _ in range(7):
+                for _ in range(times - 1):
                     connection.execute(execute)
                 plan = explained(connection, execute.as_string(connection), options="analyze, timing off")
                 row = connection.execute(
@@ -356,9 +364,9 @@ def listed(
 AT_DATE = {"at_value": "2026-01-03T00:00:00+00:00"}
 # Each list that a screen opens with: its statement, the index, the columns in its condition, values.
 NAMED: dict[str, tuple[Statement, str, set[str], dict[str, Any]]] = {
-    "all, newest first": (listed(), "tasks_newest", {"company_id"}, {}),
-    "all, oldest first": (listed(descending=False), "tasks_newest", {"company_id"}, {}),
-    "all, the next page": (listed(after=True), "tasks_newest", {"company_id", "created_at"}, AT_DATE),
+    "all, newest first": (listed(), "tasks_listed", {"company_id"}, {}),
+    "all, oldest first": (listed(descending=False), "tasks_listed", {"company_id"}, {}),
+    "all, the next page": (listed(after=True), "tasks_listed", {"company_id", "created_at"}, AT_DATE),
     "a project, newest first": (listed("project_id is"), "tasks_of_project", {"company_id", "project_id"}, {}),
     "a project, the next page": (
         listed("project_id is", after=True), "tasks_of_project", {"company_id", "project_id", "created_at"}, AT_DATE,
@@ -480,6 +488,94 @@ def test_what_no_index_has_in_order_is_sorted_without_all_that_a_task_has(
     assert limit["Plan Width"] < 100, plan
 
 
+# Filters by which no index has few tasks: of what they leave of a company, a tenth of all tasks, each list is made.
+WIDE = [
+    "project_id among",
+    "cycle_id among",
+    "column_id among",
+    "assigned_to among",
+    "created_by is",
+    "created_by among",
+    "status is",
+    "status among",
+    "priority is",
+    "priority among",
+    "assigned_to none",
+    "cycle_id none",
+    "parent_id none",
+    "deadline_before",
+    "deadline_after",
+    "updated_after",
+    "query",
+]
+# In an order of its own: no index has it, or only of one column.
+UNUSUAL = [
+    *((field, (name,)) for field in task_lists.SORTS for name in WIDE),
+    *(("updated_at", pair) for pair in itertools.combinations(WIDE, 2) if pair[0].split()[0] != pair[1].split()[0]),
+    ("updated_at", ("created_by is", "parent_id none", "updated_after")),
+    ("created_at", ("status among", "assigned_to is", "assigned_to none", "query")),
+]
+
+
+def fetched(plan: dict[str, Any]) -> int:
+    """How many tasks were read themselves, and not in an index that holds what is asked for."""
+    return sum(
+        node["Heap Fetches"]
+        if node["Node Type"] == "Index Only Scan"
+        else (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in reads_of(plan)
+        if node["Node Type"] != "Bitmap Index Scan"
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_list_in_whatever_order_reads_no_more_tasks_than_it_shows(small: Seeded, after: bool, mode: str) -> None:
+    """All else is decided in an index that holds it: the tasks of a company lie all over the table."""
+    for field, filters in UNUSUAL:
+        values: dict[str, Any] = {"at_value": CURSORS[field]} if after else {}
+        for name in filters:
+            if name.endswith("among"):
+                values |= several(small.values, name.partition(" ")[0])
+        plan, _ = small.carried_out(listed(*filters, field=field, after=after), mode=mode, times=1, **values)
+        assert fetched(plan) <= MOST, (field, filters, plan)
+        assert read_by_company(plan), (field, filters, plan)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_tasks_are_counted_in_an_index_and_none_is_read(small: Seeded, mode: str) -> None:
+    for name in WIDE:
+        values = several(small.values, name.partition(" ")[0]) if name.endswith("among") else {}
+        plan, _ = small.carried_out(count_statement(frozenset({name})), mode=mode, times=1, **values)
+        assert fetched(plan) == 0, (name, plan)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_projects_of_a_member_are_looked_up_once_and_not_once_a_task(small: Seeded, mode: str) -> None:
+    for statement in (
+        listed("project_id among", "member_id", field="updated_at"),
+        count_statement(frozenset({"member_id"})),
+    ):
+        values = several(small.values, "project_id")
+        plan, _ = small.carried_out(statement, mode=mode, times=1, **values)
+        assert sum(node["Actual Loops"] for node in reads_of(plan, "project_members")) == 1, plan
+
+
+def test_the_longest_title_fits_into_the_index_of_lists(seeded: Seeded) -> None:
+    """Of letters of four bytes, which cannot be made shorter, and with all that a task can have besides."""
+    letters = random.Random(1)
+    title = "".join(chr(letters.randrange(0x20000, 0x2A6D0)) for _ in range(500))
+    with seeded.firm.connection.transaction(force_rollback=True):
+        (changed,) = seeded.firm.sql(
+            "update tasks set title = %s, rank = %s, parent_id = id, cycle_id = %s, deadline = now(),"
+            " assigned_to = created_by where company_id = %s and project_id = %s and deleted_at is null"
+            " and number = (select max(number) from tasks where project_id = %s and deleted_at is null)"
+            " returning octet_length(title)",
+            (title, "z" * LONGEST, seeded.values["cycle_id"], seeded.firm.id, seeded.project.id, seeded.project.id),
+        )
+        assert changed == (2_000,)
+
+
 @pytest.mark.parametrize("how", ["query in key", "query in number", "query across key"])
 def test_projects_whose_key_fits_are_looked_for_once_and_not_once_a_task(seeded: Seeded, how: str) -> None:
     plan, _ = seeded.carried_out(listed("query", how), mode="auto")
@@ -515,7 +611,7 @@ def test_a_list_that_a_screen_opens_with_is_not_planned_anew_each_time(both: tup
 
 @pytest.mark.parametrize("how", PLANS)
 def test_a_list_that_skips_reads_what_it_skips_and_the_page_and_sorts_neither(seeded: Seeded, how: str) -> None:
-    is_read_in_its_own_order(getattr(seeded, how)(listed(skips=True)), "tasks_newest", {"company_id"})
+    is_read_in_its_own_order(getattr(seeded, how)(listed(skips=True)), "tasks_listed", {"company_id"})
 
 
 @pytest.mark.parametrize("by_key", [False, True])
@@ -889,6 +985,9 @@ def compared(core: Any) -> set[tuple[str, str, str]]:
         found.add((name_of(left), SYMBOLS[operator], name_of(left if any_of else right)))
 
     for element in visitors.iterate(core):
+        if isinstance(element, BinaryExpression) and element.operator is operators.in_op:
+            one(element.left, operators.eq, element.left)
+            continue
         if not isinstance(element, BinaryExpression) or element.operator not in SYMBOLS:
             if isinstance(element, BinaryExpression):
                 assert element.operator in (operators.is_, operators.is_not, operators.concat_op, operators.add,
@@ -1284,6 +1383,18 @@ def test_an_inbox_is_read_newest_first_by_its_index_and_not_much_more_than_a_pag
     assert read["Actual Rows"] <= 3 * MOST, plan
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_an_inbox_tells_of_is_looked_up_once_a_notification_and_a_members_projects_once(
+    seeded: Seeded, mode: str
+) -> None:
+    """Of who left the projects a whole inbox is hidden, and read to its end."""
+    shape = notification_reader.PageShape(notification_reader.Shape(True, None), True, False, MOST, False)
+    values = {"user": seeded.values["member_id"]}
+    plan, _ = seeded.carried_out(notification_reader.page_statement(shape), mode=mode, times=1, **values)
+    inside = [node for node in nodes(plan) if "SubPlan" in node.get("Subplan Name", "")]
+    assert sum(node["Actual Loops"] for each in inside for node in reads_of(each, "project_members")) == 1, plan
+
+
 def test_what_is_read_at_once_is_found_by_its_position(seeded: Seeded) -> None:
     values = {"user": seeded.values["member_id"], "up_to": 30_000}
     plan = seeded.settled_plan(notification_repository._read_all(True), **values)
@@ -1311,3 +1422,33 @@ def test_who_belongs_to_what_is_looked_up_pair_by_pair(seeded: Seeded, how: str)
     asked = told.members_among({(seeded.values["project_id"], seeded.values["member_id"])})
     plan = getattr(seeded, how)(asked.statement, **asked.values)
     assert set(conditions(plan, "project_members")) <= {"project_members_pkey", "project_members_of_user"}, plan
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_dead_letters_are_found_among_all_that_arrived(seeded: Seeded, descending: bool) -> None:
+    hook, sort = uuid.uuid4(), Sort(field="created_at", descending=descending)
+    page = webhook_reader._page(webhook_reader.Shape(("dead",), sort, False, MOST, False))
+    with seeded.entered() as connection:
+        connection.execute(
+            "insert into webhooks (id, url, description, types, channels, project_ids, is_active, sealed_secret,"
+            " sealed_previous_secret, failures, after_seq, version, created_at, updated_at)"
+            " values (%s, 'https://hooks.example', '', '{}', '{}', '{}', true, '', '', 0, 0, 1, now(), now())",
+            (hook,),
+        )
+        connection.execute(
+            "insert into webhook_deliveries (id, webhook_id, stream, event, seqs, state, attempts, in_order, delayed,"
+            " due_at, created_at, finished_at)"
+            " select gen_random_uuid(), %s, gen_random_uuid(), 'task_created', '{1}',"
+            "        case when n %% 500 = 0 then 'dead' else 'delivered' end, 1, true, false, now(),"
+            "        now() - make_interval(secs => n), now()"
+            "   from generate_series(1, 5000) n",
+            (hook,),
+        )
+        for statement in (page, webhook_reader._beside(("dead",), True)):
+            given = [sql.Literal(each) for each in seeded.parameters(statement, {"webhook": hook})]
+            text = re.sub(r"\$(\d+)", lambda found: given[int(found[1]) - 1].as_string(connection), statement.text)
+            plan = explained(connection, text, options="analyze")
+            reads = reads_of(plan, "webhook_deliveries")
+            assert {each.get("Index Name") for each in reads} == {"webhook_deliveries_dead"}, plan
+            assert sum(each["Actual Rows"] for each in reads) == 10
+        raise psycopg.Rollback

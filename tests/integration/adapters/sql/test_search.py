@@ -97,6 +97,25 @@ def test_and_of_any_other(test_database: TestDatabase, texts: list[str]) -> None
             assert words == list(words_of(text)), text
 
 
+PLAIN = st.text(st.characters(min_codepoint=0x01, max_codepoint=0x7F), max_size=40)
+LONG = st.builds("{}{}{}".format, PLAIN, st.sampled_from(("", "x" * 64, "X1" * 40, "\u00e9" * 70, "y" * 20_001)), PLAIN)
+
+
+@given(pairs=st.lists(st.tuples(PLAIN, st.none() | PLAIN | LONG), min_size=20, max_size=20))
+@settings(max_examples=50, deadline=None)
+def test_the_quick_way_to_the_words_of_plain_texts_says_what_the_long_way_says(
+    test_database: TestDatabase, pairs: list[tuple[str, str | None]]
+) -> None:
+    headings, bodies = zip(*pairs, strict=True)
+    with psycopg.connect(test_database.superuser) as connection:
+        for heading, body, quick, long in connection.execute(
+            "select heading, body, search_vector(id, heading, body)::text, vector_of_any_text(id, heading, body)::text"
+            "  from unnest(%s::text[], %s::text[]) given (heading, body), gen_random_uuid() id",
+            (list(headings), list(bodies)),
+        ):
+            assert quick == long, (heading, body)
+
+
 def test_words_are_made_in_time_that_grows_with_the_text(superuser: psycopg.Connection[Any]) -> None:
     for text in (
         "w" * 100_000,

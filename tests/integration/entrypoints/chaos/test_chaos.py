@@ -217,6 +217,7 @@ def hurry(superuser_url: str) -> int:
     return int(row[0]) + int(behind[0])
 
 
+@pytest.mark.alone
 async def test_nothing_is_missed_doubled_or_overheard_while_everything_is_killed() -> None:
     size, seed = scale(), int(os.environ.get("FLOWTRACK_TEST_SEED") or secrets.randbelow(10**6))
     print(f"\nchaos: FLOWTRACK_TEST_SEED={seed}, {size}")

@@ -21,6 +21,7 @@ from psycopg import sql
 from typer.testing import CliRunner
 
 from adapters.crypto.sealing import Sealer
+from adapters.sql.connection import NAMED
 from adapters.sql.migrating import migrate
 from core.operations.read_models import Verdict
 from entrypoints.cli import checks_of_browsers, checks_of_database, checks_of_machine, checks_of_mail, doctor
@@ -290,6 +291,20 @@ def test_many_processes_that_count_alone(ask: Doctor) -> None:
     assert only(ask(WORKERS="2"), "workers")["verdict"] == "warning"
     assert only(ask(WORKERS="1"), "workers")["verdict"] == "ok"
     assert only(ask(WORKERS="2", REDIS_URL="redis://127.0.0.1:1/0"), "workers")["verdict"] == "ok"
+
+
+def test_processes_that_do_not_know_of_each_other(ask: Doctor, healthy: TestDatabase) -> None:
+    def connected(name: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(healthy.application, application_name=name)
+
+    with connected(NAMED + "a"), connected("psql"):
+        with connected(NAMED + "a"):
+            assert only(ask(**both(healthy)), "workers")["verdict"] == "ok"
+        with connected(NAMED + "b"):
+            found = only(ask(**both(healthy)), "workers")
+            assert found["verdict"] == "warning"
+            assert "2 processes" in found["said"] and "up to a second late" in found["said"]
+            assert only(ask(**both(healthy, REDIS_URL="redis://127.0.0.1:1/0")), "workers")["verdict"] == "ok"
 
 
 def test_a_redis_that_is_away(ask: Doctor) -> None:

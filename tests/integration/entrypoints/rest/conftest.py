@@ -10,7 +10,7 @@ import pytest
 from entrypoints.container import Container
 from entrypoints.rest.errors import all_codes
 from entrypoints.settings import Settings
-from tests.integration.api import Api
+from tests.integration.api import Api, Kept
 from tests.integration.conftest import TestDatabase, quick_container, running
 from tests.integration.entrypoints.rest.conformance import Conformance
 
@@ -60,7 +60,7 @@ async def browser(client: httpx.AsyncClient, watch: Watch) -> AsyncIterator[http
 
 
 @pytest.fixture
-def another_app(settings: Settings, test_database: TestDatabase, watch: Watch) -> AnotherApp:
+def another_app(settings: Settings, test_database: TestDatabase, kept: Kept, watch: Watch) -> AnotherApp:
     """Another process over the same database: `async with another_app(registration="closed") as api`.
 
     Keywords are settings; `prepare` may replace parts of its container before it starts.
@@ -73,6 +73,6 @@ def another_app(settings: Settings, test_database: TestDatabase, watch: Watch) -
         if prepare is not None:
             prepare(container)
         async with running(container) as client:
-            yield Api(client=watch.over(client), superuser_url=test_database.superuser)
+            yield Api(client=watch.over(client), superuser_url=test_database.superuser, kept=kept)
 
     return start

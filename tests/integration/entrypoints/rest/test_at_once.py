@@ -53,6 +53,12 @@ class Writes:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+        tables = stage.api.sql(
+            "select c.table_name from information_schema.columns c join information_schema.tables t"
+            " using (table_schema, table_name)"
+            " where c.column_name = 'company_id' and c.table_schema = 'public' and t.table_type = 'BASE TABLE'"
+        )
+        self._tables = [table for (table,) in tables if table not in WRITTEN_BESIDE]
 
     async def prepared(self, operation_id: str, path: str) -> tuple[str, Any]:
         """The path with new things in it, and the body."""
@@ -78,12 +84,10 @@ class Writes:
     def rows(self) -> dict[str, int]:
         """How many rows each table holds of the company."""
         api, company = self.stage.api, self.stage.owner.company_id
-        tables = api.sql(
-            "select c.table_name from information_schema.columns c join information_schema.tables t"
-            " using (table_schema, table_name)"
-            " where c.column_name = 'company_id' and c.table_schema = 'public' and t.table_type = 'BASE TABLE'"
+        counted = " union all ".join(
+            f"select '{table}', count(*) from {table} where company_id = '{company}'" for table in self._tables
         )
-        return {table: api.count(table, company) for (table,) in tables if table not in WRITTEN_BESIDE}
+        return dict(api.sql(counted))
 
 
 @pytest.fixture(scope="module")

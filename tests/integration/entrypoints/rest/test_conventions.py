@@ -241,6 +241,14 @@ async def test_what_is_wrong_is_told_in_the_order_of_the_contract(world: World) 
     assert_refused(await ann.get("/tasks/no-id?x=1"), 400, "parameter.unknown")
 
 
+async def test_what_no_body_may_be_is_told_with_what_it_may_be(world: World) -> None:
+    for path, kind in (("/tasks", "application/json"), (f"/tasks/import?project_id={world.project['id']}", "text/csv")):
+        for headers in ({"Content-Type": "text/plain"}, {"Content-Type": kind, "Content-Encoding": "gzip"}):
+            refused = await world.ann.post(path, content=b"{}", headers=headers)
+            assert_refused(refused, 415, "body.media_type_unsupported")
+            assert kind in refused.headers["accept"] and refused.headers["accept-encoding"] == "identity"
+
+
 async def test_values_are_refused_before_a_state_is(world: World) -> None:
     ann = world.ann
     await ann.patch(f"/projects/{world.project['id']}", {"is_active": False})

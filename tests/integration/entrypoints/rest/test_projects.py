@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.integration.api import Api, Person
+from tests.integration.api import NOBODYS_ID, Api, Person
 
 
 def assert_refused(response: httpx.Response, status: int, code: str, pointer: str | None = None) -> None:
@@ -267,7 +267,7 @@ async def test_a_project_may_be_sent_back_as_it_was_read_and_nothing_changes(api
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("id", str(uuid4())),
+        ("id", NOBODYS_ID),
         ("created_by", None),
         ("creator_name", "Somebody"),
         ("created_at", "2026-01-01T00:00:00.000000Z"),

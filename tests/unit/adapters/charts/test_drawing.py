@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import subprocess
-import sys
 from datetime import date, timedelta
 from uuid import UUID
 from xml.etree import ElementTree
@@ -15,7 +13,6 @@ from adapters.charts.drawing import MOST_WAITING, PygalCharts, draw_burndown, dr
 from core.cycles.model import CycleStatus
 from core.kernel.errors import Busy
 from core.reports.read_models import BurndownDay, BurndownView, FlowDay, FlowView
-from tests.unit.architecture.sources import SRC
 
 FIRST = date(2026, 12, 28)
 HOSTILE = '<script>alert(1)</script> & "quotes" ]]> é \U0001f600'
@@ -138,10 +135,3 @@ class TestDrawings:
         assert len(lines) == len(measured) == 1
         ends = [re.findall(r"[\d.]+", line) for line in (*lines, *measured)]
         assert len(ends[0]) == 4 and (ends[0][0], ends[0][2]) == (ends[1][0], ends[1][-2])
-
-
-class TestMemory:
-    def test_a_server_that_draws_nothing_does_without_the_library(self) -> None:
-        asked = "import sys; import entrypoints.rest.app; sys.exit('pygal' in sys.modules)"
-        command = [sys.executable, "-c", asked]
-        assert subprocess.run(command, env={"PYTHONPATH": str(SRC)}, check=False).returncode == 0

@@ -38,6 +38,7 @@ class Company:
         self.members: set[UUID] = set()
         self.admins: set[UUID] = set()
         self.gone: set[UUID] = set()
+        self.forgotten = 0
         self.ended: set[UUID] = set()
         self.reads = 0
         self.failing = 0
@@ -67,7 +68,8 @@ class Company:
         if self.failing:
             self.failing -= 1
             raise DatabaseAway
-        found = self.log[position : position + most]
+        first = max(position, self.forgotten)
+        found = self.log[first : first + most]
         portion = Portion(
             events=found,
             examined=found[-1].event.seq if found else position,
@@ -81,6 +83,12 @@ class Company:
         await self.held.wait()
         await asyncio.sleep(0)
         return portion
+
+    async def is_kept(self, company_id: UUID, *, position: int) -> bool:
+        assert company_id == self.id
+        return position >= len(self.log) or any(
+            logged.event.seq in (position, position + 1) for logged in self.log[self.forgotten :]
+        )
 
     async def glance(self, company_ids: Collection[UUID]) -> Glance:
         return Glance({self.id: len(self.log)} if self.id in company_ids else {}, frozenset(self.ended))
@@ -194,6 +202,27 @@ class TestHearing:
         stage.write()
         await stage.settle()
         assert (ahead.heard, behind.heard) == ([4], [2, 3, 4])
+
+    async def test_doors_that_would_miss_what_is_kept_no_longer_are_closed_by_name(self, stage: Stage) -> None:
+        stage.write(*(Audience() for _ in range(9)), announced=False)
+        stage.company.forgotten = 5
+        doors = {position: stage.door(position=position) for position in (0, 3, 4, 5, 7, 9)}
+        await stage.settle()
+        heard = {position: door.heard for position, door in doors.items() if door.is_open}
+        assert heard == {5: [6, 7, 8, 9], 7: [8, 9], 9: []}
+        assert {door.why for door in doors.values() if not door.is_open} == {Ending.EXPIRED}
+        assert all(door.heard == [] for door in doors.values() if not door.is_open)
+
+    async def test_where_nothing_is_kept_only_who_has_read_all_goes_on(self, stage: Stage) -> None:
+        stage.write(*(Audience() for _ in range(3)))
+        behind, abreast = stage.door(position=1), stage.door(position=3)
+        stage.company.forgotten = 3
+        stage.bus.appended(stage.company.id, 3)
+        await stage.settle()
+        assert (behind.why, abreast.why) == (Ending.EXPIRED, None)
+        stage.write()
+        await stage.settle()
+        assert (behind.heard, abreast.heard) == ([], [4])
 
     async def test_more_than_a_read_holds_comes_whole(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hubs, "MOST_AT_ONCE", 4)

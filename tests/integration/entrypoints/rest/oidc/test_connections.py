@@ -3,11 +3,10 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from tests.integration.api import Api, Person
+from tests.integration.api import NOBODYS_ID, Api, Person
 from tests.integration.entrypoints.rest.oidc.conftest import audited
 
 GIVEN = {
@@ -118,7 +117,7 @@ class TestConnections:
             ({"email_domains": ["localhost"]}, "/email_domains/0"),
             ({"default_role": "owner"}, "/default_role"),
             ({"role_map": {"bosses": "owner"}}, "/role_map/bosses"),
-            ({"break_glass_user_id": str(uuid4())}, "/break_glass_user_id"),
+            ({"break_glass_user_id": NOBODYS_ID}, "/break_glass_user_id"),
         ],
         ids=str,
     )
