@@ -58,7 +58,7 @@ class Firm:
         self.world = world
         both: dict[str, Any] = {"clock": world.clock, "ids": world.ids}
         self.tasks = TaskUseCases(unit_of_work=world.task_unit_of_work, reader=world.task_reader, **both)
-        self.bulk = BulkUseCases(unit_of_work=world.batch_unit_of_work, reader=world.task_reader, **both)
+        self.bulk = BulkUseCases(unit_of_work=world.batch_unit_of_work, reader=world.task_reader, part=2, **both)
         self.labels = LabelUseCases(unit_of_work=world.label_unit_of_work, reader=world.label_reader, **both)
         self.projects = ProjectUseCases(unit_of_work=world.project_unit_of_work, reader=world.project_reader, **both)
         self.cycles = CycleUseCases(

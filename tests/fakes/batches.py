@@ -93,6 +93,9 @@ class InMemoryBatches:
     async def cards(self, column_id: UUID) -> list[Standing]:
         return [_standing(card) for card in self._unit.now.cards(column_id)]
 
+    async def begin_to_write(self, outcome: Outcome) -> None:
+        self.write(outcome)
+
     def write(self, outcome: Outcome) -> None:
         def put(tables: CompanyTables) -> None:
             for task_id in outcome.freed:

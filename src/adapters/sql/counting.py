@@ -18,6 +18,7 @@ from adapters.sql.readers.counted import (
     project_day_of,
     standing_of,
 )
+from adapters.sql.repositories.looked_up import WITHOUT_SORTING
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
 from core.reports.model import Batch, Tally
@@ -55,7 +56,7 @@ _ENTRIES = Statement(entries(counted_up_to))
 # not found. Cycles and projects are held until the end: their days refer to them. Two questions, and not one that joins
 # them: of a company that has just begun to grow few tasks are expected, and then all would be held against all. For the
 # same reason each is looked up in the order of the one index that has it, without sorting: otherwise all are read.
-_IN_ORDER = Statement.plain("set local enable_sort = off")
+
 _TASKS = Statement.plain(f"""
 select found.id, found.project_id, found.status, found.cycle_id, false
   from unnest(%(tasks)s::uuid[]) given (id)
@@ -144,7 +145,7 @@ async def _batch(connection: Connection, zone: str, rows: list[tuple[Any, ...]])
     """The events with all that they may concern; two questions, since the second needs what the first found."""
     taken = tuple(entry_of(row) for row in rows)
     concerned = {"tasks": array(sorted({row[4] for row in rows if row[4]}))}
-    asked = Asked(_IN_ORDER, {}), Asked(_TASKS, concerned), Asked(_COUNTED, concerned)
+    asked = Asked(WITHOUT_SORTING, {}), Asked(_TASKS, concerned), Asked(_COUNTED, concerned)
     _, tasks, met = await execute(connection, *asked)
     standings = {row[0]: standing_of(row[1:]) for row in tasks.rows()}
     standings |= {row[0]: standing_of(row[1:]) for row in met.rows() if row[0] in standings}

@@ -16,6 +16,9 @@ NAME_LENGTH: Final = 200
 class Field(StrEnum):
     """What a column may hold."""
 
+    # As that of the text which it is: dictionaries of fields are asked for each cell of a file.
+    __hash__ = str.__hash__
+
     TITLE = "title"
     DESCRIPTION = "description"
     PRIORITY = "priority"

@@ -120,7 +120,7 @@ class ManyTasks(Protocol):
         ...
 
     def save(self, tasks: Sequence[tuple[Task, int]]) -> None:
-        """Writes changed tasks, each with the version that it had."""
+        """Writes changed tasks, each with the version that it had, and with it whether it has a next occurrence."""
         ...
 
     def label(self, *, on: Sequence[tuple[Task, UUID]], off: Sequence[tuple[Task, UUID]]) -> None:

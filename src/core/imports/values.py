@@ -120,7 +120,7 @@ def read(
         is_lenient = meant is Field.ASSIGNED_IF_KNOWN
         field = Field.ASSIGNED_TO if is_lenient else meant
         columns.setdefault(field, name)
-        if _FORMULA.match(cell):
+        if cell.startswith("'") and _FORMULA.match(cell):
             # As exports write what a spreadsheet would take for a formula.
             cell = cell[1:]
         if not cell or cell.isspace() or found.get(field) is not None:

@@ -6,6 +6,7 @@ bounded, and moving one card writes one row.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUE = {digit: value for value, digit in enumerate(_DIGITS)}
@@ -13,6 +14,9 @@ SHORTEST = 8
 LONGEST = 32
 # A card at the end goes this far beyond the last: 62**8 / 62**4 leaves room for 14 million appends before halving.
 _STEP = 62**4
+# That is one more in this place.
+_PLACE = 3
+_NEXT = dict(pairwise(_DIGITS))
 
 
 class RanksExhausted(Exception):
@@ -28,6 +32,8 @@ def between(low: str | None, high: str | None) -> str:
         raise ValueError("the lower rank must be the lower one")
     if high is None:
         # However long the last rank is, its first digits tell where the next step leads.
+        if low is not None and len(low) >= SHORTEST and low[_PLACE] != _DIGITS[-1]:
+            return f"{low[:_PLACE]}{_NEXT[low[_PLACE]]}{low[_PLACE + 1 : SHORTEST]}"
         step = _number((low or "")[:SHORTEST], SHORTEST) + _STEP
         if step < 62**SHORTEST:
             return _digits(step, SHORTEST)

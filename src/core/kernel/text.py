@@ -20,10 +20,12 @@ def cleaned(text: str, *, pointer: str, most: int, least: int = 0) -> str:
     Carriage returns before newlines are dropped, as browsers add them. Raises Invalid, naming `pointer`, for control
     characters, lone surrogates, and for fewer than `least` or more than `most` characters.
     """
-    text = text.replace("\r\n", "\n")
-    # Before trimming, which would take some control characters away unseen.
-    if _FORBIDDEN.search(text):
-        raise Invalid(faults=(Fault("holds a control character or a lone surrogate", pointer=pointer),))
+    # What can be printed is neither a control character nor a surrogate.
+    if not text.isprintable():
+        text = text.replace("\r\n", "\n")
+        # Before trimming, which would take some control characters away unseen.
+        if _FORBIDDEN.search(text):
+            raise Invalid(faults=(Fault("holds a control character or a lone surrogate", pointer=pointer),))
     text = text.strip()
     if len(text) < least:
         raise Invalid(faults=(Fault("must not be empty", pointer=pointer),))

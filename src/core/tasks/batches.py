@@ -142,7 +142,7 @@ class Outcome:
 
 class Batches(Protocol):
     """Many tasks of the company that the unit of work was opened for, in a number of questions that does not depend on
-    how many there are.
+    how many there are, and of writes that depends on how many parts there are.
     """
 
     async def gather(self, needs: Needs, *, for_user: UUID) -> Gathered:
@@ -157,8 +157,14 @@ class Batches(Protocol):
         """All cards of a column from top to bottom, as they stood when the batch was gathered."""
         ...
 
+    async def begin_to_write(self, outcome: Outcome) -> None:
+        """Begins to write a part of what comes of the batch, while the rest is worked out. What is asked or written
+        next waits for it, and raises what it came to.
+        """
+        ...
+
     def write(self, outcome: Outcome) -> None:
-        """Writes what came of the batch, with the commit."""
+        """Writes what came of the batch, or the rest of it, with the commit."""
         ...
 
 

@@ -55,6 +55,8 @@ class Lineage:
 
 def checked_labels(names: Sequence[str]) -> tuple[str, ...]:
     """Names of labels, in the places that they were given. Raises Invalid, and says which of them is none."""
+    if not names:
+        return ()
     checked = tuple(checked_name(name, pointer=f"/labels/{place}") for place, name in enumerate(names))
     if len({folded(name) for name in checked}) > MOST_LABELS:
         raise Invalid(faults=(Fault(f"has more than {MOST_LABELS} labels", pointer="/labels"),))

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.postgresql import insert as on_key
 
 from adapters.sql.arrays import array
+from adapters.sql.repositories.looked_up import each, looked_up
 from adapters.sql.repositories.task_rows import INSTANT, WRITTEN
 from adapters.sql.statement import Statement
 from adapters.sql.tables.comments import task_watchers
@@ -61,11 +62,22 @@ _added = _given(_ADDED)
 _ADD = Statement(
     insert(tasks).from_select([*_ADDED], select(*(_value(_added, name, kind) for name, kind in _ADDED.items())))
 )
-_changed = _given({"id": Uuid, "was": Integer, **_CHANGES})
+_changed = _given({"was": Integer, **_ADDED})
+_present = looked_up(tasks, _value(_changed, "id"), tasks.c.version)
+_rewritten = (
+    select(*(_value(_changed, name, kind) for name, kind in _ADDED.items()))
+    .select_from(each(_changed, _present))
+    .where(_present.c.version == _value(_changed, "was"))
+)
+_put = on_key(tasks).from_select([*_ADDED], _rewritten)
+# By their key, which is found whatever the planner believes: an update would join the tasks of the company with what is
+# given, and of a company that the planner does not know yet hold all against all. None is added, since each is there.
 _CHANGE = Statement(
-    update(tasks)
-    .where(tasks.c.id == _value(_changed, "id"), tasks.c.version == _value(_changed, "was"))
-    .values({tasks.c[name]: _value(_changed, name, kind) for name, kind in _CHANGES.items()})
+    _put.on_conflict_do_update(
+        index_elements=["company_id", "id"],
+        set_={tasks.c[name]: _put.excluded[name] for name in _CHANGES},
+        where=tasks.c.deleted_at.is_(None),
+    )
 )
 _orphaned = _given({"id": Uuid, "was": Integer, "updated_at": INSTANT})
 _ORPHAN = Statement(
@@ -94,7 +106,7 @@ _KEEP_KEYS = Statement(
     )
 )
 _had = _given({"task_id": Uuid, "user_id": Uuid})
-_say_had = pg_insert(task_watchers).from_select(
+_say_had = on_key(task_watchers).from_select(
     ["task_id", "user_id", "watching"],
     select(_value(_had, "task_id"), users.c.id, true()).join_from(_had, users, users.c.id == _value(_had, "user_id")),
 )
@@ -120,7 +132,7 @@ def adding(added: Sequence[Task]) -> Write:
 
 def changing(changed: Sequence[tuple[Task, int]]) -> Write:
     """Writes tasks as they are now, each with the version that it had."""
-    values = _columns([task for task, _ in changed], {"id": Uuid, **_CHANGES})
+    values = _columns([task for task, _ in changed], _ADDED)
     return Write(_CHANGE, {**values, "was": array([was for _, was in changed])}, len(changed))
 
 

@@ -1,18 +1,23 @@
 """Gathering and writing many tasks at once, by a number of statements that does not depend on how many there are."""
 
+import asyncio
 from collections import defaultdict
 from functools import cache
+from types import TracebackType
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Integer, Select, Text, Uuid, bindparam, case, func, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from adapters.sql.arrays import array
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import shares_project
 from adapters.sql.readers.watching import watches
 from adapters.sql.repositories.batch_writes import written
+from adapters.sql.repositories.looked_up import WITHOUT_SORTING, each, given_ids, looked_up
+from adapters.sql.repositories.looked_up import locked as locked_by_id
 from adapters.sql.repositories.recurrences import LABELS, TIME_ZONE
 from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW, LABELS_TO_PUT_ON, labels_named, labels_of
 from adapters.sql.repositories.task_rows import LOADED, task_of
@@ -24,7 +29,7 @@ from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile
-from core.kernel.once import Once
+from core.kernel.once import Made, Once
 from core.kernel.ports import Clock
 from core.labels.model import LabelName
 from core.tasks.batches import Gathered, GatheredCycle, GatheredPerson, GatheredProject, Kin, Needs, Outcome, Standing
@@ -43,6 +48,14 @@ def _among(column: Any, name: str) -> Any:
 
 def _each_of(name: str) -> Select[Any]:
     return select(func.unnest(_ids(name)))
+
+
+_targets = given_ids("tasks")
+
+
+def _of_targets(name: str) -> Select[Any]:
+    found = looked_up(tasks, _targets.c.id, tasks.c[name])
+    return select(found.c[name]).select_from(each(_targets, found)).where(found.c[name].is_not(None))
 
 
 _key = (
@@ -64,8 +77,7 @@ _KEYS = Statement(select(_key.c.key, _key.c.number, project_keys.c.project_id, _
 @cache
 def _lock_projects(by_key: bool) -> Statement:
     """The projects of the tasks, and those named besides, in the order of their ids: as everybody locks them."""
-    of_tasks = select(tasks.c.project_id).where(_among(tasks.c.id, "tasks"))
-    wanted = [_each_of("projects"), of_tasks]
+    wanted = [_each_of("projects"), _of_targets("project_id")]
     if by_key:
         # Not the task's by the id of the task: as part of a condition, COALESCE would keep it from the index.
         wanted.append(select(func.coalesce(_stands.c.project_id, _stood.c.project_id)).select_from(_named))
@@ -77,16 +89,23 @@ def _lock_projects(by_key: bool) -> Statement:
     )
 
 
-_children = tasks.alias("children")
-_below_leaving = select(_children.c.id).where(_among(_children.c.parent_id, "leaving"))
-# Those that only leave their parent may be many, and long.
-_description = case((_among(tasks.c.id, "tasks"), tasks.c.description))
-_TASKS = Statement(
-    select(*(_description if name == "description" else tasks.c[name] for name in LOADED), watches(tasks, "for_user"))
-    .where(tasks.c.id.in_(union(_each_of("tasks"), _below_leaving)))
-    .order_by(tasks.c.id)
-    .with_for_update(of=tasks, key_share=True)
-)
+@cache
+def _tasks(leaving: bool) -> Statement:
+    """The targets in the order of their ids, and with them the sub-tasks of those that are leaving."""
+    wanted: Any = _targets
+    description: Any = tasks.c.description
+    if leaving:
+        parents, children = given_ids("leaving"), tasks.alias("children")
+        below = looked_up(children, parents.c.id, children.c.id, by="parent_id", then=("created_at", "id"))
+        both = union(select(_targets.c.id), select(below.c.id).select_from(each(parents, below))).subquery()
+        wanted = select(both.c.id).order_by(both.c.id).subquery("wanted")
+        # Those that only leave their parent may be many, and long.
+        description = case((_among(tasks.c.id, "tasks"), tasks.c.description)).label("description")
+    columns = (description if name == "description" else tasks.c[name] for name in LOADED)
+    found = locked_by_id(tasks, wanted.c.id, *columns, watches(tasks, "for_user").label("watching"))
+    return Statement(select(*found.c).select_from(each(wanted, found)))
+
+
 _STANDING = Statement(select(projects.c.id).where(_among(projects.c.id, "projects")))
 
 
@@ -108,7 +127,8 @@ _BOARDS = Statement(
     .where(_among(board_columns.c.project_id, "projects"))
     .order_by(board_columns.c.project_id, board_columns.c.position, board_columns.c.id)
 )
-_beside = tasks.alias("beside")
+_given_beside = given_ids("beside")
+_beside = looked_up(tasks, _given_beside.c.id, tasks.c.column_id, tasks.c.id, tasks.c.rank)
 _place = func.row(_beside.c.rank, _beside.c.id)
 _above = _nearest(_beside.c.column_id, "above", beyond=_place, down=False)
 _below = _nearest(_beside.c.column_id, "below", beyond=_place, down=True)
@@ -121,9 +141,7 @@ _BESIDE = Statement(
         _above.c.rank,
         _below.c.id,
         _below.c.rank,
-    )
-    .select_from(_beside.outerjoin(_above, true()).outerjoin(_below, true()))
-    .where(_among(_beside.c.id, "beside"))
+    ).select_from(each(_given_beside, _beside).outerjoin(_above, true()).outerjoin(_below, true()))
 )
 _CARDS = Statement(
     select(tasks.c.id, tasks.c.column_id, tasks.c.rank)
@@ -132,7 +150,7 @@ _CARDS = Statement(
 )
 
 
-_assigned = select(tasks.c.assigned_to).where(_among(tasks.c.id, "tasks"), tasks.c.assigned_to.is_not(None))
+_assigned = _of_targets("assigned_to")
 _PEOPLE = Statement(
     select(users.c.id, users.c.name, users.c.is_active, users.c.role != "member", shares_project()).where(
         users.c.id.in_(union(_each_of("assignees"), _assigned))
@@ -145,10 +163,13 @@ _ALL_MEMBERS = Statement(_members)
 _caller = select(bindparam("for_user", type_=Uuid))
 _MEMBERS = Statement(_members.where(project_members.c.user_id.in_(union(_each_of("assignees"), _caller, _assigned))))
 _CYCLES = Statement(select(cycles.c.id, cycles.c.project_id, cycles.c.status).where(_among(cycles.c.id, "cycles")))
+_on = looked_up(
+    task_labels, _targets.c.id, task_labels.c.task_id, task_labels.c.label_id, by="task_id", then=("label_id",)
+)
 _BORNE = Statement(
-    select(task_labels.c.task_id, labels.c.id, labels.c.name)
-    .select_from(task_labels.join(labels, labels.c.id == task_labels.c.label_id))
-    .where(_among(task_labels.c.task_id, "tasks"))
+    select(_on.c.task_id, labels.c.id, labels.c.name).select_from(
+        each(_targets, _on).join(labels, labels.c.id == _on.c.label_id)
+    )
 )
 _transferred = select(tasks.c.external_id).where(_among(tasks.c.id, "transferred"), tasks.c.external_id.is_not(None))
 _given_ids = select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))))
@@ -162,14 +183,14 @@ _EXTERNAL_IDS = Statement(
 class SqlBatches:
     """Many tasks of one unit of work's company."""
 
-    def __init__(self, unit: SqlUnitOfWork) -> None:
+    def __init__(self, unit: "SqlBatchUnitOfWork") -> None:
         self._unit = unit
 
     async def gather(self, needs: Needs, *, for_user: UUID) -> Gathered:
         keys = [_parted(ref) for ref in needs.targets if not isinstance(ref, UUID)]
         locking = {
             "projects": [*needs.projects],
-            "tasks": [ref for ref in needs.targets if isinstance(ref, UUID)],
+            "tasks": array(sorted(ref for ref in needs.targets if isinstance(ref, UUID))),
             "keys": [key for key, _ in keys],
             "numbers": [number for _, number in keys],
         }
@@ -179,7 +200,7 @@ class SqlBatches:
         if needs.labels:
             # Before projects and tasks, as whoever renames one.
             asked.insert(0, (LABELS_TO_PUT_ON, labels_named(tuple(needs.labels))))
-        fetched = await self._unit.fetch(*asked)
+        _, *fetched = await self._unit.fetch((WITHOUT_SORTING, {}), *asked)
         named = labels_of(fetched.pop(0)) if needs.labels else ()
         locked, *more = fetched
         found = {f"{key}-{number}": (project_id, task_id) for key, number, project_id, task_id in (more or [[]])[0]}
@@ -189,6 +210,10 @@ class SqlBatches:
     async def cards(self, column_id: UUID) -> list[Standing]:
         (rows,) = await self._unit.fetch((_CARDS, {"column": column_id}))
         return [Standing._make(row) for row in rows]
+
+    async def begin_to_write(self, outcome: Outcome) -> None:
+        self.write(outcome)
+        await self._unit.begin_to_flush()
 
     def write(self, outcome: Outcome) -> None:
         for statement, values, rows in written(outcome):
@@ -206,23 +231,24 @@ class SqlBatches:
         *,
         for_user: UUID,
     ) -> Gathered:
-        targets, beside = ids.of(needs.targets), [*needs.beside]
+        targets, beside, leaving = sorted(ids.of(needs.targets)), [*needs.beside], ids.of(needs.leaving)
+        read_tasks = _tasks(bool(leaving))
         values: dict[str, Any] = {
-            "tasks": targets,
-            "leaving": ids.of(needs.leaving),
+            "tasks": array(targets),
+            "leaving": leaving,
             "transferred": ids.of(needs.transferred),
             "reparented": ids.of(needs.reparented),
             "projects": [row[0] for row in locked],
-            "touched": [*{*targets, *beside}],
+            "touched": array([*{*targets, *beside}]),
             "beside": beside,
             "parents": [*needs.parents],
             "assignees": [*needs.assignees],
             "cycles": [*needs.cycles],
-            "external_ids": [*needs.external_ids],
+            "external_ids": array([*needs.external_ids]),
             "for_user": for_user,
         }
         asked = {
-            _TASKS: targets,
+            read_tasks: targets,
             _BOARDS: locked,
             _BESIDE: beside,
             KIN_ABOVE: needs.parents,
@@ -237,7 +263,7 @@ class SqlBatches:
         statements = [statement for statement, wanted in asked.items() if wanted]
         answered = await self._unit.fetch(*((statement, values) for statement in statements)) if statements else []
         rows: dict[Statement, list[Row]] = defaultdict(list, zip(statements, answered, strict=True))
-        tasks = await self._tasks(rows[_TASKS], locked)
+        tasks = await self._tasks(rows[read_tasks], locked)
         columns: defaultdict[UUID, list[tuple[UUID, Status]]] = defaultdict(list)
         for project_id, column_id, category, *_ in rows[_BOARDS]:
             columns[project_id].append((column_id, Status(category)))
@@ -263,7 +289,7 @@ class SqlBatches:
             external_ids={(project_id, external): task_id for project_id, external, task_id in rows[_EXTERNAL_IDS]},
             keys=ids.keys,
             project_keys={ref.rpartition("-")[0]: project_id for ref, (project_id, _) in found.items()},
-            watched=frozenset(row[0] for row in rows[_TASKS] if row[-1]),
+            watched=frozenset(row[0] for row in rows[read_tasks] if row[-1]),
             time_zone=rows[TIME_ZONE][0][0] if rows[TIME_ZONE] else "UTC",
         )
 
@@ -287,13 +313,56 @@ class SqlBatches:
 
 
 class SqlBatchUnitOfWork(SqlUnitOfWork):
-    """A unit of work with batches."""
+    """A unit of work with batches. It may be sending some of its writes: who needs the connection waits for that."""
 
     def __init__(
         self, database: Database, clock: Clock, actor: Actor, *, once: Once | None = None, lazy: bool = False
     ) -> None:
         super().__init__(database, clock, actor, once=once, lazy=lazy)
         self.batches = SqlBatches(self)
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def begin_to_flush(self) -> None:
+        """Sends what was collected; it is carried out while this process does something else."""
+        await self._flushed()
+        self._flushing = asyncio.create_task(self.flush())
+        # Until it is on its way.
+        await asyncio.sleep(0)
+
+    async def fetch(self, *asked: tuple[Statement, dict[str, Any]], guarded: bool = False) -> list[list[Row]]:
+        await self._flushed()
+        return await super().fetch(*asked, guarded=guarded)
+
+    async def commit(self, *, made: Made | None = None) -> int:
+        await self._flushed()
+        return await super().commit(made=made)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        flushing, self._flushing = self._flushing, None
+        try:
+            if flushing is not None:
+                await _over(flushing)
+        finally:
+            await super().__aexit__(kind, error, trace)
+
+    async def _flushed(self) -> None:
+        flushing, self._flushing = self._flushing, None
+        if flushing is not None:
+            await flushing
+
+
+async def _over(flushing: asyncio.Task[None]) -> None:
+    """Waits until that has let go of the connection, whatever it came to."""
+    try:
+        await asyncio.wait([flushing])
+    finally:
+        if not flushing.done():
+            flushing.cancel()
+            await asyncio.wait([flushing])
+        if not flushing.cancelled():
+            flushing.exception()
 
 
 class _Ids:

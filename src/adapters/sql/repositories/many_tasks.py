@@ -11,8 +11,8 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.sql.arrays import array
-from adapters.sql.pipeline import Row
 from adapters.sql.repositories.batch_writes import Write, adding, changing, putting_labels_on, taking_labels_off
+from adapters.sql.repositories.looked_up import WITHOUT_SORTING
 from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW
 from adapters.sql.repositories.task_rows import (
     LOADED,
@@ -39,7 +39,6 @@ _INSTANT = DateTime(timezone=True)
 _project = bindparam("project", type_=Uuid)
 # One by one, the next in the order of the one index that has it: of a project that grew just now PostgreSQL knows
 # nothing, and would by equality take any other index of it, and read all of its tasks for each.
-_SORTING = Statement(select(func.set_config("enable_sort", bindparam("sorting", type_=Text), True)))
 _given = (
     func.unnest(bindparam("external_ids", type_=ARRAY(Text)))
     .table_valued(column("external_id", Text), name="given")
@@ -167,7 +166,7 @@ class SqlManyTasks:
         if people:
             asked.append((_PEOPLE, {**where, "for_user": for_user, "people": list(people)}))
         # The last card of a column, too, is otherwise looked for among all tasks of the company.
-        found, locked, *more = await self._without_sorting(*asked)
+        _, found, locked, *more = await self._unit.fetch((WITHOUT_SORTING, {}), *asked)
         loaded = more.pop(0) if named["ids"] else []
         columns, names, ((label_count,),), *users_found = more
         if not locked:
@@ -199,20 +198,18 @@ class SqlManyTasks:
         )
 
     async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
-        above, below = await self._unit.fetch(
-            (KIN_ABOVE, {"parents": list(parents)}), (KIN_BELOW, {"reparented": list(tasks)})
+        _, above, below = await self._unit.fetch(
+            (WITHOUT_SORTING, {}), (KIN_ABOVE, {"parents": array(parents)}), (KIN_BELOW, {"reparented": array(tasks)})
         )
         return [Kin._make(row) for row in (*above, *below)]
 
     async def _find(self, project_id: UUID, external_ids: Sequence[str]) -> list[UUID]:
         if not external_ids:
             return []
-        (rows,) = await self._without_sorting((_FIND, {"project": project_id, "external_ids": array(external_ids)}))
+        _, rows = await self._unit.fetch(
+            (WITHOUT_SORTING, {}), (_FIND, {"project": project_id, "external_ids": array(external_ids)})
+        )
         return [task_id for (task_id,) in rows]
-
-    async def _without_sorting(self, *asked: tuple[Statement, dict[str, Any]]) -> list[list[Row]]:
-        _, *rows, _ = await self._unit.fetch((_SORTING, {"sorting": "off"}), *asked, (_SORTING, {"sorting": "on"}))
-        return rows
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:
         self._unit.write(_TAKE_NUMBERS, {"project": project_id, "last_number": last}, rows=1)

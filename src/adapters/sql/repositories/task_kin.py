@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.task_names import named_task
+from adapters.sql.repositories.looked_up import each, given_ids, looked_up
 from adapters.sql.repositories.task_rows import INSTANT
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
@@ -65,12 +66,15 @@ LINEAGE = Statement(lineage(bindparam("parent", type_=Uuid), bindparam("project"
 
 
 def _kin(first: str, *, upwards: bool) -> Statement:
-    """The tasks and all above them, or all below."""
-    columns = (tasks.c.id, tasks.c.project_id, tasks.c.parent_id)
-    named = tasks.c.id == func.any(bindparam(first, type_=ARRAY(Uuid)))
-    line = select(*columns).where(named).cte("line", recursive=True)
-    step = tasks.c.id == line.c.parent_id if upwards else tasks.c.parent_id == line.c.id
-    line = line.union(select(*columns).where(step))
+    """The tasks and all above them, or all below. WITHOUT_SORTING comes before."""
+    columns, given = (tasks.c.id, tasks.c.project_id, tasks.c.parent_id), given_ids(first)
+    named = looked_up(tasks, given.c.id, *columns)
+    line = select(*named.c).select_from(each(given, named)).cte("line", recursive=True)
+    if upwards:
+        step = looked_up(tasks, line.c.parent_id, *columns)
+    else:
+        step = looked_up(tasks, line.c.id, *columns, by="parent_id", then=("created_at", "id"))
+    line = line.union(select(*step.c).select_from(each(line, step)))
     return Statement(select(line.c.id, line.c.project_id, line.c.parent_id))
 
 

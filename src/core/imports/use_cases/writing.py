@@ -56,7 +56,6 @@ class _Writing:
     off: list[tuple[Task, UUID]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     done: list[Task] = field(default_factory=list)
-    renewed: list[Task] = field(default_factory=list)
 
 
 async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Row], *, ids: Ids, at: datetime) -> None:
@@ -109,8 +108,6 @@ def _write(uow: ImportUnitOfWork, task_import: TaskImport, begun: Beginning, wri
         many.save(writing.saved)
     if writing.on or writing.off:
         many.label(on=writing.on, off=writing.off)
-    for task in writing.renewed:
-        uow.recurrences.renew(task)
     uow.record(*writing.facts)
 
 
@@ -311,10 +308,7 @@ class _Batch:
                     raise ChangedMeanwhile
                 if name not in off:
                     self.writing.off.append((task, self._labels[folded(name)].id))
-        recurred_at = task.recurred_at
         updated = task.change(changes, at=self._at)
-        if task.recurred_at != recurred_at:
-            self.writing.renewed.append(task)
         moved = None
         if column is not None:
             moved = task.move(self._places.take(column, task.id), by=self._actor.user_id, at=self._at)

@@ -64,12 +64,17 @@ Results = tuple[OperationResult, ...]
 
 
 class BulkUseCases:
-    """Doing many things to tasks at once."""
+    """Doing many things to tasks at once. After each `part` of so many operations, what came of it is written, while
+    the next ones are worked out.
+    """
 
-    def __init__(self, *, unit_of_work: OpenBatchUnitOfWork, reader: TaskReader, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, *, unit_of_work: OpenBatchUnitOfWork, reader: TaskReader, clock: Clock, ids: Ids, part: int = 250
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._reader = reader
         self._ids = ids
+        self._part = part
         self._verbs = TaskVerbs(clock=clock, ids=ids)
 
     @answers(BulkFailed, BulkTooLong, KeyReused, InFlight)
@@ -99,10 +104,18 @@ class BulkUseCases:
             gathered = await uow.batches.gather(needs, for_user=actor.user_id)
             desk = Workspace(gathered, actor=uow.actor, cards=uow.batches.cards)
             made: dict[str, UUID] = {}
-            results = tuple([await self._attempt(desk, actor, operation, made) for operation in operations])
-            refused = {place: each.refused for place, each in enumerate(results) if each.refused is not None}
+            done: list[OperationResult] = []
+            refused: dict[int, Refusal] = {}
+            for place, operation in enumerate(operations):
+                if place and place % self._part == 0 and not (atomic and refused):
+                    await uow.batches.begin_to_write(desk.outcome())
+                result = await self._attempt(desk, actor, operation, made)
+                done.append(result)
+                if result.refused is not None:
+                    refused[place] = result.refused
             if atomic and refused:
                 raise BulkFailed(refused)
+            results = tuple(done)
             if sum(_length(each.task) for each in results if each.task is not None) > MOST_TEXT:
                 raise BulkTooLong
             uow.batches.write(desk.outcome())
@@ -134,10 +147,11 @@ class BulkUseCases:
     ) -> OperationResult:
         if isinstance(operation, Refusal):
             return OperationResult(operation=None, refused=operation)
+        desk.attempt()
         try:
-            with desk.attempt():
-                done = await operation.carry_out(self._verbs, desk, actor, made)
+            done = await operation.carry_out(self._verbs, desk, actor, made)
         except OF_ONE_OPERATION as refused:
+            desk.take_back()
             return OperationResult(operation=operation, refused=refused)
         if isinstance(operation, CreateTask) and operation.ref is not None and done is not None:
             made[operation.ref] = done.task.id

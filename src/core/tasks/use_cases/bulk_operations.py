@@ -56,11 +56,15 @@ class CreateTask:
         """Adds what the operation names."""
         given = self.given
         needs.projects.add(given.project_id)
-        needs.parents.update(_given(given.parent_id))
-        needs.assignees.update(_given(given.assigned_to))
-        needs.cycles.update(_given(given.cycle_id))
         needs.labels.update(given.labels)
-        needs.external_ids.update(_given(given.external_id))
+        if given.parent_id is not None:
+            needs.parents.add(given.parent_id)
+        if given.assigned_to is not None:
+            needs.assignees.add(given.assigned_to)
+        if given.cycle_id is not None:
+            needs.cycles.add(given.cycle_id)
+        if given.external_id is not None:
+            needs.external_ids.add(given.external_id)
 
     async def carry_out(self, verbs: TaskVerbs, desk: TaskDesk, actor: Actor, made: Made) -> Done:
         """Raises what `TaskUseCases.create` answers."""

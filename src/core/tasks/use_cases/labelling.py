@@ -10,6 +10,8 @@ from core.tasks.ports import LoadedTask
 
 def named(names: tuple[str, ...], found: tuple[LabelName, ...]) -> tuple[LabelName, ...]:
     """The labels of those names, each once. Raises ReferenceNotFound for a name that none has."""
+    if not names:
+        return ()
     by_name = {folded(label.name): label for label in found}
     for place, name in enumerate(names):
         if folded(name) not in by_name:

@@ -1,32 +1,30 @@
 """The tasks of a batch in memory: the verbs find there what a database would tell them, and leave what they do."""
 
-from bisect import bisect_left, insort
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
-from core.kernel.errors import ChangedMeanwhile, Refusal
+from core.kernel.errors import ChangedMeanwhile
 from core.kernel.events import Fact
 from core.labels.model import LabelName, folded
-from core.tasks.batches import Changed, Gathered, GatheredProject, Kin, Outcome, Standing
+from core.tasks.batches import Changed, Gathered, Kin, Outcome, Standing
 from core.tasks.errors import ExternalIdTaken
 from core.tasks.fields import Lineage, Status
-from core.tasks.model import Board, Column, Task
-from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
+from core.tasks.model import Board, Task
+from core.tasks.ports import Assignee, Left, LoadedTask, Opening, Orphan, TaskRef
 from core.tasks.use_cases.family import Family
 from core.tasks.use_cases.journal import Journal
 from core.tasks.use_cases.recurring_batch import BatchRecurrences
+from core.tasks.use_cases.standing_cards import StandingCards
 
 Cards = Callable[[UUID], Awaitable[list[Standing]]]
 
 
 class Workspace:
-    """A desk for the verbs, and the repository on it. What is done within an `attempt` that is refused is taken back.
+    """A desk for the verbs, and the repository on it. What was done since an `attempt` began can be taken back.
 
     `cards` answers all cards of a column as they stood before the batch: it is asked once for a column whose ranks are
     to be spread.
@@ -36,6 +34,7 @@ class Workspace:
         self._actor = actor
         self._all_cards = cards
         self.facts: list[Fact] = []
+        self._so_far = 0
         self._journal = Journal()
         self._gathered = gathered
         self._before = {task.id: task for task in gathered.tasks}
@@ -48,19 +47,15 @@ class Workspace:
         self._cycles = {cycle.id: cycle for cycle in gathered.cycles}
         self._labels = {folded(label.name): label for label in gathered.labels}
         self._marks: dict[tuple[UUID, UUID], bool] = {}
+        self._borne = {(task, label.id) for task, borne in gathered.borne.items() for label in borne}
         self._external_ids = dict(gathered.external_ids)
         self._numbered: dict[tuple[UUID, int], UUID] = {}
         self._kept_keys: dict[tuple[UUID, int], UUID] = {}
+        self._kept_written, self._numbers_written = 0, {**self._last_numbers}
         kin = {each.id: each for each in gathered.kin}
         kin |= {task.id: Kin(task.id, task.project_id, task.parent_id) for task in gathered.tasks}
         self._family = Family(kin, self._journal)
-        self._places: dict[UUID, tuple[UUID, str]] = {}
-        self._columns: defaultdict[UUID, list[tuple[str, UUID]]] = defaultdict(list)
-        for card in gathered.cards:
-            self._places[card.id] = (card.column_id, card.rank)
-            self._columns[card.column_id].append((card.rank, card.id))
-        for column in self._columns.values():
-            column.sort()
+        self._cards = StandingCards(gathered.cards, self._journal)
         self._whole: set[UUID] = set()
         self._spread: dict[UUID, str] = {}
         self._watched: dict[UUID, None] = dict.fromkeys(gathered.watched)
@@ -81,25 +76,22 @@ class Workspace:
     def record(self, *facts: Fact) -> None:
         self.facts.extend(facts)
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """What is done within is taken back if it is refused."""
+    def attempt(self) -> None:
+        """Begins an attempt: what was done so far stays."""
         self._journal.begin()
-        so_far = len(self.facts)
-        try:
-            yield
-        except Refusal:
-            self._journal.take_back()
-            del self.facts[so_far:]
-            raise
+        self._so_far = len(self.facts)
+
+    def take_back(self) -> None:
+        """Undoes what was done since the last attempt began."""
+        self._journal.take_back()
+        del self.facts[self._so_far :]
 
     def outcome(self) -> Outcome:
-        """What all attempts came to."""
-        below = self._gathered.below
+        """What the attempts came to since this was asked last; it is taken to be written then."""
+        below, borne = self._gathered.below, self._borne
         changed = [self._tasks[each] for each in self._changed if each in self._before and each not in below]
         unranked = {*self._made, *self._changed} - below
-        borne = {(task_id, label.id) for task_id, labels in self._gathered.borne.items() for label in labels}
-        return Outcome(
+        outcome = Outcome(
             added=tuple(self._tasks[each] for each in self._made),
             changed=tuple(Changed(task, self._before[task.id].version) for task in changed),
             orphaned=tuple(
@@ -109,14 +101,21 @@ class Workspace:
             ranks=tuple((card, rank) for card, rank in self._spread.items() if card not in unranked),
             labels_on=tuple(pair for pair, is_on in self._marks.items() if is_on and pair not in borne),
             labels_off=tuple(pair for pair, is_on in self._marks.items() if not is_on and pair in borne),
-            kept_keys=tuple((*numbered, task_id) for numbered, task_id in self._kept_keys.items()),
-            last_numbers={
-                project_id: number
-                for project_id, number in self._last_numbers.items()
-                if number != self._projects[project_id].last_number
-            },
+            kept_keys=tuple((*numbered, id) for numbered, id in [*self._kept_keys.items()][self._kept_written :]),
+            last_numbers=dict(self._last_numbers.items() - self._numbers_written.items()),
             watching=tuple(sorted(pair for pair in self._given if self._had_in_between(*pair))),
         )
+        self._take_as_written(outcome)
+        return outcome
+
+    def _take_as_written(self, outcome: Outcome) -> None:
+        self._journal.begin()
+        written = (*outcome.added, *(task for task, _ in (*outcome.changed, *outcome.orphaned)))
+        self._before |= {task.id: task for task in written}
+        self._borne = (self._borne | {*outcome.labels_on}) - {*outcome.labels_off}
+        for done in (self._made, self._changed, self._spread, self._marks, self._given):
+            done.clear()
+        self._kept_written, self._numbers_written = len(self._kept_keys), {**self._last_numbers}
 
     # The repository
 
@@ -140,7 +139,7 @@ class Workspace:
             project_is_active=project.is_active,
             is_member=self._belongs(for_user, project_id),
             number=number,
-            board=self._board(project),
+            board=self._cards.board(project),
             assignee=self.assignee_in(assignee, project_id),
             cycle=self._cycle(cycle, project_id),
             parent=self._family.lineage(parent, project_id, None),
@@ -167,9 +166,9 @@ class Workspace:
             is_member=self._belongs(for_user, project.id),
             assigned_to_name=person.name if person is not None else None,
             watching=task.id in self._watched,
-            board=self._board(project),
+            board=self._cards.board(project),
             also_is_locked=also in self._projects,
-            neighbour=self._neighbour(beside, moved=task.id) if beside is not None else None,
+            neighbour=self._cards.neighbour(beside, moved=task.id) if beside is not None else None,
             labels=(*self._labels_named(labels), *self.labels_of(task)) if labels is not None else (),
         )
 
@@ -199,14 +198,13 @@ class Workspace:
                 # What is known already may have moved since, or gone. Sub-tasks that were gathered only to leave their
                 # parent have no place yet.
                 known = self._tasks.get(card.id)
-                if card.id not in self._places and (known is None or known.deleted_at is None):
-                    self._places[card.id] = (column_id, card.rank)
-                    insort(self._columns[column_id], (card.rank, card.id))
-        return [card_id for _, card_id in self._columns[column_id]]
+                if card.id not in self._cards and (known is None or known.deleted_at is None):
+                    self._cards.learn(card)
+        return self._cards.in_order(column_id)
 
     async def respread(self, ranks: list[tuple[UUID, str]]) -> None:
         for card_id, rank in ranks:
-            self._put(card_id, (self._places[card_id][0], rank))
+            self._cards.put(card_id, (self._cards.column_of(card_id), rank))
             self._journal.set(self._spread, card_id, rank)
             if card_id in self._tasks:
                 self._journal.set(self._tasks, card_id, replace(self._tasks[card_id], rank=rank))
@@ -214,7 +212,7 @@ class Workspace:
     def add(self, task: Task) -> None:
         self._journal.set(self._made, task.id, None)
         self._journal.set(self._numbered, (task.project_id, task.number), task.id)
-        self._keep(task)
+        self._keep(task, is_new=True)
 
     def save(self, task: Task, *, was: int) -> None:
         if self._tasks[task.id].version != was:
@@ -243,7 +241,7 @@ class Workspace:
         return self._projects[project_id].key, last + 1
 
     def board_of(self, project_id: UUID) -> Board:
-        return self._board(self._projects[project_id])
+        return self._cards.board(self._projects[project_id])
 
     def keep_recurred(self, task: Task) -> None:
         self._journal.set(self._tasks, task.id, replace(self._tasks[task.id], recurred_at=task.recurred_at))
@@ -267,31 +265,6 @@ class Workspace:
             found = (self._numbered.get(numbered) or self._kept_keys.get(numbered)) if numbered is not None else None
         task = self._tasks.get(found) if found is not None else None
         return task if task is not None and task.deleted_at is None else None
-
-    def _board(self, project: GatheredProject) -> Board:
-        columns = []
-        for column_id, category in project.columns:
-            cards = self._columns[column_id]
-            rank, last_id = cards[-1] if cards else (None, None)
-            columns.append(Column(id=column_id, category=category, last_id=last_id, last_rank=rank))
-        return Board(columns=tuple(columns))
-
-    def _neighbour(self, beside: UUID, *, moved: UUID) -> Neighbour | None:
-        place = self._places.get(beside)
-        if place is None:
-            return None
-        column_id, rank = place
-        cards = self._columns[column_id]
-        at = bisect_left(cards, (rank, beside))
-        above = next((cards[each] for each in (at - 1, at - 2) if each >= 0 and cards[each][1] != moved), None)
-        below = next((cards[each] for each in (at + 1, at + 2) if each < len(cards) and cards[each][1] != moved), None)
-        return Neighbour(
-            column_id=column_id,
-            rank=rank,
-            above_id=above[1] if above is not None else None,
-            above_rank=above[0] if above is not None else None,
-            below_rank=below[0] if below is not None else None,
-        )
 
     def _belongs(self, user_id: UUID, project_id: UUID) -> bool:
         return (project_id, user_id) in self._gathered.members
@@ -337,16 +310,17 @@ class Workspace:
 
     # What is done
 
-    def _keep(self, task: Task) -> None:
+    def _keep(self, task: Task, *, is_new: bool = False) -> None:
         """Keeps a task as it is now, and all that goes by it. The count of its own sub-tasks is kept already."""
-        before = self._tasks.get(task.id)
+        before = self._tasks.get(task.id) if not is_new else None
         if before is not None:
             total, finished = before.sub_tasks_total, before.sub_tasks_done
             task = replace(task, sub_tasks_total=total, sub_tasks_done=finished)
         lives = task.deleted_at is None
         self._claim_external_id(task, before)
         self._journal.set(self._tasks, task.id, task)
-        self._journal.set(self._changed, task.id, None)
+        if not is_new:
+            self._journal.set(self._changed, task.id, None)
         if task.assigned_to not in (None, before.assigned_to if before is not None else None):
             self._journal.set(self._given, (task.id, task.assigned_to), None)
         if self._actor.user_id in (task.created_by if before is None else None, task.assigned_to):
@@ -357,7 +331,7 @@ class Workspace:
                 self._count(each.parent_id, sign, sign if each.status is Status.DONE else 0)
         moved = before is None or (before.column_id, before.rank) != (task.column_id, task.rank)
         if moved or not lives:
-            self._put(task.id, (task.column_id, task.rank) if lives else None)
+            self._cards.put(task.id, (task.column_id, task.rank) if lives else None)
 
     def _claim_external_id(self, task: Task, before: Task | None) -> None:
         """Raises ExternalIdTaken."""
@@ -378,18 +352,3 @@ class Workspace:
             total, done = parent.sub_tasks_total + total, parent.sub_tasks_done + done
             counted = replace(parent, sub_tasks_total=total, sub_tasks_done=done)
             self._journal.set(self._tasks, parent_id, counted)
-
-    def _put(self, card_id: UUID, place: tuple[UUID, str] | None) -> None:
-        """Puts a card there, or takes it off the board."""
-        before = self._places.get(card_id)
-        self._stand(card_id, before, place)
-        self._journal.undone_by(lambda: self._stand(card_id, place, before))
-
-    def _stand(self, card_id: UUID, before: tuple[UUID, str] | None, place: tuple[UUID, str] | None) -> None:
-        if before is not None:
-            cards = self._columns[before[0]]
-            del cards[bisect_left(cards, (before[1], card_id))]
-            del self._places[card_id]
-        if place is not None:
-            insort(self._columns[place[0]], (place[1], card_id))
-            self._places[card_id] = place

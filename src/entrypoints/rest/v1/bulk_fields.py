@@ -165,8 +165,8 @@ def operation_of(given: Any) -> Operation | Refusal:
 def _operation(given: Any) -> Operation | Refusal:
     match given:
         case CreateOperation():
-            fields = {name: getattr(given, name) for name in TaskGiven.model_fields}
-            fields["labels"] = tuple(given.labels)
+            fields = {**given.__dict__, "labels": tuple(given.labels)}
+            del fields["op"], fields["ref"]
             fields["parent_id"], below = _apart(given.parent_id)
             return CreateTask(given=NewTask(**fields), ref=given.ref, below=below)
         case UpdateOperation():

@@ -278,6 +278,7 @@ FILTERS = (
 )  # fmt: skip
 GIVEN: dict[str, tuple[Any, ...]] = {
     "by_key": (False, True),
+    "leaving": (False, True),
     "member": (False, True),
     "everything": (False, True),
     "typed": (False, True),

@@ -740,7 +740,8 @@ BATCH_STATEMENTS: dict[str, Statement] = {
     "projects": batches._lock_projects(by_key=False),
     "projects of keys": batches._lock_projects(by_key=True),
     "keys": batches._KEYS,
-    "tasks": batches._TASKS,
+    "tasks": batches._tasks(leaving=False),
+    "tasks with sub-tasks": batches._tasks(leaving=True),
     "boards": batches._BOARDS,
     "beside": batches._BESIDE,
     "above": task_kin.KIN_ABOVE,
@@ -761,7 +762,9 @@ def test_what_a_batch_asks_and_writes_is_found_by_indexes(seeded: Seeded, name: 
     named |= {"keys": [seeded.project.key] * count, "numbers": [*range(1, count + 1)]}
     named |= {"rank": ["a"] * count, "was": [1] * count, "version": [2] * count, "number": [*range(count)]}
     named |= dict.fromkeys(("title", "description", "priority", "status", "labels", "external_id"), ["x"] * count)
-    named |= dict.fromkeys(("completed_at", "updated_at", "deleted_at", "recurred_at", "deadline"), [None] * count)
+    named |= dict.fromkeys(
+        ("completed_at", "created_at", "updated_at", "deleted_at", "recurred_at", "deadline"), [None] * count
+    )
     plan = seeded.plan(statement, **values | {each: named[each] for each in named.keys() & values.keys()})
     reads = [node for node in reads_of(plan) if node["Node Type"] != "ModifyTable"]
     assert {node["Node Type"] for node in reads} <= {

@@ -1,0 +1,48 @@
+"""Rows that are looked up one by one in an index, whatever the planner believes of the company.
+
+Of a company that is newer than the last ANALYZE it expects a single row: then any index of the company seems as good as
+the one that holds what is asked for, and for each of a thousand ids it would read all there is. Here a range stands for
+an equality, so that there is an order to ask for; and without sorting only that one index has it.
+"""
+
+from typing import Any
+
+from sqlalchemy import FromClause, Select, Uuid, bindparam, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from adapters.sql.statement import Statement
+
+WITHOUT_SORTING = Statement.plain("set local enable_sort = off")
+"""Comes before statements with `looked_up` in them, in their transaction."""
+
+
+def given_ids(name: str) -> Any:
+    """The ids in a parameter, as rows in their order."""
+    ids = func.unnest(bindparam(name, type_=ARRAY(Uuid)))
+    return ids.table_valued("id", name=f"given_{name}").render_derived()
+
+
+def looked_up(
+    rows: FromClause, given_id: Any, *columns: Any, by: str = "id", then: tuple[str, ...] = ()
+) -> LateralFromClause:
+    """Those columns of the row whose id is given; or of all rows with that `by`, which begins an index that goes on by
+    `then`.
+    """
+    order = (rows.c[by], *(rows.c[name] for name in then))
+    return _within(rows, given_id, by).with_only_columns(*columns).order_by(*order).lateral()
+
+
+def locked(rows: FromClause, given_id: Any, *columns: Any) -> LateralFromClause:
+    """The same, locked in the order in which ids are given."""
+    query = _within(rows, given_id, "id").with_only_columns(*columns).order_by(rows.c.id)
+    return query.with_for_update(of=rows, key_share=True).lateral()
+
+
+def each(given: FromClause, found: LateralFromClause) -> FromClause:
+    """What is given beside what was found of it."""
+    return given.join(found, true())
+
+
+def _within(rows: FromClause, given_id: Any, by: str) -> Select[Any]:
+    return select(rows).where(rows.c[by] >= given_id, rows.c[by] <= given_id)
