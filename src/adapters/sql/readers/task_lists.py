@@ -125,9 +125,16 @@ def _rows(filters: frozenset[str]) -> FromClause:
 
 
 def _filtered(
-    query: Select[Any], filters: frozenset[str], *, but: str | None = None, at_once: bool = False
+    query: Select[Any],
+    filters: frozenset[str],
+    *,
+    but: str | None = None,
+    in_entries: bool = False,
+    at_once: bool = False,
 ) -> Select[Any]:
-    """The query with the filters, without the one that it holds itself. `at_once` if it reads all there is."""
+    """The query with the filters, without the one that it holds itself. `in_entries` if it needs no more of tasks than
+    one index holds, by which it is to be made; `at_once` if it reads all there is.
+    """
     rows = _rows(filters)
 
     def value(name: str, kind: type[Uuid[Any]] | type[Text]) -> ColumnElement[Any]:
@@ -147,9 +154,12 @@ def _filtered(
             if f"{name} among" in filters:
                 fits.append(_is_among(column, name) if kind is Uuid else column == func.any(_several(name, kind)))
             if f"{name} none" in filters:
-                # Often most of all tasks: where all are read, by no index that finds them and holds nothing else.
+                # Often most of all tasks.
                 fits.append(column.is_(None).is_(true()) if at_once else column.is_(None))
-            if fits:
+            if fits and kind is Text and in_entries:
+                # No condition of an index that finds them and holds nothing else: many tasks are alike in this.
+                query = query.where(or_(*fits).is_(true()))
+            elif fits:
                 query = query.where(or_(*fits))
     if "deadline_before" in filters:
         query = query.where(rows.c.deadline < bindparam("deadline_before", type_=Date))
@@ -289,7 +299,8 @@ def page_statement(shape: Shape) -> Statement:
     elif _is_in_order(shape):
         query = _filtered(select(rows), shape.filters)
     else:
-        query = _filtered(select(id_column), shape.filters, at_once=shape.sort.field != "created_at")
+        at_once = shape.sort.field != "created_at"
+        query = _filtered(select(id_column), shape.filters, in_entries=True, at_once=at_once)
     found = ordered(
         query,
         key=key._replace(column=column),
@@ -317,7 +328,9 @@ def page_statement(shape: Shape) -> Statement:
 @lru_cache(maxsize=500)
 def count_statement(filters: frozenset[str]) -> Statement:
     """How many tasks a list has in all."""
-    return Statement(_filtered(select(func.count()).select_from(_rows(filters)), filters, at_once=True))
+    return Statement(
+        _filtered(select(func.count()).select_from(_rows(filters)), filters, in_entries=True, at_once=True)
+    )
 
 
 def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:
