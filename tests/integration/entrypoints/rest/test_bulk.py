@@ -221,6 +221,29 @@ async def test_its_body_may_be_ten_times_larger_than_others(api: Api) -> None:
     assert elsewhere.status_code == 413
 
 
+async def test_all_or_nothing_takes_back_what_was_sent_before_the_last_was_refused(api: Api) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    many = [create(project, str(number), ref=str(number)) for number in range(600)]
+    answer = await bulk(ann, *many, {"op": "delete", "id": NOBODY})
+    assert [each["pointer"] for each in answer.json()["errors"]] == ["/operations/600"]
+    assert await titles(ann) == []
+    # What was made in an earlier part is found by later ones, and changed again.
+    again = [{"op": "update", "id": {"ref": str(number)}, "title": f"New {number}"} for number in (0, 599)]
+    moved = {"op": "move", "id": {"ref": "0"}, "after": {"ref": "599"}}
+    answer = await bulk(ann, *many, *again, moved, {"op": "delete", "id": {"ref": "1"}})
+    assert statuses(answer) == [201] * 600 + [200] * 3 + [204]
+    found = (await ann.get("/tasks", params={"sort": "number", "limit": 3})).json()
+    assert [(task["number"], task["title"], task["version"]) for task in found] == [
+        (1, "New 0", 2), (3, "2", 1), (4, "3", 1),
+    ]  # fmt: skip
+    seq = int(answer.headers["x-event-seq"])
+    events = (await ann.get(f"/events?after={seq - 5}")).json()
+    assert [each["event"] for each in events] == [
+        "task_created", "task_updated", "task_updated", "task_moved", "task_deleted",
+    ]  # fmt: skip
+
+
 async def test_a_thousand_take_a_few_parts_of_statements_and_not_one_for_each(api: Api, another_app: Any) -> None:
     counts = [0]
 
