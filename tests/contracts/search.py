@@ -67,11 +67,13 @@ class SearchContract:
 
     async def test_accents_make_no_difference(self, world: ContractWorld) -> None:
         owner, _, _ = await web(world, "Größe im Café", "ΟΔΌΣ", "Ёлка и Йод")
-        for text in ("grosse", "Grösse", "strasse"):
+        for text in ("grösser", "strasse"):
             assert await titles(world, owner, text) == []
         for text, title in (
             ("GRÖßE", "Größe im Café"),
             ("große", "Größe im Café"),
+            ("grosse", "Größe im Café"),
+            ("Grösse", "Größe im Café"),
             ("cafe", "Größe im Café"),
             ("Cafe\u0301", "Größe im Café"),
             ("οδος", "ΟΔΌΣ"),
