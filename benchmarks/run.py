@@ -440,9 +440,35 @@ def live_broadcast(bench: Bench) -> list[Row]:
 
 
 def live_log(bench: Bench) -> list[Row]:
-    rows, note = appending.cost_of_the_log(bench.logged.urls, bench.logged.companies, bench.pace)
+    logged = bench.logged
+    rows, note = appending.cost_of_the_log(logged.urls, logged.companies, bench.pace)
     bench.notes.append(note)
-    return rows
+    with servers.product(
+        "logged", folder=bench.folder, url=logged.urls.application, module="benchmarks.silent"
+    ) as silent:
+        ours, theirs = (
+            Side(server, lambda: asking.creates(logged.companies, keyed=False), 201)
+            for server in (logged.server, silent)
+        )
+        with psycopg.connect(logged.urls.superuser, autocommit=True) as connection:
+            _ensure_durable(connection)
+            count = "select (select count(*) from tasks), (select count(*) from events)"
+            before = connection.execute(count).fetchone()
+            found = bench.compare("live-log", ours, theirs)
+            after = connection.execute(count).fetchone()
+        assert before is not None and after is not None
+        tasks, events = (now - then for now, then in zip(after, before, strict=True))
+        # Half of them with an event, more or less, as one side is quicker.
+        if not 0.3 * tasks < events < 0.6 * tasks:
+            raise asking.Mismatch(f"{tasks} tasks were made, and {events} events were written")
+    added = [1 / ratio for ratio in found.ratios]
+    row = Row(
+        f"time of a request that creates a task, {appending.COMPANIES} companies; reference: the same without its event",
+        f"{median(added):.2f}", f"{min(added):.2f}..{max(added):.2f}", f"<= {appending.MOST_ADDED}", f"{found.ours:,.0f}",
+        f"{found.theirs:,.0f}", f"{found.p50:.2f}", f"{found.p99:.2f}", f"{found.p99 / found.p50:.1f}",
+        median(added) <= appending.MOST_ADDED,
+    )  # fmt: skip
+    return [row, *rows]
 
 
 def live_ceiling(bench: Bench) -> list[Row]:

@@ -102,8 +102,11 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def product(name: str, *, folder: Path, url: str, **settings: str) -> Iterator[Server]:
-    """`flowtrack serve` as it is, with settings of its own and the application role's URL."""
+def product(name: str, *, folder: Path, url: str, module: str = "", **settings: str) -> Iterator[Server]:
+    """`flowtrack serve` as it is, with settings of its own and the application role's URL; or what a `module` of the
+    bench makes of it.
+    """
+    command = ["-m", module] if module else ["-m", "entrypoints.cli.main", "serve"]
     environment = {
         "FLOWTRACK_DATABASE_URL": url,
         # Two servers of one name share their secrets, and so each other's tokens.
@@ -113,7 +116,9 @@ def product(name: str, *, folder: Path, url: str, **settings: str) -> Iterator[S
         **{f"FLOWTRACK_RATE_LIMIT_{name}": "999999999/min" for name in RATE_LIMITS},
         **settings,
     }
-    with _server(name, ["-m", "entrypoints.cli.main", "serve"], folder=folder, settings=environment) as server:
+    if module:
+        environment["PYTHONPATH"] = os.pathsep.join(_paths(str(ROOT)))
+    with _server(name, command, folder=folder, settings=environment) as server:
         yield server
 
 
