@@ -43,11 +43,14 @@ class Router:
 def _by_shape(routes: list[BaseRoute]) -> dict[_Shape, tuple[APIRoute, ...]]:
     shapes: defaultdict[_Shape, list[APIRoute]] = defaultdict(list)
     unclear: set[tuple[str, int]] = set()
+    known = {method for route in routes if isinstance(route, APIRoute) for method in route.methods or ()}
     for route in routes:
         if not isinstance(route, APIRoute):
             continue
         assert ":path}" not in route.path, f"{route.path}: how many segments this has, its path does not say"
-        segments, methods = route.path.split("/"), route.methods or set()
+        segments = route.path.split("/")
+        # What is alone at its path is there for every method, to refuse it.
+        methods = known if getattr(route, "is_sole", False) else route.methods or set()
         if any("{" in each for each in segments[: _RESOURCE + 1]):
             unclear.update((method, len(segments)) for method in methods)
         elif len(segments) > _RESOURCE:

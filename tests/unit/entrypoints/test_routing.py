@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from entrypoints.rest.routing import Router
@@ -22,16 +23,27 @@ class PlainRoute(APIRoute):
         await (await self.endpoint(Request(scope)))(scope, receive, send)
 
 
+class AloneRoute(PlainRoute):
+    """Alone at its path, whatever the method."""
+
+    is_sole = True
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), found
+
+
 def an_app(*, first: str = "/health") -> FastAPI:
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.router.route_class = PlainRoute
 
-    def route(path: str, method: str = "GET") -> None:
+    def route(path: str, method: str = "GET", kind: type[APIRoute] = PlainRoute) -> None:
         async def endpoint(request: Request) -> Response:
             return PlainTextResponse(f"{method} {path} {dict(sorted(request.path_params.items()))}")
 
-        app.add_api_route(path, endpoint, methods=[method])
+        app.router.add_api_route(path, endpoint, methods=[method], route_class_override=kind)
 
+    route("/api/v1/things/import", "POST", AloneRoute)
     for path in (
         first,
         "/api/v1/things/first",
@@ -76,6 +88,7 @@ async def answer(app: Any, path: str, method: str) -> tuple[int, bytes]:
         "/",
         "/health",
         "/nowhere",
+        "/api/v1/things/import",
         "/api/v1",
         "/api/v1/",
         "/api/v1/things",
