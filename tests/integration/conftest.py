@@ -226,16 +226,16 @@ async def client(container: Container) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="session")
-def kept(test_database: TestDatabase) -> Iterator[Kept]:
+def kept_connection(test_database: TestDatabase) -> Iterator[Kept]:
     found = Kept(test_database.superuser)
     yield found
     found.close()
 
 
 @pytest.fixture(scope="session")
-def api(client: httpx.AsyncClient, test_database: TestDatabase, kept: Kept) -> Api:
+def api(client: httpx.AsyncClient, test_database: TestDatabase, kept_connection: Kept) -> Api:
     """Registers people and speaks for them."""
-    return Api(client=client, superuser_url=test_database.superuser, kept=kept)
+    return Api(client=client, superuser_url=test_database.superuser, kept=kept_connection)
 
 
 @pytest.fixture

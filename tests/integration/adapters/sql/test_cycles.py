@@ -1,13 +1,10 @@
 """Cycles under load and at once: how many statements they take, and what becomes of two that want the same."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from adapters.sql import connection as connections
 from adapters.sql.connection import Database
-from adapters.sql.pipeline import Asked
 from adapters.sql.readers.cycles import SqlCycleReader
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.cycles import SqlCycleUnitOfWork
@@ -21,6 +18,7 @@ from core.tasks.listeners import leave_cycle
 from core.tasks.changes import TaskChanges
 from core.tasks.changes import NewTask
 from core.tasks.use_cases.tasks import TaskUseCases
+from tests.integration.adapters.sql.trips import Trips
 from tests.integration.adapters.sql.firms import Firm
 
 
@@ -50,17 +48,8 @@ def tasks(database: Database) -> TaskUseCases:
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many statements went out in each round trip."""
-    trips: list[int] = []
-    send = connections.send
-
-    async def counted(connection: Any, asked: list[Asked]) -> Any:
-        trips.append(len(asked))
-        return await send(connection, asked)
-
-    monkeypatch.setattr(connections, "send", counted)
-    return trips
+def sent(monkeypatch: pytest.MonkeyPatch) -> Trips:
+    return Trips().watch(monkeypatch)
 
 
 async def test_of_many_that_start_at_once_one_is_active(cycles: CycleUseCases[SqlCycleUnitOfWork], firm: Firm) -> None:
@@ -120,16 +109,17 @@ async def test_a_cycle_is_completed_and_deleted_at_once_in_some_order(
 
 @pytest.mark.parametrize("count", [1, 40])
 async def test_however_many_tasks_are_carried_over_the_statements_are_as_many(
-    cycles: CycleUseCases[SqlCycleUnitOfWork], firm: Firm, sent: list[int], count: int
+    cycles: CycleUseCases[SqlCycleUnitOfWork], firm: Firm, sent: Trips, count: int
 ) -> None:
     project = firm.project()
     cycle, target = firm.cycle(project, status="active"), firm.cycle(project)
     for _ in range(count):
         firm.task(project)
     firm.sql("update tasks set cycle_id = %s where company_id = %s", (cycle, firm.id))
+    sent.clear()
     await cycles.complete(firm.owner, cycle, carry_over_to=target)
     # BEGIN, the door, the project and the cycle; the target; the tasks; the cycle's row, the events and COMMIT.
-    assert sent == [4, 1, 1, 3]
+    assert sent.sizes == [4, 1, 1, 3]
     assert firm.sql("select count(*), min(version), max(version) from tasks where company_id = %s and cycle_id = %s",
                     (firm.id, target)) == [(count, 2, 2)]  # fmt: skip
     bodies = firm.sql("select event, body from events where company_id = %s order by seq", (firm.id,))
@@ -139,7 +129,7 @@ async def test_however_many_tasks_are_carried_over_the_statements_are_as_many(
 
 
 async def test_the_cycle_of_a_new_task_costs_no_round_trip_and_without_one_no_statement(
-    tasks: TaskUseCases, firm: Firm, sent: list[int]
+    tasks: TaskUseCases, firm: Firm, sent: Trips
 ) -> None:
     project = firm.project()
     cycle = firm.cycle(project)
@@ -147,7 +137,7 @@ async def test_the_cycle_of_a_new_task_costs_no_round_trip_and_without_one_no_st
         sent.clear()
         await tasks.create(firm.owner, NewTask(project_id=project.id, title="x", cycle_id=cycle_id))
         # BEGIN, the door, the number, the board, and the cycle if there is one; the task, its event and COMMIT.
-        assert sent == [statements, 3]
+        assert sent.sizes == [statements, 3]
 
 
 async def test_a_cycle_of_another_company_is_as_good_as_none(

@@ -22,6 +22,7 @@ from core.notifications.model import Batch as Told
 from core.notifications.model import tell
 from core.reports.model import Batch as Counted
 from core.webhooks.deliveries import queued
+from tests.integration.adapters.sql.trips import Trips
 from tests.contracts.steps import add_task, open_project
 from tests.contracts.webhooks import add_webhook
 from tests.integration.conftest import Server, TestDatabase
@@ -277,21 +278,16 @@ async def test_looking_takes_one_round_trip_for_all_and_two_for_a_company_that_n
         " select company_id, last_seq, 'noted', 'notifications', now(), 'system', false, '{}' from head",
         {"company": owner.company_id},
     )
-    trips: list[list[str]] = []
-    send = sql_connection.send
-
-    async def counting(connection: Any, asked: Any) -> Any:
-        trips.append([each.statement.text for each in asked])
-        return await send(connection, asked)
-
-    monkeypatch.setattr(sql_connection, "send", counting)
+    trips = Trips().watch(monkeypatch)
+    trips.clear()
     assert owner.company_id in await logs(world, name).behind()
     assert len(trips) == 1
     assert not await advance(world, owner.company_id, 500, pytest.fail)
     # Webhooks are looked up once the position is held, and what they hear of by what they are.
     assert len(trips) == 1 + (4 if name == "webhooks" else 2)
     # And no disk is waited for.
-    assert trips[-1][0] == sql_connection.SOON.text and trips[-1][-1] == sql_connection.COMMIT.text
+    ending = [each.statement for each in trips[-1]]
+    assert (ending[0], ending[-1]) == (sql_connection.SOON, sql_connection.COMMIT)
     assert position(superuser, owner, name) == head(superuser, owner)
 
 

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import pytest
 
-from adapters.sql import connection
 from adapters.sql.connection import Database
 from adapters.sql.readers.tasks import SqlTaskReader
 from adapters.sql.repositories.tasks import SqlTasks, SqlTaskUnitOfWork
@@ -26,6 +25,7 @@ from core.tasks.fields import Status
 from core.tasks.read_models import TaskView
 from core.tasks.use_cases.placing import Destination
 from core.tasks.use_cases.tasks import TaskUseCases
+from tests.integration.adapters.sql.trips import Trips
 from tests.integration.adapters.sql.firms import Firm, Ground
 
 WRITERS = 16
@@ -138,20 +138,11 @@ async def test_ten_thousand_moves_by_sixteen_at_once_lose_nothing(database: Data
 
 
 @pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many statements went in each round trip."""
-    found: list[int] = []
-    send = connection.send
-
-    async def counting(connection: Any, asked: Any) -> Any:
-        found.append(len(asked))
-        return await send(connection, asked)
-
-    monkeypatch.setattr(connection, "send", counting)
-    return found
+def trips(monkeypatch: pytest.MonkeyPatch) -> Trips:
+    return Trips().watch(monkeypatch)
 
 
-async def test_a_move_takes_six_round_trips_at_most(database: Database, firm: Firm, trips: list[int]) -> None:
+async def test_a_move_takes_six_round_trips_at_most(database: Database, firm: Firm, trips: Trips) -> None:
     project, tasks = firm.project(), use_cases(database)
     first, second, third = [firm.task(project) for _ in range(3)]
 
@@ -174,7 +165,7 @@ async def test_a_move_takes_six_round_trips_at_most(database: Database, firm: Fi
 
 
 async def test_a_move_that_is_refused_takes_none_beyond_what_it_needs(
-    database: Database, firm: Firm, trips: list[int]
+    database: Database, firm: Firm, trips: Trips
 ) -> None:
     project, tasks = firm.project(), use_cases(database)
     task = firm.task(project)

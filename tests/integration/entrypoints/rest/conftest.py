@@ -60,7 +60,7 @@ async def browser(client: httpx.AsyncClient, watch: Watch) -> AsyncIterator[http
 
 
 @pytest.fixture
-def another_app(settings: Settings, test_database: TestDatabase, kept: Kept, watch: Watch) -> AnotherApp:
+def another_app(settings: Settings, test_database: TestDatabase, kept_connection: Kept, watch: Watch) -> AnotherApp:
     """Another process over the same database: `async with another_app(registration="closed") as api`.
 
     Keywords are settings; `prepare` may replace parts of its container before it starts.
@@ -73,6 +73,6 @@ def another_app(settings: Settings, test_database: TestDatabase, kept: Kept, wat
         if prepare is not None:
             prepare(container)
         async with running(container) as client:
-            yield Api(client=watch.over(client), superuser_url=test_database.superuser, kept=kept)
+            yield Api(client=watch.over(client), superuser_url=test_database.superuser, kept=kept_connection)
 
     return start
