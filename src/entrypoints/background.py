@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -18,6 +19,8 @@ log = logging.getLogger("flowtrack.background")
 _HOUR = 3600.0
 _MINUTE = 60.0
 _TOGETHER = 0.3
+_REST = 9
+"""After it was rung for, work rests so many times as long as it took, so that it leaves nine tenths to others."""
 # One of its own: what draws from the random numbers that all share, and repeats them, is not disturbed.
 _RANDOM = random.SystemRandom()
 
@@ -29,13 +32,17 @@ class Waking(Protocol):
 
 
 class Recurring(NamedTuple):
-    """Work that is done every so many seconds, the first time after `first`; and sooner where a `bell` is rung."""
+    """Work that is done every so many seconds, the first time after `first`; and sooner where a `bell` is rung.
+
+    What `rests` takes a tenth of the time at most while it is rung for without end, or is done every so many seconds.
+    """
 
     name: str
     every: float
     first: float
     work: Callable[[], Awaitable[None]]
     bell: Waking | None = None
+    rests: bool = False
 
 
 def jobs(container: Container) -> list[Recurring]:
@@ -78,24 +85,25 @@ async def finish(container: Container) -> None:
 
 async def _again_and_again(job: Recurring) -> None:
     # Processes that were started together need not all ask at once.
-    await _pause(job, job.first * _RANDOM.uniform(1.0, 1.2))
+    await _pause(job, job.first * _RANDOM.uniform(1.0, 1.2), took=0.0)
     while True:
+        began = time.monotonic()
         try:
             await job.work()
         except Unavailable as away:
             log.warning("%s was left to the next time: %s", job.name, away.detail)
         except Exception:
             log.exception("%s failed; it is tried again", job.name)
-        await _pause(job, job.every * _RANDOM.uniform(0.9, 1.1))
+        await _pause(job, job.every * _RANDOM.uniform(0.9, 1.1), took=time.monotonic() - began)
 
 
-async def _pause(job: Recurring, seconds: float) -> None:
+async def _pause(job: Recurring, seconds: float, *, took: float) -> None:
     if job.bell is None:
         await asyncio.sleep(seconds)
         return
     await job.bell.wait(at_most=seconds)
     # Whatever else is done at the same time goes along.
-    await asyncio.sleep(_TOGETHER)
+    await asyncio.sleep(max(_TOGETHER, min(_REST * took, job.every)) if job.rests else _TOGETHER)
 
 
 async def _chain(container: Container) -> None:

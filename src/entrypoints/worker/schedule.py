@@ -20,12 +20,14 @@ def schedule(container: Container) -> list[Recurring]:
         # Whose wake-up was lost, and whose worker is no more.
         Recurring("jobs that are due", 10.0, 1.0, lambda: _sweep(container)),
         # Rung when a log went on; what nobody was woken for is found in a moment.
-        Recurring("notifications", 2.0, 1.0, lambda: _tell(container), bell=container.notification_bell()),
+        Recurring("notifications", 2.0, 1.0, lambda: _tell(container), bell=container.notification_bell(), rests=True),
         Recurring("daily mail", 60.0, 15.0, lambda: _mail(container)),
         Recurring("deadlines", 60.0, 5.0, lambda: _tell_of_deadlines(container)),
         Recurring("wake-ups of workers that are no more", 60.0, 30.0, container.job_queue().tidy),
         # Rung when something happened; what another process wrote is found in time.
-        Recurring("webhooks to queue", 1.0, 0.5, lambda: _queue_webhooks(container), bell=container.webhook_bell()),
+        Recurring(
+            "webhooks to queue", 1.0, 0.5, lambda: _queue_webhooks(container), bell=container.webhook_bell(), rests=True
+        ),
         Recurring("webhooks to send", 1.5, 0.5, lambda: _send_webhooks(container), bell=container.queued_bell()),
     ]
 

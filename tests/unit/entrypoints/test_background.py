@@ -59,6 +59,40 @@ class TestWorking:
         assert work.begun == 0
 
 
+class Rung:
+    """A bell that is rung without end."""
+
+    async def wait(self, *, at_most: float) -> None:
+        """Not at all."""
+
+
+class TestResting:
+    async def test_what_is_rung_for_without_end_leaves_most_of_the_time_to_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pauses: dict[bool, list[float]] = {}
+        for rests in (True, False):
+            found, done = pauses.setdefault(rests, []), asyncio.Event()
+            sleep = asyncio.sleep
+
+            async def slept(seconds: float, found: list[float] = found, done: asyncio.Event = done) -> None:
+                found.append(seconds)
+                if len(found) == 3:
+                    done.set()
+                await sleep(0)
+
+            async def work() -> None:
+                await sleep(0.05)
+
+            monkeypatch.setattr("entrypoints.background.asyncio.sleep", slept)
+            async with working([Recurring("work", 0.4, 0.0, work, bell=Rung(), rests=rests)]):
+                await done.wait()
+            monkeypatch.undo()
+        # The first time nothing was done yet; then nine times as long as it took, but no longer than it waits anyway.
+        assert pauses[True][:3] == [0.3, 0.4, 0.4]
+        assert pauses[False][:3] == [0.3, 0.3, 0.3]
+
+
 class TestTheEnd:
     async def test_a_database_that_is_away_holds_nobody_up(self, caplog: pytest.LogCaptureFixture) -> None:
         settings = Settings(_env_file=None, secret_key="s" * 40)
