@@ -116,21 +116,31 @@ def _length(buffer: bytes, head: int) -> int:
     return int(buffer[place + 16 : buffer.find(b"\r\n", place)])
 
 
-def run(port: int, requests: Iterator[bytes], *, expected: int, warm_up: float, seconds: float) -> Window:
+def run(
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    expected: int,
+    warm_up: float,
+    seconds: float,
+    connections: int = CONNECTIONS,
+) -> Window:
     """Loads a server on the loopback for `seconds`, after `warm_up` that is not counted. Raises WrongAnswer."""
     gc.collect()
     gc.disable()
     try:
-        return uvloop.run(_run(port, requests, expected=expected, warm_up=warm_up, seconds=seconds))
+        return uvloop.run(_run(port, requests, connections, expected=expected, warm_up=warm_up, seconds=seconds))
     finally:
         gc.enable()
 
 
-async def _run(port: int, requests: Iterator[bytes], *, expected: int, warm_up: float, seconds: float) -> Window:
+async def _run(
+    port: int, requests: Iterator[bytes], connections: int, *, expected: int, warm_up: float, seconds: float
+) -> Window:
     loop = asyncio.get_running_loop()
     shared = _Run(requests, expected, loop.create_future())
     loop.set_exception_handler(lambda _, context: shared.fail(f"{context['message']}: {context.get('exception')!r}"))
-    for _ in range(CONNECTIONS):
+    for _ in range(connections):
         await loop.create_connection(lambda: _Connection(shared), "127.0.0.1", port)
     await _pass(shared, warm_up)
     shared.records = True

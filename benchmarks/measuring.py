@@ -17,11 +17,12 @@ class Side(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How long a window is, what goes before it uncounted, and how many pairs of windows there are."""
+    """How long a window is, what goes before it uncounted, how many pairs of windows there are, and who asks."""
 
     seconds: float
     warm_up: float
     rounds: int
+    connections: int = load.CONNECTIONS
 
 
 class Compared(NamedTuple):
@@ -54,7 +55,12 @@ def compare(ours: Side, theirs: Side, pace: Pace) -> Compared:
         for side, stream in zip((ours, theirs), streams, strict=True):
             before, other = side.server.processor_seconds(), other_core_seconds()
             window = load.run(
-                side.server.port, stream, expected=side.expected, warm_up=pace.warm_up, seconds=pace.seconds
+                side.server.port,
+                stream,
+                expected=side.expected,
+                warm_up=pace.warm_up,
+                seconds=pace.seconds,
+                connections=pace.connections,
             )
             pair.append(window)
             took = window.seconds + pace.warm_up

@@ -146,8 +146,8 @@ class Bench:
         """The reference, asked the same requests in turns."""
         return Side(self.bare, lambda: asking.over_and_over(requests), expected)
 
-    def compare(self, name: str, ours: Side, theirs: Side) -> Compared:
-        found = compare(ours, theirs, self.pace)
+    def compare(self, name: str, ours: Side, theirs: Side, pace: Pace | None = None) -> Compared:
+        found = compare(ours, theirs, pace or self.pace)
         (server, other), (their_server, their_other) = found.busy
         # The processor time of a request hardly depends on what else the machine does, so it tells a bad hour apart.
         self.notes.append(
@@ -440,35 +440,43 @@ def live_broadcast(bench: Bench) -> list[Row]:
 
 
 def live_log(bench: Bench) -> list[Row]:
+    """What an event adds to the time of a request, of one client and of as many as there is room for."""
     logged = bench.logged
-    rows, note = appending.cost_of_the_log(logged.urls, logged.companies, bench.pace)
+    alone, note = appending.cost_of_the_log(logged.urls, logged.companies, bench.pace)
     bench.notes.append(note)
     with servers.product(
         "logged", folder=bench.folder, url=logged.urls.application, module="benchmarks.silent"
     ) as silent:
-        ours, theirs = (
-            Side(server, lambda: asking.creates(logged.companies, keyed=False), 201)
-            for server in (logged.server, silent)
-        )
-        with psycopg.connect(logged.urls.superuser, autocommit=True) as connection:
-            _ensure_durable(connection)
-            count = "select (select count(*) from tasks), (select count(*) from events)"
-            before = connection.execute(count).fetchone()
-            found = bench.compare("live-log", ours, theirs)
-            after = connection.execute(count).fetchone()
-        assert before is not None and after is not None
-        tasks, events = (now - then for now, then in zip(after, before, strict=True))
-        # Half of them with an event, more or less, as one side is quicker.
-        if not 0.3 * tasks < events < 0.6 * tasks:
-            raise asking.Mismatch(f"{tasks} tasks were made, and {events} events were written")
-    added = [1 / ratio for ratio in found.ratios]
-    row = Row(
-        f"time of a request that creates a task, {appending.COMPANIES} companies; reference: the same without its event",
-        f"{median(added):.2f}", f"{min(added):.2f}..{max(added):.2f}", f"<= {appending.MOST_ADDED}", f"{found.ours:,.0f}",
-        f"{found.theirs:,.0f}", f"{found.p50:.2f}", f"{found.p99:.2f}", f"{found.p99 / found.p50:.1f}",
-        median(added) <= appending.MOST_ADDED,
+        what = f"time of a request that creates a task, {appending.COMPANIES} companies, one client"
+        one = _added(bench, silent, f"{what}; reference: the same without its event", connections=1)
+        many = _added(bench, silent, f"the same of {CONNECTIONS} clients at once, both cores busy", CONNECTIONS)
+    return [one, many, *alone]
+
+
+def _added(bench: Bench, silent: Server, what: str, connections: int) -> Row:
+    logged = bench.logged
+    ours, theirs = (
+        Side(server, lambda: asking.creates(logged.companies, keyed=False), 201) for server in (logged.server, silent)
+    )
+    with psycopg.connect(logged.urls.superuser, autocommit=True) as connection:
+        _ensure_durable(connection)
+        count = "select (select count(*) from tasks), (select count(*) from events)"
+        before = connection.execute(count).fetchone()
+        pace = bench.pace._replace(connections=connections)
+        found = bench.compare(f"live-log, {connections} at once", ours, theirs, pace)
+        after = connection.execute(count).fetchone()
+    assert before is not None and after is not None
+    tasks, events = (now - then for now, then in zip(after, before, strict=True))
+    # Half of them with an event, more or less, as one side is quicker.
+    if not 0.3 * tasks < events < 0.6 * tasks:
+        raise asking.Mismatch(f"{tasks} tasks were made, and {events} events were written")
+    added, is_measure = [1 / ratio for ratio in found.ratios], connections == 1
+    return Row(
+        what, f"{median(added):.2f}", f"{min(added):.2f}..{max(added):.2f}",
+        f"<= {appending.MOST_ADDED}" if is_measure else "none set", f"{found.ours:,.0f}", f"{found.theirs:,.0f}",
+        f"{found.p50:.2f}", f"{found.p99:.2f}", f"{found.p99 / found.p50:.1f}",
+        median(added) <= appending.MOST_ADDED if is_measure else None,
     )  # fmt: skip
-    return [row, *rows]
 
 
 def live_ceiling(bench: Bench) -> list[Row]:
