@@ -7,6 +7,7 @@ far it came is in our own table: a wake-up that a dead worker had taken may stay
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
@@ -31,11 +32,21 @@ _OPTIONS = f"-c search_path={SCHEMA} -c default_transaction_isolation=read\\ com
 _AT_ONCE = 2
 # Seconds that a step has when the worker is told to stop.
 _TO_END = 2.0
+# And so many more that the worker has to put all away, before it is told again.
+_MORE = 2.0
 # Seconds that the database has to let us in: whoever asked for a job waits as long for their answer.
 _TO_OPEN = 4.0
 _AWAY = (ProcrastinateException, psycopg.Error, PoolTimeout)
 
 CarryOut = Callable[[JobRef], Awaitable[object]]
+
+
+async def _over(working: asyncio.Task[None], *, within: float) -> None:
+    """Waits so many seconds for its end, whoever else wants ours."""
+    deadline = time.monotonic() + within
+    while not working.done() and (left := deadline - time.monotonic()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([working], timeout=left)
 
 
 class ProcrastinateQueue:
@@ -80,11 +91,11 @@ class ProcrastinateQueue:
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError:
-            working.cancel()
-            # Whoever is cancelled twice would leave jobs behind that nobody lets go of.
+            # Whoever is cancelled twice would leave jobs behind that nobody lets go of. It is told again once it should
+            # have ended: a pool that opens may lose a cancellation, and it would then go on for ever.
             while not working.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([working])
+                working.cancel()
+                await _over(working, within=_TO_END + _MORE)
             if not working.cancelled() and (error := working.exception()) is not None:
                 log.warning("wake-ups that were taken are found in time: %s", type(error).__name__)
             raise

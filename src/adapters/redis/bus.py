@@ -68,9 +68,10 @@ class SharedBus(LocalBus):
         self._something.set()
 
     async def carry(self) -> None:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._again_and_again(self._speak))
-            both.create_task(self._again_and_again(self._hear))
+        # Both are told again, each time this is told, to let go: the client writes within `asyncio.wait_for`, which in
+        # Python 3.11 loses a cancellation that comes with the answer. A TaskGroup tells them once.
+        both = (self._again_and_again(each) for each in (self._speak, self._hear))
+        await asyncio.gather(*both, return_exceptions=True)
 
     async def _again_and_again(self, work: Any) -> None:
         while True:

@@ -7,14 +7,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from procrastinate import App
 
+from adapters.jobs import queue as queues
 from adapters.jobs import schema
 from adapters.jobs.queue import ProcrastinateQueue
 from adapters.sql.migrating import make_job_schema
 from core.jobs.model import JobRef
 from tests.integration.conftest import APPLICATION, TestDatabase
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Worker:
@@ -139,3 +141,28 @@ def test_the_schema_of_another_release_is_made_anew(test_database: TestDatabase)
         assert not schema.is_current(connection, application_role=APPLICATION)
         make_job_schema(owner_url=test_database.owner, application_role=APPLICATION)
         assert schema.is_current(connection, application_role=APPLICATION)
+
+
+async def test_a_worker_that_did_not_hear_that_it_is_to_end_is_told_again(
+    waking: ProcrastinateQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where that comes together with a connection of the pool's."""
+    working, told = asyncio.Event(), 0
+
+    async def hard_of_hearing(*_: object, **__: object) -> None:
+        nonlocal told
+        working.set()
+        while told < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told += 1
+
+    monkeypatch.setattr(App, "run_worker_async", hard_of_hearing)
+    monkeypatch.setattr(queues, "_TO_END", 0.05)
+    monkeypatch.setattr(queues, "_MORE", 0.05)
+    task = asyncio.create_task(waking.work(Worker()))
+    await working.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=PATIENCE)
+    assert done and task.cancelled()
