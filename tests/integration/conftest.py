@@ -21,6 +21,7 @@ from adapters.crypto.passwords import Argon2Passwords
 from adapters.sql.migrating import migrate
 from core.mail.read_models import Posted
 from entrypoints.container import Container, make_container
+from entrypoints.rest import app as rest_app
 from entrypoints.rest.app import make_app
 from entrypoints.settings import Settings
 from tests import pooler, redis_servers, servers
@@ -168,9 +169,21 @@ class Transport(httpx.ASGITransport):
 
 
 @asynccontextmanager
-async def running(container: Container) -> AsyncIterator[httpx.AsyncClient]:
-    """The application of a container, started and stopped as a server would, and a client that talks to it."""
+async def running(container: Container, *, beside: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+    """The application of a container, started and stopped as a server would, and a client that talks to it.
+
+    Without what is done `beside` answering, however long that takes, all that is asked of PostgreSQL is an answer's.
+    """
     app = make_app(container)
+    with pytest.MonkeyPatch.context() as patch:
+        if not beside:
+            patch.setattr(rest_app, "recurring", lambda _: [])
+        async with _talking_to(app) as client:
+            yield client
+
+
+@asynccontextmanager
+async def _talking_to(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     inner = _fastapi(app)
     async with inner.router.lifespan_context(inner):
         transport = Transport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 1))
@@ -204,12 +217,16 @@ class _Idle:
     async def catch_up(self, _: object) -> None:
         return None
 
+    async def measure(self, _: object) -> None:
+        return None
+
 
 def only_answering(container: Container) -> Container:
     """The same, with nothing done beside answering that would be counted along."""
     container.mail_use_cases.override(providers.Object(_Idle()))
     container.audit_chain_use_cases.override(providers.Object(_Idle()))
     container.counting_use_cases.override(providers.Object(_Idle()))
+    container.webhook_dispatch_use_cases.override(providers.Object(_Idle()))
     return container
 
 

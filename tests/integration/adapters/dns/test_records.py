@@ -45,7 +45,7 @@ def server() -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         over.set()
-        thread.join()
+        thread.join(timeout=60)
 
 
 async def test_all_records_of_a_name_are_answered_their_parts_joined(server: int) -> None:

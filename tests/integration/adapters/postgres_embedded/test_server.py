@@ -21,7 +21,7 @@ from adapters.postgres_embedded import commands
 from adapters.postgres_embedded.postmaster import Postmaster
 from adapters.postgres_embedded.server import EmbeddedPostgres, EmbeddedPostgresFailed
 
-SECONDS_TO_WAIT = 20.0
+SECONDS_TO_WAIT = 90.0
 
 
 @contextlib.contextmanager
@@ -148,7 +148,7 @@ def test_data_survives_a_killed_parent_and_its_server_is_taken_over(server: Embe
     assert parent.stdout.readline() == "written\n"
     process = postmaster_of(server)
     parent.kill()
-    parent.communicate()
+    parent.communicate(timeout=60)
 
     assert ask(server.start(), "select number from of_parent") == 8
     assert postmaster_of(server) == process
@@ -168,7 +168,7 @@ def test_a_start_waits_for_a_backend_that_outlives_its_postmaster(server: Embedd
     kill_server(server)
 
     assert ask(server.start(), "select 1") == 1
-    worker.join()
+    worker.join(timeout=60)
 
 
 def test_a_recycled_process_number_is_not_taken_for_the_server(server: EmbeddedPostgres) -> None:
@@ -187,7 +187,7 @@ def test_a_recycled_process_number_is_not_taken_for_the_server(server: EmbeddedP
         assert other.poll() is None
     finally:
         other.kill()
-        other.wait()
+        other.wait(timeout=60)
 
 
 def test_an_unburied_corpse_is_not_taken_for_the_server(server: EmbeddedPostgres) -> None:
@@ -206,7 +206,7 @@ def test_an_unburied_corpse_is_not_taken_for_the_server(server: EmbeddedPostgres
         assert not server.is_running()
         assert server.start() == url
     finally:
-        corpse.wait()
+        corpse.wait(timeout=60)
 
 
 def test_a_server_whose_socket_was_cleaned_away_is_started_again(server: EmbeddedPostgres) -> None:
@@ -402,7 +402,7 @@ def test_a_first_start_that_was_killed_leaves_nothing_half_done() -> None:
         staging = parent / ".postgres-being-made" / "cluster"
         wait_until(lambda: (staging / "base").exists())
         killed.kill()
-        killed.communicate()
+        killed.communicate(timeout=60)
         assert not server.folder.exists()
 
         url = server.start()
@@ -424,7 +424,7 @@ def test_leftovers_of_an_initdb_without_a_password_are_made_anew() -> None:
 def test_two_processes_may_start_at_once() -> None:
     with a_closed_folder() as parent, a_server(folder=parent / "postgres") as server:
         starting = [run_python("print(server.start())", folder=server.folder) for _ in range(3)]
-        urls = {process.communicate(timeout=60)[0].strip() for process in starting}
+        urls = {process.communicate(timeout=180)[0].strip() for process in starting}
 
         assert [process.returncode for process in starting] == [0, 0, 0]
         assert urls == {server.start()}

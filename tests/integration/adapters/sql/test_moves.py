@@ -77,6 +77,8 @@ def moves(firm: Firm) -> list[tuple[int, UUID, dict[str, Any]]]:
     )
 
 
+# A tenth of a second for each of them would be slow.
+@pytest.mark.timeout(max(300, MOVES / 10))
 async def test_ten_thousand_moves_by_sixteen_at_once_lose_nothing(database: Database, firm: Firm) -> None:
     project = firm.project()
     cards = [firm.task(project) for _ in range(CARDS)]

@@ -77,7 +77,7 @@ class Redis:
             self._container.get_wrapped_container().kill("SIGKILL")
         elif self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(timeout=60)
 
     def stop(self) -> None:
         if self._container is not None:
@@ -129,7 +129,7 @@ class Program:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.wait()
+            process.wait(timeout=60)
 
     def look_after(self) -> None:
         """Starts it again, if it ended by itself."""

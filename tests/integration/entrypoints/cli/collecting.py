@@ -56,7 +56,7 @@ class Collector:
                     for span in scope.spans
                 )
 
-    def trace(self, trace_id: str, *, root: str, within: float = 10.0) -> list[Span]:
+    def trace(self, trace_id: str, *, root: str, within: float = 60.0) -> list[Span]:
         """The spans of a trace, once its root has come in, by when they began."""
         deadline = time.monotonic() + within
         while True:
@@ -92,4 +92,4 @@ def collecting() -> Iterator[Collector]:
             yield collector
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(timeout=60)

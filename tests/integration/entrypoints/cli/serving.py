@@ -35,7 +35,7 @@ class Serving:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, *, within: float = 60.0) -> float:
+    def start(self, *, within: float = 180.0) -> float:
         """Starts and waits until it is ready; returns how many seconds that took."""
         began = time.monotonic()
         environment = clean_environment() | {"FLOWTRACK_DATA_DIR": str(self.data), "PORT": str(self.port)}
@@ -52,13 +52,20 @@ class Serving:
             if self.process.poll() is not None:
                 raise AssertionError(self.log())
             with contextlib.suppress(OSError):
-                if self.ask("GET", "/health/ready")[0] == 200:
+                if self.ask("GET", "/health/ready", within=10)[0] == 200:
                     return time.monotonic() - began
             time.sleep(0.05)
         raise AssertionError(f"not ready within {within} s:\n{self.log()}")
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        within: float = 60.0,
+        **headers: str,
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, body and headers of an answer."""
         request = urllib.request.Request(self.url + path, method=method)
@@ -70,7 +77,7 @@ class Serving:
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=within) as answer:
                 return answer.status, json.loads(answer.read() or b"null"), dict(answer.headers)
         except urllib.error.HTTPError as refused:
             with refused:
@@ -83,12 +90,12 @@ class Serving:
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(timeout=60)
 
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
     def log(self) -> str:
         return (self.data / "server.log").read_text()

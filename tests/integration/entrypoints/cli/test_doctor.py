@@ -357,7 +357,7 @@ def mail_server() -> Iterator[str]:
         thread.start()
         yield str(server.server_address[1])
         server.shutdown()
-        thread.join()
+        thread.join(timeout=60)
 
 
 @contextmanager
@@ -382,7 +382,7 @@ def a_provider(*, ahead: int = 0, **about: object) -> Iterator[str]:
         thread.start()
         yield issuer
         server.shutdown()
-        thread.join()
+        thread.join(timeout=60)
 
 
 def test_a_mail_server_that_answers(ask: Doctor) -> None:

@@ -22,7 +22,7 @@ from tests.integration.entrypoints.cli.serving import Serving, over, serving
 from tests.integration.entrypoints.cli.test_traces import QUICK, Caller
 
 CLIENT, CONSUMER = 3, 5
-BOUND = 30.0
+BOUND = 90.0
 
 
 class Heard:
@@ -59,7 +59,7 @@ def hearing() -> Iterator[Heard]:
             yield heard
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(timeout=60)
 
 
 @pytest.fixture(scope="module")

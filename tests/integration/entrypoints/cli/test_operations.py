@@ -63,7 +63,7 @@ class Installation:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 
@@ -302,7 +302,7 @@ def flowtrack(
         cwd=cwd or data,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -56,7 +56,7 @@ def send(server: Serving, method: str, path: str, body: bytes | None = None, **h
     for name, value in headers.items():
         request.add_header(name.replace("_", "-"), value)
     try:
-        with urllib.request.urlopen(request, timeout=15) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             answer.read()
             return int(answer.status)
     except urllib.error.HTTPError as refused:
@@ -214,7 +214,7 @@ def test_a_start_that_fails_for_its_url_does_not_tell_the_password(tmp_path: Pat
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, hush.found_in(done.stdout + done.stderr)) == (2, {})

@@ -58,7 +58,7 @@ def test_the_walk_of_the_readme_prints_what_it_says(server: Serving) -> None:
         env={**os.environ, "API": server.url},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, prints[1]), done.stderr
@@ -70,7 +70,7 @@ def test_a_second_server_in_the_same_data_folder_is_refused(server: Serving) -> 
         env={**clean_environment(), "FLOWTRACK_DATA_DIR": str(server.data), "PORT": str(free_port())},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, "stop that one first" in done.stderr) == (2, True), done.stderr
@@ -81,7 +81,7 @@ def test_log_lines_are_json_and_hold_no_secret(server: Serving) -> None:
     token = server.register("log@example.com")
     server.ask("GET", "/api/v1/auth/me", token=token, X_Request_ID="look-for-me")
     # The line is written once the answer is out.
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "look-for-me" not in server.log() and time.monotonic() < deadline:
         time.sleep(0.01)
     lines = [line for line in server.log().splitlines() if not line.startswith("flowtrack: ")]
@@ -112,20 +112,24 @@ def test_the_board_of_the_readme_is_live_in_two_terminals(server: Serving) -> No
     environment = {**os.environ, "API": server.url, "DATA": str(server.data)}
     # What it starts is ended with it, and whatever happens after a minute.
     first = subprocess.Popen(
-        ["timeout", "60", "bash", "-euo", "pipefail", "-c", watch], env=environment, stdout=subprocess.PIPE, text=True
+        ["timeout", "120", "bash", "-euo", "pipefail", "-c", watch], env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
         assert first.stdout is not None
         assert any(line == "event: ready\n" for line in first.stdout)
         subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", move], env=environment, stdout=subprocess.DEVNULL, timeout=60, check=True
+            ["bash", "-euo", "pipefail", "-c", move],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+            check=True,
         )
         assert any(line == "event: task_moved\n" for line in first.stdout)
         told = next(line for line in first.stdout if line.startswith("data: "))
         assert '"new_status":"in_progress","old_status":"todo"' in told
     finally:
         first.terminate()
-        first.communicate(timeout=30)
+        first.communicate(timeout=120)
 
 
 def test_no_acknowledged_write_is_lost_by_kill_9_under_load(tmp_path: Path) -> None:
@@ -214,7 +218,7 @@ def test_a_stop_answers_what_is_under_way_and_takes_nothing_new(tmp_path: Path) 
             changes = [{"name": "Changed"}, {"description": "changed too"}, {"deadline": "2031-01-31"}]
             slow = [threads.submit(server.ask, "PATCH", path, change, token=token) for change in changes]
             waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 60
             while holder.execute(waiting).fetchone() != (3,):
                 holder.execute("select pg_stat_clear_snapshot()")
                 assert time.monotonic() < deadline
@@ -258,7 +262,7 @@ def test_while_postgresql_is_away_the_answer_is_503_and_it_recovers_by_itself(tm
         assert server.ask("GET", "/health/ready")[0] == 503
         assert time.monotonic() - began < 40
         database.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (status := server.ask("GET", "/api/v1/tasks", token=token)[0]) == 503:
             assert time.monotonic() < deadline
         assert status == 200
@@ -296,7 +300,7 @@ def test_what_is_unsafe_or_wrong_is_refused_by_name_without_a_traceback(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr

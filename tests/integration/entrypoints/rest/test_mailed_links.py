@@ -13,7 +13,7 @@ from benchmarks import wire
 from entrypoints.settings import Settings
 from tests.integration.api import PASSWORD, Api, Person
 from tests.integration.entrypoints.rest.conftest import AnotherApp
-from tests.integration.conftest import TestDatabase, only_answering, quick_container, running
+from tests.integration.conftest import TestDatabase, quick_container, running
 
 NEW = "An0ther long secret"
 
@@ -101,8 +101,8 @@ class TestPasswords:
     ) -> None:
         trips: dict[str, int] = {}
         with wire.counted(test_database.product) as counter:
-            container = only_answering(quick_container(settings, database_url=counter.url))
-            async with running(container) as client:
+            container = quick_container(settings, database_url=counter.url)
+            async with running(container, beside=False) as client:
                 ann = await Api(client=client, superuser_url=test_database.superuser).register(email=address())
                 # The later ones count: by then every statement is prepared.
                 for email in (ann.email, address()) * 5:

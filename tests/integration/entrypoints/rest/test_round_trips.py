@@ -10,7 +10,7 @@ import pytest
 from benchmarks import wire
 from entrypoints.settings import Settings
 from tests.integration.api import Api, Person
-from tests.integration.conftest import TestDatabase, only_answering, quick_container, running
+from tests.integration.conftest import TestDatabase, quick_container, running
 
 
 class Desk:
@@ -45,8 +45,8 @@ class Desk:
 @pytest.fixture
 async def desk(settings: Settings, test_database: TestDatabase) -> AsyncIterator[Desk]:
     with wire.counted(test_database.product) as counter:
-        container = only_answering(quick_container(settings, database_url=counter.url))
-        async with running(container) as client:
+        container = quick_container(settings, database_url=counter.url)
+        async with running(container, beside=False) as client:
             person = await Api(client=client, superuser_url=test_database.superuser).register()
             project = await person.project()
             cards = [(await person.task(project))["id"] for _ in range(24)]

@@ -220,6 +220,7 @@ def gave_up(error: BaseException) -> bool:
     return isinstance(error, Flaky | Unsatisfiable) or is_inconsistent_replay(error)
 
 
+@pytest.mark.timeout(max(300, EXAMPLES * 60))
 def test_operations_after_each_other(ground: Ground) -> None:
     answered: Counter[tuple[str, int]] = Counter()
     broken: list[tuple[BaseException, list[str]]] = []

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import wire
 from entrypoints.settings import Settings
 from tests.integration.api import Api
-from tests.integration.conftest import TestDatabase, only_answering, quick_container, running
+from tests.integration.conftest import TestDatabase, quick_container, running
 from tests.integration.entrypoints.rest.conformance import Conformance
 from tests.integration.entrypoints.rest.permissions.recipes import BEFORE, QUERIES, THINGS
 from tests.integration.entrypoints.rest.permissions.stage import Case, Place, Role, Stage
@@ -87,7 +87,7 @@ class Reader:
 @pytest.fixture
 async def reader(settings: Settings, test_database: TestDatabase, conformance: Conformance) -> AsyncIterator[Reader]:
     with wire.counted(test_database.product) as counter:
-        async with running(only_answering(quick_container(settings, database_url=counter.url))) as client:
+        async with running(quick_container(settings, database_url=counter.url), beside=False) as client:
             stage = await Stage.set_up(Api(client=client, superuser_url=test_database.superuser))
             reads = [
                 (operation["operationId"], path)

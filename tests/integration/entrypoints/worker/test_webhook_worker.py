@@ -28,7 +28,7 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another_in_order(api:
             await ann.task(project, title=f"T{n}")
         await until(receiver, received=1)
         first.kill()
-        first.wait()
+        first.wait(timeout=60)
         receiver.reply = lambda _: Reply()
         held.set()
         # As a minute later.

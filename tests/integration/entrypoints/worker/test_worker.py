@@ -59,7 +59,7 @@ def workers(tmp_path: Path, test_database: TestDatabase, settings: Settings) -> 
     for process in found.running:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        process.wait()
+        process.wait(timeout=60)
 
 
 def file_of(count: int) -> str:
@@ -95,7 +95,7 @@ async def test_a_worker_that_is_killed_in_the_middle_leaves_each_row_written_onc
     job_id = await sent(ann, project, file_of(ROWS))
     await until(ann, job_id, done=500)
     first.kill()
-    first.wait()
+    first.wait(timeout=60)
     job = (await ann.get(f"/jobs/{job_id}")).json()
     assert job["state"] == "started" and job["progress"]["done"] < ROWS, "it was done before it could be killed"
     # As a minute later.

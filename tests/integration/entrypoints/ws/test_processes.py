@@ -94,7 +94,7 @@ def server(tmp_path: Path, test_database: TestDatabase, settings: Settings) -> I
 async def test_at_its_end_a_process_closes_sockets_and_streams_and_is_gone_soon(
     server: Serving, test_database: TestDatabase
 ) -> None:
-    async with httpx.AsyncClient(base_url=server.url, timeout=10.0) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60.0) as client:
         api = Api(client=client, superuser_url=test_database.superuser)
         olga = await api.register(email=f"ends-{os.getpid()}-{time.monotonic_ns()}@example.com")
         live = Living(container=None, server=None, api=api, port=server.port)  # type: ignore[arg-type]
@@ -110,10 +110,10 @@ async def test_at_its_end_a_process_closes_sockets_and_streams_and_is_gone_soon(
                     await flood(olga, project)
                 assert server.process is not None
                 server.process.send_signal(signal.SIGTERM)
-                assert (await ear.closed(within=30))[0] == 1012
+                assert (await ear.closed())[0] == 1012
                 rest = [line async for line in lines]
                 assert 'data: {"code":"server.restarting"}' in rest
-                assert await asyncio.to_thread(server.process.wait, 30) == 0
+                assert await asyncio.to_thread(server.process.wait, 60) == 0
     # Nobody was waited for longer than is waited.
     assert "graceful shutdown exceeded" not in server.log()
     assert "ticket=" not in server.log()
@@ -131,7 +131,7 @@ async def test_who_reads_too_slowly_is_to_come_again(
         olga = await live.api.register()
         project = await olga.project()
         async with deaf(live.port, olga) as slow, live.ear(olga) as ear:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while container.hub()._of_users[UUID(olga.user_id)] > 1:
                     # No more at a time than whoever reads has read by the next one.
                     await flood(olga, project, count=100)
@@ -154,7 +154,7 @@ async def test_many_who_read_too_slowly_fill_no_memory_together(
             for _ in range(8):
                 await stack.enter_async_context(deaf(live.port, olga))
             ear = await stack.enter_async_context(live.ear(olga))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while here._of_users[UUID(olga.user_id)] > 4:
                     # None of them has as much waiting as one alone may have.
                     await flood(olga, project, count=100)
@@ -164,7 +164,7 @@ async def test_many_who_read_too_slowly_fill_no_memory_together(
 
 
 async def test_no_ticket_stands_in_the_log(server: Serving, test_database: TestDatabase) -> None:
-    async with httpx.AsyncClient(base_url=server.url, timeout=10.0) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60.0) as client:
         api = Api(client=client, superuser_url=test_database.superuser)
         olga = await api.register(email=f"log-{os.getpid()}-{time.monotonic_ns()}@example.com")
         live = Living(container=None, server=None, api=api, port=server.port)  # type: ignore[arg-type]
