@@ -18,6 +18,9 @@ from adapters.postgres_embedded.commands import binaries
 from adapters.postgres_embedded.server import EmbeddedPostgres
 from tests.integration.entrypoints.cli.serving import PASSWORD, Serving, clean_environment, serving
 
+# Each command is a process that begins anew, and some tests type a dozen of them.
+pytestmark = pytest.mark.timeout(900)
+
 DOCUMENT = Path(__file__).parents[4] / "docs" / "operations.md"
 KEY = "one key for both installations, as the document says"
 FORCED = "select relname from pg_class where relforcerowsecurity and relrowsecurity order by 1"
@@ -63,7 +66,7 @@ class Installation:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
             check=False,
         )
 
@@ -302,7 +305,7 @@ def flowtrack(
         cwd=cwd or data,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 
