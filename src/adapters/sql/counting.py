@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.sql.arrays import array
 from adapters.sql.connection import Connection, Database, execute
-from adapters.sql.log_reader import Held, LogReader
+from adapters.sql.log_reader import LOGS, Held, LogReader
 from adapters.sql.pipeline import Asked, Result
 from adapters.sql.readers.counted import (
     READER,
@@ -25,6 +25,10 @@ from core.reports.model import Batch, Tally
 
 log = logging.getLogger("flowtrack.reports")
 
+# Reports count by themselves what is left, so that not every few events are worth a transaction.
+_BEHIND = Statement.plain(f"""
+{LOGS} where q.last_seq - coalesce(p.seq, 0) >= %(least)s::bigint order by q.company_id
+""")
 _ZONE = Statement.plain(f"select time_zone from companies where id = {OWN}")
 # What the log of before there were reports does not tell: with which status and in which cycle a task was made. It is
 # what the first change says that it was before, or else what it is now.
@@ -118,10 +122,11 @@ class SqlDayCounts:
             log=log,
             left="a company's days were",
             failed="the days of company %s cannot be counted",
+            behind=_BEHIND,
         )
 
-    async def behind(self) -> list[UUID]:
-        return await self._logs.behind()
+    async def behind(self, *, least: int = 1) -> list[UUID]:
+        return await self._logs.behind({"least": least})
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:
         async def read(held: Held, found: list[Result]) -> bool:

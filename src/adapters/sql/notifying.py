@@ -6,7 +6,7 @@ from uuid import UUID
 
 from adapters.sql.connection import Connection, Database, execute
 from adapters.sql.event_log import traced
-from adapters.sql.log_reader import Held, LogReader
+from adapters.sql.log_reader import LOGS, MOST_LEFT, Held, LogReader
 from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
@@ -29,6 +29,12 @@ _TOLD_AT_ONCE = 500
 """So many notifications are written while the company's counter is held, or those of one transaction."""
 
 _EVENTS = ", ".join(f"'{event}'" for event in CAUSES)
+# Who has written nothing that may concern somebody costs nothing but this.
+_BEHIND = Statement.plain(f"""
+{LOGS}
+ where q.last_for_people > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > {MOST_LEFT}
+ order by q.company_id
+""")
 # Of the log only what concerns somebody: its own events are no causes.
 _CAUSES = Statement.plain(f"""
 select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid, (body ->> 'comment_id')::uuid,
@@ -81,6 +87,7 @@ class SqlNotifiedLogs:
             log=log,
             left="a company's notifications were",
             failed="nobody can be told what happened in company %s",
+            behind=_BEHIND,
         )
 
     async def behind(self) -> list[UUID]:
