@@ -10,6 +10,7 @@ from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor
 from core.kernel.errors import Busy, Fault
 from core.kernel.events import Channel
+from core.kernel.paging import Answer
 from core.realtime.errors import (
     TicketExpired,
     TicketInvalid,
@@ -17,7 +18,7 @@ from core.realtime.errors import (
     TicketUsed,
     TooManyDoors,
 )
-from core.realtime.model import TICKET_LIFE, Purpose
+from core.realtime.model import HELD_AT_ONCE, TICKET_LIFE, Purpose
 from core.realtime.read_models import Stretch
 from core.realtime.use_cases import DoorUseCases
 from entrypoints.rest import answers
@@ -118,9 +119,11 @@ async def stream_events(
     if "flowtrack.head" in request.scope:
         return _without_length(Response(headers=headers, media_type=_MEDIA_TYPE))
 
-    async def page(position: int) -> Stretch:
-        found = await container.event_use_cases().after(actor, position=position, types=tuple(types), limit=PAGE)
-        return Stretch(*found.value)
+    async def page(position: int) -> Answer[Stretch]:
+        found: Answer[Stretch] = await container.event_use_cases().after(
+            actor, position=position, types=tuple(types), limit=PAGE, most_bytes=HELD_AT_ONCE
+        )
+        return found
 
     return EventStream(
         actor,
