@@ -26,6 +26,7 @@ from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.errors import HeaderMalformed
 from entrypoints.rest.operations import operation
 from entrypoints.rest.streaming import PAGE, EventStream
+from entrypoints.rest.v1.event_types import STREAMED
 from entrypoints.rest.v1.fields import Given, Several, Shown, Text
 
 _MEDIA_TYPE = "text/event-stream"
@@ -106,7 +107,7 @@ async def stream_events(
         str | None, Query(pattern=_POSITION, description="The position to go on from; without one, from now.")
     ] = None,
     channels: Annotated[list[Channel], Several, Query(max_length=4)] = [],  # noqa: B006
-    types: Annotated[list[Annotated[Text, Field(max_length=100)]], Several, Query(max_length=50)] = [],  # noqa: B006
+    types: Annotated[list[STREAMED], Several, Query(max_length=50)] = [],  # noqa: B006
     ticket: Annotated[  # noqa: ARG001  (the route has used it)
         Text | None, Query(max_length=2000, description="Of `POST /auth/ws-ticket`, instead of a bearer token.")
     ] = None,
