@@ -24,6 +24,8 @@ MOST_WAITING = 4 * 1024 * 1024
 HANG_UP = "flowtrack.hang_up"
 # Whoever takes nothing for so long is gone.
 _PATIENCE = 60.0
+# And at the end of the process, which would be held up.
+_FAREWELL = 2.0
 PAGE = 200
 _ENDS = {
     Ending.SIGNED_OUT: "auth.session_ended",
@@ -71,6 +73,7 @@ class EventStream(Response):
         self._size = 0
         self._leaving = 0
         self._hang_up: Callable[[], None] | None = None
+        self._farewell: asyncio.TimerHandle | None = None
         self._something = asyncio.Event()
         self._why: Ending | None = None
         self._is_gone = False
@@ -107,6 +110,8 @@ class EventStream(Response):
             self._size = 0
             if self._leaving and self._hang_up is not None:
                 self._hang_up()
+        elif why is Ending.RESTART and self._hang_up is not None:
+            self._farewell = asyncio.get_running_loop().call_later(_FAREWELL, self._hang_up)
         self._something.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,6 +133,8 @@ class EventStream(Response):
             await watching
         finally:
             self._hub.close(self)
+            if self._farewell is not None:
+                self._farewell.cancel()
             await end([watching])
 
     async def _chunks(self) -> AsyncIterator[bytes]:

@@ -11,6 +11,7 @@ from core.realtime.read_models import EventView, Portion, Stretch
 from entrypoints.ending import end
 from entrypoints.live.doors import Backlogs
 from entrypoints.live.hub import Hub
+from entrypoints.rest import streaming
 from entrypoints.rest.streaming import HANG_UP, EventStream
 from tests.builders import an_actor
 from tests.builders.office import Office
@@ -131,6 +132,31 @@ async def test_what_is_being_sent_counts_as_kept_until_it_is_read() -> None:
     await _comes(lambda: stream.waiting == 0)
     line.gone.set()
     await task
+
+
+async def test_at_the_end_of_the_process_who_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "_FAREWELL", 0.01)
+    line, hub = Line(), Hub(feeds=Unread(), bus=LocalBus())  # type: ignore[arg-type]
+    stream = _stream(hub, head=1, size=100_000, at_once=1)
+    task = asyncio.create_task(stream(line.scope, line.receive, line.send))  # type: ignore[arg-type]
+    await _comes(lambda: len(line.sent) == 2)
+    hub.drain()
+    async with asyncio.timeout(5):
+        await task
+    assert line.gone.is_set()
+
+
+async def test_at_the_end_of_the_process_who_reads_is_told_so() -> None:
+    line, hub = Line(), Hub(feeds=Unread(), bus=LocalBus())  # type: ignore[arg-type]
+    line.is_read.set()
+    stream = _stream(hub, head=1, size=100_000, at_once=1)
+    task = asyncio.create_task(stream(line.scope, line.receive, line.send))  # type: ignore[arg-type]
+    await _comes(lambda: stream in hub._feeds[stream.actor.company_id].doors if hub._feeds else False)
+    hub.drain()
+    async with asyncio.timeout(5):
+        await task
+    assert b'{"code":"server.restarting"}' in line.sent[-1]
+    assert not line.gone.is_set()
 
 
 async def test_whose_place_is_needed_is_hung_up_on_though_it_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
