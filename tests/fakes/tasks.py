@@ -443,6 +443,8 @@ def _fits(task: Task, where: TaskFilter) -> bool:
         return False
     if where.deadline_after is not None and not (task.deadline and task.deadline > where.deadline_after):
         return False
+    if where.external_id is not None and task.external_id != where.external_id:
+        return False
     if where.query is not None and where.query.lower() not in task.title.lower():
         return where.query.lower() in task.key.lower()
     return where.updated_after is None or task.updated_at > where.updated_after

@@ -317,7 +317,7 @@ class TaskFilter:
 
     In `assigned_to`, None stands for unassigned, in `cycle_id` for no cycle, in `parent_id` for no parent.
     `deadline_before` and the others exclude their bound. `query` is part of the title or key, in any case; `label` are
-    names of labels, in any case too.
+    names of labels, in any case too; `external_id` is compared letter by letter.
     """
 
     project_id: tuple[UUID, ...] = ()
@@ -333,6 +333,7 @@ class TaskFilter:
     deadline_after: date | None = None
     updated_after: datetime | None = None
     query: str | None = None
+    external_id: str | None = None
 
     @property
     def names_container(self) -> bool:

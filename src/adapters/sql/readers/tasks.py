@@ -22,13 +22,13 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import page_of, position_values
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
+from adapters.sql.readers.task_filters import filter_values
 from adapters.sql.readers.task_lists import (
     DASH,
     SORTS,
     Shape,
     assignees,
     count_statement,
-    filter_values,
     page_statement,
     task_columns,
     task_view,

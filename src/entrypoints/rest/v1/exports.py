@@ -20,7 +20,7 @@ from entrypoints.rest.operations import operation
 from entrypoints.rest.sole import SoleRoute
 from entrypoints.rest.v1.fields import Day, Instant, Several, Text
 from entrypoints.rest.v1.task_fields import LabelName
-from entrypoints.rest.v1.tasks import SORTS, task_filter, tasks_of
+from entrypoints.rest.v1.tasks import SORTS, CalledElsewhere, task_filter, tasks_of
 
 router = APIRouter(prefix="/api/v1", route_class=SoleRoute, tags=["Tasks and boards"])
 
@@ -63,6 +63,7 @@ async def export_tasks(
     deadline_before: Day | None = None,
     deadline_after: Day | None = None,
     updated_after: Instant | None = None,
+    external_id: CalledElsewhere = None,
     query: Annotated[
         Text | None,
         Query(max_length=200, description="Part of the title or the key, in any case."),
@@ -90,6 +91,7 @@ async def export_tasks(
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
+        external_id=external_id,
         query=query,
     )
     order, kind = paging.sort_of(sort), {"csv": CSV, "ndjson": NDJSON}[format]

@@ -492,6 +492,8 @@ MADE_BY_HAND = {
             ("label is", "project_id is", "member_id"),
             ("query", "query in key", "query in number"),
             ("query", "query across key"),
+            ("external_id", "member_id"),
+            ("external_id", "project_id is", "label is"),
         )
     ]
     + [
