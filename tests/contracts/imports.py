@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from core.imports.fields import checked_mapping
+from core.imports.names import Stand
 from core.imports.model import CHUNK, Phase, TaskImport
 from core.imports.values import RowFault
 from core.jobs.model import JobRef
@@ -89,12 +90,22 @@ class ImportContract:
         kept.new_labels.append("design")
         async with world.import_unit_of_work(owner) as uow:
             uow.imports.save(kept)
-            uow.imports.note_seen(kept.id, {"A": 2, "B": 3})
+            task_id = world.ids.new()
+            uow.imports.note_seen(kept.id, {"eA": Stand(2, None), "eB": Stand(3, task_id), "tA": Stand(2, task_id)})
             await uow.commit()
         async with world.import_unit_of_work(owner) as uow:
             found = await uow.imports.load(kept.id)
             assert found == kept and found is not None and found.phase is Phase.WRITING
-            assert await uow.imports.seen(kept.id, ["B", "C"]) == {"B": 3}
+            assert await uow.imports.seen(kept.id, ["eB", "eC"]) == {"eB": Stand(3, task_id)}
+            # The first keeps a name, but a title that several have is that of none.
+            uow.imports.note_seen(kept.id, {"eA": Stand(4, task_id), "tA": Stand(4, task_id), "tB": Stand(4, None)})
+            await uow.commit()
+        async with world.import_unit_of_work(owner) as uow:
+            assert await uow.imports.seen(kept.id, ["eA", "tA", "tB"]) == {
+                "eA": Stand(2, None),
+                "tA": Stand(0, None),
+                "tB": Stand(4, None),
+            }
             uow.imports.remove(kept.id)
             await uow.commit()
         async with world.import_unit_of_work(owner) as uow:
@@ -155,7 +166,8 @@ class ImportContract:
         for name in ("design", "art", "unused"):
             await add_label(world, owner, name)
         known = await add_task(world, owner, project, "Draw", external_id="A", labels=("art",))
-        await add_task(world, owner, other, "Draw", external_id="B")
+        foreign = await add_task(world, owner, other, "Draw", external_id="B")
+        plain = await add_task(world, owner, project, "Plain")
         async with world.import_unit_of_work(owner) as uow:
             found = await uow.many_tasks.begin(
                 project.id,
@@ -163,14 +175,16 @@ class ImportContract:
                 labels=("DESIGN", "none"),
                 people=sorted(str(each.user_id) for each in (ann, admin, outside)),
                 external_ids=["A", "B", "C"],
+                ids=[plain.id, foreign.id, world.ids.new()],
             )
         assert found is not None
         assert (found.project_key, found.project_is_active, found.is_member) == (project.key, True, True)
-        assert (found.last_number, found.label_count) == (1, 3)
+        assert (found.last_number, found.label_count) == (2, 3)
         assert sorted(label.name for label in found.labels) == ["art", "design"]
         assert found.tasks == {"A": known}
+        assert found.by_id == {known.id: known, plain.id: plain}
         assert [found.column_names[column.id] for column in found.board.columns] == ["To do", "In progress", "Done"]
-        assert found.board.columns[0].last_id == known.id
+        assert found.board.columns[0].last_id == plain.id
         sees = {each.id: each.sees_project for each in found.people.values()}
         assert sees == {ann.user_id: True, admin.user_id: True, outside.user_id: False}
         twin = await world.person(owner.company_id, name="ÁNN")

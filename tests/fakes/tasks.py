@@ -312,6 +312,11 @@ class InMemoryTaskReader:
         views = [_view(tables, task, actor) for task in found if _is_visible(tables, task, visible)]
         return Answer(views, tables.last_seq)
 
+    async def place_names(self, actor: Actor, *, columns: Sequence[UUID], cycles: Sequence[UUID]) -> dict[UUID, str]:
+        tables = self._store.read(actor)
+        found = {each: tables.columns[each].name for each in columns if each in tables.columns}
+        return found | {each: tables.cycles[each].name for each in cycles if each in tables.cycles}
+
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         view, seq = await self.one(actor, ref, visible=visible)
         if view is None:

@@ -360,6 +360,10 @@ class TaskReader(Protocol):
         """Those of the tasks that there are, in any order."""
         ...
 
+    async def place_names(self, actor: Actor, *, columns: Sequence[UUID], cycles: Sequence[UUID]) -> dict[UUID, str]:
+        """What columns and cycles are called in which tasks stand that the caller sees."""
+        ...
+
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         """Less than `one`: just what tells whether a copy is still current."""
         ...
