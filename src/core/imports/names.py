@@ -46,8 +46,8 @@ def of_itself(draft: Draft) -> Iterator[str]:
     """The names by which one row of a file alone may be called."""
     if draft.id is not None:
         yield by_id(draft.id)
-    if draft.external_id is not None:
-        yield by_external_id(draft.external_id)
+    if draft.called is not None:
+        yield by_external_id(draft.called)
 
 
 def of_task(task: Task) -> Iterator[str]:

@@ -55,7 +55,7 @@ _NAMES: Final = {
     Field.STATUS: "statuses", Field.ASSIGNED_TO: "assignees", Field.PARENT: "parents", Field.CYCLE: "cycles",
 }  # fmt: skip
 _FLAGS: Final = {Field.COMPLETED: "is_done", Field.ARCHIVED: "is_archived"}
-_SAME: Final = {Field.ASSIGNED_IF_KNOWN: Field.ASSIGNED_TO, Field.COLUMN: Field.STATUS}
+_SAME: Final = {Field.ASSIGNED_IF_KNOWN: Field.ASSIGNED_TO}
 _LONGEST_PERSON: Final = 320
 
 
@@ -76,7 +76,9 @@ class Draft:
     description: str | None = None
     priority: Priority | None = None
     statuses: tuple[str, ...] = ()
-    """What may be its column or its status, the first that means one."""
+    """What may be its status, the first that means one."""
+    column: str | None = None
+    """The column that it goes to if there is one called so; a status otherwise, where nothing else says one."""
     is_done: bool = False
     is_archived: bool = False
     deadline: date | None = None
@@ -169,8 +171,7 @@ def read(
                 parts = (each.strip() for each in separators.split(cell))
                 several[field].extend(each if is_own else _COLOR.sub("", each) or each for each in parts if each)
             elif field is Field.STATUS:
-                word = text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH)
-                several[field].insert(0 if meant is Field.COLUMN else len(several[field]), word)
+                several[field].append(text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH))
             elif field is Field.ASSIGNED_TO:
                 several[field].extend(_people(cell, are_several=is_lenient))
                 found["needs_assignee"] = found.get("needs_assignee", False) or not is_lenient
@@ -226,6 +227,8 @@ def _read(field: Field, cell: str) -> object:
         return checked_external_id(cell)
     if field is Field.ID:
         return _id(cell)
+    if field is Field.COLUMN:
+        return text.cleaned(cell, pointer="/column", most=text.NAME_LENGTH)
     if field is Field.RECURRENCE:
         return checked_recurrence(cell)
     priority = _PRIORITIES.get(cell.strip().casefold())

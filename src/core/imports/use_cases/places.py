@@ -28,6 +28,10 @@ class Refused(Exception):
         self.fault = fault
 
 
+def _words(draft: Draft) -> tuple[str, ...]:
+    return draft.statuses if draft.column is None else (*draft.statuses, draft.column)
+
+
 @dataclass(slots=True)
 class Places:
     """Where cards go: the column that a row means, and the ranks below its last card."""
@@ -66,15 +70,21 @@ class Places:
         return self._first_of(Status.DONE, draft) if draft.is_done and column.category is not Status.DONE else column
 
     def _meant(self, draft: Draft) -> Column:
-        for word in draft.statuses:
+        if draft.column is not None and draft.column.casefold() in self.named:
+            return self.named[draft.column.casefold()]
+        for word in _words(draft):
             column = self.named.get(word.casefold())
             if column is not None:
                 return column
             status = status_of(word)
             if status is not None:
                 return self._first_of(status, draft)
-        if draft.statuses:
-            raise Refused(draft.fault(Field.STATUS, "is no column of the board, and no status"))
+        if _words(draft):
+            raise Refused(
+                draft.fault(
+                    Field.STATUS if draft.statuses else Field.COLUMN, "is no column of the board, and no status"
+                )
+            )
         return self._first_of(Status.TODO, draft)
 
     def _first_of(self, status: Status, draft: Draft) -> Column:
@@ -85,10 +95,10 @@ class Places:
 
     def moves(self, task: Task, draft: Draft) -> Column | None:
         """Where the card of a task goes to, None if it stands there already, or nothing is said of it."""
-        if not draft.statuses and not draft.is_done:
+        if not _words(draft) and not draft.is_done:
             return None
         column = self.column(draft)
-        is_named = any(self.named.get(word.casefold()) == column for word in draft.statuses)
+        is_named = any(self.named.get(word.casefold()) == column for word in _words(draft))
         stays = column.id == task.column_id or (not is_named and column.category is task.status)
         return None if stays else column
 

@@ -274,3 +274,30 @@ async def test_cards_that_trello_archived_are_left_out_and_counted_or_are_done_i
     result = await imports.result(ann, project, content, mapping=mapping)
     assert (counts(result), result["archived"]) == ({"created": 1, "unchanged": 2}, 0)
     assert {task["title"]: task["status"] for task in await tasks_of(ann, project)}["Put away"] == "done"
+
+
+async def test_a_column_goes_before_a_status_and_what_is_no_column_here_means_less_than_it(
+    api: Api, imports: Imports
+) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    content = "title,status,column\na,todo,Review\nb,,Review\nc,done,in progress\nd,Nowhere,Anywhere\n"
+    result = await imports.result(ann, project, content)
+    assert result["errors"] == [{"row": 5, "column": "status", "detail": "is no column of the board, and no status"}]
+    assert [task["status"] for task in await tasks_of(ann, project)] == ["todo", "in_progress", "in_progress"]
+
+
+@pytest.mark.parametrize("apart", [0, 600])
+async def test_what_two_rows_are_called_is_one_thing_whichever_of_their_cells_says_it(
+    api: Api, imports: Imports, apart: int
+) -> None:
+    ann = await api.register()
+    project = await ann.project()
+    known = await ann.task(project, title="Known", external_id="K-1")
+    between = "".join(f",,Row {n}\n" for n in range(apart))
+    content = f"id,external_id,title\nX,,One\n{known['id']},,Kept\n{between},X,Two\n,K-1,Three\n"
+    result = await imports.result(ann, project, content)
+    assert [(fault["row"] - apart, fault["column"]) for fault in result["errors"]] == [
+        (4, "external_id"), (5, "external_id"),
+    ]  # fmt: skip
+    assert counts(result) == {"created": 1 + apart, "updated": 1, "skipped": 2, "error_count": 2}
