@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from core.imports.fields import checked_mapping
+from core.cycles.model import CycleStatus
 from core.imports.names import Stand
 from core.imports.model import CHUNK, Phase, TaskImport
 from core.imports.values import RowFault
@@ -25,7 +26,7 @@ from core.tasks.model import Place, Task
 from core.tasks.ports import TaskFilter
 from tests.contracts.jobs import add_job
 from tests.contracts.labels import add_label
-from tests.contracts.steps import add_task, listed, open_project, titles
+from tests.contracts.steps import add_cycle, add_task, listed, open_project, start_cycle, titles
 from tests.contracts.world import ContractWorld
 
 
@@ -208,6 +209,36 @@ class ImportContract:
             assert await uow.many_tasks.project(project.id, for_user=ann.user_id) == (True, True, "UTC")
             assert await uow.many_tasks.project(project.id, for_user=outside.user_id) == (True, False, "UTC")
             assert await uow.many_tasks.project(world.ids.new(), for_user=ann.user_id) is None
+
+    async def test_cycles_are_found_by_name_or_id_in_the_project_alone(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project, other = await open_project(world, owner), await open_project(world, owner, key="OTHER")
+        now = await add_cycle(world, owner, project, name="Now")
+        later = await add_cycle(world, owner, project, name="Later")
+        await add_cycle(world, owner, other, name="Now")
+        await start_cycle(world, owner, now)
+
+        async def found(*cycles: str) -> list[tuple[UUID, str, str]]:
+            async with world.import_unit_of_work(owner) as uow:
+                begun = await uow.many_tasks.begin(
+                    project.id, for_user=owner.user_id, labels=(), people=(), external_ids=(), cycles=cycles
+                )
+            assert begun is not None
+            return sorted(begun.cycles, key=lambda cycle: cycle.name)
+
+        assert await found() == []
+        assert await found("NOW", "now", str(later.id), "never") == [
+            (later.id, "Later", CycleStatus.PLANNED),
+            (now.id, "Now", CycleStatus.ACTIVE),
+        ]
+        task = await add_task(world, owner, project, cycle_id=now.id)
+        names = await world.task_reader.place_names(
+            owner, columns=[task.column_id, world.ids.new()], cycles=[now.id, world.ids.new()]
+        )
+        assert names == {task.column_id: "To do", now.id: "Now"}
+        assert (
+            await world.task_reader.place_names(await world.company(), columns=[task.column_id], cycles=[now.id]) == {}
+        )
 
     async def test_who_stands_above_and_below(self, world: ContractWorld) -> None:
         owner = await world.company()
