@@ -15,6 +15,7 @@ from core.comments.model import Comment
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
 from core.imports.model import TaskImport
+from core.imports.names import Stand
 from core.jobs.model import Job
 from core.kernel.actor import NOWHERE, Origin, Role, Via
 from core.kernel.audit import Note
@@ -177,7 +178,7 @@ class CompanyTables:
     jobs: dict[UUID, Job] = field(default_factory=dict)
     task_imports: dict[UUID, TaskImport] = field(default_factory=dict)
     import_chunks: dict[tuple[UUID, int], bytes] = field(default_factory=dict)
-    import_rows: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    import_rows: dict[tuple[UUID, str], Stand] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     forgotten: int = 0
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)

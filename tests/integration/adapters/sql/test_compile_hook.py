@@ -493,6 +493,8 @@ MADE_BY_HAND = {
             ("label is", "project_id is", "member_id"),
             ("query", "query in key", "query in number"),
             ("query", "query across key"),
+            ("external_id", "member_id"),
+            ("external_id", "project_id is", "label is"),
         )
     ]
     + [
@@ -732,7 +734,9 @@ def test_a_write_to_companies_is_an_insert_and_nothing_else() -> None:
         text = " ".join(statement.text.split())
         if "ON CONFLICT" in text:
             # Of these the key begins with the company, which the insert fills in: what conflicts is its own.
-            own = any(f"INTO {table} " in text for table in ("idempotency_keys", "task_watchers", "tasks"))
+            own = any(
+                f"INTO {table} " in text for table in ("idempotency_keys", "import_rows", "task_watchers", "tasks")
+            )
             assert "DO NOTHING" in text or own, name
 
 
