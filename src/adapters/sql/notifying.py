@@ -46,15 +46,23 @@ select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid
  where to_user is not null or mentions is not null
  order by seq limit %(most)s
 """)
-# Whatever is referred to stays until the transaction ends.
+# Whatever is referred to stays until the transaction ends. Tasks are looked up one by one, whatever the planner
+# believes of the company, in the order in which they are given.
 _TASKS = Statement.plain(f"""
 select t.id, t.project_id, t.created_by, t.assigned_to
-  from tasks t join projects p on p.company_id = t.company_id and p.id = t.project_id and p.deleted_at is null
- where t.company_id = {OWN} and t.id = any(%(tasks)s) and t.deleted_at is null
- order by t.id for key share of t
+  from unnest(%(tasks)s::uuid[]) given (id)
+ cross join lateral (select * from tasks each
+                      where each.company_id = {OWN} and each.id >= given.id and each.id <= given.id
+                        and each.deleted_at is null
+                      order by each.id for key share) t
+  join projects p on p.company_id = {OWN} and p.id = t.project_id and p.deleted_at is null
 """)
 _WATCHERS = Statement.plain(f"""
-select task_id, user_id, watching from task_watchers where company_id = {OWN} and task_id = any(%(tasks)s)
+select w.task_id, w.user_id, w.watching
+  from unnest(%(tasks)s::uuid[]) given (id)
+ cross join lateral (select * from task_watchers each
+                      where each.company_id = {OWN} and each.task_id >= given.id and each.task_id <= given.id
+                      order by each.task_id) w
 """)
 _PROJECTS = Statement.plain(f"""
 select id from projects

@@ -63,15 +63,14 @@ _key = (
     .table_valued("key", "number", name="given")
     .render_derived()
 )
-_stands, _stood = tasks.alias("stands"), tasks.alias("stood")
-_named = (
-    _key.join(project_keys, project_keys.c.key == _key.c.key)
-    .outerjoin(_stands, (_stands.c.project_id == project_keys.c.project_id) & (_stands.c.number == _key.c.number))
-    .outerjoin(task_keys, (task_keys.c.project_id == project_keys.c.project_id) & (task_keys.c.number == _key.c.number))
-    .outerjoin(_stood, _stood.c.id == task_keys.c.task_id)
-)
-_named_id = func.coalesce(_stands.c.id, task_keys.c.task_id)
-_KEYS = Statement(select(_key.c.key, _key.c.number, project_keys.c.project_id, _named_id).select_from(_named))
+_at = looked_up(project_keys, _key.c.key, project_keys.c.project_id, by="key")
+_there = {"project_id": _at.c.project_id}
+_stands = looked_up(tasks, _key.c.number, tasks.c.id, tasks.c.project_id, by="number", of=_there)
+_kept = looked_up(task_keys, _key.c.number, task_keys.c.task_id, by="number", of=_there)
+_stood = looked_up(tasks, _kept.c.task_id, tasks.c.project_id)
+_named = each(_key, _at).outerjoin(_stands, true()).outerjoin(_kept, true()).outerjoin(_stood, true())
+_named_id = func.coalesce(_stands.c.id, _kept.c.task_id)
+_KEYS = Statement(select(_key.c.key, _key.c.number, _at.c.project_id, _named_id).select_from(_named))
 
 
 @cache
@@ -166,18 +165,28 @@ _CYCLES = Statement(select(cycles.c.id, cycles.c.project_id, cycles.c.status).wh
 _on = looked_up(
     task_labels, _targets.c.id, task_labels.c.task_id, task_labels.c.label_id, by="task_id", then=("label_id",)
 )
-_BORNE = Statement(
-    select(_on.c.task_id, labels.c.id, labels.c.name).select_from(
-        each(_targets, _on).join(labels, labels.c.id == _on.c.label_id)
-    )
+_label = looked_up(labels, _on.c.label_id, labels.c.id, labels.c.name)
+_BORNE = Statement(select(_on.c.task_id, _label.c.id, _label.c.name).select_from(each(each(_targets, _on), _label)))
+_given_transferred = given_ids("transferred")
+_had = looked_up(tasks, _given_transferred.c.id, tasks.c.external_id)
+_transferred = select(_had.c.external_id).select_from(each(_given_transferred, _had))
+_wanted = union(
+    select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))).label("external_id")),
+    _transferred.where(_had.c.external_id.is_not(None)),
 )
-_transferred = select(tasks.c.external_id).where(_among(tasks.c.id, "transferred"), tasks.c.external_id.is_not(None))
-_given_ids = select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))))
-_EXTERNAL_IDS = Statement(
+_EXTERNAL_IDS_OF_MANY = Statement(
     select(tasks.c.project_id, tasks.c.external_id, tasks.c.id).where(
-        _among(tasks.c.project_id, "projects"), tasks.c.external_id.in_(union(_given_ids, _transferred))
+        _among(tasks.c.project_id, "projects"), tasks.c.external_id.in_(_wanted)
     )
 )
+_called, _given_projects = _wanted.subquery("called"), given_ids("projects")
+_bearing = looked_up(
+    tasks, _called.c.external_id, tasks.c.project_id, tasks.c.external_id, tasks.c.id, by="external_id",
+    of={"project_id": _given_projects.c.id},
+)  # fmt: skip
+# Each in each project, which are a few as a rule.
+_EXTERNAL_IDS = Statement(select(*_bearing.c).select_from(each(_given_projects.join(_called, true()), _bearing)))
+_MOST_LOOKED_UP = 20_000
 
 
 class SqlBatches:
@@ -247,6 +256,8 @@ class SqlBatches:
             "external_ids": array([*needs.external_ids]),
             "for_user": for_user,
         }
+        looked_up = len(locked) * (len(needs.external_ids) + len(values["transferred"]))
+        external_ids = _EXTERNAL_IDS if looked_up <= _MOST_LOOKED_UP else _EXTERNAL_IDS_OF_MANY
         asked = {
             read_tasks: targets,
             _BOARDS: locked,
@@ -258,7 +269,7 @@ class SqlBatches:
             _CYCLES: needs.cycles,
             _BORNE: targets,
             TIME_ZONE: targets or needs.projects,
-            _EXTERNAL_IDS: needs.external_ids or values["transferred"],
+            external_ids: needs.external_ids or values["transferred"],
         }
         statements = [statement for statement, wanted in asked.items() if wanted]
         answered = await self._unit.fetch(*((statement, values) for statement in statements)) if statements else []
@@ -286,7 +297,7 @@ class SqlBatches:
             ),
             labels=named,
             borne={task_id: tuple(each) for task_id, each in borne.items()},
-            external_ids={(project_id, external): task_id for project_id, external, task_id in rows[_EXTERNAL_IDS]},
+            external_ids={(project_id, external): task_id for project_id, external, task_id in rows[external_ids]},
             keys=ids.keys,
             project_keys={ref.rpartition("-")[0]: project_id for ref, (project_id, _) in found.items()},
             watched=frozenset(row[0] for row in rows[read_tasks] if row[-1]),
