@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, Uuid, bindparam, case, func, select, true, union
+from sqlalchemy import Select, Uuid, bindparam, case, func, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.arrays import array
@@ -15,6 +15,7 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import shares_project
 from adapters.sql.readers.watching import watches
+from adapters.sql.repositories.batch_names import EXTERNAL_IDS, EXTERNAL_IDS_OF_MANY, KEYS, PROJECTS_OF_KEYS
 from adapters.sql.repositories.batch_writes import written
 from adapters.sql.repositories.looked_up import WITHOUT_SORTING, each, given_ids, looked_up
 from adapters.sql.repositories.looked_up import locked as locked_by_id
@@ -24,7 +25,7 @@ from adapters.sql.repositories.task_rows import LOADED, task_of
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.people import users
-from adapters.sql.tables.work import board_columns, cycles, project_keys, project_members, projects, task_keys, tasks
+from adapters.sql.tables.work import board_columns, cycles, project_members, projects, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
@@ -58,28 +59,12 @@ def _of_targets(name: str) -> Select[Any]:
     return select(found.c[name]).select_from(each(_targets, found)).where(found.c[name].is_not(None))
 
 
-_key = (
-    func.unnest(bindparam("keys", type_=ARRAY(Text)), bindparam("numbers", type_=ARRAY(Integer)))
-    .table_valued("key", "number", name="given")
-    .render_derived()
-)
-_at = looked_up(project_keys, _key.c.key, project_keys.c.project_id, by="key")
-_there = {"project_id": _at.c.project_id}
-_stands = looked_up(tasks, _key.c.number, tasks.c.id, tasks.c.project_id, by="number", of=_there)
-_kept = looked_up(task_keys, _key.c.number, task_keys.c.task_id, by="number", of=_there)
-_stood = looked_up(tasks, _kept.c.task_id, tasks.c.project_id)
-_named = each(_key, _at).outerjoin(_stands, true()).outerjoin(_kept, true()).outerjoin(_stood, true())
-_named_id = func.coalesce(_stands.c.id, _kept.c.task_id)
-_KEYS = Statement(select(_key.c.key, _key.c.number, _at.c.project_id, _named_id).select_from(_named))
-
-
 @cache
 def _lock_projects(by_key: bool) -> Statement:
     """The projects of the tasks, and those named besides, in the order of their ids: as everybody locks them."""
     wanted = [_each_of("projects"), _of_targets("project_id")]
     if by_key:
-        # Not the task's by the id of the task: as part of a condition, COALESCE would keep it from the index.
-        wanted.append(select(func.coalesce(_stands.c.project_id, _stood.c.project_id)).select_from(_named))
+        wanted.append(PROJECTS_OF_KEYS)
     return Statement(
         select(projects.c.id, projects.c.key, projects.c.is_active, projects.c.last_number)
         .where(projects.c.id.in_(union(*wanted)))
@@ -167,26 +152,9 @@ _on = looked_up(
 )
 _label = looked_up(labels, _on.c.label_id, labels.c.id, labels.c.name)
 _BORNE = Statement(select(_on.c.task_id, _label.c.id, _label.c.name).select_from(each(each(_targets, _on), _label)))
-_given_transferred = given_ids("transferred")
-_had = looked_up(tasks, _given_transferred.c.id, tasks.c.external_id)
-_transferred = select(_had.c.external_id).select_from(each(_given_transferred, _had))
-_wanted = union(
-    select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))).label("external_id")),
-    _transferred.where(_had.c.external_id.is_not(None)),
-)
-_EXTERNAL_IDS_OF_MANY = Statement(
-    select(tasks.c.project_id, tasks.c.external_id, tasks.c.id).where(
-        _among(tasks.c.project_id, "projects"), tasks.c.external_id.in_(_wanted)
-    )
-)
-_called, _given_projects = _wanted.subquery("called"), given_ids("projects")
-_bearing = looked_up(
-    tasks, _called.c.external_id, tasks.c.project_id, tasks.c.external_id, tasks.c.id, by="external_id",
-    of={"project_id": _given_projects.c.id},
-)  # fmt: skip
-# Each in each project, which are a few as a rule.
-_EXTERNAL_IDS = Statement(select(*_bearing.c).select_from(each(_given_projects.join(_called, true()), _bearing)))
-_MOST_LOOKED_UP = 20_000
+
+MOST_LOOKED_UP = 20_000
+"""More `external_id`s in projects are asked for by one join."""
 
 
 class SqlBatches:
@@ -205,7 +173,7 @@ class SqlBatches:
         }
         asked = [(_lock_projects(bool(keys)), locking)]
         if keys:
-            asked.append((_KEYS, locking))
+            asked.append((KEYS, locking))
         if needs.labels:
             # Before projects and tasks, as whoever renames one.
             asked.insert(0, (LABELS_TO_PUT_ON, labels_named(tuple(needs.labels))))
@@ -257,7 +225,7 @@ class SqlBatches:
             "for_user": for_user,
         }
         looked_up = len(locked) * (len(needs.external_ids) + len(values["transferred"]))
-        external_ids = _EXTERNAL_IDS if looked_up <= _MOST_LOOKED_UP else _EXTERNAL_IDS_OF_MANY
+        external_ids = EXTERNAL_IDS if looked_up <= MOST_LOOKED_UP else EXTERNAL_IDS_OF_MANY
         asked = {
             read_tasks: targets,
             _BOARDS: locked,

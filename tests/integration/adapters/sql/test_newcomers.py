@@ -12,7 +12,7 @@ from psycopg import RawCursor
 from adapters.sql import counting, notifying
 from adapters.sql.arrays import array
 from adapters.sql.migrating import migrate
-from adapters.sql.repositories import batch_writes, batches, many_tasks, task_kin
+from adapters.sql.repositories import batch_names, batch_writes, batches, many_tasks, task_kin
 from adapters.sql.repositories import tasks as single
 from adapters.sql.repositories.looked_up import WITHOUT_SORTING
 from adapters.sql.statement import Statement
@@ -26,9 +26,9 @@ STATEMENTS: dict[str, Statement] = {
     "projects": batches._lock_projects(by_key=False),
     "tasks": batches._tasks(leaving=False),
     "tasks with sub-tasks": batches._tasks(leaving=True),
-    "keys": batches._KEYS,
+    "keys": batch_names.KEYS,
     "projects by keys": batches._lock_projects(by_key=True),
-    "external ids": batches._EXTERNAL_IDS,
+    "external ids": batch_names.EXTERNAL_IDS,
     "beside": batches._BESIDE,
     "boards": batches._BOARDS,
     "above": task_kin.KIN_ABOVE,

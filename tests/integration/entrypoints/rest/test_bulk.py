@@ -298,7 +298,7 @@ class _Both:
 async def test_what_is_called_so_already_is_found_in_the_projects_of_a_batch_one_by_one_or_all_at_once(
     api: Api, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(batches, "_MOST_LOOKED_UP", most)
+    monkeypatch.setattr(batches, "MOST_LOOKED_UP", most)
     ann = await api.register()
     one, other = await ann.project(), await ann.project()
     await ann.task(one, external_id="x")
