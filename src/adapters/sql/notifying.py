@@ -65,17 +65,25 @@ select w.task_id, w.user_id, w.watching
                       order by each.task_id) w
 """)
 _PROJECTS = Statement.plain(f"""
-select id from projects
- where company_id = {OWN} and id = any(%(projects)s) and deleted_at is null order by id for key share
+select p.id
+  from unnest(%(projects)s::uuid[]) given (id)
+ cross join lateral (select * from projects each
+                      where each.company_id = {OWN} and each.id >= given.id and each.id <= given.id
+                        and each.deleted_at is null
+                      order by each.id for key share) p
 """)
 # Whose role changes, or who is deactivated, is waited for, and waits: a key alone would not be enough. A program hears
 # of its company by webhooks and the log, and has no inbox.
 _PEOPLE = Statement.plain(f"""
 select u.id, u.role <> 'member', coalesce(w.unwanted, '{{}}')
-  from users u left join notification_preferences w on w.company_id = u.company_id and w.user_id = u.id
- where u.company_id = {OWN} and u.id = any(%(people)s) and u.is_active and u.accepted_at is not null
-   and u.kind = 'person'
- order by u.id for share of u
+  from unnest(%(people)s::uuid[]) given (id)
+ cross join lateral (select * from users each
+                      where each.company_id = {OWN} and each.id >= given.id and each.id <= given.id
+                        and each.is_active and each.accepted_at is not null and each.kind = 'person'
+                      order by each.id for share) u
+  left join lateral (select each.unwanted from notification_preferences each
+                      where each.company_id = {OWN} and each.user_id >= u.id and each.user_id <= u.id
+                      order by each.user_id) w on true
 """)
 
 
