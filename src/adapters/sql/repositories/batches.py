@@ -135,17 +135,19 @@ _CARDS = Statement(
 
 
 _assigned = _of_targets("assigned_to")
-_PEOPLE = Statement(
-    select(users.c.id, users.c.name, users.c.is_active, users.c.role != "member", shares_project()).where(
-        users.c.id.in_(union(_each_of("assignees"), _assigned))
-    )
-)
+_people = union(_each_of("assignees"), _assigned).subquery("people")
+(_person_id,) = _people.c
+_is_free, _shares = (users.c.role != "member").label("is_free"), shares_project().label("shares")
+_person = looked_up(users, _person_id, users.c.id, users.c.name, users.c.is_active, _is_free, _shares)
+_PEOPLE = Statement(select(*_person.c).select_from(each(_people, _person)))
 _members = select(project_members.c.project_id, project_members.c.user_id).where(
     _among(project_members.c.project_id, "projects")
 )
 _ALL_MEMBERS = Statement(_members)
 _caller = select(bindparam("for_user", type_=Uuid))
-_MEMBERS = Statement(_members.where(project_members.c.user_id.in_(union(_each_of("assignees"), _caller, _assigned))))
+# A set that is looked into for each member of the projects, and no join, which might hold all against all.
+_named_people = union(_each_of("assignees"), _caller, _assigned)
+_MEMBERS = Statement(_members.where(project_members.c.user_id.in_(_named_people).is_(true())))
 _CYCLES = Statement(select(cycles.c.id, cycles.c.project_id, cycles.c.status).where(_among(cycles.c.id, "cycles")))
 _on = looked_up(
     task_labels, _targets.c.id, task_labels.c.task_id, task_labels.c.label_id, by="task_id", then=("label_id",)

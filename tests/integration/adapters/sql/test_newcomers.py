@@ -54,8 +54,8 @@ STATEMENTS: dict[str, Statement] = {
     "members who are told": told._MEMBERS,
 }
 
-# Nothing but a join finds what is to be deleted, and people are few: at worst all there is, but once.
-READ_THROUGH, ONCE = {"labels off", "people", "members"}, 2 * NEW + 2 * NAMED
+# Nothing but a join finds what is to be deleted, and members are few: at worst all there is, but once.
+READ_THROUGH, ONCE = {"labels off", "members"}, 2 * NEW + 2 * NAMED
 FILLED = ("users", "project_members", "tasks", "labels", "task_labels", "task_watchers", "counted_tasks")
 FILL = (
     "insert into users (company_id, id, account_id, kind, name, email, username, role, is_active, accepted_at,"
