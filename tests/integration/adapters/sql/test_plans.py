@@ -36,7 +36,7 @@ from adapters.sql.readers import webhooks as webhook_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
-from adapters.sql.repositories import batch_writes, batches, task_kin
+from adapters.sql.repositories import batch_names, batch_writes, batches, task_kin
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import notifications as notification_repository
@@ -756,7 +756,7 @@ def test_what_stands_beside_a_card_is_found_in_the_order_of_its_column(seeded: S
 BATCH_STATEMENTS: dict[str, Statement] = {
     "projects": batches._lock_projects(by_key=False),
     "projects of keys": batches._lock_projects(by_key=True),
-    "keys": batches._KEYS,
+    "keys": batch_names.KEYS,
     "tasks": batches._tasks(leaving=False),
     "tasks with sub-tasks": batches._tasks(leaving=True),
     "boards": batches._BOARDS,
@@ -764,7 +764,7 @@ BATCH_STATEMENTS: dict[str, Statement] = {
     "above": task_kin.KIN_ABOVE,
     "below": task_kin.KIN_BELOW,
     "people": batches._PEOPLE,
-    "external ids": batches._EXTERNAL_IDS,
+    "external ids": batch_names.EXTERNAL_IDS,
     "changed": batch_writes._CHANGE,
     "ranked": batch_writes._RANK,
 }
