@@ -32,7 +32,7 @@ _FILTERS = (
     "cycle_id={cycle},none", "column_id={column}", "status=todo", "status=done,todo", "priority=high",
     "priority=low,urgent", "assigned_to=me", "assigned_to=none", "assigned_to=me,none", "created_by=me", "label={label}",
     "label={label},{last_label}", "parent_id=none", "deadline_before=2100-01-01", "deadline_after=2020-01-01",
-    "updated_after=2020-01-01T00:00:00Z", "updated_after=2100-01-01T00:00:00Z", "query=number", "query=no such words",
+    "updated_after=2020-01-01T00:00:00Z", "updated_after=2100-01-01T00:00:00Z", "external_id=OLD-1", "query=number", "query=no such words",
     "query=prj3",
 )  # fmt: skip
 _SORTS = ("created_at", "-created_at", "updated_at", "-updated_at", "deadline", "-deadline", "priority", "-priority",

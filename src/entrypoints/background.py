@@ -19,6 +19,8 @@ log = logging.getLogger("flowtrack.background")
 _HOUR = 3600.0
 _MINUTE = 60.0
 _TOGETHER = 0.3
+# A report counts so many in a few hundredths of a second.
+_MANY_EVENTS = 200
 _REST = 9
 """After it was rung for, work rests so many times as long as it took, so that it leaves nine tenths to others."""
 # One of its own: what draws from the random numbers that all share, and repeats them, is not disturbed.
@@ -58,8 +60,9 @@ def jobs(container: Container) -> list[Recurring]:
         Recurring("mail", 15.0, 5.0, lambda: _mail(container), bell=container.mail_bell()),
         # Rung by commits of this process; what another one left when it died is found within half a minute.
         Recurring("audit chain", _MINUTE / 2, _MINUTE / 2, lambda: _chain(container), bell=container.audit_bell()),
-        # Reports count by themselves what has not been counted yet, so that nobody waits for this.
-        Recurring("days of reports", 10.0, 5.0, lambda: _count_days(container)),
+        # Reports count by themselves what has not been counted yet, so that nobody waits for this; unless that is much.
+        Recurring("days of reports", _MINUTE, 5.0, lambda: _count_days(container, least=1)),
+        Recurring("days of busy companies", 10.0, 5.0, lambda: _count_days(container, least=_MANY_EVENTS)),
         Recurring("webhooks that wait", 15.0, 5.0, lambda: container.webhook_dispatch_use_cases().measure(System())),
         Recurring("audit heads", _HOUR, _HOUR, lambda: _write_heads(container)),
     ]
@@ -110,8 +113,8 @@ async def _chain(container: Container) -> None:
     await container.audit_chain_use_cases().extend(System())
 
 
-async def _count_days(container: Container) -> None:
-    await container.counting_use_cases().catch_up(System())
+async def _count_days(container: Container, *, least: int) -> None:
+    await container.counting_use_cases().catch_up(System(), least=least)
 
 
 async def _write_heads(container: Container) -> None:

@@ -153,6 +153,33 @@ class ActivityContract:
         assert deeds(await told_of(world, ann, task.id)) == ["task updated", "task created"]
         assert deeds(await told_of(world, owner, task.id)) == ["task updated", "task updated", "task created"]
 
+    async def test_which_task_it_was_is_said_as_it_is_called_now_to_who_sees_it(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        web, app = await open_project(world, owner), await open_project(world, owner, key="APP")
+        ann = await world.person(owner.company_id, name="Ann")
+        await world.add_to_project(web.id, ann)
+        task, hidden = await add_task(world, owner, web, "Draw"), await add_task(world, owner, app, "Hide")
+        await note(world, owner, updated(task), updated(hidden, left=(ann,)), Noted(text="no task"))
+
+        async def said(actor: Actor) -> list[tuple[str, str | None, str | None]]:
+            return [
+                (view.action, view.task_key, view.task_title)
+                for view in await told(world, actor)
+                if view.entity == "task" or view.action == "noted"
+            ]
+
+        assert await said(owner) == [
+            ("noted", None, None), ("updated", "APP-1", "Hide"), ("updated", "WEB-1", "Draw"),
+            ("created", "APP-1", "Hide"), ("created", "WEB-1", "Draw"),
+        ]  # fmt: skip
+        assert await said(ann) == [("updated", None, None), ("updated", "WEB-1", "Draw"), ("created", "WEB-1", "Draw")]
+        of_task = await told_of(world, ann, "web-1")
+        assert of_task is not None and {(view.task_key, view.task_title) for view in of_task} == {("WEB-1", "Draw")}
+        # Of what is gone there is what its events tell.
+        await delete_project(world, owner, web)
+        named = {(action, title) for action, _, title in await said(owner) if title != "Hide"}
+        assert named == {("noted", None), ("updated", None), ("created", "Draw")}
+
     async def test_notifications_are_not_told(self, world: ContractWorld) -> None:
         owner = await world.company()
         await note(world, owner, NotificationCreated(text="you", to=Audience(named=(owner.user_id,))))

@@ -6,6 +6,7 @@ The subclass provides the fixture `world`; see `tests.contracts.world`. Of it th
 
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience, Change
+from core.realtime.model import ANY_SIZE
 from core.realtime.policy import audible_events
 from core.realtime.read_models import EventView, Stretch
 from core.tasks.events import TaskUpdated
@@ -221,6 +222,23 @@ class EventContract:
                 for caller in (owner, ann):
                     assert (await self._after(world, caller, position=position)).is_expired, position
 
+    async def test_no_more_is_read_at_once_than_is_said_but_one_event_in_any_case(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        start = await note(world, owner)
+        head = await note(world, owner, *(Noted(text=text * 50_000) for text in "abcdefgh"), Noted(text="short"))
+        joined: list[int] = []
+        position, parts = start, 0
+        while position < head:
+            stretch = await self._after(world, owner, position=position, most_bytes=150_000)
+            assert 1 <= len(stretch.events) <= 4
+            assert stretch.examined == stretch.events[-1].seq
+            joined += [event.seq for event in stretch.events]
+            position, parts = stretch.examined, parts + 1
+        assert joined == list(range(start + 1, head + 1))
+        assert parts > 1
+        assert len((await self._after(world, owner, position=start, most_bytes=1)).events) == 1
+        assert len((await self._after(world, owner, position=start)).events) == head - start
+
     async def test_what_lies_between_a_backup_and_its_restore_is_not_looked_through(self, world: ContractWorld) -> None:
         owner = await world.company()
         ann = await world.person(owner.company_id)
@@ -253,9 +271,16 @@ class EventContract:
         types: tuple[str, ...] = (),
         limit: int = 100,
         most: int = 1000,
+        most_bytes: int = ANY_SIZE,
     ) -> Stretch:
         answer = await world.event_reader.after(
-            actor, audible=audible_events(actor), position=position, types=types, limit=limit, most=most
+            actor,
+            audible=audible_events(actor),
+            position=position,
+            types=types,
+            limit=limit,
+            most=most,
+            most_bytes=most_bytes,
         )
         return answer.value
 

@@ -10,7 +10,7 @@ import pytest
 from core.auth.errors import SessionEnded
 from core.kernel.actor import Actor, Role
 from core.kernel.events import Audience
-from core.realtime.model import TICKET_LIFE, Purpose, Ticket
+from core.realtime.model import ANY_SIZE, TICKET_LIFE, Purpose, Ticket
 from core.realtime.policy import audible_events, hearing
 from core.realtime.read_models import Portion
 from tests.contracts.steps import Noted, delete_project, note, open_project
@@ -56,6 +56,23 @@ class FeedContract:
                 break
             position = portion.examined
         assert seqs == list(range(1, head + 1))
+
+    async def test_no_more_is_read_at_once_than_is_said_but_one_event_in_any_case(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        start = await note(world, owner)
+        head = await note(world, owner, *(Noted(text=text * 50_000) for text in "abcdefgh"))
+        position, seqs = start, []
+        while True:
+            portion = await read(world, [owner], position=position, most_bytes=150_000)
+            assert 1 <= len(portion.events) <= 4
+            seqs += [event.seq for event, _ in portion.events]
+            position = portion.examined
+            if not portion.is_cut:
+                break
+        assert seqs == list(range(start + 1, head + 1))
+        portion = await read(world, [owner], position=start, most_bytes=1)
+        assert (len(portion.events), portion.is_cut) == (1, True)
+        assert not (await read(world, [owner], position=start)).is_cut
 
     async def test_what_is_kept_is_told_as_to_those_who_ask_alone(self, world: ContractWorld) -> None:
         owner = await world.company()
@@ -143,11 +160,14 @@ class FeedContract:
             await world.used_tickets.use(ticket)
 
 
-async def read(world: ContractWorld, actors: list[Actor], *, position: int = 0, most: int = 200) -> Portion:
+async def read(
+    world: ContractWorld, actors: list[Actor], *, position: int = 0, most: int = 200, most_bytes: int = ANY_SIZE
+) -> Portion:
     return await world.feed_reader.read(
         actors[0].company_id,
         position=position,
         most=most,
+        most_bytes=most_bytes,
         sessions={actor.session_id for actor in actors if actor.session_id is not None},
         tokens=set(),
         users={actor.user_id for actor in actors},

@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from core.imports.fields import checked_mapping
+from core.cycles.model import CycleStatus
+from core.imports.names import Stand
 from core.imports.model import CHUNK, Phase, TaskImport
 from core.imports.values import RowFault
 from core.jobs.model import JobRef
@@ -24,7 +26,7 @@ from core.tasks.model import Place, Task
 from core.tasks.ports import TaskFilter
 from tests.contracts.jobs import add_job
 from tests.contracts.labels import add_label
-from tests.contracts.steps import add_task, listed, open_project, titles
+from tests.contracts.steps import add_cycle, add_task, listed, open_project, start_cycle, titles
 from tests.contracts.world import ContractWorld
 
 
@@ -89,12 +91,22 @@ class ImportContract:
         kept.new_labels.append("design")
         async with world.import_unit_of_work(owner) as uow:
             uow.imports.save(kept)
-            uow.imports.note_seen(kept.id, {"A": 2, "B": 3})
+            task_id = world.ids.new()
+            uow.imports.note_seen(kept.id, {"eA": Stand(2, None), "eB": Stand(3, task_id), "tA": Stand(2, task_id)})
             await uow.commit()
         async with world.import_unit_of_work(owner) as uow:
             found = await uow.imports.load(kept.id)
             assert found == kept and found is not None and found.phase is Phase.WRITING
-            assert await uow.imports.seen(kept.id, ["B", "C"]) == {"B": 3}
+            assert await uow.imports.seen(kept.id, ["eB", "eC"]) == {"eB": Stand(3, task_id)}
+            # The first keeps a name, but a title that several have is that of none.
+            uow.imports.note_seen(kept.id, {"eA": Stand(4, task_id), "tA": Stand(4, task_id), "tB": Stand(4, None)})
+            await uow.commit()
+        async with world.import_unit_of_work(owner) as uow:
+            assert await uow.imports.seen(kept.id, ["eA", "tA", "tB"]) == {
+                "eA": Stand(2, None),
+                "tA": Stand(0, None),
+                "tB": Stand(4, None),
+            }
             uow.imports.remove(kept.id)
             await uow.commit()
         async with world.import_unit_of_work(owner) as uow:
@@ -155,7 +167,8 @@ class ImportContract:
         for name in ("design", "art", "unused"):
             await add_label(world, owner, name)
         known = await add_task(world, owner, project, "Draw", external_id="A", labels=("art",))
-        await add_task(world, owner, other, "Draw", external_id="B")
+        foreign = await add_task(world, owner, other, "Draw", external_id="B")
+        plain = await add_task(world, owner, project, "Plain")
         async with world.import_unit_of_work(owner) as uow:
             found = await uow.many_tasks.begin(
                 project.id,
@@ -163,14 +176,16 @@ class ImportContract:
                 labels=("DESIGN", "none"),
                 people=sorted(str(each.user_id) for each in (ann, admin, outside)),
                 external_ids=["A", "B", "C"],
+                ids=[plain.id, foreign.id, world.ids.new()],
             )
         assert found is not None
         assert (found.project_key, found.project_is_active, found.is_member) == (project.key, True, True)
-        assert (found.last_number, found.label_count) == (1, 3)
+        assert (found.last_number, found.label_count) == (2, 3)
         assert sorted(label.name for label in found.labels) == ["art", "design"]
         assert found.tasks == {"A": known}
+        assert found.by_id == {known.id: known, plain.id: plain}
         assert [found.column_names[column.id] for column in found.board.columns] == ["To do", "In progress", "Done"]
-        assert found.board.columns[0].last_id == known.id
+        assert found.board.columns[0].last_id == plain.id
         sees = {each.id: each.sees_project for each in found.people.values()}
         assert sees == {ann.user_id: True, admin.user_id: True, outside.user_id: False}
         twin = await world.person(owner.company_id, name="ÁNN")
@@ -194,6 +209,36 @@ class ImportContract:
             assert await uow.many_tasks.project(project.id, for_user=ann.user_id) == (True, True, "UTC")
             assert await uow.many_tasks.project(project.id, for_user=outside.user_id) == (True, False, "UTC")
             assert await uow.many_tasks.project(world.ids.new(), for_user=ann.user_id) is None
+
+    async def test_cycles_are_found_by_name_or_id_in_the_project_alone(self, world: ContractWorld) -> None:
+        owner = await world.company()
+        project, other = await open_project(world, owner), await open_project(world, owner, key="OTHER")
+        now = await add_cycle(world, owner, project, name="Now")
+        later = await add_cycle(world, owner, project, name="Later")
+        await add_cycle(world, owner, other, name="Now")
+        await start_cycle(world, owner, now)
+
+        async def found(*cycles: str) -> list[tuple[UUID, str, str]]:
+            async with world.import_unit_of_work(owner) as uow:
+                begun = await uow.many_tasks.begin(
+                    project.id, for_user=owner.user_id, labels=(), people=(), external_ids=(), cycles=cycles
+                )
+            assert begun is not None
+            return sorted(begun.cycles, key=lambda cycle: cycle.name)
+
+        assert await found() == []
+        assert await found("NOW", "now", str(later.id), "never") == [
+            (later.id, "Later", CycleStatus.PLANNED),
+            (now.id, "Now", CycleStatus.ACTIVE),
+        ]
+        task = await add_task(world, owner, project, cycle_id=now.id)
+        names = await world.task_reader.place_names(
+            owner, columns=[task.column_id, world.ids.new()], cycles=[now.id, world.ids.new()]
+        )
+        assert names == {task.column_id: "To do", now.id: "Now"}
+        assert (
+            await world.task_reader.place_names(await world.company(), columns=[task.column_id], cycles=[now.id]) == {}
+        )
 
     async def test_who_stands_above_and_below(self, world: ContractWorld) -> None:
         owner = await world.company()

@@ -263,6 +263,17 @@ class NotificationContract:
         )
         assert page.items == []
 
+    async def test_a_log_is_behind_as_long_as_it_holds_what_may_concern_somebody(self, world: ContractWorld) -> None:
+        owner, project, ann, _ = await self._stage(world)
+        await read_log(world, owner)
+        await add_task(world, owner, project)
+        assert owner.company_id not in await world.notified_logs.behind()
+        await add_task(world, owner, project, assigned_to=ann.user_id)
+        await add_task(world, owner, project)
+        assert owner.company_id in await world.notified_logs.behind()
+        await read_log(world, owner)
+        assert await kinds(world, ann) == ["assigned"]
+
     async def test_what_one_may_not_see_any_more_is_hidden(self, world: ContractWorld) -> None:
         owner, project, ann, _ = await self._stage(world)
         app = await open_project(world, owner, key="APP", name="App")

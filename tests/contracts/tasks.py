@@ -364,9 +364,11 @@ class TaskReaderContract:
         ann = await world.person(owner.company_id)
         web, app = await open_project(world, owner), await open_project(world, owner, key="APP")
         a = await add_task(world, owner, web, "a", priority=Priority.LOW, assigned_to=ann.user_id)
-        b = await add_task(world, owner, web, "b", status=Status.DONE, deadline=date(2026, 5, 1))
-        await add_task(world, ann, web, "c", priority=Priority.HIGH, deadline=date(2026, 5, 2))
-        d = await add_task(world, ann, app, "d", status=Status.IN_PROGRESS, assigned_to=owner.user_id)
+        b = await add_task(world, owner, web, "b", status=Status.DONE, deadline=date(2026, 5, 1), external_id="X-1")
+        await add_task(world, ann, web, "c", priority=Priority.HIGH, deadline=date(2026, 5, 2), external_id="X-10")
+        d = await add_task(
+            world, ann, app, "d", status=Status.IN_PROGRESS, assigned_to=owner.user_id, external_id="X-1"
+        )
         assert len({each.column_id for each in (a, b, d)}) == 3
         for where, expected in (
             (TaskFilter(), "abcd"),
@@ -389,6 +391,10 @@ class TaskReaderContract:
             (TaskFilter(deadline_after=date(2026, 5, 1)), "c"),
             (TaskFilter(deadline_after=date(2026, 5, 2)), ""),
             (TaskFilter(updated_after=d.updated_at), ""),
+            (TaskFilter(external_id="X-1"), "bd"),
+            (TaskFilter(external_id="x-1"), ""),
+            (TaskFilter(external_id="X-1", project_id=(web.id,)), "b"),
+            (TaskFilter(external_id="X-1", project_id=(web.id, app.id), status=(Status.DONE,)), "b"),
             (TaskFilter(updated_after=a.updated_at - timedelta(seconds=1)), "abcd"),
             (TaskFilter(project_id=(web.id,), status=(Status.TODO,), assigned_to=(None,)), "c"),
         ):

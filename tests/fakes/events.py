@@ -3,7 +3,7 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.model import MOST_EXAMINED, Audible
+from core.realtime.model import ANY_SIZE, MOST_EXAMINED, Audible
 from core.realtime.read_models import EventView, Stretch
 from tests.fakes.store import Store
 from tests.fakes.tables import CompanyTables, StoredEvent
@@ -24,16 +24,22 @@ class InMemoryEventReader:
         types: tuple[str, ...],
         limit: int,
         most: int = MOST_EXAMINED,
+        most_bytes: int = ANY_SIZE,
     ) -> Answer[Stretch]:
         tables = self._store.read(actor)
-        heard = [
+        asked = [
             view_of(event)
             for event in tables.events
             if position < event.seq <= position + most
             and (not types or event.event in types)
             and is_audible(tables, event, audible)
         ][:limit]
-        examined = heard[-1].seq if len(heard) == limit else max(min(tables.last_seq, position + most), position)
+        heard = within_size(asked, most_bytes)
+        examined = (
+            heard[-1].seq
+            if len(heard) < len(asked) or len(heard) == limit
+            else max(min(tables.last_seq, position + most), position)
+        )
         if examined == position + most < tables.last_seq:
             examined = min((event.seq - 1 for event in tables.events if event.seq > examined), default=tables.last_seq)
         is_expired = not (await self.is_kept(actor, position=position)).value
@@ -54,6 +60,12 @@ class InMemoryEventReader:
 
     async def head(self, actor: Actor) -> Answer[None]:
         return Answer(None, self._store.read(actor).last_seq)
+
+
+def within_size(found: list[EventView], most_bytes: int) -> list[EventView]:
+    """Those before which no more than so many bytes stand."""
+    sizes = [len(str(event.body)) for event in found]
+    return [event for place, event in enumerate(found) if sum(sizes[:place]) <= most_bytes]
 
 
 def goes_on(tables: CompanyTables, position: int) -> bool:

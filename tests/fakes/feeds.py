@@ -8,7 +8,7 @@ from core.realtime.model import Audible, Ticket
 from core.realtime.ports import ENDED_WITHIN
 from core.realtime.read_models import Acquaintances, Backlog, Glance, Logged, Portion
 from tests.fakes.clock import SettableClock
-from tests.fakes.events import goes_on, may_see, view_of
+from tests.fakes.events import goes_on, may_see, view_of, within_size
 from tests.fakes.store import Store
 
 NOBODY = UUID(int=0)
@@ -26,12 +26,14 @@ class InMemoryFeedReader:
         *,
         position: int,
         most: int,
+        most_bytes: int,
         sessions: Collection[UUID],
         tokens: Collection[UUID],
         users: Collection[UUID],
     ) -> Portion:
         tables = self._store.tables.companies[company_id]
-        found = [event for event in tables.events if event.seq > position][:most]
+        asked = [event for event in tables.events if event.seq > position][:most]
+        found = asked[: len(within_size([view_of(event) for event in asked], most_bytes))]
         keys = [(key, {"session_id": key}) for key in sessions] + [(key, {"token_id": key}) for key in tokens]
         standing: dict[UUID, Audible] = {}
         for key, by in keys:
@@ -50,6 +52,7 @@ class InMemoryFeedReader:
                 for project_id, user_id in tables.members
                 if project_id in projects and user_id in users and tables.project(project_id) is not None
             ),
+            is_cut=len(found) < len(asked),
         )
 
     async def is_kept(self, company_id: UUID, *, position: int) -> bool:

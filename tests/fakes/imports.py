@@ -1,10 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from core.imports.model import CHUNK, TaskImport
-from core.imports.ports import Beginning, Seen
+from core.imports.names import SEVERAL, TITLE, Stand
+from core.imports.ports import Beginning, NamedCycle, Seen
 from core.kernel.actor import Actor
 from core.kernel.errors import Conflict
 from core.kernel.once import Once
@@ -73,13 +74,17 @@ class InMemoryTaskImports:
         if import_id not in self._unit.now.jobs:
             self.remove(import_id)
 
-    async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
+    async def seen(self, import_id: UUID, names: Sequence[str]) -> dict[str, Stand]:
         rows = self._unit.now.import_rows
-        return {each: rows[import_id, each] for each in external_ids if (import_id, each) in rows}
+        return {each: rows[import_id, each] for each in names if (import_id, each) in rows}
 
-    def note_seen(self, import_id: UUID, rows: dict[str, int]) -> None:
+    def note_seen(self, import_id: UUID, rows: Mapping[str, Stand]) -> None:
         def put(tables: CompanyTables) -> None:
-            tables.import_rows.update({(import_id, external_id): row for external_id, row in rows.items()})
+            for name, stand in rows.items():
+                if (import_id, name) not in tables.import_rows:
+                    tables.import_rows[import_id, name] = stand
+                elif name.startswith(TITLE):
+                    tables.import_rows[import_id, name] = Stand(SEVERAL, None)
 
         self._unit.transaction.defer(self._unit.within(put))
 
@@ -105,17 +110,21 @@ class InMemoryManyTasks:
         labels: Sequence[str],
         people: Sequence[str],
         external_ids: Sequence[str],
+        ids: Sequence[UUID] = (),
+        cycles: Sequence[str] = (),
     ) -> Beginning | None:
         tables = self._unit.now
         project = tables.project(project_id)
         if project is None:
             return None
-        found = {
-            str(task.external_id): tables.counted(task)
+        found = [
+            tables.counted(task)
             for task in tables.tasks.values()
-            if task.project_id == project_id and task.external_id in external_ids and tables.stands(task)
-        }
-        borne = [name for task in found.values() for name in task.labels]
+            if task.project_id == project_id
+            and (task.external_id in external_ids or task.id in ids)
+            and tables.stands(task)
+        ]
+        borne = [name for task in found for name in task.labels]
         return Beginning(
             project_key=project.key,
             project_is_active=project.is_active,
@@ -127,7 +136,13 @@ class InMemoryManyTasks:
             label_count=len(tables.labels),
             people=_people_of(tables, people, project_id=project_id, for_user=for_user),
             namesakes=_namesakes_of(tables, people, project_id=project_id, for_user=for_user),
-            tasks=found,
+            tasks={task.external_id: task for task in found if task.external_id is not None},
+            by_id={task.id: task for task in found},
+            cycles=tuple(
+                NamedCycle(cycle.id, cycle.name, cycle.status)
+                for cycle in tables.cycles.values()
+                if cycle.project_id == project_id and {str(cycle.id), cycle.name, cycle.name.lower()} & set(cycles)
+            ),
         )
 
     async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from core.auth.letters import Letter
 from core.kernel.actor import Role
+from core.kernel.events import Concern
 from core.mail.model import Delivery, Message
 from core.mail.read_models import AccountPost, CompanyPost, Invited, Recipient, SwitchedOff
 from core.webhooks.model import DisabledReason
@@ -41,7 +42,7 @@ class InMemoryCompanyPosts:
             if not tables.company.is_active or not _is_free(mailed.leased_until, at=at):
                 continue
             is_due = mailed.again_at is not None and mailed.again_at <= at
-            if tables.last_seq > mailed.seq or is_due:
+            if tables.last_of.get(Concern.MAIL, 0) > mailed.seq or is_due:
                 post = self._read(company_id, tables, behind=mailed.behind if is_due else frozenset(), most=most)
                 if post:
                     tables.mailed = replace(mailed, leased_until=until)

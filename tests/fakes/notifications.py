@@ -5,6 +5,7 @@ from uuid import UUID
 
 from core.comments.events import CommentCreated, CommentUpdated
 from core.kernel.actor import Actor, Role
+from core.kernel.events import Concern
 from core.kernel.once import Once
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.notifications.model import (
@@ -173,7 +174,7 @@ class InMemoryNotifiedLogs:
         return [
             company_id
             for company_id, tables in sorted(self._store.tables.companies.items())
-            if tables.company.is_active and tables.last_seq > tables.notified_up_to
+            if tables.company.is_active and tables.last_of.get(Concern.PEOPLE, 0) > tables.notified_up_to
         ]
 
     async def advance(self, company_id: UUID, *, most: int, told: Callable[[Batch], list[Notification]]) -> bool:

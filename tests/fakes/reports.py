@@ -136,11 +136,11 @@ class InMemoryDayCounts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def behind(self) -> list[UUID]:
+    async def behind(self, *, least: int = 1) -> list[UUID]:
         return [
             company_id
             for company_id, tables in sorted(self._store.tables.companies.items())
-            if tables.company.is_active and tables.last_seq > tables.counted_up_to
+            if tables.company.is_active and tables.last_seq - tables.counted_up_to >= least
         ]
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:

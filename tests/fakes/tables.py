@@ -15,11 +15,12 @@ from core.comments.model import Comment
 from core.companies.model import Company
 from core.cycles.model import Cycle, CycleStatus
 from core.imports.model import TaskImport
+from core.imports.names import Stand
 from core.jobs.model import Job
 from core.kernel.actor import NOWHERE, Origin, Role, Via
 from core.kernel.audit import Note
 from core.kernel.errors import Conflict
-from core.kernel.events import Audience, Fact
+from core.kernel.events import Audience, Concern, Fact
 from core.kernel.once import Made, Refused
 from core.labels.model import Label, LabelName, folded
 from core.oidc.model import EmailDomain, ExternalIdentity, OidcConnection
@@ -177,11 +178,12 @@ class CompanyTables:
     jobs: dict[UUID, Job] = field(default_factory=dict)
     task_imports: dict[UUID, TaskImport] = field(default_factory=dict)
     import_chunks: dict[tuple[UUID, int], bytes] = field(default_factory=dict)
-    import_rows: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    import_rows: dict[tuple[UUID, str], Stand] = field(default_factory=dict)
     events: tuple[StoredEvent, ...] = ()
     forgotten: int = 0
     once: dict[OnceKey, StoredOutcome] = field(default_factory=dict)
     invitations: dict[UUID, Invitation] = field(default_factory=dict)
+    last_of: dict[Concern, int] = field(default_factory=dict)
     mailed: Position = Position()
     counted_up_to: int = 0
     standings: dict[UUID, Standing] = field(default_factory=dict)
@@ -228,6 +230,7 @@ class CompanyTables:
             forgotten=self.forgotten,
             once=dict(self.once),
             invitations=dict(self.invitations),
+            last_of=dict(self.last_of),
             mailed=self.mailed,
             counted_up_to=self.counted_up_to,
             standings=dict(self.standings),
@@ -305,6 +308,8 @@ class CompanyTables:
     def append(self, facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> None:
         """Numbers the facts and adds them to the log; fails for one that is not what the documents promise."""
         ensure_promised(facts)
+        head = self.last_seq + len(facts)
+        self.last_of |= {concern: head for fact in facts if (concern := fact.concern()) is not None}
         self.events += tuple(
             StoredEvent(
                 seq=seq,

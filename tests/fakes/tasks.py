@@ -312,6 +312,11 @@ class InMemoryTaskReader:
         views = [_view(tables, task, actor) for task in found if _is_visible(tables, task, visible)]
         return Answer(views, tables.last_seq)
 
+    async def place_names(self, actor: Actor, *, columns: Sequence[UUID], cycles: Sequence[UUID]) -> dict[UUID, str]:
+        tables = self._store.read(actor)
+        found = {each: tables.columns[each].name for each in columns if each in tables.columns}
+        return found | {each: tables.cycles[each].name for each in cycles if each in tables.cycles}
+
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         view, seq = await self.one(actor, ref, visible=visible)
         if view is None:
@@ -442,6 +447,8 @@ def _fits(task: Task, where: TaskFilter) -> bool:
     if where.deadline_before is not None and not (task.deadline and task.deadline < where.deadline_before):
         return False
     if where.deadline_after is not None and not (task.deadline and task.deadline > where.deadline_after):
+        return False
+    if where.external_id is not None and task.external_id != where.external_id:
         return False
     if where.query is not None and where.query.lower() not in task.title.lower():
         return where.query.lower() in task.key.lower()

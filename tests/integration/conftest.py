@@ -214,7 +214,7 @@ class _Idle:
     async def extend(self, _: object) -> None:
         return None
 
-    async def catch_up(self, _: object) -> None:
+    async def catch_up(self, _: object, *, least: int = 1) -> None:
         return None
 
     async def measure(self, _: object) -> None:

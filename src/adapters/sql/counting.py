@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.sql.arrays import array
 from adapters.sql.connection import Connection, Database, execute
-from adapters.sql.log_reader import Held, LogReader
+from adapters.sql.log_reader import LOGS, Held, LogReader
 from adapters.sql.pipeline import Asked, Result
 from adapters.sql.readers.counted import (
     READER,
@@ -18,13 +18,16 @@ from adapters.sql.readers.counted import (
     project_day_of,
     standing_of,
 )
-from adapters.sql.repositories.looked_up import WITHOUT_SORTING
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
 from core.reports.model import Batch, Tally
 
 log = logging.getLogger("flowtrack.reports")
 
+# Reports count by themselves what is left, so that not every few events are worth a transaction.
+_BEHIND = Statement.plain(f"""
+{LOGS} where q.last_seq - coalesce(p.seq, 0) >= %(least)s::bigint order by q.company_id
+""")
 _ZONE = Statement.plain(f"select time_zone from companies where id = {OWN}")
 # What the log of before there were reports does not tell: with which status and in which cycle a task was made. It is
 # what the first change says that it was before, or else what it is now.
@@ -56,7 +59,6 @@ _ENTRIES = Statement(entries(counted_up_to))
 # not found. Cycles and projects are held until the end: their days refer to them. Two questions, and not one that joins
 # them: of a company that has just begun to grow few tasks are expected, and then all would be held against all. For the
 # same reason each is looked up in the order of the one index that has it, without sorting: otherwise all are read.
-
 _TASKS = Statement.plain(f"""
 select found.id, found.project_id, found.status, found.cycle_id, false
   from unnest(%(tasks)s::uuid[]) given (id)
@@ -64,8 +66,11 @@ select found.id, found.project_id, found.status, found.cycle_id, false
                       where t.company_id = {OWN} and t.id >= given.id and t.id <= given.id order by t.id) found
 """)
 _COUNTED = Statement.plain(f"""
-select task_id, project_id, status, cycle_id, is_counted from counted_tasks
- where company_id = {OWN} and task_id = any(%(tasks)s)
+select found.*
+  from unnest(%(tasks)s::uuid[]) given (id)
+ cross join lateral (select c.task_id, c.project_id, c.status, c.cycle_id, c.is_counted from counted_tasks c
+                      where c.company_id = {OWN} and c.task_id >= given.id and c.task_id <= given.id
+                      order by c.task_id) found
 """)
 _PROJECTS = Statement.plain(f"""
 select p.id, d.day, d.todo, d.in_progress, d.done
@@ -118,10 +123,11 @@ class SqlDayCounts:
             log=log,
             left="a company's days were",
             failed="the days of company %s cannot be counted",
+            behind=_BEHIND,
         )
 
-    async def behind(self) -> list[UUID]:
-        return await self._logs.behind()
+    async def behind(self, *, least: int = 1) -> list[UUID]:
+        return await self._logs.behind({"least": least})
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:
         async def read(held: Held, found: list[Result]) -> bool:
@@ -145,8 +151,7 @@ async def _batch(connection: Connection, zone: str, rows: list[tuple[Any, ...]])
     """The events with all that they may concern; two questions, since the second needs what the first found."""
     taken = tuple(entry_of(row) for row in rows)
     concerned = {"tasks": array(sorted({row[4] for row in rows if row[4]}))}
-    asked = Asked(WITHOUT_SORTING, {}), Asked(_TASKS, concerned), Asked(_COUNTED, concerned)
-    _, tasks, met = await execute(connection, *asked)
+    tasks, met = await execute(connection, Asked(_TASKS, concerned), Asked(_COUNTED, concerned))
     standings = {row[0]: standing_of(row[1:]) for row in tasks.rows()}
     standings |= {row[0]: standing_of(row[1:]) for row in met.rows() if row[0] in standings}
     known = [each for each in standings.values() if each is not None]

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     cast,
     func,
     insert,
@@ -27,7 +28,7 @@ from adapters.sql.arrays import array, array_of_texts
 from adapters.sql.pipeline import Asked
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import event_sequences, events, idempotency_keys
-from core.kernel.events import Fact
+from core.kernel.events import Concern, Fact
 
 _WRITTEN = [
     "seq",
@@ -44,9 +45,14 @@ _WRITTEN = [
     "body",
 ]
 _count = bindparam("count", type_=BigInteger)
+_after = event_sequences.c.last_seq + _count
 _counter = (
     update(event_sequences)
-    .values(last_seq=event_sequences.c.last_seq + _count)
+    .values(
+        last_seq=_after,
+        last_for_people=case((bindparam("for_people", type_=Boolean), _after), else_=event_sequences.c.last_for_people),
+        last_for_mail=case((bindparam("for_mail", type_=Boolean), _after), else_=event_sequences.c.last_for_mail),
+    )
     .returning(event_sequences.c.last_seq)
     .cte("counter")
 )
@@ -173,9 +179,11 @@ def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) 
     if len(facts) > 1:
         return Asked(APPEND, append_values(facts, actor_id=actor_id, via=via, at=at))
     (fact,) = facts
-    audience, body = fact.audience(), fact.body()
+    audience, body, concern = fact.audience(), fact.body(), fact.concern()
     values = {
         "count": 1,
+        "for_people": concern is Concern.PEOPLE,
+        "for_mail": concern is Concern.MAIL,
         "event": fact.event,
         "channel": str(fact.channel),
         "occurred_at": at,
@@ -194,8 +202,11 @@ def append(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) 
 def append_values(facts: list[Fact], *, actor_id: UUID | None, via: str, at: datetime) -> dict[str, Any]:
     """The parameters of APPEND for some facts of one actor."""
     audiences, bodies = [fact.audience() for fact in facts], [fact.body() for fact in facts]
+    concerns = {fact.concern() for fact in facts}
     return {
         "count": len(facts),
+        "for_people": Concern.PEOPLE in concerns,
+        "for_mail": Concern.MAIL in concerns,
         "ordinals": array(range(1, len(facts) + 1)),
         "names": array([fact.event for fact in facts]),
         "channels": array([fact.channel for fact in facts]),

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import Database
 from adapters.sql.pipeline import Asked
-from adapters.sql.readers.events import goes_on
+from adapters.sql.readers.events import goes_on, within_size
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import event_sequences, events
 from adapters.sql.tables.people import users
@@ -29,7 +29,7 @@ _STANDING = Statement.plain(
     "select key_id, user_id, role from standing_keys(%(company)s, %(sessions)s::uuid[], %(tokens)s::uuid[])"
 )
 _position, _most = bindparam("position", type_=BigInteger), bindparam("most", type_=Integer)
-_EVENTS = Statement(
+_page = (
     select(
         events.c.seq,
         events.c.event,
@@ -47,7 +47,10 @@ _EVENTS = Statement(
     .where(events.c.seq > _position)
     .order_by(events.c.seq)
     .limit(_most)
+    .subquery("page")
 )
+_bounded = within_size(_page)
+_EVENTS = Statement(select(_bounded).order_by(_bounded.c.seq))
 _of_events = (
     select(events.c.project_id).where(events.c.seq > _position).order_by(events.c.seq).limit(_most).subquery("recent")
 )
@@ -100,6 +103,7 @@ class SqlFeedReader:
         *,
         position: int,
         most: int,
+        most_bytes: int,
         sessions: Collection[UUID],
         tokens: Collection[UUID],
         users: Collection[UUID],
@@ -110,7 +114,7 @@ class SqlFeedReader:
         _, standing, found, members = await self._database.asked(
             Asked(_ENTER, {"company": str(company_id)}),
             Asked(_STANDING, keys),
-            Asked(_EVENTS, after),
+            Asked(_EVENTS, {**after, "most_bytes": most_bytes}),
             Asked(_MEMBERS, {**after, "users": list(users)}),
         )
         rows = found.rows()
@@ -130,6 +134,7 @@ class SqlFeedReader:
             },
             members=frozenset((project_id, user_id) for project_id, user_id in members.rows()),
             traces=tuple(dict.fromkeys(row[11] for row in rows if row[11] is not None)),
+            is_cut=bool(rows) and len(rows) < rows[0][12],
         )
 
     async def is_kept(self, company_id: UUID, *, position: int) -> bool:

@@ -5,8 +5,9 @@ that keeps what came of it: whoever dies in between has read nothing.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from adapters.sql.connection import COMMIT, SOON, Connection, Database, execute
@@ -17,6 +18,10 @@ from adapters.sql.upkeep import Upkeep
 from core.kernel.errors import DatabaseAway, Refusal, StorageFull, TooSlow
 
 _HERE = f"company_id = {OWN} and reader = %(reader)s"
+MOST_LEFT: Final = 5_000
+"""A reader comes to a log that went on by so many positions even where there is nothing for it, so that what it passes
+over in one go stays bounded.
+"""
 LOGS: Final = """
 select q.company_id
   from event_sequences q
@@ -25,8 +30,6 @@ select q.company_id
 """
 """The companies at work, each with its counter `q` and a reader's position `p`, which may not be there yet."""
 
-# By the upkeep role: whose log went on.
-_BEHIND = Statement.plain(f"{LOGS} where q.last_seq > coalesce(p.seq, 0) order by q.company_id")
 _BEGIN = Statement.plain("insert into log_positions (reader, seq) values (%(reader)s, 0) on conflict do nothing")
 _TAKE = Statement.plain(f"select seq from log_positions where {_HERE} for update skip locked")
 # All up to the head is committed: a sequence is given out in the order of commits. It is asked once the position is
@@ -34,8 +37,9 @@ _TAKE = Statement.plain(f"select seq from log_positions where {_HERE} for update
 # whoever held it last had moved it on.
 _HEAD = Statement.plain(f"select last_seq from event_sequences where company_id = {OWN}")
 _MOVE_ON = Statement.plain(f"update log_positions set seq = %(seq)s where {_HERE} and seq <= %(seq)s")
-# Whatever somebody holds is left to the next time, since the other companies wait meanwhile.
-_HURRY = Statement.plain("set local lock_timeout = '2s'")
+# Whatever somebody holds is left to the next time, since the other companies wait meanwhile. What a stretch of the log
+# concerns is looked up (decision 0035), and so is the stretch.
+_BEFORE = Statement.plain("select set_config('lock_timeout', '2s', true), set_config('enable_sort', 'off', true)")
 
 
 class Held:
@@ -73,7 +77,7 @@ class LogReader:
         log: logging.Logger,
         left: str,
         failed: str,
-        behind: Statement = _BEHIND,
+        behind: Statement,
     ) -> None:
         """`behind` finds the companies whose logs hold something to read. `left` names what is left to the next time,
         `failed` what cannot be done in company %s.
@@ -83,9 +87,11 @@ class LogReader:
         self._log, self._left, self._failed = log, left, failed
         self._behind = behind
 
-    async def behind(self) -> list[UUID]:
-        """The companies whose logs hold something to read: one statement, one round trip for all of them."""
-        (found,) = await self._upkeep.ask(Asked(self._behind, self._named))
+    async def behind(self, given: Mapping[str, Any] = MappingProxyType({})) -> list[UUID]:
+        """The companies whose logs hold something to read: one statement, one round trip for all of them. What it is
+        `given` are parameters of that statement, beside the reader's name.
+        """
+        (found,) = await self._upkeep.ask(Asked(self._behind, {**self._named, **given}))
         return [row[0] for row in found.rows()]
 
     async def advance(
@@ -124,7 +130,7 @@ class LogReader:
         self, company_id: UUID, read: Callable[[Held, list[Result]], Awaitable[bool]], beside: Sequence[Asked]
     ) -> bool:
         taking = (Asked(_TAKE, self._named), Asked(_HEAD, {}), *beside)
-        async with self._upkeep.entered(company_id, Asked(_HURRY, {}), *taking) as (connection, (_, *first)):
+        async with self._upkeep.entered(company_id, Asked(_BEFORE, {}), *taking) as (connection, (_, *first)):
             answers, is_new = first, False
             if answers[0].first() is None:
                 # Nobody has read there yet, or somebody does now.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from adapters.sql.connection import Connection, Database, execute
 from adapters.sql.event_log import traced
-from adapters.sql.log_reader import Held, LogReader
+from adapters.sql.log_reader import LOGS, MOST_LEFT, Held, LogReader
 from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
@@ -29,6 +29,12 @@ _TOLD_AT_ONCE = 500
 """So many notifications are written while the company's counter is held, or those of one transaction."""
 
 _EVENTS = ", ".join(f"'{event}'" for event in CAUSES)
+# Who has written nothing that may concern somebody costs nothing but this.
+_BEHIND = Statement.plain(f"""
+{LOGS}
+ where q.last_for_people > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > {MOST_LEFT}
+ order by q.company_id
+""")
 # Of the log only what concerns somebody: its own events are no causes.
 _CAUSES = Statement.plain(f"""
 select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid, (body ->> 'comment_id')::uuid,
@@ -46,28 +52,44 @@ select seq, event, actor_id, occurred_at, project_id, (body ->> 'task_id')::uuid
  where to_user is not null or mentions is not null
  order by seq limit %(most)s
 """)
-# Whatever is referred to stays until the transaction ends.
+# Whatever is referred to stays until the transaction ends. Tasks are looked up one by one, whatever the planner
+# believes of the company, in the order in which they are given.
 _TASKS = Statement.plain(f"""
 select t.id, t.project_id, t.created_by, t.assigned_to
-  from tasks t join projects p on p.company_id = t.company_id and p.id = t.project_id and p.deleted_at is null
- where t.company_id = {OWN} and t.id = any(%(tasks)s) and t.deleted_at is null
- order by t.id for key share of t
+  from unnest(%(tasks)s::uuid[]) given (id)
+ cross join lateral (select * from tasks each
+                      where each.company_id = {OWN} and each.id >= given.id and each.id <= given.id
+                        and each.deleted_at is null
+                      order by each.id for key share) t
+  join projects p on p.company_id = {OWN} and p.id = t.project_id and p.deleted_at is null
 """)
 _WATCHERS = Statement.plain(f"""
-select task_id, user_id, watching from task_watchers where company_id = {OWN} and task_id = any(%(tasks)s)
+select w.task_id, w.user_id, w.watching
+  from unnest(%(tasks)s::uuid[]) given (id)
+ cross join lateral (select * from task_watchers each
+                      where each.company_id = {OWN} and each.task_id >= given.id and each.task_id <= given.id
+                      order by each.task_id) w
 """)
 _PROJECTS = Statement.plain(f"""
-select id from projects
- where company_id = {OWN} and id = any(%(projects)s) and deleted_at is null order by id for key share
+select p.id
+  from unnest(%(projects)s::uuid[]) given (id)
+ cross join lateral (select * from projects each
+                      where each.company_id = {OWN} and each.id >= given.id and each.id <= given.id
+                        and each.deleted_at is null
+                      order by each.id for key share) p
 """)
 # Whose role changes, or who is deactivated, is waited for, and waits: a key alone would not be enough. A program hears
 # of its company by webhooks and the log, and has no inbox.
 _PEOPLE = Statement.plain(f"""
 select u.id, u.role <> 'member', coalesce(w.unwanted, '{{}}')
-  from users u left join notification_preferences w on w.company_id = u.company_id and w.user_id = u.id
- where u.company_id = {OWN} and u.id = any(%(people)s) and u.is_active and u.accepted_at is not null
-   and u.kind = 'person'
- order by u.id for share of u
+  from unnest(%(people)s::uuid[]) given (id)
+ cross join lateral (select * from users each
+                      where each.company_id = {OWN} and each.id >= given.id and each.id <= given.id
+                        and each.is_active and each.accepted_at is not null and each.kind = 'person'
+                      order by each.id for share) u
+  left join lateral (select each.unwanted from notification_preferences each
+                      where each.company_id = {OWN} and each.user_id >= u.id and each.user_id <= u.id
+                      order by each.user_id) w on true
 """)
 
 
@@ -81,6 +103,7 @@ class SqlNotifiedLogs:
             log=log,
             left="a company's notifications were",
             failed="nobody can be told what happened in company %s",
+            behind=_BEHIND,
         )
 
     async def behind(self) -> list[UUID]:

@@ -14,6 +14,7 @@ from uuid import UUID
 from adapters.sql.accounts import ACCOUNT_FIELDS, account_of
 from adapters.sql.connection import COMMIT, Connection, Database, execute
 from adapters.sql.letters import letters_of, write
+from adapters.sql.log_reader import MOST_LEFT
 from adapters.sql.pipeline import Asked, Row
 from adapters.sql.readers.users import invitation_of
 from adapters.sql.roles import UPKEEP
@@ -28,13 +29,14 @@ _SEQ = 4
 _HERE = f"company_id = {OWN} and reader = 'mail'"
 _IS_FREE = "(leased_until is null or leased_until <= %(at)s)"
 
-# By the upkeep role: whose log went on, or has something left behind whose time has come.
+# By the upkeep role: whose log holds letters, or went on for long, or left something behind whose time has come.
 _WAITING = Statement.plain(f"""
 select q.company_id
   from event_sequences q
   join companies c on c.id = q.company_id and c.is_active and c.deleted_at is null
   left join log_positions p on p.company_id = q.company_id and p.reader = 'mail'
- where {_IS_FREE} and (q.last_seq > coalesce(p.seq, 0) or p.again_at <= %(at)s)
+ where {_IS_FREE} and (q.last_for_mail > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > {MOST_LEFT}
+                     or p.again_at <= %(at)s)
  order by q.company_id
 """)
 _BEGIN = Statement.plain("insert into log_positions (reader, seq) values ('mail', 0) on conflict do nothing")

@@ -31,9 +31,13 @@ select p.reader, p.company_id, p.seq, q.last_seq
   from log_positions p
   join event_sequences q on q.company_id = p.company_id and q.last_seq > p.seq
   join companies c on c.id = p.company_id and c.is_active and c.deleted_at is null
- where p.reader <> 'webhooks'
-    or exists (select from webhooks w
-                where w.company_id = p.company_id and w.deleted_at is null and w.is_active and q.last_seq > w.after_seq)
+ where case p.reader
+         when 'notifications' then q.last_for_people > p.seq
+         when 'mail' then q.last_for_mail > p.seq
+         when 'webhooks' then exists (select from webhooks w
+                                       where w.company_id = p.company_id and w.deleted_at is null and w.is_active
+                                         and q.last_seq > w.after_seq)
+         else true end
  order by q.last_seq - p.seq desc
 """)
 _AS_APPLICATION = Statement.plain(AS_APPLICATION)

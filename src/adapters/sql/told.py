@@ -33,9 +33,10 @@ select given.id, counter.last_seq - %(all)s::bigint + given.ordinal, given.user_
 _MEMBERS = Statement.plain(f"""
 select m.project_id, m.user_id
   from unnest(%(projects)s::uuid[], %(users)s::uuid[]) as asked (project_id, user_id)
-  join project_members m
-    on m.company_id = {OWN} and m.project_id = asked.project_id and m.user_id = asked.user_id
- order by m.project_id, m.user_id for key share of m
+ cross join lateral (select * from project_members each
+                      where each.company_id = {OWN} and each.project_id = asked.project_id
+                        and each.user_id >= asked.user_id and each.user_id <= asked.user_id
+                      order by each.user_id for key share) m
 """)  # noqa: S608  (an expression of our own)
 
 

@@ -38,6 +38,14 @@ def deed_of(event: str, body: Mapping[str, Any]) -> Deed:
     return Deed(action, entity, body.get(holds_id), {name: _told(change) for name, change in changes.items()})
 
 
+def task_of(body: Mapping[str, Any], now: tuple[str | None, str | None]) -> tuple[str | None, str | None]:
+    """The key and the title of the task that an event is about: those that it has `now`, where one sees it, or else
+    those of which the event itself tells.
+    """
+    key, title = now
+    return (key, title) if key is not None else (body.get("task_key"), body.get("task_title"))
+
+
 def _told(change: Mapping[str, Any]) -> Mapping[str, Any]:
     told = {name: value[:TOLD] if isinstance(value, str) else value for name, value in change.items()}
     return told if told == change else {**told, "truncated": True}

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from core.kernel.events import Audience, Change, Channel, Fact
+from core.kernel.events import Audience, Change, Channel, Concern, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,9 @@ class CommentCreated(CommentFact):
     author_id: UUID
     mentions: tuple[UUID, ...]
 
+    def concern(self) -> Concern:
+        return Concern.PEOPLE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentUpdated(CommentFact):
@@ -41,6 +44,9 @@ class CommentUpdated(CommentFact):
 
     body_changed: bool
     changes: dict[str, Change]
+
+    def concern(self) -> Concern | None:
+        return Concern.PEOPLE if "mentions" in self.changes else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

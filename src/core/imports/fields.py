@@ -23,25 +23,38 @@ class Field(StrEnum):
     DESCRIPTION = "description"
     PRIORITY = "priority"
     STATUS = "status"
+    COLUMN = "column"
+    """The name of a column of the board, which goes before a status."""
     DEADLINE = "deadline"
     ASSIGNED_TO = "assigned_to"
     ASSIGNED_IF_KNOWN = "assigned_to_if_known"
     """As the one before; whom nobody knows is told, and left out, where the other refuses the row."""
     COMPLETED = "completed"
     """Whether it is done, by whatever the cell holds."""
+    ARCHIVED = "archived"
+    """Whether it was put away; then nothing comes of the row."""
     RECURRENCE = "recurrence"
     PARENT = "parent"
-    """The `external_id` of the task that it is a sub-task of, which may stand anywhere in the file."""
+    """The `external_id` or `id` of the task that it is a sub-task of, which may stand anywhere in the file."""
+    PARENT_TITLE = "parent_title"
+    """The title of the one row of the file that it is a sub-task of."""
+    CYCLE = "cycle"
+    """The name or id of a cycle; without one that takes tasks the row is taken all the same."""
     LABELS = "labels"
+    ID = "id"
+    """What a row is called within its file; its `external_id`, if it says no other. Of ours, the task that it is."""
     EXTERNAL_ID = "external_id"
 
 
 # Names are compared in any case. Of several columns for one field, the first that is not empty counts; of those for the
-# status and the assignee the first that means one; labels of all of them are put together. Whoever comes from elsewhere
-# brings tasks of people who left long ago, so for others' exports these are left out rather than the task.
+# status, the assignee, the parent and the cycle the first that means one; labels of all of them are put together.
+# Whoever comes from elsewhere brings tasks of people who left long ago, so for others' exports these are left out
+# rather than the task.
 _OWN: dict[str, Field] = {name.value: name for name in Field} | {
-    "column": Field.STATUS,
     "assignee": Field.ASSIGNED_TO,
+    "assigned_to_name": Field.ASSIGNED_TO,
+    "parent_id": Field.PARENT,
+    "cycle_id": Field.CYCLE,
     "label": Field.LABELS,
     "due date": Field.DEADLINE,
 }
@@ -49,6 +62,7 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
     "flowtrack": _OWN,
     "jira": {
         "issue key": Field.EXTERNAL_ID,
+        "issue id": Field.ID,
         "summary": Field.TITLE,
         "description": Field.DESCRIPTION,
         "status": Field.STATUS,
@@ -57,6 +71,8 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "due date": Field.DEADLINE,
         "assignee": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
+        "parent id": Field.PARENT,
+        "parent": Field.PARENT,
         "parent key": Field.PARENT,
     },
     "linear": {
@@ -81,6 +97,7 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "assignee": Field.ASSIGNED_IF_KNOWN,
         "assignee email": Field.ASSIGNED_IF_KNOWN,
         "tags": Field.LABELS,
+        "parent task": Field.PARENT_TITLE,
     },
     "trello": {
         "card id": Field.EXTERNAL_ID,
@@ -88,6 +105,8 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "card description": Field.DESCRIPTION,
         "list name": Field.STATUS,
         "due date": Field.DEADLINE,
+        "due complete": Field.COMPLETED,
+        "archived": Field.ARCHIVED,
         "members": Field.ASSIGNED_IF_KNOWN,
         "labels": Field.LABELS,
     },
@@ -112,6 +131,10 @@ PRESETS: Final[dict[str, dict[str, Field]]] = {
         "labels": Field.LABELS,
     },
 }
+
+
+# What says which task a row makes or changes.
+_NAMING: Final = {Field.TITLE, Field.EXTERNAL_ID, Field.ID}
 
 
 class Meaning(NamedTuple):
@@ -145,7 +168,7 @@ def checked_mapping(mapping: str | None) -> dict[str, Field]:
             found[name] = Field(field.strip())
         except ValueError:
             raise MappingInvalid(f"{field.strip()[:50]!r} is no field; there are {', '.join(Field)}") from None
-    if Field.TITLE not in found.values() and Field.EXTERNAL_ID not in found.values():
+    if not _NAMING & set(found.values()):
         raise MappingInvalid("no column is the title")
     return found
 
@@ -177,7 +200,7 @@ def meanings(header: Sequence[str], mapping: Mapping[str, Field]) -> tuple[Meani
         field = mapping.get(name.replace("\r\n", "\n").strip().casefold())
         if field is not None:
             found.append(Meaning(place, name.strip()[:NAME_LENGTH], field))
-    if not {Field.TITLE, Field.EXTERNAL_ID} & {each.field for each in found}:
+    if not _NAMING & {each.field for each in found}:
         wanted = ", ".join(repr(name) for name, field in mapping.items() if field is Field.TITLE)
         raise FileMalformed(f"Row 1: no column is the title; it is looked for as {wanted or 'nothing'}.")
     return tuple(found)

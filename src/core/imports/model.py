@@ -60,6 +60,7 @@ class TaskImport:
     updated: int = 0
     unchanged: int = 0
     skipped: int = 0
+    archived: int = 0
     linked: int = 0
     fault_count: int = 0
     faults: list[RowFault] = field(default_factory=list)
@@ -113,6 +114,11 @@ class TaskImport:
         if self.phase is Phase.WRITING and self.row - 2 >= self.total and self.says_parents:
             self._begin(Phase.LINKING)
 
+    def leave(self) -> None:
+        """Counts a row of which nothing comes since it was put away where it is from."""
+        self.skipped += 1
+        self.archived += 1
+
     def skip(self, faults: Sequence[RowFault]) -> None:
         """Counts a row of which nothing comes."""
         self.skipped += 1
@@ -135,7 +141,12 @@ class TaskImport:
     @property
     def says_parents(self) -> bool:
         """Whether a column says what its rows are sub-tasks of."""
-        return any(column.field is Field.PARENT for column in self.columns)
+        return any(column.field in (Field.PARENT, Field.PARENT_TITLE) for column in self.columns)
+
+    @property
+    def says_titles_of_parents(self) -> bool:
+        """Whether a column says so by their titles."""
+        return any(column.field is Field.PARENT_TITLE for column in self.columns)
 
     @property
     def done(self) -> int:
@@ -159,6 +170,7 @@ class TaskImport:
             "unchanged": self.unchanged,
             "linked": self.linked,
             "skipped": self.skipped,
+            "archived": self.archived,
             "error_count": self.fault_count,
             "errors": [fault._asdict() for fault in self.faults],
             "label_count": len(self.new_labels),

@@ -1,9 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from core.cycles.model import CycleStatus
 from core.imports.model import TaskImport
+from core.imports.names import Stand
 from core.jobs.ports import Jobs
 from core.kernel.actor import Actor
 from core.kernel.once import Once
@@ -46,12 +48,12 @@ class TaskImports(Protocol):
         """Removes the file if no job was made of it, nor is being made at this moment."""
         ...
 
-    async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
-        """In which rows of the file those stood that stood in it before."""
+    async def seen(self, import_id: UUID, names: Sequence[str]) -> dict[str, Stand]:
+        """The rows of the file that were noted by those names."""
         ...
 
-    def note_seen(self, import_id: UUID, rows: dict[str, int]) -> None:
-        """Notes in which rows they stand."""
+    def note_seen(self, import_id: UUID, rows: Mapping[str, Stand]) -> None:
+        """Notes rows by their names. Of several the first keeps a name, but a title then belongs to none."""
         ...
 
 
@@ -63,12 +65,18 @@ class Seen(NamedTuple):
     time_zone: str
 
 
+class NamedCycle(NamedTuple):
+    id: UUID
+    name: str
+    status: CycleStatus
+
+
 class Beginning(NamedTuple):
     """What many tasks are made from at once; the project, and the tasks that are found, are locked until the
     transaction ends. `last_number` is the last that was taken. `labels` are those of the named ones that there are, and
     those that the found tasks bear; they keep their names until the transaction ends. `people` are found by the words
     that they were looked for by, `namesakes` by what they are called, in small letters; `tasks` by what they are called
-    elsewhere.
+    elsewhere, `by_id` by their own ids; `cycles` are all that have one of the names, or are it.
     """
 
     project_key: str
@@ -82,6 +90,8 @@ class Beginning(NamedTuple):
     people: dict[str, Assignee]
     namesakes: dict[str, tuple[Assignee, ...]]
     tasks: dict[str, Task]
+    by_id: dict[UUID, Task]
+    cycles: tuple[NamedCycle, ...]
 
 
 class ManyTasks(Protocol):
@@ -97,9 +107,12 @@ class ManyTasks(Protocol):
         labels: Sequence[str],
         people: Sequence[str],
         external_ids: Sequence[str],
+        ids: Sequence[UUID] = (),
+        cycles: Sequence[str] = (),
     ) -> Beginning | None:
         """Prepares them; None if there is no such project. `people` are ids, addresses, usernames or names, as they
-        are written and in small letters; `labels` names in any case.
+        are written and in small letters; `labels` names in any case; `cycles` ids, or names, as they are written and in
+        small letters.
         """
         ...
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from core.imports.fields import Field, Meaning
 from core.kernel import text
@@ -41,14 +42,21 @@ _NAMED_DAY = re.compile(r"(\d{1,2})[/ -]([A-Za-z]{3})[a-z]*[/ -](\d{4}|\d{2})(?:
 _FORMULA = re.compile(r"'+[=+\-@\t\r]")
 # As JavaScript does: Fri Dec 04 2026 00:00:00 GMT+0000; and Dec 4, 2026.
 _MONTH_FIRST = re.compile(r"(?:[A-Za-z]{3},? )?([A-Za-z]{3})[a-z]* (\d{1,2}),? (\d{4})(?:[ ,].*)?\Z")
-_NOT_DONE = frozenset(("false", "no", "0"))
+_NO = frozenset(("false", "no", "0"))
 # A label of ours may hold a semicolon; those of others come in one cell however they like.
 _OWN_SEPARATORS = re.compile(",")
 _SEPARATORS = re.compile(r"[,;\n]")
 # As Trello writes a label: its color behind its name.
 _COLOR = re.compile(r"\s*\((?:green|yellow|orange|red|purple|blue|sky|lime|pink|black)(?:_dark|_light)?\)\Z")
+_ID_LENGTH: Final = 36
+# Fields that several columns may say something of, and those that count as such.
+_SEVERAL: Final = (Field.LABELS, Field.STATUS, Field.ASSIGNED_TO, Field.PARENT, Field.CYCLE)
+_NAMES: Final = {
+    Field.STATUS: "statuses", Field.ASSIGNED_TO: "assignees", Field.PARENT: "parents", Field.CYCLE: "cycles",
+}  # fmt: skip
+_FLAGS: Final = {Field.COMPLETED: "is_done", Field.ARCHIVED: "is_archived"}
+_SAME: Final = {Field.ASSIGNED_IF_KNOWN: Field.ASSIGNED_TO}
 _LONGEST_PERSON: Final = 320
-_LONGEST_STATUS: Final = text.NAME_LENGTH
 
 
 class RowFault(NamedTuple):
@@ -69,7 +77,10 @@ class Draft:
     priority: Priority | None = None
     statuses: tuple[str, ...] = ()
     """What may be its status, the first that means one."""
+    column: str | None = None
+    """The column that it goes to if there is one called so; a status otherwise, where nothing else says one."""
     is_done: bool = False
+    is_archived: bool = False
     deadline: date | None = None
     assignees: tuple[str, ...] = ()
     """Who may be its assignee, the first whom somebody knows."""
@@ -77,9 +88,28 @@ class Draft:
     """Whether nothing comes of the row if nobody knows any of them."""
     recurrence: str | None = None
     labels: tuple[str, ...] | None = None
+    cycles: tuple[str, ...] = ()
+    """What may be its cycle, the first that is one."""
+    id: str | None = None
     external_id: str | None = None
-    parent: str | None = None
+    parents: tuple[str, ...] = ()
+    """What may be its parent, the first that is one."""
+    parent_title: str | None = None
     columns: dict[Field, str]
+
+    @property
+    def called(self) -> str | None:
+        """What its task is called elsewhere."""
+        return self.external_id or self.id
+
+    @property
+    def naming(self) -> Field:
+        """The field that says so."""
+        return Field.EXTERNAL_ID if self.external_id is not None else Field.ID
+
+    @property
+    def has_parent(self) -> bool:
+        return bool(self.parents) or self.parent_title is not None
 
     def fault(self, field: Field | None, detail: str) -> RowFault:
         """Something that is wrong with what it says of a field."""
@@ -89,6 +119,16 @@ class Draft:
 def status_of(word: str) -> Status | None:
     """The status that a word means, if it is none of a column's name."""
     return _STATUSES.get(re.sub(r"[\s_'\u2019-]", "", word).casefold())
+
+
+def own_id(word: str | None) -> UUID | None:
+    """The id of a task of ours that a word may be."""
+    if word is None or len(word) != _ID_LENGTH:
+        return None
+    try:
+        return UUID(word)
+    except ValueError:
+        return None
 
 
 def is_blank(cells: Sequence[str]) -> bool:
@@ -112,13 +152,12 @@ def read(
         return [RowFault(number, None, f"has {len(cells):,} cells, and the header {width:,}")]
     separators = _OWN_SEPARATORS if is_own else _SEPARATORS
     columns: dict[Field, str] = {}
-    several: dict[Field, list[str]] = {Field.LABELS: [], Field.STATUS: [], Field.ASSIGNED_TO: []}
+    several: dict[Field, list[str]] = {field: [] for field in _SEVERAL}
     found: dict[str, Any] = {}
     faults: list[RowFault] = []
     for place, name, meant in meanings:
         cell = cells[place] if place < len(cells) else ""
-        is_lenient = meant is Field.ASSIGNED_IF_KNOWN
-        field = Field.ASSIGNED_TO if is_lenient else meant
+        is_lenient, field = meant is Field.ASSIGNED_IF_KNOWN, _SAME.get(meant, meant)
         columns.setdefault(field, name)
         if cell.startswith("'") and _FORMULA.match(cell):
             # As exports write what a spreadsheet would take for a formula.
@@ -132,12 +171,16 @@ def read(
                 parts = (each.strip() for each in separators.split(cell))
                 several[field].extend(each if is_own else _COLOR.sub("", each) or each for each in parts if each)
             elif field is Field.STATUS:
-                several[field].append(text.cleaned(cell, pointer="/status", most=_LONGEST_STATUS))
+                several[field].append(text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH))
             elif field is Field.ASSIGNED_TO:
                 several[field].extend(_people(cell, are_several=is_lenient))
                 found["needs_assignee"] = found.get("needs_assignee", False) or not is_lenient
-            elif field is Field.COMPLETED:
-                found["is_done"] = cell.strip().casefold() not in _NOT_DONE
+            elif field is Field.PARENT:
+                several[field].append(_id(cell))
+            elif field is Field.CYCLE:
+                several[field].append(text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
+            elif field in (Field.COMPLETED, Field.ARCHIVED):
+                found[_FLAGS[field]] = cell.strip().casefold() not in _NO
             elif field is Field.DEADLINE:
                 found[field] = _day(cell.strip(), time_zone)
             else:
@@ -146,12 +189,18 @@ def read(
             faults.append(RowFault(number, name, error.faults[0].detail))
         except ValueError as error:
             faults.append(RowFault(number, name, str(error)))
+    if found.get("is_archived"):
+        return Draft(row=number, columns=columns, is_archived=True)
     if several[Field.LABELS]:
         try:
             found[Field.LABELS] = checked_labels(several[Field.LABELS])
         except Invalid as error:
             faults.append(RowFault(number, columns[Field.LABELS], error.faults[0].detail))
-    found["statuses"], found["assignees"] = tuple(several[Field.STATUS]), tuple(several[Field.ASSIGNED_TO])
+    if is_own and Field.ID in found:
+        # It was exported, perhaps from where others are than here.
+        found["needs_assignee"] = False
+    for field, name in _NAMES.items():
+        found[name] = tuple(several[field])
     return faults or Draft(row=number, columns=columns, **found)
 
 
@@ -162,14 +211,24 @@ def _people(cell: str, *, are_several: bool) -> list[str]:
     return [whole, *(each for each in parts if each and each != whole)]
 
 
+def _id(cell: str) -> str:
+    """What may be an id of ours, as we write it. Raises Invalid."""
+    word = checked_external_id(cell)
+    return str(own_id(word) or word)
+
+
 def _read(field: Field, cell: str) -> object:
     """Raises Invalid, and ValueError with what is wrong."""
-    if field is Field.TITLE:
+    if field in (Field.TITLE, Field.PARENT_TITLE):
         return text.title(cell)
     if field is Field.DESCRIPTION:
         return text.description(cell)
-    if field in (Field.EXTERNAL_ID, Field.PARENT):
+    if field is Field.EXTERNAL_ID:
         return checked_external_id(cell)
+    if field is Field.ID:
+        return _id(cell)
+    if field is Field.COLUMN:
+        return text.cleaned(cell, pointer="/column", most=text.NAME_LENGTH)
     if field is Field.RECURRENCE:
         return checked_recurrence(cell)
     priority = _PRIORITIES.get(cell.strip().casefold())

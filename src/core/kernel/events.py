@@ -10,6 +10,13 @@ from uuid import UUID
 from core.kernel.audit import Note
 
 
+class Concern(StrEnum):
+    """What a reader of the log looks for, and finds nothing of in most of it."""
+
+    PEOPLE = "people"
+    MAIL = "mail"
+
+
 class Channel(StrEnum):
     """An event channel: a topic of events, not a room for people."""
 
@@ -52,6 +59,12 @@ class Fact:
     def audience(self) -> Audience:
         """Who may hear of it; stored with the event when it is written."""
         return Audience()
+
+    def concern(self) -> Concern | None:
+        """Whose work it is to do something about it: of people, that somebody may have to be told; of mail, that a
+        letter may have to be sent. Who reads a log for that looks at it only where there is some.
+        """
+        return None
 
     def notes(self) -> tuple[Note, ...]:
         """What an auditor is told of it, written together with it; nothing of most facts."""

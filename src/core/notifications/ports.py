@@ -63,7 +63,7 @@ class NotifiedLogs(Protocol):
     """Reads the companies' logs, each from where it was read up to, and keeps who is told what."""
 
     async def behind(self) -> list[UUID]:
-        """The companies whose logs went on."""
+        """The companies whose logs hold what may concern somebody, or went on for long."""
         ...
 
     async def advance(self, company_id: UUID, *, most: int, told: Callable[[Batch], list[Notification]]) -> bool:

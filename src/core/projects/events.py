@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from core.kernel.events import Audience, Change, Channel, Fact
+from core.kernel.events import Audience, Change, Channel, Concern, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,9 @@ class ProjectMemberAdded(MembershipFact):
     """Somebody was added to a project."""
 
     event: ClassVar[str] = "project_member_added"
+
+    def concern(self) -> Concern:
+        return Concern.PEOPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

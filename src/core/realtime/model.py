@@ -9,6 +9,11 @@ from core.kernel.actor import Actor
 TICKET_LIFE: Final = timedelta(seconds=60)
 # So much of the log is looked through at once, however little of it the caller may hear of.
 MOST_EXAMINED: Final = 20_000
+ANY_SIZE: Final = 2**62
+HELD_AT_ONCE: Final = 256 * 1024
+"""So many bytes of the log are held at a time for one door, or for all that wait for the same, unless a single event
+has more. Two hundred changed descriptions may be 160 MB, and a door that is read slowly holds them for minutes.
+"""
 
 
 class Purpose(StrEnum):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.model import MOST_EXAMINED, Audible, Ticket
+from core.realtime.model import ANY_SIZE, MOST_EXAMINED, Audible, Ticket
 from core.realtime.read_models import Acquaintances, Backlog, Glance, Moment, Portion, Stretch
 
 ENDED_WITHIN = timedelta(seconds=15)
@@ -22,9 +22,10 @@ class EventReader(Protocol):
         types: tuple[str, ...],
         limit: int,
         most: int = MOST_EXAMINED,
+        most_bytes: int = ANY_SIZE,
     ) -> Answer[Stretch]:
         """The first `limit` events after a position that the caller may hear of, in order, of the `most` that follow
-        it.
+        it; fewer, but one at least, where they are larger than `most_bytes`, roughly.
         """
         ...
 
@@ -50,12 +51,14 @@ class FeedReader(Protocol):
         *,
         position: int,
         most: int,
+        most_bytes: int,
         sessions: Collection[UUID],
         tokens: Collection[UUID],
         users: Collection[UUID],
     ) -> Portion:
-        """The first `most` events after a position, and who of the listeners, named by what they are signed in by and
-        who they are, may hear of which. One snapshot. Raises DatabaseAway.
+        """The first `most` events after a position, or of them, but one at least, what is not larger than `most_bytes`,
+        roughly; and who of the listeners, named by what they are signed in by and who they are, may hear of which. One
+        snapshot. Raises DatabaseAway.
         """
         ...
 

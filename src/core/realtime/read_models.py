@@ -57,7 +57,8 @@ class Portion(NamedTuple):
 
     `standing` says of each login session and API token that still opens the company whose it is, and what that user
     may hear; `members` are pairs of a project and a user who belongs to it. `examined` is the position that it reaches.
-    `traces` are those of the requests that made the events, where they were traced.
+    `traces` are those of the requests that made the events, where they were traced. It `is_cut` where it would have
+    become too large; more follows then.
     """
 
     events: list[Logged]
@@ -65,6 +66,7 @@ class Portion(NamedTuple):
     standing: dict[UUID, Audible]
     members: frozenset[tuple[UUID, UUID]]
     traces: tuple[str, ...] = ()
+    is_cut: bool = False
 
 
 class Glance(NamedTuple):

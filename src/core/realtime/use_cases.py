@@ -13,7 +13,7 @@ from core.realtime.errors import (
     TicketMisplaced,
     TicketUsed,
 )
-from core.realtime.model import TICKET_LIFE, Purpose, Ticket
+from core.realtime.model import ANY_SIZE, TICKET_LIFE, Purpose, Ticket
 from core.realtime.policy import audible_events, authorise_doors
 from core.realtime.ports import Attendance, EventReader, TicketTexts, UsedTickets
 from core.realtime.read_models import EventView, Stretch
@@ -27,7 +27,9 @@ class EventUseCases:
 
     @reading
     @answers(PositionInvalid, EventsExpired)
-    async def after(self, actor: Actor, *, position: int, types: tuple[str, ...], limit: int) -> Answer[Stretch]:
+    async def after(
+        self, actor: Actor, *, position: int, types: tuple[str, ...], limit: int, most_bytes: int = ANY_SIZE
+    ) -> Answer[Stretch]:
         """The events after a position that the caller may see, in order: everything that happened in their projects,
         or in the whole company for owners and admins, and what names them.
         """
@@ -40,6 +42,7 @@ class EventUseCases:
                 position=examined,
                 types=types,
                 limit=limit - len(events),
+                most_bytes=most_bytes,
             )
             if position > head:
                 raise PositionInvalid
@@ -47,7 +50,7 @@ class EventUseCases:
                 raise EventsExpired
             events += found.events
             examined = found.examined
-            if len(events) >= limit or examined >= head:
+            if len(events) >= limit or examined >= head or (events and most_bytes < ANY_SIZE):
                 return Answer(Stretch(events, examined), head)
 
 

@@ -67,8 +67,8 @@ class ReportReader(Protocol):
 class DayCounts(Protocol):
     """Counts the companies' logs, each from where it was counted up to."""
 
-    async def behind(self) -> list[UUID]:
-        """The companies whose logs went on."""
+    async def behind(self, *, least: int = 1) -> list[UUID]:
+        """The companies whose logs went on by so many events at least."""
         ...
 
     async def advance(self, company_id: UUID, *, most: int, counted: Callable[[Batch], Tally]) -> bool:

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from core.kernel.events import Audience, Change, Channel, Fact
+from core.kernel.events import Audience, Change, Channel, Concern, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,9 @@ class TaskCreated(TaskFact):
     assigned_to: UUID | None
     created_by: UUID
 
+    def concern(self) -> Concern | None:
+        return Concern.PEOPLE if self.assigned_to is not None else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUpdated(TaskFact):
@@ -50,6 +53,9 @@ class TaskUpdated(TaskFact):
 
     def audience(self) -> Audience:
         return Audience(project_id=self.project_id, named=self.left)
+
+    def concern(self) -> Concern | None:
+        return Concern.PEOPLE if "assigned_to" in self.changes else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -317,7 +317,7 @@ class TaskFilter:
 
     In `assigned_to`, None stands for unassigned, in `cycle_id` for no cycle, in `parent_id` for no parent.
     `deadline_before` and the others exclude their bound. `query` is part of the title or key, in any case; `label` are
-    names of labels, in any case too.
+    names of labels, in any case too; `external_id` is compared letter by letter.
     """
 
     project_id: tuple[UUID, ...] = ()
@@ -333,6 +333,7 @@ class TaskFilter:
     deadline_after: date | None = None
     updated_after: datetime | None = None
     query: str | None = None
+    external_id: str | None = None
 
     @property
     def names_container(self) -> bool:
@@ -357,6 +358,10 @@ class TaskReader(Protocol):
 
     async def those(self, actor: Actor, task_ids: Sequence[UUID], *, visible: Visible) -> Answer[list[TaskView]]:
         """Those of the tasks that there are, in any order."""
+        ...
+
+    async def place_names(self, actor: Actor, *, columns: Sequence[UUID], cycles: Sequence[UUID]) -> dict[UUID, str]:
+        """What columns and cycles are called in which tasks stand that the caller sees."""
         ...
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:

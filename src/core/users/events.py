@@ -3,7 +3,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from core.kernel.audit import AuditType, Note
-from core.kernel.events import Audience, Change, Channel, Fact
+from core.kernel.events import Audience, Change, Channel, Concern, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,9 @@ class InvitationCreated(InvitationFact):
 
     event: ClassVar[str] = "invitation_created"
     audited: ClassVar[AuditType] = AuditType.INVITATION_SENT
+
+    def concern(self) -> Concern:
+        return Concern.MAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

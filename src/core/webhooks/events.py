@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from core.kernel.audit import AuditType, Note
-from core.kernel.events import Change, Channel, Fact
+from core.kernel.events import Change, Channel, Concern, Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,9 @@ class WebhookDisabled(WebhookFact):
 
     def told(self) -> dict[str, object]:
         return {"url": self.url, "reason": self.reason}
+
+    def concern(self) -> Concern:
+        return Concern.MAIL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

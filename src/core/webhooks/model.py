@@ -158,12 +158,16 @@ class Webhook:
             changed["url"] = Change(old=origin_of(present["url"]), new=origin_of(self.chosen.url))
         return WebhookUpdated(webhook_id=self.id, changes=changed, version=self.version)
 
-    def rotate(self, secret: bytes, *, at: datetime) -> WebhookUpdated:
+    def rotate(self, secret: bytes, *, at: datetime, ends_previous: bool = False) -> WebhookUpdated:
         """Takes a new secret; for a day messages are signed with the one before as well. Raises SecretBeingReplaced
-        within that day: whoever verifies by the one before was promised the whole of it, and two sign at most.
+        within that day, unless the one before that is to end at once (`ends_previous`): whoever verifies by it was
+        promised the whole of its day, and two sign at most.
         """
-        if len(self.secrets(at=at)) > 1:
-            raise SecretBeingReplaced(f"Until {self.previous_until:%Y-%m-%dT%H:%M:%SZ} two secrets sign.")
+        if len(self.secrets(at=at)) > 1 and not ends_previous:
+            raise SecretBeingReplaced(
+                f"Until {self.previous_until:%Y-%m-%dT%H:%M:%SZ} two secrets sign;"
+                ' {"end_previous": true} ends the older one at once.'
+            )
         self.previous_secret, self.previous_until = self.secret, at + OVERLAP
         self.secret = secret
         self.version, self.updated_at = self.version + 1, at

@@ -7,6 +7,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # From the first byte on, or from the connection on, until all headers are there. Of bodies the application takes care.
 HEADERS_WITHIN = 15.0
+# And of an answer so much has to be taken in so long, or what is left of it would be kept for ever.
+TAKEN_WITHIN = 60.0
+_LEAST_TAKEN = 64 * 1024
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -16,6 +19,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._waiting: asyncio.TimerHandle | None = None
         self._is_upgraded = False
+        self._taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,8 +41,17 @@ class PatientProtocol(HttpToolsProtocol):
         self._is_upgraded = True
         super().handle_websocket_upgrade()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._look_no_more()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
+        self._look_no_more()
         super().connection_lost(exc)
 
     def _wait(self) -> None:
@@ -49,6 +62,22 @@ class PatientProtocol(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _look_again(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(TAKEN_WITHIN, self._ensure_taken, left)
+
+    def _look_no_more(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def _ensure_taken(self, before: int) -> None:
+        # Nothing is written meanwhile: it can only become less.
+        if before - self.transport.get_write_buffer_size() < _LEAST_TAKEN:
+            self._abort()
+        else:
+            self._look_again()
 
     def _abort(self) -> None:
         self.transport.abort()

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from core.kernel.errors import Busy, Unavailable
 from core.realtime.errors import TooManyDoors
+from core.realtime.model import HELD_AT_ONCE
 from core.realtime.policy import hearing
 from core.realtime.ports import Bus, FeedReader
 from core.realtime.read_models import Moment, Portion
@@ -282,7 +283,11 @@ class Hub:
             doors, wanted, position = list(feed.doors), feed.wanted, feed.position
             try:
                 portion = await self._reader.read(
-                    feed.company_id, position=position, most=MOST_AT_ONCE, **feed.roster()._asdict()
+                    feed.company_id,
+                    position=position,
+                    most=MOST_AT_ONCE,
+                    most_bytes=HELD_AT_ONCE,
+                    **feed.roster()._asdict(),
                 )
             except BaseException:
                 feed.is_to_check = True
@@ -296,7 +301,7 @@ class Hub:
         if first > position + 1:
             doors = await self._going_on(feed, doors, position, first=first)
         await self._pass_on(feed.company_id, doors, portion)
-        if len(portion.events) == MOST_AT_ONCE:
+        if portion.is_cut or len(portion.events) == MOST_AT_ONCE:
             # There may be more than anybody has announced.
             feed.is_to_check = True
         elif not portion.events and feed.wanted == wanted:

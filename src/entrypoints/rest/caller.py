@@ -27,6 +27,7 @@ from core.tokens.model import Scope as TokenScope
 from entrypoints.container import Container
 from entrypoints.rest.accepting import accepted
 from entrypoints.rest.authentication import caller_by_any_key, forgetting_what_ended
+from entrypoints.rest.bodies import whole_body
 from entrypoints.rest.errors import (
     BodyMalformed,
     BodyUnexpected,
@@ -299,8 +300,8 @@ class _Body:
         self._adapter: TypeAdapter[Any] = TypeAdapter(models[0])
 
     async def read(self, request: Request, values: dict[str, Any], faults: list[Any]) -> None:
-        """Adds the model to the values, or what is wrong with it to the faults. Raises BodyMalformed."""
-        raw = await request.body()
+        """Adds the model to the values, or what is wrong to the faults. Raises BodyMalformed and BodyIncomplete."""
+        raw = await whole_body(request)
         if not raw:
             if not self._is_optional:
                 faults.append({"type": "missing", "loc": ("body",), "msg": "Field required"})

@@ -286,7 +286,7 @@ def problem_responses(
     codes: dict[int, list[str]] = {}
     for kind in kinds:
         codes.setdefault(status_of(kind), []).append(kind.code)
-    codes.setdefault(400, []).append(BodyMalformed.code)
+    codes.setdefault(400, []).extend((BodyMalformed.code, BodyIncomplete.code))
     for status in (406, 413, 415):
         codes.setdefault(status, []).append(_PROTOCOL[status][0])
     codes.setdefault(422, []).extend([Invalid.code] if body else [Invalid.code, BodyUnexpected.code])

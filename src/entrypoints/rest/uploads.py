@@ -8,12 +8,11 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from core.imports.model import LARGEST_FILE
+from entrypoints.rest.bodies import LEAST_RATE
 from entrypoints.rest.errors import BodyIncomplete
 from entrypoints.rest.sole import SoleRoute
 
 _PATIENCE = 60.0  # seconds
-# Bytes a second; the largest file at that takes less than the hour for which a file is kept that became nothing.
-_LEAST_RATE = 64 * 1024
 
 
 class CsvUploadRoute(SoleRoute):
@@ -33,7 +32,7 @@ async def digest_of(pieces: AsyncIterator[bytes]) -> bytes:
 
 
 async def streamed(
-    request: Request, *, patience: float = _PATIENCE, least_rate: float = _LEAST_RATE
+    request: Request, *, patience: float = _PATIENCE, least_rate: float = LEAST_RATE
 ) -> AsyncIterator[bytes]:
     """The body piece by piece. Raises BodyIncomplete where the client went away, or is so slow that it was waited for a
     minute longer than the rate allows that is expected of it: whoever sends nothing takes others' room.

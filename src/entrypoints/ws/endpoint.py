@@ -13,9 +13,10 @@ from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor, Origin, Visitor
 from core.kernel.errors import Busy, Forbidden, Invalid, Refusal, TooMany, Unauthenticated
 from core.kernel.limits import household
+from core.kernel.paging import Answer
 from core.kernel.ports import RateLimits
 from core.realtime.errors import TicketInvalid, TicketRefused
-from core.realtime.model import Purpose
+from core.realtime.model import HELD_AT_ONCE, Purpose
 from core.realtime.read_models import Stretch
 from entrypoints.container import Container
 from entrypoints.events.frames import Auth, Ping, Ready, Subscribe, Subscribed
@@ -177,9 +178,11 @@ class Doorkeeper:
                 socket.position = int(subscribe.since)
             socket.say(Subscribed(channels=subscribe.channels, seq=str(socket.position)))
 
-            async def page(position: int) -> Stretch:
-                found = await self._container.event_use_cases().after(actor, position=position, types=(), limit=PAGE)
-                return Stretch(*found.value)
+            async def page(position: int) -> Answer[Stretch]:
+                found: Answer[Stretch] = await self._container.event_use_cases().after(
+                    actor, position=position, types=(), limit=PAGE, most_bytes=HELD_AT_ONCE
+                )
+                return found
 
             await socket.catch_up(page)
             self._hub.open(socket)

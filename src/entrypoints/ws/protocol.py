@@ -19,8 +19,8 @@ from entrypoints.ws.pace import Pace
 WIRE = "flowtrack.wire"
 # Whoever does not read for so long is hung up on, whatever is still to be sent.
 _PATIENCE = 10.0
-# Of answers to pings that nobody reads, in bytes; and of the pieces of one message.
-_MOST_UNREAD, _MOST_PIECES = 64 * 1024, 1024
+# Of one message.
+_MOST_PIECES = 1024
 
 # uvicorn's own would write each address with its query, where a ticket stands.
 _log = logging.getLogger("flowtrack.ws.protocol")
@@ -49,9 +49,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.conn.state is not State.OPEN:
             # A close came right behind it, and is answered along with it.
             self.transport.write(answer)
-        elif not self._pings.step() or self.transport.get_write_buffer_size() > _MOST_UNREAD:
+        elif not self._pings.step():
             self.shut(TOO_MANY, FramesTooMany.code)
         elif self.writable.is_set():
+            # Whoever reads slowly gets no answer, which would only wait too; how long they may, others say.
             self.transport.write(answer)
 
     def handle_cont(self, event: Frame) -> None:

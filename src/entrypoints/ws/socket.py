@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from core.kernel.actor import Actor
 from core.kernel.events import Channel
+from core.kernel.paging import Answer
 from core.realtime.read_models import Stretch
 from entrypoints.events.frames import Heartbeat
 from entrypoints.live.doors import Ending
@@ -20,7 +21,7 @@ from entrypoints.ws.protocol import SocketProtocol
 MOST_WAITING = 4 * 1024 * 1024
 PAGE = 200
 
-Page = Callable[[int], Awaitable[Stretch]]
+Page = Callable[[int], Awaitable[Answer[Stretch]]]
 
 
 class Socket:
@@ -52,10 +53,10 @@ class Socket:
 
     async def catch_up(self, page: Page) -> None:
         """Sends what happened since its position, at the pace that it is read, however large events are. `page` answers
-        up to `PAGE` events after a position.
+        what comes after a position, and where the log stands.
         """
         while self.is_open:
-            stretch = await page(self.position)
+            stretch, head = await page(self.position)
             for event in stretch.events:
                 if event.channel in self.channels:
                     self._put(Written.event(event).socket)
@@ -64,7 +65,7 @@ class Socket:
                 if not self.is_open:
                     return
             self.position = stretch.examined
-            if len(stretch.events) < PAGE:
+            if stretch.examined >= head:
                 return
 
     def hear(self, written: Written) -> None:

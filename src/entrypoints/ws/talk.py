@@ -52,7 +52,9 @@ class Talk:
             return SAID.validate_python(found)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"][1:3])[:100]
+            # Which of several kinds of value it might have been, the library names as well; that is our affair.
+            field, *rest = first["loc"][1:] or ("",)
+            place = ".".join(str(part) for part in (field, *(each for each in rest[:1] if isinstance(each, int))))[:100]
             raise FrameInvalid(f"{place}: {first['msg']}"[:300]) from error
 
 

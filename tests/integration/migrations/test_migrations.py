@@ -390,3 +390,16 @@ def test_nobody_is_told_of_what_happened_before_there_were_notifications(fresh: 
         assert connection.execute(forced, (["log_positions", "event_sequences"],)).fetchall() == []
         move(fresh, before)
         assert connection.execute(positions, (COMPANY,)).fetchall() == []
+
+
+def test_what_was_written_before_is_looked_at_once_by_mail_and_notifications(fresh: TestDatabase) -> None:
+    move(fresh, revisions()[revisions().index("0031") - 1])
+    written_by_the_release_before(fresh.superuser)
+    with psycopg.connect(fresh.superuser, autocommit=True) as connection:
+        connection.execute("insert into event_sequences (company_id, last_seq) values (%s, 7)", (COMPANY,))
+        move(fresh, "0031")
+        found = "select last_for_people, last_for_mail from event_sequences"
+        assert connection.execute(found).fetchall() == [(7, 7)]
+        assert connection.execute(
+            "select relforcerowsecurity from pg_class where relname = 'event_sequences'"
+        ).fetchone() == (True,)

@@ -10,8 +10,10 @@ from sqlalchemy import (
     CompoundSelect,
     Integer,
     Select,
+    Text,
     Uuid,
     bindparam,
+    cast,
     func,
     literal,
     literal_column,
@@ -27,11 +29,13 @@ from adapters.sql.pipeline import Row
 from adapters.sql.readers.comments import task_values, visible_task
 from adapters.sql.readers.events import is_audible
 from adapters.sql.readers.paging import page_of
+from adapters.sql.readers.projects import is_member_of
+from adapters.sql.readers.task_lists import DASH
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
 from adapters.sql.tables.people import users
 from adapters.sql.tables.work import project_members, projects, tasks
-from core.activity.model import TOLD, deed_of
+from core.activity.model import TOLD, deed_of, task_of
 from core.activity.read_models import ActivityView
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
@@ -165,6 +169,16 @@ def _page(shape: PageShape) -> Statement:
         if shape.skips:
             query = query.offset(bindparam("skip", type_=Integer))
     page = query.subquery("page")
+    named = page.outerjoin(_doers, _doers.c.id == page.c.actor_id)
+    # What they are called now. One that is deleted, or stands in a project that hides it, is not joined.
+    about = select(
+        tasks.c.id, (projects.c.key + DASH + cast(tasks.c.number, Text)).label("key"), tasks.c.title
+    ).select_from(tasks.join(projects, projects.c.id == tasks.c.project_id))
+    about = about.where(tasks.c.id == page.c.task_id)
+    if not shape.events.everything:
+        about = about.where(is_member_of(tasks.c.project_id))
+    task = about.lateral("task")
+    named = named.outerjoin(task, true())
     shown = (
         page.c.seq,
         page.c.actor_id,
@@ -173,9 +187,10 @@ def _page(shape: PageShape) -> Statement:
         page.c.project_id,
         _BODY,
         page.c.occurred_at,
+        task.c.key,
+        task.c.title,
     )
     again = page.c.seq.desc() if shape.descending else page.c.seq.asc()
-    named = page.outerjoin(_doers, _doers.c.id == page.c.actor_id)
     return Statement(select(*shown).select_from(named).order_by(again))
 
 
@@ -245,8 +260,9 @@ def _found(rows: list[Row], page: PageRequest, total: int | None) -> Page[Activi
 
 
 def _view(row: Row) -> ActivityView:
-    seq, actor_id, name, event, project_id, body, occurred_at = row
+    seq, actor_id, name, event, project_id, body, occurred_at, key, title = row
     deed = deed_of(event, body)
+    task_key, task_title = task_of(body, (key, title))
     return ActivityView(
         seq=str(seq),
         user_id=actor_id,
@@ -254,6 +270,8 @@ def _view(row: Row) -> ActivityView:
         action=deed.action,
         entity=deed.entity,
         entity_id=deed.entity_id,
+        task_key=task_key,
+        task_title=task_title,
         project_id=project_id,
         changes=deed.changes,
         timestamp=occurred_at,

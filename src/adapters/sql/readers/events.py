@@ -9,10 +9,13 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Subquery,
     Text,
     Uuid,
     and_,
     bindparam,
+    case,
+    cast,
     false,
     func,
     literal_column,
@@ -31,7 +34,7 @@ from adapters.sql.tables.people import users
 from adapters.sql.tables.work import projects
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer
-from core.realtime.model import MOST_EXAMINED, Audible
+from core.realtime.model import ANY_SIZE, MOST_EXAMINED, Audible
 from core.realtime.read_models import EventView, Stretch
 
 
@@ -52,6 +55,24 @@ goes_on = select(events.c.seq).where(events.c.seq.between(_position, _position +
 came right then is there, or everything up to it is gone. Nor is anything missing after an event that is there itself,
 though it be the last before positions that are of no log, since a backup was restored (decision 0037).
 """
+
+
+# How much larger than it is kept a text can become, by either of PostgreSQL's ways to compress.
+_UNPACKED = 255
+
+
+def within_size(page: Subquery) -> Subquery:
+    """Those of a page of events, in order, before which no more than `:most_bytes` stands; `among` is how many it had.
+
+    How large one is that is kept compressed, only reading it would tell: it is taken to be as large as it can be.
+    """
+    kept = func.pg_column_size(page.c.body)
+    is_packed = func.pg_column_compression(page.c.body).is_not(None)
+    size = cast(case((is_packed, kept * literal_column(str(_UNPACKED))), else_=kept), BigInteger)
+    before = func.sum(size).over(order_by=page.c.seq, rows=(None, 0)) - size
+    measured = select(page, before.label("before"), func.count().over().label("among")).subquery("measured")
+    fits = measured.c.before <= bindparam("most_bytes", type_=BigInteger)
+    return select(*(each for each in measured.c if each.name != "before")).where(fits).subquery("bounded")
 
 
 @cache
@@ -78,7 +99,7 @@ def _after(everything: bool, typed: bool) -> Statement:
     if typed:
         query = query.where(events.c.event == func.any(bindparam("types", type_=ARRAY(Text))))
     # One row at least, which says whether the log goes on from there.
-    there, page = select(goes_on.label("goes_on")).subquery("there"), query.subquery("page")
+    there, page = select(goes_on.label("goes_on")).subquery("there"), within_size(query.subquery("page"))
     return Statement(select(there.c.goes_on, page).select_from(there.outerjoin(page, true())))
 
 
@@ -115,17 +136,21 @@ class SqlEventReader:
         types: tuple[str, ...],
         limit: int,
         most: int = MOST_EXAMINED,
+        most_bytes: int = ANY_SIZE,
     ) -> Answer[Stretch]:
         farthest = position + most
         values = {"position": position, "farthest": farthest, "member_id": audible.user_id, "most": limit}
+        values["most_bytes"] = most_bytes
         if types:
             values["types"] = list(types)
         found = await self._database.rows(actor, _after(audible.everything, bool(types)), values)
         # What stands beside something else keeps its order, though nothing promises it.
-        heard = sorted((EventView._make(row[1:]) for row in found.rows if row[1] is not None), key=attrgetter("seq"))
+        shown = [row for row in found.rows if row[1] is not None]
+        heard = sorted((EventView._make(row[1:9]) for row in shown), key=attrgetter("seq"))
+        is_cut = bool(shown) and len(shown) < shown[0][9]
         # Fewer than asked for: the rest, as far as it was read, and up to the head in this snapshot, holds nothing for
         # the caller.
-        examined = heard[-1].seq if len(heard) == limit else max(min(found.seq, farthest), position)
+        examined = heard[-1].seq if is_cut or len(heard) == limit else max(min(found.seq, farthest), position)
         if examined == farthest < found.seq:
             # What follows need not follow at once, and positions that are of no log are not looked through.
             following = await self._database.rows(actor, _NEXT, {"position": farthest})

@@ -1,6 +1,5 @@
 """What lists of tasks are made of: the columns of a task that is shown, filters, sorts, the statements of a page."""
 
-import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -37,9 +36,6 @@ from adapters.sql.tables.people import users
 from adapters.sql.tables.work import project_members, projects, tasks
 from adapters.sql.tenancy import including_deleted
 from core.kernel.paging import Sort
-from core.labels.model import folded
-from core.tasks.policy import Visible
-from core.tasks.ports import TaskFilter
 from core.tasks.read_models import TaskView
 
 _all = including_deleted(tasks)
@@ -48,7 +44,6 @@ DASH: ColumnElement[str] = literal_column("'-'")
 # The last field is two columns: how many sub-tasks there are, and how many of them are done.
 _WIDTH = len(TaskView._fields) + 1
 _PLACE = {name: place for place, name in enumerate(TaskView._fields)}
-_IN_KEY, _IN_NUMBER = re.compile("[a-z0-9]+", re.ASCII | re.IGNORECASE), re.compile("[0-9]+")
 _PRIORITY_RANK = {"low": 0, "medium": 1, "high": 2, "urgent": 3}
 
 SORTS = {
@@ -100,7 +95,7 @@ def with_names(rows: FromClause = tasks) -> FromClause:
     )
 
 
-_BY_ID: dict[str, ColumnElement[Any]] = {
+BY_ID: dict[str, ColumnElement[Any]] = {
     "project_id": tasks.c.project_id,
     "cycle_id": tasks.c.cycle_id,
     "column_id": tasks.c.column_id,
@@ -110,7 +105,10 @@ _BY_ID: dict[str, ColumnElement[Any]] = {
 }
 # By each of them tasks are found in the usual order of lists.
 _CONTAINERS = ("project_id", "cycle_id", "parent_id", "assigned_to")
-_BY_WORD: dict[str, ColumnElement[Any]] = {"status": tasks.c.status, "priority": tasks.c.priority}
+_called = tasks.alias("called")
+# In each project by itself, as the index has them; what is named there, and no other one, is then found by its id.
+_CALLED = select(_called.c.id).where(_called.c.external_id == bindparam("external_id", type_=Text))
+BY_WORD: dict[str, ColumnElement[Any]] = {"status": tasks.c.status, "priority": tasks.c.priority}
 _borne = task_labels.alias("borne")
 _LABEL = (
     select(labels.c.id)
@@ -135,7 +133,7 @@ def _filtered(
     """The query with the filters, without the one that it holds itself. `in_entries` if it needs no more of tasks than
     one index holds, by which it is to be made; `at_once` if it reads all there is.
     """
-    rows = _rows(filters)
+    rows, is_named = _rows(filters), "external_id" in filters
 
     def value(name: str, kind: type[Uuid[Any]] | type[Text]) -> ColumnElement[Any]:
         """A single value. If it alone decides which tasks a list has, it is asked for by itself: there is one index to
@@ -144,7 +142,7 @@ def _filtered(
         given = bindparam(name, type_=kind)
         return given if len(filters - {"member_id"}) > 1 else select(given).scalar_subquery()
 
-    for kind, columns in ((Uuid, _BY_ID), (Text, _BY_WORD)):
+    for kind, columns in ((Uuid, BY_ID), (Text, BY_WORD)):
         for name in columns:
             column = rows.c[str(columns[name].key)]
             fits: list[ColumnElement[bool]] = []
@@ -156,7 +154,7 @@ def _filtered(
             if f"{name} none" in filters:
                 # Often most of all tasks.
                 fits.append(column.is_(None).is_(true()) if at_once else column.is_(None))
-            if fits and kind is Text and in_entries:
+            if fits and (is_named or (kind is Text and in_entries)):
                 # No condition of an index that finds them and holds nothing else: many tasks are alike in this.
                 query = query.where(or_(*fits).is_(true()))
             elif fits:
@@ -177,8 +175,11 @@ def _filtered(
         borne = task_labels.join(labels, labels.c.id == task_labels.c.label_id)
         bears = select(task_labels.c.task_id).select_from(borne).where(task_labels.c.task_id == rows.c.id, named)
         query = query.where(bears.exists())
+    if is_named:
+        query = query.where(_is_called_elsewhere(rows, filters))
     if "mine" in filters:
-        query = query.where(rows.c.assigned_to == value("mine", Uuid))
+        mine = rows.c.assigned_to == value("mine", Uuid)
+        query = query.where(mine.is_(true()) if is_named else mine)
     if "query" in filters:
         query = query.where(_is_called(rows, filters))
     if "deleted" in filters:
@@ -213,6 +214,16 @@ def _is_of_member(rows: FromClause, *, at_once: bool) -> ColumnElement[bool]:
         project_members.c.project_id == rows.c.project_id, mine
     )
     return there.scalar_subquery()
+
+
+def _is_called_elsewhere(rows: FromClause, filters: frozenset[str]) -> ColumnElement[bool]:
+    if "deleted" in filters:
+        return rows.c.external_id == bindparam("external_id", type_=Text)
+    if "project_id is" in filters:
+        named = _CALLED.where(_called.c.project_id == bindparam("project_id", type_=Uuid))
+    else:
+        named = _CALLED.select_from(projects.join(_called, _called.c.project_id == projects.c.id))
+    return rows.c.id == func.any(func.array(named.scalar_subquery()))
 
 
 def _is_called(rows: FromClause, filters: frozenset[str]) -> ColumnElement[bool]:
@@ -257,6 +268,7 @@ def _is_in_order_of_label(shape: Shape) -> bool:
     return (
         shape.sort.field == "created_at"
         and "label is" in shape.filters
+        and "external_id" not in shape.filters
         and not shape.filters & {"deleted", "mine", *(f"{name} is" for name in _CONTAINERS)}
     )
 
@@ -331,48 +343,6 @@ def count_statement(filters: frozenset[str]) -> Statement:
     return Statement(
         _filtered(select(func.count()).select_from(_rows(filters)), filters, in_entries=True, at_once=True)
     )
-
-
-def filter_values(where: TaskFilter, visible: Visible) -> tuple[frozenset[str], dict[str, Any]]:
-    """The shape of a filter, and the parameters for it."""
-    shape: set[str] = set()
-    values: dict[str, Any] = {}
-    for name in (*_BY_ID, *_BY_WORD):
-        wanted = getattr(where, name)
-        given = [value for value in wanted if value is not None]
-        if len(given) < len(wanted):
-            shape.add(f"{name} none")
-        if given:
-            alone = len(given) == 1
-            shape.add(f"{name} is" if alone else f"{name} among")
-            values[name] = given[0] if alone else given
-    for name in ("deadline_before", "deadline_after", "updated_after"):
-        bound = getattr(where, name)
-        if bound is not None:
-            shape.add(name)
-            values[name] = bound
-    if where.label:
-        names = list({folded(name): None for name in where.label})
-        shape.add("label is" if len(names) == 1 else "label among")
-        values["label"] = names[0] if len(names) == 1 else names
-    if where.query:
-        shape.add("query")
-        values["query"] = where.query
-        # Of a key like `WEB-12`.
-        head, dash, tail = where.query.partition("-")
-        if (not head or _IN_KEY.fullmatch(head)) and (not tail or _IN_NUMBER.fullmatch(tail)):
-            if dash:
-                shape.add("query across key")
-                values |= {"query_head": head + dash, "query_tail": tail}
-            else:
-                shape |= {"query in key", "query in number"} if _IN_NUMBER.fullmatch(head) else {"query in key"}
-    if visible.assigned_to is not None:
-        shape.add("mine")
-        values["mine"] = visible.assigned_to
-    if visible.member_id is not None:
-        shape.add("member_id")
-        values["member_id"] = visible.member_id
-    return frozenset(shape), values
 
 
 def _day(value: Any) -> str | None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -22,13 +23,13 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.paging import page_of, position_values
 from adapters.sql.readers.projects import is_member_of, named_project, ref_value
+from adapters.sql.readers.task_filters import filter_values
 from adapters.sql.readers.task_lists import (
     DASH,
     SORTS,
     Shape,
     assignees,
     count_statement,
-    filter_values,
     page_statement,
     task_columns,
     task_view,
@@ -38,7 +39,7 @@ from adapters.sql.readers.task_names import named_task, ref_values
 from adapters.sql.readers.watching import watches
 from adapters.sql.statement import Statement
 from adapters.sql.tables.people import users
-from adapters.sql.tables.work import board_columns, projects, tasks
+from adapters.sql.tables.work import board_columns, cycles, projects, tasks
 from core.kernel.actor import Actor
 from core.kernel.paging import Answer, Page, PageRequest, Sort
 from core.projects.policy import Visible as VisibleProjects
@@ -59,6 +60,16 @@ def _those(member: bool) -> Statement:
     named = tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
     query = select(*task_columns()).select_from(with_names()).where(named)
     return Statement(query.where(is_member_of(tasks.c.project_id)) if member else query)
+
+
+_PLACE_NAMES = Statement(
+    union_all(
+        *(
+            select(places.c.id, places.c.name).where(places.c.id == func.any(bindparam(given, type_=ARRAY(Uuid))))
+            for places, given in ((board_columns, "columns"), (cycles, "cycles"))
+        )
+    )
+)
 
 
 @cache
@@ -163,6 +174,10 @@ class SqlTaskReader:
             values["member_id"] = visible.member_id
         found = await self._database.rows(actor, _those(visible.member_id is not None), values)
         return Answer([task_view(row) for row in found.rows], found.seq)
+
+    async def place_names(self, actor: Actor, *, columns: Sequence[UUID], cycles: Sequence[UUID]) -> dict[UUID, str]:
+        found = await self._database.rows(actor, _PLACE_NAMES, {"columns": [*columns], "cycles": [*cycles]})
+        return {row[0]: row[1] for row in found.rows}
 
     async def tag(self, actor: Actor, ref: TaskRef, *, visible: Visible) -> Answer[TaskTag | None]:
         found = await self._database.rows(actor, *_question(_tag, actor, ref, visible))

@@ -1,12 +1,28 @@
 """What writes many tasks: one statement for each kind of change, whose rows travel as arrays."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Text, Uuid, bindparam, cast, delete, func, insert, null, select, true, tuple_, update
+from sqlalchemy import (
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as on_key
 
@@ -69,30 +85,53 @@ _rewritten = (
     .select_from(each(_changed, _present))
     .where(_present.c.version == _value(_changed, "was"))
 )
-_put = on_key(tasks).from_select([*_ADDED], _rewritten)
-# By their key, which is found whatever the planner believes: an update would join the tasks of the company with what is
-# given, and of a company that the planner does not know yet hold all against all. None is added, since each is there.
-_CHANGE = Statement(
-    _put.on_conflict_do_update(
-        index_elements=["company_id", "id"],
-        set_={tasks.c[name]: _put.excluded[name] for name in _CHANGES},
-        where=tasks.c.deleted_at.is_(None),
+
+
+def _putting(rows: Select[Any], changes: Iterable[str]) -> Statement:
+    """Writes these columns of whole rows, each of which is there, so that none is added.
+
+    By their key, which is found whatever the planner believes: an update would join the tasks of the company with what
+    is given, and of a company that the planner does not know yet hold all against all.
+    """
+    put = on_key(tasks).from_select([*_ADDED], rows)
+    return Statement(
+        put.on_conflict_do_update(
+            index_elements=["company_id", "id"],
+            set_={tasks.c[name]: put.excluded[name] for name in changes},
+            where=tasks.c.deleted_at.is_(None),
+        )
     )
-)
+
+
+def _altering(given: Any, *, by_version: bool = False, **changes: Any) -> Statement:
+    """Writes these columns of the tasks whose ids are given; what else a row needs is as it is."""
+    found = looked_up(tasks, _value(given, "id"), *(tasks.c[name] for name in _ADDED))
+    rows = select(*(changes.get(name, found.c[name]) for name in _ADDED)).select_from(each(given, found))
+    return _putting(rows.where(found.c.version == _value(given, "was")) if by_version else rows, changes)
+
+
+_CHANGE = _putting(_rewritten, _CHANGES)
 _orphaned = _given({"id": Uuid, "was": Integer, "updated_at": INSTANT})
-_ORPHAN = Statement(
-    update(tasks)
-    .where(tasks.c.id == _value(_orphaned, "id"), tasks.c.version == _value(_orphaned, "was"))
-    .values(parent_id=null(), version=tasks.c.version + 1, updated_at=_value(_orphaned, "updated_at"))
+_ORPHAN = _altering(
+    _orphaned,
+    by_version=True,
+    parent_id=null(),
+    version=_value(_orphaned, "was") + literal_column("1"),
+    updated_at=_value(_orphaned, "updated_at"),
 )
-_FREE = Statement(
-    update(tasks).where(tasks.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))).values(external_id=null())
-)
+_FREE = _altering(_given({"id": Uuid}), external_id=null())
 _ranked = _given({"id": Uuid, "rank": Text})
-_RANK = Statement(update(tasks).where(tasks.c.id == _value(_ranked, "id")).values(rank=_value(_ranked, "rank")))
+_RANK = _altering(_ranked, rank=_value(_ranked, "rank"))
 _pair = _given({"task_id": Uuid, "label_id": Uuid})
 _both = select(_value(_pair, "task_id"), _value(_pair, "label_id"))
-_LABELS_OFF = Statement(delete(task_labels).where(tuple_(task_labels.c.task_id, task_labels.c.label_id).in_(_both)))
+# The pairs are a set that is looked into, and never joined: at worst all labels that tasks of the company have are read
+# once. Nothing but a join finds what is to be deleted otherwise.
+_LABELS_OFF = Statement(
+    delete(task_labels).where(
+        task_labels.c.task_id == func.any(bindparam("task_id", type_=ARRAY(Uuid))),
+        tuple_(task_labels.c.task_id, task_labels.c.label_id).in_(_both).is_(true()),
+    )
+)
 # When each task was made is known: to be asked for it thousands of times, a planner that does not know the company yet
 # has read all of its tasks for each.
 _BORNE = {"task_id": Uuid, "label_id": Uuid, "created_at": INSTANT}
@@ -136,6 +175,11 @@ def changing(changed: Sequence[tuple[Task, int]]) -> Write:
     return Write(_CHANGE, {**values, "was": array([was for _, was in changed])}, len(changed))
 
 
+def ranking(ranks: Sequence[tuple[UUID, str]]) -> Write:
+    """Gives cards their ranks."""
+    return Write(_RANK, _transposed(("id", "rank"), ranks), len(ranks))
+
+
 def putting_labels_on(pairs: Sequence[tuple[UUID, UUID, datetime]]) -> Write:
     """Puts labels on: rows of a task, a label, and when the task was made."""
     return Write(_LABELS_ON, _transposed([*_BORNE], pairs))
@@ -151,7 +195,7 @@ def written(outcome: Outcome) -> Iterator[Write]:
     referred to is there first.
     """
     if outcome.freed:
-        yield Write(_FREE, {"ids": array(outcome.freed)}, len(outcome.freed))
+        yield Write(_FREE, {"id": array(outcome.freed)}, len(outcome.freed))
     if outcome.added:
         yield adding(outcome.added)
     if outcome.changed:
@@ -161,7 +205,7 @@ def written(outcome: Outcome) -> Iterator[Write]:
         was = array([was for _, was in outcome.orphaned])
         yield Write(_ORPHAN, {**values, "was": was}, len(outcome.orphaned))
     if outcome.ranks:
-        yield Write(_RANK, _transposed(("id", "rank"), outcome.ranks), len(outcome.ranks))
+        yield ranking(outcome.ranks)
     if outcome.labels_off:
         yield taking_labels_off(outcome.labels_off)
     if outcome.labels_on:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, Uuid, bindparam, case, func, select, true, union
+from sqlalchemy import Select, Uuid, bindparam, case, func, select, true, union
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.arrays import array
@@ -15,6 +15,7 @@ from adapters.sql.connection import Database
 from adapters.sql.pipeline import Row
 from adapters.sql.readers.users import shares_project
 from adapters.sql.readers.watching import watches
+from adapters.sql.repositories.batch_names import EXTERNAL_IDS, EXTERNAL_IDS_OF_MANY, KEYS, PROJECTS_OF_KEYS
 from adapters.sql.repositories.batch_writes import written
 from adapters.sql.repositories.looked_up import WITHOUT_SORTING, each, given_ids, looked_up
 from adapters.sql.repositories.looked_up import locked as locked_by_id
@@ -24,7 +25,7 @@ from adapters.sql.repositories.task_rows import LOADED, task_of
 from adapters.sql.statement import Statement
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.people import users
-from adapters.sql.tables.work import board_columns, cycles, project_keys, project_members, projects, task_keys, tasks
+from adapters.sql.tables.work import board_columns, cycles, project_members, projects, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
 from core.cycles.model import CycleStatus
 from core.kernel.actor import Actor
@@ -58,29 +59,12 @@ def _of_targets(name: str) -> Select[Any]:
     return select(found.c[name]).select_from(each(_targets, found)).where(found.c[name].is_not(None))
 
 
-_key = (
-    func.unnest(bindparam("keys", type_=ARRAY(Text)), bindparam("numbers", type_=ARRAY(Integer)))
-    .table_valued("key", "number", name="given")
-    .render_derived()
-)
-_stands, _stood = tasks.alias("stands"), tasks.alias("stood")
-_named = (
-    _key.join(project_keys, project_keys.c.key == _key.c.key)
-    .outerjoin(_stands, (_stands.c.project_id == project_keys.c.project_id) & (_stands.c.number == _key.c.number))
-    .outerjoin(task_keys, (task_keys.c.project_id == project_keys.c.project_id) & (task_keys.c.number == _key.c.number))
-    .outerjoin(_stood, _stood.c.id == task_keys.c.task_id)
-)
-_named_id = func.coalesce(_stands.c.id, task_keys.c.task_id)
-_KEYS = Statement(select(_key.c.key, _key.c.number, project_keys.c.project_id, _named_id).select_from(_named))
-
-
 @cache
 def _lock_projects(by_key: bool) -> Statement:
     """The projects of the tasks, and those named besides, in the order of their ids: as everybody locks them."""
     wanted = [_each_of("projects"), _of_targets("project_id")]
     if by_key:
-        # Not the task's by the id of the task: as part of a condition, COALESCE would keep it from the index.
-        wanted.append(select(func.coalesce(_stands.c.project_id, _stood.c.project_id)).select_from(_named))
+        wanted.append(PROJECTS_OF_KEYS)
     return Statement(
         select(projects.c.id, projects.c.key, projects.c.is_active, projects.c.last_number)
         .where(projects.c.id.in_(union(*wanted)))
@@ -151,33 +135,28 @@ _CARDS = Statement(
 
 
 _assigned = _of_targets("assigned_to")
-_PEOPLE = Statement(
-    select(users.c.id, users.c.name, users.c.is_active, users.c.role != "member", shares_project()).where(
-        users.c.id.in_(union(_each_of("assignees"), _assigned))
-    )
-)
+_people = union(_each_of("assignees"), _assigned).subquery("people")
+(_person_id,) = _people.c
+_is_free, _shares = (users.c.role != "member").label("is_free"), shares_project().label("shares")
+_person = looked_up(users, _person_id, users.c.id, users.c.name, users.c.is_active, _is_free, _shares)
+_PEOPLE = Statement(select(*_person.c).select_from(each(_people, _person)))
 _members = select(project_members.c.project_id, project_members.c.user_id).where(
     _among(project_members.c.project_id, "projects")
 )
 _ALL_MEMBERS = Statement(_members)
 _caller = select(bindparam("for_user", type_=Uuid))
-_MEMBERS = Statement(_members.where(project_members.c.user_id.in_(union(_each_of("assignees"), _caller, _assigned))))
+# A set that is looked into for each member of the projects, and no join, which might hold all against all.
+_named_people = union(_each_of("assignees"), _caller, _assigned)
+_MEMBERS = Statement(_members.where(project_members.c.user_id.in_(_named_people).is_(true())))
 _CYCLES = Statement(select(cycles.c.id, cycles.c.project_id, cycles.c.status).where(_among(cycles.c.id, "cycles")))
 _on = looked_up(
     task_labels, _targets.c.id, task_labels.c.task_id, task_labels.c.label_id, by="task_id", then=("label_id",)
 )
-_BORNE = Statement(
-    select(_on.c.task_id, labels.c.id, labels.c.name).select_from(
-        each(_targets, _on).join(labels, labels.c.id == _on.c.label_id)
-    )
-)
-_transferred = select(tasks.c.external_id).where(_among(tasks.c.id, "transferred"), tasks.c.external_id.is_not(None))
-_given_ids = select(func.unnest(bindparam("external_ids", type_=ARRAY(Text))))
-_EXTERNAL_IDS = Statement(
-    select(tasks.c.project_id, tasks.c.external_id, tasks.c.id).where(
-        _among(tasks.c.project_id, "projects"), tasks.c.external_id.in_(union(_given_ids, _transferred))
-    )
-)
+_label = looked_up(labels, _on.c.label_id, labels.c.id, labels.c.name)
+_BORNE = Statement(select(_on.c.task_id, _label.c.id, _label.c.name).select_from(each(each(_targets, _on), _label)))
+
+MOST_LOOKED_UP = 20_000
+"""More `external_id`s in projects are asked for by one join."""
 
 
 class SqlBatches:
@@ -196,7 +175,7 @@ class SqlBatches:
         }
         asked = [(_lock_projects(bool(keys)), locking)]
         if keys:
-            asked.append((_KEYS, locking))
+            asked.append((KEYS, locking))
         if needs.labels:
             # Before projects and tasks, as whoever renames one.
             asked.insert(0, (LABELS_TO_PUT_ON, labels_named(tuple(needs.labels))))
@@ -247,6 +226,8 @@ class SqlBatches:
             "external_ids": array([*needs.external_ids]),
             "for_user": for_user,
         }
+        looked_up = len(locked) * (len(needs.external_ids) + len(values["transferred"]))
+        external_ids = EXTERNAL_IDS if looked_up <= MOST_LOOKED_UP else EXTERNAL_IDS_OF_MANY
         asked = {
             read_tasks: targets,
             _BOARDS: locked,
@@ -258,7 +239,7 @@ class SqlBatches:
             _CYCLES: needs.cycles,
             _BORNE: targets,
             TIME_ZONE: targets or needs.projects,
-            _EXTERNAL_IDS: needs.external_ids or values["transferred"],
+            external_ids: needs.external_ids or values["transferred"],
         }
         statements = [statement for statement, wanted in asked.items() if wanted]
         answered = await self._unit.fetch(*((statement, values) for statement in statements)) if statements else []
@@ -286,7 +267,7 @@ class SqlBatches:
             ),
             labels=named,
             borne={task_id: tuple(each) for task_id, each in borne.items()},
-            external_ids={(project_id, external): task_id for project_id, external, task_id in rows[_EXTERNAL_IDS]},
+            external_ids={(project_id, external): task_id for project_id, external, task_id in rows[external_ids]},
             keys=ids.keys,
             project_keys={ref.rpartition("-")[0]: project_id for ref, (project_id, _) in found.items()},
             watched=frozenset(row[0] for row in rows[read_tasks] if row[-1]),

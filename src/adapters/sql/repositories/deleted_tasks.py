@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import exists, select
 
 from adapters.sql.readers.task_names import named_task, ref_values
+from adapters.sql.repositories.looked_up import AND_WITHOUT_SORTING
 from adapters.sql.repositories.task_kin import NO_TASK, lineage, lineage_of
 from adapters.sql.repositories.task_rows import (
     CHANGED,
@@ -36,7 +37,7 @@ _others = tasks.alias("others")
 def _lock_project(by_key: bool) -> Statement:
     of_task = select(_all.c.project_id).where(named_task(by_key, _all)).scalar_subquery()
     return Statement(
-        select(projects.c.key, projects.c.is_active, projects.c.id)
+        select(projects.c.key, projects.c.is_active, projects.c.id, AND_WITHOUT_SORTING)
         .where(projects.c.id == of_task)
         .with_for_update(of=projects, key_share=True)
     )

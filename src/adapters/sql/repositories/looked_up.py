@@ -5,16 +5,22 @@ the one that holds what is asked for, and for each of a thousand ids it would re
 an equality, so that there is an order to ask for; and without sorting only that one index has it.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
-from sqlalchemy import FromClause, Select, Uuid, bindparam, func, select, true
+from sqlalchemy import FromClause, Select, Uuid, bindparam, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from adapters.sql.statement import Statement
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 WITHOUT_SORTING = Statement.plain("set local enable_sort = off")
 """Comes before statements with `looked_up` in them, in their transaction."""
+_without_sorting = func.set_config(literal_column("'enable_sort'"), literal_column("'off'"), literal_column("true"))
+AND_WITHOUT_SORTING: Final = _without_sorting.label("without_sorting")
+"""The same as a column of a statement that comes before: it costs no statement of its own."""
 
 
 def given_ids(name: str) -> Any:
@@ -24,13 +30,19 @@ def given_ids(name: str) -> Any:
 
 
 def looked_up(
-    rows: FromClause, given_id: Any, *columns: Any, by: str = "id", then: tuple[str, ...] = ()
+    rows: FromClause,
+    given: Any,
+    *columns: Any,
+    by: str = "id",
+    then: tuple[str, ...] = (),
+    of: Mapping[str, Any] = NOTHING,
 ) -> LateralFromClause:
-    """Those columns of the row whose id is given; or of all rows with that `by`, which begins an index that goes on by
-    `then`.
+    """Those columns of the row whose id is given; or of all rows with that `by`, which comes in an index right after
+    what they are `of`, and before `then`.
     """
     order = (rows.c[by], *(rows.c[name] for name in then))
-    return _within(rows, given_id, by).with_only_columns(*columns).order_by(*order).lateral()
+    query = _within(rows, given, by).where(*(rows.c[name] == value for name, value in of.items()))
+    return query.with_only_columns(*columns).order_by(*order).lateral()
 
 
 def locked(rows: FromClause, given_id: Any, *columns: Any) -> LateralFromClause:

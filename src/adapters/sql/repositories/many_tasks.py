@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from adapters.sql.arrays import array
 from adapters.sql.repositories.batch_writes import Write, adding, changing, putting_labels_on, taking_labels_off
-from adapters.sql.repositories.looked_up import WITHOUT_SORTING
+from adapters.sql.repositories.looked_up import WITHOUT_SORTING, each, given_ids, locked, looked_up
 from adapters.sql.repositories.task_kin import KIN_ABOVE, KIN_BELOW
 from adapters.sql.repositories.task_rows import (
     LOADED,
@@ -27,9 +27,10 @@ from adapters.sql.statement import Statement
 from adapters.sql.tables.identity import companies
 from adapters.sql.tables.labels import labels, task_labels
 from adapters.sql.tables.people import users
-from adapters.sql.tables.work import board_columns, projects, tasks
+from adapters.sql.tables.work import board_columns, cycles, projects, tasks
 from adapters.sql.unit_of_work import SqlUnitOfWork
-from core.imports.ports import Beginning, Seen
+from core.cycles.model import CycleStatus
+from core.imports.ports import Beginning, NamedCycle, Seen
 from core.labels.model import Label, LabelName, folded
 from core.tasks.batches import Kin
 from core.tasks.model import Task
@@ -53,7 +54,7 @@ _found = (
     .lateral("found")
 )
 _FIND = Statement(select(_found.c.id).select_from(_given.join(_found, _found.c.external_id == _given.c.external_id)))
-_ids = bindparam("ids", type_=ARRAY(Uuid))
+_ids = given_ids("ids")
 
 _PROJECT = Statement(
     select(
@@ -64,7 +65,8 @@ _PROJECT = Statement(
 )
 
 # In the order in which everybody locks: labels, the project, tasks. What is read after each sees what nobody changes.
-_borne = select(task_labels.c.label_id).where(task_labels.c.task_id == func.any(_ids))
+_on = looked_up(task_labels, _ids.c.id, task_labels.c.label_id, by="task_id", then=("label_id",))
+_borne = select(_on.c.label_id).select_from(each(_ids, _on))
 _LABELS = Statement(
     select(labels.c.id, labels.c.name)
     .where(or_(labels.c.folded == func.any(bindparam("folded", type_=ARRAY(Text))), labels.c.id.in_(_borne)))
@@ -77,12 +79,12 @@ _LOCK_PROJECT = Statement(
     .where(projects.c.id == _project)
     .with_for_update(of=projects, key_share=True)
 )
+_locked = locked(tasks, _ids.c.id, *(tasks.c[name] for name in LOADED))
 _TASKS = Statement(
-    select(*(tasks.c[name] for name in LOADED))
-    # That it is still of that project, and called so, is asked again of what is locked.
-    .where(tasks.c.id == func.any(_ids), tasks.c.project_id == _project, tasks.c.external_id.is_not(None))
-    .order_by(tasks.c.id)
-    .with_for_update(of=tasks, key_share=True)
+    select(*_locked.c)
+    .select_from(each(_ids, _locked))
+    # That it is still of that project is asked again of what is locked; what it is called, of what is read then.
+    .where(_locked.c.project_id == _project)
 )
 _BOARD = Statement(board_in(_project))
 _COLUMN_NAMES = Statement(
@@ -103,6 +105,21 @@ _PEOPLE = Statement(
         )
     )
     .order_by(users.c.id)
+)
+
+_named_cycles = bindparam("cycles", type_=ARRAY(Text))
+_CYCLES = Statement(
+    select(cycles.c.id, cycles.c.name, cycles.c.status)
+    .where(cycles.c.project_id == _project)
+    .where(
+        or_(
+            *(
+                each.op("=")(func.any(_named_cycles))
+                for each in (as_type(cycles.c.id, Text), func.lower(cycles.c.name), cycles.c.name)
+            )
+        )
+    )
+    .order_by(cycles.c.number)
 )
 
 _TAKE_NUMBERS = Statement(
@@ -151,9 +168,12 @@ class SqlManyTasks:
         labels: Sequence[str],
         people: Sequence[str],
         external_ids: Sequence[str],
+        ids: Sequence[UUID] = (),
+        cycles: Sequence[str] = (),
     ) -> Beginning | None:
         where = {"project": project_id}
-        named = {**where, "ids": await self._find(project_id, external_ids)}
+        found_ids = sorted({*ids, *await self._find(project_id, external_ids)})
+        named = {**where, "ids": array(found_ids)}
         asked: list[tuple[Statement, dict[str, Any]]] = [
             (_LABELS, {**named, "folded": [folded(name) for name in labels]}),
             (_LOCK_PROJECT, where),
@@ -161,20 +181,22 @@ class SqlManyTasks:
             (_COLUMN_NAMES, where),
             (_COUNT_LABELS, {}),
         ]
-        if named["ids"]:
+        if found_ids:
             asked.insert(2, (_TASKS, named))
         if people:
             asked.append((_PEOPLE, {**where, "for_user": for_user, "people": list(people)}))
+        if cycles:
+            asked.append((_CYCLES, {**where, "cycles": list(cycles)}))
         # The last card of a column, too, is otherwise looked for among all tasks of the company.
-        _, found, locked, *more = await self._unit.fetch((WITHOUT_SORTING, {}), *asked)
-        loaded = more.pop(0) if named["ids"] else []
-        columns, names, ((label_count,),), *users_found = more
-        if not locked:
+        _, found, project, *more = await self._unit.fetch((WITHOUT_SORTING, {}), *asked)
+        loaded = more.pop(0) if found_ids else []
+        columns, names, ((label_count,),), *others = more
+        if not project:
             return None
-        key, is_active, last_number = locked[0]
+        key, is_active, last_number = project[0]
         by_word: dict[str, Assignee] = {}
         by_name: defaultdict[str, list[Assignee]] = defaultdict(list)
-        for *row, email, username in users_found[0] if users_found else ():
+        for *row, email, username in others.pop(0) if people else ():
             assignee = Assignee._make(row)
             # An address or an id goes before a username that reads the same.
             by_word[str(assignee.id)] = assignee
@@ -183,6 +205,7 @@ class SqlManyTasks:
             if email is not None:
                 by_word[email] = assignee
             by_name[assignee.name.casefold()].append(assignee)
+        locked_tasks = [task_of(row, key) for row in loaded]
         return Beginning(
             project_key=key,
             project_is_active=is_active,
@@ -194,7 +217,12 @@ class SqlManyTasks:
             label_count=label_count,
             people=by_word,
             namesakes={name: tuple(each) for name, each in by_name.items()},
-            tasks={str(task.external_id): task for task in (task_of(row, key) for row in loaded)},
+            tasks={task.external_id: task for task in locked_tasks if task.external_id is not None},
+            by_id={task.id: task for task in locked_tasks},
+            cycles=tuple(
+                NamedCycle(cycle_id, name, CycleStatus(status))
+                for cycle_id, name, status in (others[0] if cycles else ())
+            ),
         )
 
     async def kin(self, *, parents: Sequence[UUID], tasks: Sequence[UUID]) -> list[Kin]:
@@ -209,7 +237,8 @@ class SqlManyTasks:
         _, rows = await self._unit.fetch(
             (WITHOUT_SORTING, {}), (_FIND, {"project": project_id, "external_ids": array(external_ids)})
         )
-        return [task_id for (task_id,) in rows]
+        # They are locked in this order, which is everybody's.
+        return sorted(task_id for (task_id,) in rows)
 
     def take_numbers(self, project_id: UUID, *, last: int) -> None:
         self._unit.write(_TAKE_NUMBERS, {"project": project_id, "last_number": last}, rows=1)

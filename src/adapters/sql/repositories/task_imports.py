@@ -1,6 +1,6 @@
 """Keeping the files of imports, in pieces, and how far they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,12 +18,15 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
+    null,
     or_,
     select,
     true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import insert as on_key
 
 from adapters.sql.arrays import array
 from adapters.sql.connection import Database
@@ -33,8 +36,10 @@ from adapters.sql.repositories.tasks import SqlTaskUnitOfWork
 from adapters.sql.statement import Statement
 from adapters.sql.tables.jobs import import_chunks, import_rows, jobs, task_imports
 from adapters.sql.unit_of_work import SqlUnitOfWork
+from core.imports import names
 from core.imports.fields import Field, Meaning
 from core.imports.model import CHUNK, Phase, TaskImport
+from core.imports.names import Stand
 from core.imports.values import RowFault
 from core.kernel.actor import Actor
 from core.kernel.once import Once
@@ -44,7 +49,8 @@ _INSTANT = DateTime(timezone=True)
 _import = bindparam("import", type_=Uuid)
 _PROGRESS = (
     "mapping", "dry_run", "time_zone", "size", "phase", "delimiter", "columns", "ignored", "width", "begin", "offset",
-    "row", "total", "created", "updated", "unchanged", "skipped", "linked", "fault_count", "faults", "new_labels",
+    "row", "total", "created", "updated", "unchanged", "skipped", "archived", "linked", "fault_count", "faults",
+    "new_labels",
 )  # fmt: skip
 
 _its_job = exists().where(jobs.c.id == task_imports.c.id)
@@ -100,20 +106,26 @@ _given = (
 )
 # One by one in the index, however large the file is of which the table knows nothing yet.
 _seen = (
-    select(import_rows.c.number)
+    select(import_rows.c.number, import_rows.c.task_id)
     .where(import_rows.c.import_id == _import, import_rows.c.external_id == _given.c.external_id)
     .limit(1)
     .lateral("seen")
 )
-_SEEN = Statement(select(_given.c.external_id, _seen.c.number).select_from(_given.join(_seen, true())))
+_SEEN = Statement(select(_given.c.external_id, _seen.c.number, _seen.c.task_id).select_from(_given.join(_seen, true())))
+_note = on_key(import_rows).from_select(
+    ["import_id", "external_id", "number", "task_id"],
+    select(
+        _import,
+        func.unnest(bindparam("external_ids", type_=ARRAY(Text))),
+        func.unnest(bindparam("numbers", type_=ARRAY(Integer))),
+        func.unnest(bindparam("tasks", type_=ARRAY(Uuid))),
+    ),
+)
 _NOTE_SEEN = Statement(
-    insert(import_rows).from_select(
-        ["import_id", "external_id", "number"],
-        select(
-            _import,
-            func.unnest(bindparam("external_ids", type_=ARRAY(Text))),
-            func.unnest(bindparam("numbers", type_=ARRAY(Integer))),
-        ),
+    _note.on_conflict_do_update(
+        index_elements=["company_id", "import_id", "external_id"],
+        set_={"number": literal(names.SEVERAL), "task_id": null()},
+        where=func.starts_with(import_rows.c.external_id, literal(names.TITLE)),
     )
 )
 
@@ -163,12 +175,17 @@ class SqlTaskImports:
         await self._unit.fetch((_HOLD, {"import": import_id}))
         self._unit.write(_GIVE_UP, {"import": import_id})
 
-    async def seen(self, import_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
-        (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": array(external_ids)}))
-        return {external_id: number for external_id, number in rows}  # noqa: C416  (rows are no pairs to the checker)
+    async def seen(self, import_id: UUID, names: Sequence[str]) -> dict[str, Stand]:
+        (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": array(names)}))
+        return {name: Stand(number, task_id) for name, number, task_id in rows}
 
-    def note_seen(self, import_id: UUID, rows: dict[str, int]) -> None:
-        values = {"import": import_id, "external_ids": array([*rows]), "numbers": array([*rows.values()])}
+    def note_seen(self, import_id: UUID, rows: Mapping[str, Stand]) -> None:
+        values = {
+            "import": import_id,
+            "external_ids": array([*rows]),
+            "numbers": array([stand.row for stand in rows.values()]),
+            "tasks": array([stand.task_id for stand in rows.values()]),
+        }
         self._unit.write(_NOTE_SEEN, values)
 
 

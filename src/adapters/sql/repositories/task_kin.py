@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    Insert,
     Integer,
     Select,
     Text,
@@ -102,17 +101,12 @@ def labels_borne(by_key: bool) -> Statement:
     return Statement(_each.where(labels.c.id.in_(select(task_labels.c.label_id).where(task_labels.c.task_id == task))))
 
 
-def putting_on(pairs: Select[Any]) -> Insert:
-    """Puts labels on: from rows of the ids of a task, which is there by then, and of a label."""
-    pair = pairs.subquery("pair")
-    # By itself, so that a task that were not there is an error.
-    created_at = select(_all.c.created_at).where(_all.c.id == pair.c.task_id).scalar_subquery()
-    rows = select(pair.c.task_id, pair.c.label_id, created_at)
-    return insert(task_labels).from_select(["task_id", "label_id", "created_at"], rows)
-
-
+# By itself, so that a task that were not there is an error, and once for all labels. WITHOUT_SORTING comes before.
+_made = select(_all.c.created_at).where(_all.c.id >= _task, _all.c.id <= _task).order_by(_all.c.id).scalar_subquery()
 LABELS_ON = Statement(
-    putting_on(select(_task.label("task_id"), func.unnest(bindparam("labels", type_=ARRAY(Uuid))).label("label_id")))
+    insert(task_labels).from_select(
+        ["task_id", "label_id", "created_at"], select(_task, func.unnest(bindparam("labels", type_=ARRAY(Uuid))), _made)
+    )
 )
 LABELS_OFF = Statement(
     delete(task_labels).where(

@@ -166,7 +166,7 @@ def lock_of(projects: list[Row], loaded: Row) -> tuple[str, bool]:
 
     Raises ChangedMeanwhile if the task left the project while its lock was waited for.
     """
-    for key, is_active, project_id in projects:
+    for key, is_active, project_id, *_ in projects:
         if project_id == loaded[LOADED.index("project_id")]:
             return key, is_active
     raise ChangedMeanwhile

@@ -8,13 +8,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Integer, Text, Uuid, bindparam, func, insert, select, true, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Boolean, Integer, Uuid, bindparam, func, insert, select, true, update
 
 from adapters.sql.connection import Database
 from adapters.sql.readers.task_names import named_task, ref_values
+from adapters.sql.repositories.batch_writes import ranking
 from adapters.sql.repositories.columns import SqlColumns
 from adapters.sql.repositories.deleted_tasks import SqlDeletedTasks
+from adapters.sql.repositories.looked_up import AND_WITHOUT_SORTING
 from adapters.sql.repositories.recurrences import SqlRecurrences
 from adapters.sql.repositories.task_kin import (
     LABELS_OFF,
@@ -60,12 +61,13 @@ from core.tasks.model import Task
 from core.tasks.ports import Assignee, Left, LoadedTask, Neighbour, Opening, Orphan, TaskRef
 
 _the_project = bindparam("project", type_=Uuid)
-# Takes the next number and with it the project's row, which serialises all changes of its board.
+# Takes the next number and with it the project's row, which serialises all changes of its board. What follows is looked
+# up: the last cards of the board, too, are otherwise looked for among all tasks of a company that is new.
 _take_number = (
     update(projects)
     .where(projects.c.id == _the_project)
     .values(last_number=projects.c.last_number + 1)
-    .returning(projects.c.key, projects.c.is_active, projects.c.last_number)
+    .returning(projects.c.key, projects.c.is_active, projects.c.last_number, AND_WITHOUT_SORTING)
 )
 _TAKE_NUMBER = Statement(_take_number)
 
@@ -116,7 +118,7 @@ def _lock_project(by_key: bool, also: bool) -> Statement:
     """
     task = select(tasks.c.project_id).where(named_task(by_key)).cte("task")
     of_task = select(task.c.project_id).scalar_subquery()
-    query = select(projects.c.key, projects.c.is_active, projects.c.id)
+    query = select(projects.c.key, projects.c.is_active, projects.c.id, AND_WITHOUT_SORTING)
     if also:
         query = query.where(projects.c.id.in_([of_task, bindparam("also", type_=Uuid)])).order_by(projects.c.id)
     else:
@@ -167,12 +169,6 @@ def _neighbour(by_key: bool) -> Statement:
 _ORDER = Statement(
     select(tasks.c.id).where(tasks.c.column_id == bindparam("column", type_=Uuid)).order_by(tasks.c.rank, tasks.c.id)
 )
-_ranks = (
-    func.unnest(bindparam("ids", type_=ARRAY(Uuid)), bindparam("ranks", type_=ARRAY(Text)))
-    .table_valued("id", "rank", name="given")
-    .render_derived()
-)
-_RESPREAD = Statement(update(tasks).where(tasks.c.id == _ranks.c.id).values(rank=_ranks.c.rank))
 
 _ADDED: dict[str, Any] = {**FIXED, **WRITTEN}
 # What most new tasks do not have. A statement without it has fewer values to read, and nothing to decide.
@@ -249,7 +245,7 @@ class SqlTasks:
         taken, columns, *more = fetched
         if not taken:
             return None
-        key, is_active, taken_number = taken[0]
+        key, is_active, taken_number, _ = taken[0]
         found = more[0] if assignee is not None else []
         named = more[-1] if cycle is not None else []
         return Opening(
@@ -300,7 +296,7 @@ class SqlTasks:
         kept = {f"new_{name}": row[place] for name, place in _KEPT.items()}
         self._loaded[row[0]] = {**kept, "new_deleted_at": None}
         key, is_active = lock_of(locked, row)
-        also_is_locked = any(project_id == also for *_, project_id in locked)
+        also_is_locked = any(project_id == also for _, _, project_id, _ in locked)
         return LoadedTask(
             task=task_of(row, key),
             project_is_active=is_active,
@@ -339,8 +335,8 @@ class SqlTasks:
         return [task_id for (task_id,) in rows]
 
     async def respread(self, ranks: list[tuple[UUID, str]]) -> None:
-        values = {"ids": [task_id for task_id, _ in ranks], "ranks": [rank for _, rank in ranks]}
-        self._unit.write(_RESPREAD, values, rows=len(ranks))
+        statement, values, rows = ranking(ranks)
+        self._unit.write(statement, values, rows=rows)
         await self._unit.flush()
 
     def add(self, task: Task) -> None:

@@ -91,7 +91,7 @@ import_chunks = TenantTable(
     ),
 )
 
-# Which task each row of a file is about, so that no two are about the same.
+# What each row of a file is called, by which others mean it, and the task that it is about: no two are about the same.
 import_rows = TenantTable(
     "import_rows",
     metadata,
@@ -99,6 +99,8 @@ import_rows = TenantTable(
     Column("import_id", Uuid, primary_key=True),
     Column("external_id", Text, primary_key=True),
     Column("number", Integer, nullable=False),
+    # Of a dry run, one that is nowhere.
+    Column("task_id", Uuid),
     ForeignKeyConstraint(
         ["company_id", "import_id"],
         ["task_imports.company_id", "task_imports.id"],

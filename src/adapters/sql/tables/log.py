@@ -24,6 +24,10 @@ event_sequences = TenantTable(
     metadata,
     company_column(),
     Column("last_seq", BigInteger, nullable=False, server_default=text("0")),
+    # The last position at which there may be something for people to be told of, and for mail; readers that do nothing
+    # else leave a company alone that has nothing for them.
+    Column("last_for_people", BigInteger, nullable=False, server_default=text("0")),
+    Column("last_for_mail", BigInteger, nullable=False, server_default=text("0")),
     ForeignKeyConstraint(["company_id"], ["companies.id"], name="event_sequences_company_fk", ondelete="CASCADE"),
     postgresql_with={"fillfactor": 50},
 )

@@ -1,18 +1,19 @@
 """Some rows of a file become tasks: all at once, each by the rules that hold for a single one."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from core.imports import names
 from core.imports.fields import Field
 from core.imports.model import TaskImport
+from core.imports.names import Stand
 from core.imports.ports import Beginning, ImportUnitOfWork
 from core.imports.rows import Row
-from core.imports.values import Draft, RowFault, is_blank, read, status_of
-from core.kernel import rank
+from core.imports.use_cases.places import Places, Refused
+from core.imports.values import Draft, RowFault, is_blank, own_id, read
 from core.kernel.actor import Actor
 from core.kernel.errors import ChangedMeanwhile, Forbidden, Invalid, ReferenceNotFound
 from core.kernel.events import Fact
@@ -23,25 +24,16 @@ from core.projects.errors import ProjectArchived, ProjectNotFound
 from core.projects.policy import sees_project
 from core.tasks import policy
 from core.tasks.changes import TaskChanges
-from core.tasks.errors import AssigneeCannotSeeProject, BoardIncomplete
+from core.tasks.errors import AssigneeCannotSeeProject
 from core.tasks.fields import Priority, Status
-from core.tasks.model import Column, Place, Task
+from core.tasks.model import Task
 from core.tasks.ports import Assignee
 from core.tasks.use_cases.assigning import check_assignee
-from core.tasks.use_cases.placing import ranks_at_end
 from core.tasks.use_cases.recurring import recur
 
 # Of who there is and does not see the project, no more is said than of who is nobody.
 _NOBODY = "nobody who sees the project has that address, username or name"
 _LEFT_OUT = f"{_NOBODY}; the row was taken without"
-
-
-class _Refused(Exception):
-    """Nothing comes of a row, since something is wrong with it."""
-
-    def __init__(self, fault: RowFault) -> None:
-        super().__init__(fault.detail)
-        self.fault = fault
 
 
 @dataclass(slots=True)
@@ -62,29 +54,35 @@ async def write(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[R
     """Writes what rows say, and counts what came of each. Raises ProjectNotFound and ProjectArchived."""
     known = len(task_import.faults)
     drafts = _read(task_import, rows)
-    external_ids = [draft.external_id for draft in drafts if draft.external_id is not None]
-    seen = await uow.imports.seen(task_import.id, external_ids) if external_ids else {}
-    drafts, stand = _once_each(task_import, drafts, seen)
+    called = [name for draft in drafts for name in names.of_itself(draft)]
+    seen = await uow.imports.seen(task_import.id, called) if called else {}
+    drafts = _once_each(task_import, drafts, seen)
     words = {form for draft in drafts for word in draft.assignees for form in (word, word.lower(), word.casefold())}
-    names = {folded(name): name for draft in drafts for name in draft.labels or ()}
+    labels = {folded(name): name for draft in drafts for name in draft.labels or ()}
     begun = await uow.many_tasks.begin(
         task_import.project_id,
         for_user=uow.actor.user_id,
-        labels=tuple(names.values()),
+        labels=tuple(labels.values()),
         people=sorted(words),
-        external_ids=external_ids,
+        external_ids=[draft.called for draft in drafts if draft.called is not None],
+        ids=list({found for draft in drafts for word in (draft.id, draft.called) if (found := own_id(word))}),
+        cycles=sorted({form for draft in drafts for word in draft.cycles for form in (word, word.casefold())}),
     )
     if begun is None or not sees_project(uow.actor, is_member=begun.is_member):
         raise ProjectNotFound
     if not begun.project_is_active:
         raise ProjectArchived
-    places = await _Places.of(uow, begun, drafts, dry_run=task_import.dry_run)
+    places = await Places.of(uow, begun, drafts, dry_run=task_import.dry_run)
     batch = _Batch(task_import, begun, places, uow.actor, ids, at)
+    stand: dict[str, Stand] = {}
     for draft in drafts:
         try:
-            batch.take(draft)
-        except _Refused as refused:
+            task = batch.take(draft)
+        except Refused as refused:
             task_import.skip([refused.fault])
+            task = None
+        is_known = task is not None and task.id in begun.by_id
+        _note(stand, draft, task, is_known=is_known, titles=task_import.says_titles_of_parents)
     task_import.put_in_order(known)
     if stand:
         uow.imports.note_seen(task_import.id, stand)
@@ -125,129 +123,94 @@ def _read(task_import: TaskImport, rows: Sequence[Row]) -> list[Draft]:
             is_own=task_import.is_own,
             time_zone=task_import.time_zone,
         )
-        if isinstance(found, Draft):
-            drafts.append(found)
-        else:
+        if not isinstance(found, Draft):
             task_import.skip(found)
+        elif found.is_archived:
+            task_import.leave()
+        else:
+            drafts.append(found)
     return drafts
 
 
-def _once_each(
-    task_import: TaskImport, drafts: Sequence[Draft], seen: dict[str, int]
-) -> tuple[list[Draft], dict[str, int]]:
-    """The drafts without those whose task an earlier row of the file is about, and where each stands."""
+def _once_each(task_import: TaskImport, drafts: Sequence[Draft], seen: Mapping[str, Stand]) -> list[Draft]:
+    """The drafts without those whose task an earlier row of the file is about."""
     kept: list[Draft] = []
-    stand: dict[str, int] = {}
+    rows = {name: stand.row for name, stand in seen.items()}
     for draft in drafts:
-        if draft.external_id is not None:
-            before = seen.get(draft.external_id) or stand.get(draft.external_id)
-            if before is not None:
-                task_import.skip([draft.fault(Field.EXTERNAL_ID, f"row {before} of the file has the same")])
-                continue
-            stand[draft.external_id] = draft.row
+        before = next(((name, rows[name]) for name in names.of_itself(draft) if name in rows), None)
+        if before is not None:
+            field = Field.ID if draft.id is not None and before[0] == names.by_id(draft.id) else Field.EXTERNAL_ID
+            task_import.skip([draft.fault(field, f"row {before[1]} of the file has the same")])
+            continue
+        rows |= dict.fromkeys(names.of_itself(draft), draft.row)
         kept.append(draft)
-    return kept, stand
+    return kept
 
 
-@dataclass(slots=True)
-class _Places:
-    """Where cards go: the column that a row means, and the ranks below its last card."""
-
-    begun: Beginning
-    named: dict[str, Column]
-    ranks: dict[UUID, list[str]] = field(default_factory=dict)
-    last: dict[UUID, UUID | None] = field(default_factory=dict)
-
-    @staticmethod
-    async def of(uow: ImportUnitOfWork, begun: Beginning, drafts: Sequence[Draft], *, dry_run: bool) -> "_Places":
-        named: dict[str, Column] = {}
-        for column in begun.board.columns:
-            named.setdefault(begun.column_names[column.id].casefold(), column)
-        places = _Places(begun, named)
-        counts: Counter[UUID] = Counter()
-        for draft in drafts:
-            try:
-                counts[places.column(draft).id] += 1
-            except _Refused:
-                continue
-        for column in begun.board.columns:
-            if count := counts[column.id]:
-                # What is not written needs no place that is its own.
-                places.ranks[column.id] = (
-                    list(rank.spread(count))
-                    if dry_run
-                    else await ranks_at_end(uow, column.id, last=column.last_rank, count=count)
-                )
-                places.last[column.id] = column.last_id
-        return places
-
-    def column(self, draft: Draft) -> Column:
-        """The column that a row means: the one of that name, or the first of that status. Raises _Refused."""
-        column = self._meant(draft)
-        return self._first_of(Status.DONE, draft) if draft.is_done and column.category is not Status.DONE else column
-
-    def _meant(self, draft: Draft) -> Column:
-        for word in draft.statuses:
-            column = self.named.get(word.casefold())
-            if column is not None:
-                return column
-            status = status_of(word)
-            if status is not None:
-                return self._first_of(status, draft)
-        if draft.statuses:
-            raise _Refused(draft.fault(Field.STATUS, "is no column of the board, and no status"))
-        return self._first_of(Status.TODO, draft)
-
-    def _first_of(self, status: Status, draft: Draft) -> Column:
-        try:
-            return self.begun.board.first_of(status)
-        except BoardIncomplete:
-            raise _Refused(draft.fault(Field.STATUS, "the board has no column of that status")) from None
-
-    def moves(self, task: Task, draft: Draft) -> Column | None:
-        """Where the card of a task goes to, None if it stands there already, or nothing is said of it."""
-        if not draft.statuses and not draft.is_done:
-            return None
-        column = self.column(draft)
-        is_named = any(self.named.get(word.casefold()) == column for word in draft.statuses)
-        stays = column.id == task.column_id or (not is_named and column.category is task.status)
-        return None if stays else column
-
-    def take(self, column: Column, task_id: UUID) -> Place:
-        """The next place of a column, which is that task's now."""
-        place = Place(column=column, rank=self.ranks[column.id].pop(0), after_id=self.last[column.id])
-        self.last[column.id] = task_id
-        return place
+def _note(stand: dict[str, Stand], draft: Draft, task: Task | None, *, is_known: bool, titles: bool) -> None:
+    """What later rows are to know of one."""
+    for name, found in names.noted(draft, task.id if task is not None else None, titles=titles):
+        before = stand.setdefault(name, found)
+        if before.row != found.row and titles and draft.title is not None and name == names.by_title(draft.title):
+            stand[name] = Stand(names.SEVERAL, None)
+    if task is not None and is_known:
+        # However they call it: by its own id, or as it is called elsewhere.
+        for name in names.of_task(task):
+            stand.setdefault(name, Stand(draft.row, task.id))
 
 
 class _Batch:
     """Drafts on their way to tasks."""
 
     def __init__(
-        self, task_import: TaskImport, begun: Beginning, places: _Places, actor: Actor, ids: Ids, at: datetime
+        self, task_import: TaskImport, begun: Beginning, places: Places, actor: Actor, ids: Ids, at: datetime
     ) -> None:
         self._import, self._begun, self._places = task_import, begun, places
         self._actor, self._ids, self._at = actor, ids, at
         self._labels = {folded(label.name): label for label in begun.labels}
         self._unwritten = {folded(name) for name in task_import.new_labels} if task_import.dry_run else set()
+        self._taken: set[UUID] = set()
         self.writing = _Writing()
 
-    def take(self, draft: Draft) -> None:
-        """Makes or changes the task that a row is about. Raises _Refused, and then nothing of it is kept."""
-        task = self._begun.tasks.get(draft.external_id) if draft.external_id is not None else None
-        assignee = self._assignee(draft)
+    def take(self, draft: Draft) -> Task:
+        """Makes or changes the task that a row is about. Raises Refused, and then nothing of it is kept."""
+        task = self._meant(draft)
+        assignee, cycle = self._assignee(draft), self._places.cycle(draft, task)
+        cycle_id = cycle if isinstance(cycle, UUID) else None
         if task is None:
-            self._create(draft, assignee)
+            task = self._create(draft, assignee, cycle_id)
         else:
-            self._change(task, draft, assignee)
-        if draft.parent is not None and draft.external_id is None:
-            self._import.note(draft.fault(Field.PARENT, "only what has an external_id is put below another task"))
+            self._change(task, draft, assignee, cycle_id)
+        self._taken.add(task.id)
         if draft.assignees and assignee is None:
             self._import.note(draft.fault(Field.ASSIGNED_TO, _LEFT_OUT))
+        if isinstance(cycle, RowFault):
+            self._import.note(cycle)
+        return task
 
-    def _create(self, draft: Draft, assignee: UUID | None) -> None:
+    def _meant(self, draft: Draft) -> Task | None:
+        """The task that a row is about, if it is there: by its own id, by what it is called elsewhere, or because that
+        is its own id, as where what was exported comes back. Raises Refused.
+        """
+        if draft.called is None:
+            return None
+        tasks, by_id = self._begun.tasks, self._begun.by_id
+        own, other = own_id(draft.id), own_id(draft.called)
+        task = by_id.get(own) if own is not None else None
+        named = tasks.get(draft.called) or (by_id.get(other) if other is not None else None)
+        if task is not None and draft.external_id not in (None, task.external_id, str(task.id)):
+            if task.external_id is not None:
+                raise Refused(draft.fault(Field.EXTERNAL_ID, "the task with that id has another one"))
+            if named not in (None, task):
+                raise Refused(draft.fault(Field.EXTERNAL_ID, "another task of the project has that"))
+        task = task or named
+        if task is not None and task.id in self._taken:
+            raise Refused(draft.fault(draft.naming, "another row of the file is of that task"))
+        return task
+
+    def _create(self, draft: Draft, assignee: UUID | None, cycle_id: UUID | None) -> Task:
         if draft.title is None:
-            raise _Refused(draft.fault(Field.TITLE, "must not be empty"))
+            raise Refused(draft.fault(Field.TITLE, "must not be empty"))
         column = self._places.column(draft)
         labels = self._borne(draft)
         self.writing.numbers += 1
@@ -265,8 +228,9 @@ class _Batch:
             assigned_to=assignee,
             created_by=self._actor.user_id,
             at=self._at,
+            cycle_id=cycle_id,
             labels=labels,
-            external_id=draft.external_id,
+            external_id=draft.called,
             recurrence=draft.recurrence,
         )
         # What is done already does not come again: a file that has it has what followed it.
@@ -274,8 +238,9 @@ class _Batch:
         self.writing.on.extend((task, label.id) for label in labels)
         self.writing.facts.append(created)
         self._import.created += 1
+        return task
 
-    def _change(self, task: Task, draft: Draft, assignee: UUID | None) -> None:
+    def _change(self, task: Task, draft: Draft, assignee: UUID | None, cycle_id: UUID | None) -> None:
         said: dict[str, Any] = {
             name: getattr(draft, name)
             for name in ("title", "description", "priority", "deadline", "recurrence")
@@ -283,6 +248,10 @@ class _Batch:
         }
         if assignee is not None:
             said["assigned_to"] = assignee
+        if cycle_id is not None:
+            said["cycle_id"] = cycle_id
+        if task.external_id is None and draft.external_id is not None and own_id(draft.external_id) != task.id:
+            said["external_id"] = draft.external_id
         if draft.labels is not None:
             said["labels"] = in_order(self._named(name) for name in draft.labels)
         column = self._places.moves(task, draft)
@@ -297,7 +266,7 @@ class _Batch:
             else:
                 policy.authorise_edit(self._actor, task)
         except Forbidden:
-            raise _Refused(draft.fault(Field.EXTERNAL_ID, "you may not edit the task that has it")) from None
+            raise Refused(draft.fault(draft.naming, "you may not edit the task that has it")) from None
         before, was = task.labels, task.version
         if "labels" in changes.given:
             borne = self._borne(draft)
@@ -328,7 +297,7 @@ class _Batch:
             if len(able) == 1:
                 return able[0].id
         if draft.needs_assignee:
-            raise _Refused(draft.fault(Field.ASSIGNED_TO, _NOBODY))
+            raise Refused(draft.fault(Field.ASSIGNED_TO, _NOBODY))
         return None
 
     def _may_have_it(self, assignee: Assignee) -> bool:
@@ -344,7 +313,7 @@ class _Batch:
         return known.name if known is not None else name
 
     def _borne(self, draft: Draft) -> tuple[LabelName, ...]:
-        """The labels of a row; those that are not there yet are made. Raises _Refused, and then none is."""
+        """The labels of a row; those that are not there yet are made. Raises Refused, and then none is."""
         wanted = {folded(name): name for name in draft.labels or ()}
         made: dict[str, Label] = {}
         facts: list[Fact] = []
@@ -362,9 +331,9 @@ class _Batch:
                     at=self._at,
                 )
             except TooManyLabels:
-                raise _Refused(draft.fault(Field.LABELS, TooManyLabels.title)) from None
+                raise Refused(draft.fault(Field.LABELS, TooManyLabels.title)) from None
             except Invalid as error:
-                raise _Refused(draft.fault(Field.LABELS, error.faults[0].detail)) from None
+                raise Refused(draft.fault(Field.LABELS, error.faults[0].detail)) from None
             made[key] = label
             if key not in self._unwritten:
                 facts.append(created)

@@ -13,12 +13,13 @@ class CountingUseCases:
         self._counts = counts
 
     @answers()
-    async def catch_up(self, _: System) -> int:
-        """Counts what happened since the last time, and answers in how many companies.
+    async def catch_up(self, _: System, *, least: int = 1) -> int:
+        """Counts what happened since the last time, where so many events at least are left, and answers in how many
+        companies.
 
         A company with a long way to go does not keep the others waiting: each is given a batch in turn.
         """
-        waiting = behind = await self._counts.behind()
+        waiting = behind = await self._counts.behind(least=least)
         while waiting:
             waiting = [
                 company

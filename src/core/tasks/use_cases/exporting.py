@@ -1,5 +1,6 @@
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
 
 from core.kernel.actor import Actor, reading
 from core.kernel.audit import AuditType, Note
@@ -15,7 +16,18 @@ _FIRST: Final = 100
 _USUAL: Final = 1_000
 _MOST_TEXT: Final = 1_000_000
 
-Pages = Callable[[], AsyncIterator[Sequence[TaskView]]]
+# So many names of columns and cycles are known at most, so that it is no more memory for longer exports.
+_MOST_NAMES: Final = 5_000
+
+
+class Taken(NamedTuple):
+    """A page of tasks, and what the columns and cycles that they stand in are called, if it was asked for."""
+
+    tasks: Sequence[TaskView]
+    names: Mapping[UUID, str]
+
+
+Pages = Callable[[], AsyncIterator[Taken]]
 
 
 class ExportUseCases:
@@ -26,7 +38,9 @@ class ExportUseCases:
         self._reader = reader
 
     @answers()
-    async def export(self, actor: Actor, *, where: TaskFilter, sort: Sort, form: str) -> Answer[Pages]:
+    async def export(
+        self, actor: Actor, *, where: TaskFilter, sort: Sort, form: str, named: bool = False
+    ) -> Answer[Pages]:
         """All tasks that fit the filters, streamed. Whom a list shows which tasks, an export gives the same ones; it is
         noted that they took them.
 
@@ -39,16 +53,28 @@ class ExportUseCases:
             uow.note(Note(type=AuditType.EXPORT_MADE, details={"of": "tasks", "form": form}))
             await uow.commit()
 
-        async def pages() -> AsyncIterator[Sequence[TaskView]]:
-            page = first.value
+        async def pages() -> AsyncIterator[Taken]:
+            page, names = first.value, dict[UUID, str]()
             while True:
-                yield page.items
+                if named:
+                    names = await self._names(actor, page.items, names)
+                yield Taken(page.items, names)
                 if page.next_position is None:
                     return
                 request = PageRequest(limit=_USUAL, position=page.next_position, most_text=_MOST_TEXT)
                 page = (await self._page(actor, where, sort, request)).value
 
         return Answer(pages, first.seq)
+
+    @reading
+    async def _names(self, actor: Actor, tasks: Sequence[TaskView], known: dict[UUID, str]) -> dict[UUID, str]:
+        columns = {task.column_id for task in tasks} - known.keys()
+        cycles = {task.cycle_id for task in tasks if task.cycle_id is not None} - known.keys()
+        if not columns | cycles:
+            return known
+        if len(known) > _MOST_NAMES:
+            return await self._names(actor, tasks, {})
+        return known | await self._reader.place_names(actor, columns=sorted(columns), cycles=sorted(cycles))
 
     @reading
     async def _page(self, actor: Actor, where: TaskFilter, sort: Sort, page: PageRequest) -> Answer[Page[TaskView]]:

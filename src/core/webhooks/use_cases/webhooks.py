@@ -128,16 +128,24 @@ class WebhookUseCases:
 
     @answers(Forbidden, WebhookNotFound, Stale, SecretBeingReplaced, KeyReused, InFlight)
     async def rotate_secret(
-        self, actor: Actor, webhook_id: UUID, *, expected: int | None = None, once: Once | None = None
+        self,
+        actor: Actor,
+        webhook_id: UUID,
+        *,
+        ends_previous: bool = False,
+        expected: int | None = None,
+        once: Once | None = None,
     ) -> Answer[NewWebhookView]:
         """Gives a webhook a new secret, shown in this answer alone. For 24 hours messages are signed with the previous
-        one as well, so that the receiver can change over, and it is not replaced again. Owners and admins may.
+        one as well, so that the receiver can change over, and it is not replaced again, unless `end_previous` says that
+        the older of the two may end at once. Owners and admins may.
         """
         async with self._unit_of_work(actor, once=once) as uow:
             webhook = await _loaded(uow, webhook_id)
             ensure_current(expected, WebhookView.of(webhook))
             secret = self._secrets.new()
-            uow.record(webhook.rotate(self._sealing.seal(secret.encode()), at=self._clock.now()))
+            sealed = self._sealing.seal(secret.encode())
+            uow.record(webhook.rotate(sealed, at=self._clock.now(), ends_previous=ends_previous))
             uow.webhooks.save(webhook)
             seq = await uow.commit(made=Made(kind="webhook", id=webhook.id, version=webhook.version))
         return Answer(NewWebhookView(WebhookView.of(webhook), secret), seq)

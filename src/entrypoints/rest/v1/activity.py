@@ -25,6 +25,11 @@ class ActivityShown(Shown):
     action: str = Field(description="What was done, such as `created`, `updated`, `moved`.")
     entity: str = Field(description="The kind of thing that it was done to, such as `task`.")
     entity_id: str | None
+    task_key: str | None = Field(
+        description="Of the task that it was done to or that was talked about: as it stands now, if you see it; else as"
+        " the event told, if it did."
+    )
+    task_title: str | None
     project_id: UUID | None
     changes: dict[str, Any] = Field(
         description="Fields that changed, each as `{old, new}`; longer texts are cut after 1,000 characters, which"
@@ -40,6 +45,8 @@ ACTIVITY_EXAMPLE = {
     "action": "updated",
     "entity": "task",
     "entity_id": "01920000-0000-7000-8000-000000000012",
+    "task_key": "WEB-12",
+    "task_title": "Draw the landing page",
     "project_id": "01920000-0000-7000-8000-000000000001",
     "changes": {"priority": {"old": "medium", "new": "high"}},
     "timestamp": "2026-11-20T09:30:00.123456Z",

@@ -13,7 +13,8 @@ from core.realtime.use_cases import EventUseCases
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.operations import operation
-from entrypoints.rest.v1.fields import Several, Text
+from entrypoints.rest.v1.event_types import LOGGED
+from entrypoints.rest.v1.fields import Several
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Events"])
 
@@ -71,7 +72,7 @@ async def list_events(
     after: Annotated[
         str, Query(pattern=r"^[0-9]{1,18}$", description="The position to go on from: an `X-Event-Seq` or `seq`.")
     ] = "0",
-    types: Annotated[list[Annotated[Text, Field(max_length=100)]], Several, Query(max_length=50)] = [],  # noqa: B006
+    types: Annotated[list[LOGGED], Several, Query(max_length=50)] = [],  # noqa: B006
     limit: paging.Limit = paging.USUAL_LIMIT,
 ) -> Response:
     events = container_of(request).event_use_cases()

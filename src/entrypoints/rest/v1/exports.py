@@ -1,7 +1,7 @@
 """Tasks as files, streamed."""
 
 import csv
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from io import StringIO
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -13,21 +13,28 @@ from core.kernel.errors import Fault, Invalid
 from core.kernel.paging import PageRequest
 from core.tasks.fields import Priority, Status
 from core.tasks.read_models import TaskView
-from core.tasks.use_cases.exporting import ExportUseCases, Pages
+from core.tasks.use_cases.exporting import ExportUseCases, Pages, Taken
 from entrypoints.rest import answers, paging
 from entrypoints.rest.caller import AlsoNamed, caller, container_of, with_origin
 from entrypoints.rest.operations import operation
 from entrypoints.rest.sole import SoleRoute
 from entrypoints.rest.v1.fields import Day, Instant, Several, Text
 from entrypoints.rest.v1.task_fields import LabelName
-from entrypoints.rest.v1.tasks import SORTS, task_filter, tasks_of
+from entrypoints.rest.v1.tasks import SORTS, CalledElsewhere, task_filter, tasks_of
 
 router = APIRouter(prefix="/api/v1", route_class=SoleRoute, tags=["Tasks and boards"])
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
-# The counts of sub-tasks are two columns, and the last.
+# The counts of sub-tasks are two columns, behind the others; then what an import elsewhere knows the places by.
 _COUNTS = TaskView._fields.index("sub_tasks")
-COLUMNS = (*TaskView._fields[:_COUNTS], *TaskView._fields[_COUNTS + 1 :], "sub_tasks_total", "sub_tasks_done")
+COLUMNS = (
+    *TaskView._fields[:_COUNTS],
+    *TaskView._fields[_COUNTS + 1 :],
+    "sub_tasks_total",
+    "sub_tasks_done",
+    "column",
+    "cycle",
+)
 # What a spreadsheet would take for a formula, or for the end of one cell and the beginning of another.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BOM = b"\xef\xbb\xbf"
@@ -63,6 +70,7 @@ async def export_tasks(
     deadline_before: Day | None = None,
     deadline_after: Day | None = None,
     updated_after: Instant | None = None,
+    external_id: CalledElsewhere = None,
     query: Annotated[
         Text | None,
         Query(max_length=200, description="Part of the title or the key, in any case."),
@@ -90,6 +98,7 @@ async def export_tasks(
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
+        external_id=external_id,
         query=query,
     )
     order, kind = paging.sort_of(sort), {"csv": CSV, "ndjson": NDJSON}[format]
@@ -97,7 +106,9 @@ async def export_tasks(
         # Nothing is taken away: it is only asked whether it could be.
         found = await tasks_of(request).list(caller(request), where=where, sort=order, page=PageRequest(limit=1))
         return _streamed(_nothing(), kind, format, found.seq)
-    pages, seq = await exports_of(request).export(with_origin(request), where=where, sort=order, form=format)
+    pages, seq = await exports_of(request).export(
+        with_origin(request), where=where, sort=order, form=format, named=format == "csv"
+    )
     write = _Csv(_BOM if bom else b"") if format == "csv" else _lines
     return _streamed(_written(pages, write), kind, format, seq)
 
@@ -116,13 +127,13 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield b""
 
 
-async def _written(pages: Pages, write: Callable[[Sequence[TaskView]], bytes]) -> AsyncIterator[bytes]:
+async def _written(pages: Pages, write: Callable[[Taken], bytes]) -> AsyncIterator[bytes]:
     async for page in pages():
         yield write(page)
 
 
-def _lines(tasks: Sequence[TaskView]) -> bytes:
-    return answers.encoded_lines(tasks)
+def _lines(taken: Taken) -> bytes:
+    return answers.encoded_lines(taken.tasks)
 
 
 class _Csv:
@@ -132,18 +143,20 @@ class _Csv:
         self._mark = mark
         self._is_first = True
 
-    def __call__(self, tasks: Sequence[TaskView]) -> bytes:
+    def __call__(self, taken: Taken) -> bytes:
         text = StringIO(newline="")
         writer = csv.writer(text)
         if self._is_first:
             writer.writerow(COLUMNS)
-        writer.writerows(map(_cells, tasks))
+        names = {place_id: _harmless(name) for place_id, name in taken.names.items()}
+        writer.writerows(_cells(task, names) for task in taken.tasks)
         mark, self._is_first = self._mark if self._is_first else b"", False
         return mark + text.getvalue().encode()
 
 
-def _cells(task: TaskView) -> list[Any]:
+def _cells(task: TaskView, names: Mapping[UUID, str]) -> list[Any]:
     counts = task.sub_tasks
+    places = names.get(task.column_id), names.get(task.cycle_id) if task.cycle_id is not None else None
     written = task._replace(
         title=_harmless(task.title),
         description=_harmless(task.description),
@@ -154,7 +167,7 @@ def _cells(task: TaskView) -> list[Any]:
         created_at=_instant(task.created_at),
         updated_at=_instant(task.updated_at),
     )
-    return [*written[:_COUNTS], *written[_COUNTS + 1 :], counts["total"], counts["done"]]
+    return [*written[:_COUNTS], *written[_COUNTS + 1 :], counts["total"], counts["done"], *places]
 
 
 def _instant(instant: Any) -> Any:

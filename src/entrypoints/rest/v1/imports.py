@@ -12,7 +12,6 @@ from core.jobs.read_models import JobView
 from core.kernel.errors import refusals_of
 from core.kernel.paging import Answer
 from entrypoints.rest.caller import caller, container_of
-from entrypoints.rest.errors import BodyIncomplete
 from entrypoints.rest.idempotency import answered_once, was_sent_before
 from entrypoints.rest.operations import operation
 from entrypoints.rest.uploads import CsvUploadRoute, digest_of, streamed
@@ -38,7 +37,7 @@ _import = operation(
     },
     body=True,
     idempotent=True,
-    also=[BodyIncomplete, *refusals_of(ImportUseCases.receive)],
+    also=refusals_of(ImportUseCases.receive),
 )
 _import["openapi_extra"]["requestBody"] = {
     "required": True,

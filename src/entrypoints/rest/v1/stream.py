@@ -10,6 +10,7 @@ from core.auth.errors import TokenInvalid
 from core.kernel.actor import Actor
 from core.kernel.errors import Busy, Fault
 from core.kernel.events import Channel
+from core.kernel.paging import Answer
 from core.realtime.errors import (
     TicketExpired,
     TicketInvalid,
@@ -17,7 +18,7 @@ from core.realtime.errors import (
     TicketUsed,
     TooManyDoors,
 )
-from core.realtime.model import TICKET_LIFE, Purpose
+from core.realtime.model import HELD_AT_ONCE, TICKET_LIFE, Purpose
 from core.realtime.read_models import Stretch
 from core.realtime.use_cases import DoorUseCases
 from entrypoints.rest import answers
@@ -25,6 +26,7 @@ from entrypoints.rest.caller import SignedInRoute, caller, container_of
 from entrypoints.rest.errors import HeaderMalformed
 from entrypoints.rest.operations import operation
 from entrypoints.rest.streaming import PAGE, EventStream
+from entrypoints.rest.v1.event_types import STREAMED
 from entrypoints.rest.v1.fields import Given, Several, Shown, Text
 
 _MEDIA_TYPE = "text/event-stream"
@@ -105,7 +107,7 @@ async def stream_events(
         str | None, Query(pattern=_POSITION, description="The position to go on from; without one, from now.")
     ] = None,
     channels: Annotated[list[Channel], Several, Query(max_length=4)] = [],  # noqa: B006
-    types: Annotated[list[Annotated[Text, Field(max_length=100)]], Several, Query(max_length=50)] = [],  # noqa: B006
+    types: Annotated[list[STREAMED], Several, Query(max_length=50)] = [],  # noqa: B006
     ticket: Annotated[  # noqa: ARG001  (the route has used it)
         Text | None, Query(max_length=2000, description="Of `POST /auth/ws-ticket`, instead of a bearer token.")
     ] = None,
@@ -118,9 +120,11 @@ async def stream_events(
     if "flowtrack.head" in request.scope:
         return _without_length(Response(headers=headers, media_type=_MEDIA_TYPE))
 
-    async def page(position: int) -> Stretch:
-        found = await container.event_use_cases().after(actor, position=position, types=tuple(types), limit=PAGE)
-        return Stretch(*found.value)
+    async def page(position: int) -> Answer[Stretch]:
+        found: Answer[Stretch] = await container.event_use_cases().after(
+            actor, position=position, types=tuple(types), limit=PAGE, most_bytes=HELD_AT_ONCE
+        )
+        return found
 
     return EventStream(
         actor,

@@ -24,7 +24,15 @@ from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import changed_at, operation
 from entrypoints.rest.refs import task_ref
 from entrypoints.rest.v1.fields import Day, Given, Instant, Several, Text, Version
-from entrypoints.rest.v1.task_fields import TASK_EXAMPLE, WRITABLE, LabelName, TaskGiven, TaskPatch, TaskShown
+from entrypoints.rest.v1.task_fields import (
+    TASK_EXAMPLE,
+    WRITABLE,
+    ExternalId,
+    LabelName,
+    TaskGiven,
+    TaskPatch,
+    TaskShown,
+)
 
 router = APIRouter(prefix="/api/v1", route_class=SignedInRoute, tags=["Tasks and boards"])
 
@@ -42,6 +50,12 @@ SORTS = Literal[
     "-number",
     "position",
     "-position",
+]
+
+
+CalledElsewhere = Annotated[
+    ExternalId | None,
+    Query(description="What it is called in another system, exactly so: one task of a project at most."),
 ]
 
 
@@ -87,6 +101,7 @@ def task_filter(
     deadline_before: date | None,
     deadline_after: date | None,
     updated_after: datetime | None,
+    external_id: str | None,
     query: str | None,
 ) -> TaskFilter:
     """What a query names, where `me` is the caller and `none` what is null."""
@@ -104,6 +119,7 @@ def task_filter(
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
+        external_id=external_id,
         query=query or None,
     )
 
@@ -134,6 +150,7 @@ async def list_tasks(
     deadline_before: Day | None = None,
     deadline_after: Day | None = None,
     updated_after: Instant | None = None,
+    external_id: CalledElsewhere = None,
     query: Annotated[
         Text | None,
         Query(max_length=200, description="Part of the title or the key, in any case."),
@@ -161,6 +178,7 @@ async def list_tasks(
         deadline_before=deadline_before,
         deadline_after=deadline_after,
         updated_after=updated_after,
+        external_id=external_id,
         query=query,
     )
     page = paging.page_request(request, limit=limit, cursor=cursor, skip=skip, include_total=include_total)

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
-from pydantic import AfterValidator, Field
+from fastapi import APIRouter, Body, Path, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from core.kernel.events import Channel
@@ -13,12 +13,12 @@ from core.kernel.paging import Answer
 from core.webhooks.model import DESCRIPTION_LENGTH, FIELDS, DisabledReason, WebhookChanges, WebhookState
 from core.webhooks.read_models import NewWebhookView, WebhookView
 from core.webhooks.use_cases.webhooks import WebhookUseCases
-from core.webhooks.values import MOST_PROJECTS, MOST_TYPES, TYPE_LENGTH, URL_LENGTH
-from entrypoints.events.registry import EVENTS
+from core.webhooks.values import MOST_PROJECTS, MOST_TYPES, URL_LENGTH
 from entrypoints.rest import answers, refs
 from entrypoints.rest.caller import SignedInRoute, caller, container_of, expected_version
 from entrypoints.rest.idempotency import answered_once
 from entrypoints.rest.operations import changed_at, operation
+from entrypoints.rest.v1.event_types import TOLD
 from entrypoints.rest.v1.fields import Given, Instant, Shown, Text, Version
 
 router = APIRouter(prefix="/api/v1/webhooks", route_class=SignedInRoute, tags=["Webhooks"])
@@ -31,15 +31,8 @@ Url = Annotated[
 Description = Annotated[Text, Field(max_length=DESCRIPTION_LENGTH)]
 
 
-def _is_told(name: str) -> str:
-    # Whoever reads may ask for what a later release tells; a webhook for nothing would wait for ever, and nobody knew.
-    if name not in EVENTS:
-        raise ValueError("is no event; docs/events.md names them")
-    return name
-
-
 Types = Annotated[
-    list[Annotated[Text, Field(min_length=1, max_length=TYPE_LENGTH), AfterValidator(_is_told)]],
+    list[TOLD],
     Field(max_length=MOST_TYPES, description="Names of events; none: all of them."),
 ]
 Channels = Annotated[list[Channel], Field(max_length=len(Channel), description="None: all of them.")]
@@ -106,6 +99,17 @@ class WebhookPatch(Given):
     created_by: UUID | None = None
     created_at: Instant | None = None
     updated_at: Instant | None = None
+
+
+class RotationGiven(Given):
+    end_previous: Annotated[
+        bool,
+        Field(
+            description="Whether, where two secrets sign already, the older one ends at once, and the one that is"
+            " replaced now signs for 24 hours more; else that is refused."
+        ),
+    ] = False
+    version: Version | None = None
 
 
 class ReplayGiven(Given):
@@ -264,13 +268,17 @@ async def delete_webhook(request: Request, webhook_id: WebhookId) -> Response:
         summary="Give a webhook a new secret",
         shows=NewWebhookShown,
         example={**NEW_WEBHOOK_EXAMPLE, "version": 2, "previous_secret_until": "2026-11-21T09:30:00.123456Z"},
+        body=True,
         tagged=True,
         idempotent=True,
     ),
 )
-async def rotate_webhook_secret(request: Request, webhook_id: WebhookId) -> Response:
+async def rotate_webhook_secret(
+    request: Request, webhook_id: WebhookId, given: Annotated[RotationGiven | None, Body()] = None
+) -> Response:
     actor, webhooks, ref = caller(request), webhooks_of(request), refs.webhook_id(webhook_id)
-    expected = expected_version(request)
+    given = given or RotationGiven()
+    ends, expected = given.end_previous, expected_version(request, in_body=given.version)
 
     async def again(made: UUID) -> Answer[NewWebhookView]:
         webhook, seq = await webhooks.get(actor, made)
@@ -278,7 +286,7 @@ async def rotate_webhook_secret(request: Request, webhook_id: WebhookId) -> Resp
 
     return await answered_once(
         request,
-        do=lambda once: webhooks.rotate_secret(actor, ref, expected=expected, once=once),
+        do=lambda once: webhooks.rotate_secret(actor, ref, ends_previous=ends, expected=expected, once=once),
         again=again,
         respond=lambda answer: _new(answer, status=200),
     )

@@ -36,7 +36,7 @@ from adapters.sql.readers import webhooks as webhook_reader
 from adapters.sql.readers.paging import ordered
 from adapters.sql.readers.task_lists import Shape, count_statement, page_statement
 from adapters.sql.repositories import api_tokens as token_repository, comments as comment_repository
-from adapters.sql.repositories import batch_writes, batches, task_kin
+from adapters.sql.repositories import batch_names, batch_writes, batches, task_kin
 from adapters.sql.repositories.tasks import _leave_cycle, _neighbour
 from adapters.sql.repositories import columns as column_repository
 from adapters.sql.repositories import notifications as notification_repository
@@ -188,6 +188,7 @@ def _as_application(database: TestDatabase, firm: Firm, project: Ground) -> Iter
             "query": "design",
             "query_head": "design-",
             "query_tail": "1",
+            "external_id": "EXT-7",
             "cycle_id": cycle,
             "cycle": cycle,
             "created_by": firm.owner.user_id,
@@ -225,14 +226,14 @@ def _fill(firm: Firm, count: int) -> Ground:
     members = [firm.user(projects=grounds[:5]) for _ in range(10)]
     firm.sql(
         "insert into tasks (company_id, id, project_id, number, title, priority, status, column_id, rank, deadline,"
-        "  assigned_to, created_by, completed_at, version, created_at, updated_at, deleted_at)"
+        "  assigned_to, created_by, completed_at, version, created_at, updated_at, deleted_at, external_id)"
         " select %(company)s, gen_random_uuid(), c.project_id, n, 'Task ' || n,"
         "        (array['low', 'medium', 'high', 'urgent'])[1 + n %% 4], c.category, c.id, lpad(n::text, 8, '0'),"
         "        case when n %% 3 = 0 then date '2026-01-01' + n %% 300 end,"
         "        case when n %% 5 > 0 then (%(members)s::uuid[])[1 + (n * 7) %% 10] end, %(owner)s,"
         "        case when c.category = 'done' then timestamptz '2026-01-01' end, 1,"
         "        timestamptz '2026-01-01' + n * interval '1 minute', timestamptz '2026-01-01' + n * interval '1 minute',"
-        "        case when n %% 50 = 0 then now() end"
+        "        case when n %% 50 = 0 then now() end, case when n %% 2 = 1 then 'EXT-' || n end"
         "   from generate_series(1, %(count)s) n"
         "   join lateral (select * from board_columns where company_id = %(company)s order by project_id, position"
         "                  offset (n * 11) %% 30 limit 1) c on true",
@@ -542,6 +543,21 @@ def test_a_list_in_whatever_order_reads_no_more_tasks_than_it_shows(small: Seede
         assert read_by_company(plan), (field, filters, plan)
 
 
+@pytest.mark.parametrize("how", PLANS)
+@pytest.mark.parametrize("others", [(), ("member_id",), ("mine",), ("project_id is",), ("project_id is", "status is")])
+def test_what_a_task_is_called_elsewhere_is_looked_up_in_the_index_that_has_it(
+    both: tuple[Seeded, Seeded], others: tuple[str, ...], how: str
+) -> None:
+    statements = [listed("external_id", *others, field=field) for field in ("created_at", "updated_at", "position")]
+    for statement in (*statements, count_statement(frozenset({"external_id", *others}))):
+        for company in both:
+            plan = getattr(company, how)(statement)
+            found = conditions(plan)
+            assert set(found) <= {"tasks_external_id_unique", "tasks_pkey"}, plan
+            names = {"company_id", "project_id", "external_id"}
+            assert names <= set(re.findall(r"\w+", found["tasks_external_id_unique"])), found
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_all_tasks_are_counted_in_an_index_and_none_is_read(small: Seeded, mode: str) -> None:
     for name in WIDE:
@@ -655,7 +671,7 @@ def test_the_assignees_of_a_board_are_looked_up_once_each_and_not_once_a_card(
 
 
 FILTERS = [
-    *(f"{name} {how}" for name in (*task_lists._BY_ID, *task_lists._BY_WORD) for how in ("is", "among")),
+    *(f"{name} {how}" for name in (*task_lists.BY_ID, *task_lists.BY_WORD) for how in ("is", "among")),
     "assigned_to none",
     "cycle_id none",
     "label is",
@@ -663,6 +679,7 @@ FILTERS = [
     "deadline_before",
     "deadline_after",
     "updated_after",
+    "external_id",
     "mine",
     "member_id",
 ]
@@ -739,7 +756,7 @@ def test_what_stands_beside_a_card_is_found_in_the_order_of_its_column(seeded: S
 BATCH_STATEMENTS: dict[str, Statement] = {
     "projects": batches._lock_projects(by_key=False),
     "projects of keys": batches._lock_projects(by_key=True),
-    "keys": batches._KEYS,
+    "keys": batch_names.KEYS,
     "tasks": batches._tasks(leaving=False),
     "tasks with sub-tasks": batches._tasks(leaving=True),
     "boards": batches._BOARDS,
@@ -747,7 +764,7 @@ BATCH_STATEMENTS: dict[str, Statement] = {
     "above": task_kin.KIN_ABOVE,
     "below": task_kin.KIN_BELOW,
     "people": batches._PEOPLE,
-    "external ids": batches._EXTERNAL_IDS,
+    "external ids": batch_names.EXTERNAL_IDS,
     "changed": batch_writes._CHANGE,
     "ranked": batch_writes._RANK,
 }

@@ -381,6 +381,10 @@ class TestTheLog:
         firm = firms.new()
         self.write(firm, 1, 6, ago="91 days")
         self.write(firm, 7, 9, ago="89 days")
+        firm.sql(
+            "update event_sequences set last_seq = 9, last_for_people = 9, last_for_mail = 9 where company_id = %s",
+            (firm.id,),
+        )
         for reader in ("mail", "notifications", "reports", "webhooks"):
             firm.sql("insert into log_positions (company_id, reader, seq) values (%s, %s, 9)", (firm.id, reader))
         return firm
@@ -445,6 +449,16 @@ class TestTheLog:
         firm.sql("delete from log_positions where company_id = %s and reader = %s", where)
         assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
 
+    @pytest.mark.parametrize(("reader", "there_is"), [("mail", "last_for_mail"), ("notifications", "last_for_people")])
+    async def test_does_not_wait_for_who_finds_nothing_in_it(
+        self, remains: SqlRemains, firm: Firm, reader: str, there_is: str
+    ) -> None:
+        firm.sql("update log_positions set seq = 2 where company_id = %s and reader = %s", (firm.id, reader))
+        firm.sql(f"update event_sequences set {there_is} = 3 where company_id = %s", (firm.id,))
+        assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
+        firm.sql(f"update event_sequences set {there_is} = 2 where company_id = %s", (firm.id,))
+        assert await self.left(remains, firm) == [7, 8, 9]
+
     async def test_keeps_what_mail_comes_back_to(self, remains: SqlRemains, firm: Firm) -> None:
         firm.sql("update log_positions set behind = '{8,3}' where company_id = %s and reader = 'mail'", (firm.id,))
         assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]
@@ -466,6 +480,7 @@ class TestTheLog:
 
     async def test_goes_batch_by_batch(self, remains: SqlRemains, firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
         firm.sql("update log_positions set seq = 2000 where company_id = %s", (firm.id,))
+        firm.sql("update event_sequences set last_seq = 1205 where company_id = %s", (firm.id,))
         firm.sql("delete from events where company_id = %s", (firm.id,))
         self.write(firm, 1, 1203, ago="91 days")
         self.write(firm, 1204, 1205, ago="1 day")

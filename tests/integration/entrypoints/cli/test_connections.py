@@ -12,6 +12,8 @@ from entrypoints.cli import connections
 from entrypoints.cli.connections import PatientProtocol
 from entrypoints.ws.protocol import SocketProtocol
 
+# More than the buffers of both ends hold.
+LARGE = 32 * 1024 * 1024
 WHOLE = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -26,13 +28,15 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["type"] != "websocket.disconnect":
             pass
         return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
+    body = b"x" * (LARGE if scope["path"] == "/large" else 0)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.2)
+    monkeypatch.setattr(connections, "TAKEN_WITHIN", 0.2)
     config = uvicorn.Config(app, log_config=None, ws=SocketProtocol, timeout_keep_alive=600)
     config.load()
     state = ServerState()
@@ -82,4 +86,24 @@ async def test_one_that_came_whole_has_all_the_time_it_wants(port: int, whole: b
         await writer.drain()
     await reader.readuntil(b"\r\n\r\n")
     assert not await ended(reader)
+    await gone(writer)
+
+
+async def test_an_answer_that_nobody_takes_is_not_kept(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(WHOLE.replace(b"/", b"/large", 1))
+    await reader.readexactly(1024)
+    await asyncio.sleep(1)
+    with pytest.raises(asyncio.IncompleteReadError):
+        await reader.readexactly(LARGE)
+    await gone(writer)
+
+
+async def test_an_answer_that_is_taken_slowly_comes_whole(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=64 * 1024)
+    writer.write(WHOLE.replace(b"/", b"/large", 1))
+    await reader.readuntil(b"\r\n\r\n")
+    for _ in range(16):
+        await reader.readexactly(LARGE // 16)
+        await asyncio.sleep(0.05)
     await gone(writer)

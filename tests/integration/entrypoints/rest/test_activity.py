@@ -27,6 +27,7 @@ async def test_a_task_tells_what_was_done_to_it_with_what_was_and_is(api: Api) -
     assert deeds(answer) == ["comment created", "task moved", "task updated", "task created"]
     said, moved, updated, _ = answer.json()
     assert (said["entity_id"], said["project_id"]) == (comment["id"], project["id"])
+    assert {(each["task_key"], each["task_title"]) for each in answer.json()} == {(task["key"], "Draw it")}
     assert updated["changes"] == {
         "priority": {"old": "low", "new": "high"},
         "title": {"old": task["title"], "new": "Draw it"},

@@ -166,6 +166,7 @@ class World:
             "createLabel": {"name": uuid4().hex},
             "createWebhook": {"url": "https://hooks.example.com/"},
             "replayWebhook": {"after": "0"},
+            "rotateWebhookSecret": {"end_previous": True},
             "createComment": {"body": "x"},
             "createCycle": {"project_id": self.project["id"], "name": "x"},
             "moveTask": {"new_status": "todo"},
@@ -358,9 +359,6 @@ async def test_an_empty_object_says_as_little_as_no_body(world: World) -> None:
     for method, path, operation_id in world.without_body():
         if method != "DELETE":
             statuses = {(await raw(world.ann, method, path, body)).status_code for body in (b"", b"{}", b" { } ")}
-            if operation_id == "rotateWebhookSecret":
-                # Once a day.
-                statuses.discard(409)
             assert len(statuses) == 1 and not statuses & {400, 413, 415, 422}, operation_id
     other = await world.ann.task(world.project)
     assert (await raw(world.ann, "DELETE", f"/tasks/{other['id']}", b"{}")).status_code == 204

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.sql.repositories import batches
 from tests.integration.api import Api, Person
 from tests.integration.conftest import only_answering
 
@@ -291,6 +292,28 @@ class _Both:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._observer if hasattr(self._observer, name) else self._metrics, name)
+
+
+@pytest.mark.parametrize("most", [0, 20_000])
+async def test_what_is_called_so_already_is_found_in_the_projects_of_a_batch_one_by_one_or_all_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(batches, "MOST_LOOKED_UP", most)
+    ann = await api.register()
+    one, other = await ann.project(), await ann.project()
+    await ann.task(one, external_id="x")
+    moved = await ann.task(other, external_id="y")
+    await ann.task(one, external_id="y")
+    answer = await bulk(
+        ann,
+        create(one, external_id="x"),
+        create(other, external_id="x"),
+        {"op": "update", "id": moved["id"], "project_id": one["id"]},
+        create(other, external_id="y"),
+        create(other, external_id="z"),
+        atomic=False,
+    )
+    assert statuses(answer) == [409, 201, 409, 409, 201]
 
 
 async def test_two_batches_over_the_same_projects_do_not_wait_for_each_other_in_a_circle(api: Api) -> None:

@@ -160,8 +160,20 @@ async def test_types_pick_events_and_the_position_says_how_far_was_looked(api: A
     assert [event["event"] for event in both] == ["task_created", "task_moved", "task_created"]
     first = await ann.get("/events?types=task_created&limit=1")
     assert first.headers["x-last-seq"] == first.json()[-1]["seq"] == "4"
-    none = await ann.get("/events?types=nothing_like_it")
+    none = await ann.get("/events?types=label_created")
     assert (none.json(), none.headers["x-last-seq"]) == ([], "6")
+
+
+@pytest.mark.parametrize("path", ["/events", "/events/stream"])
+async def test_what_is_no_event_is_refused_by_name(api: Api, path: str) -> None:
+    ann = await api.register()
+    for types in ("task_create", "task_created,task_create", "task_created&types=task_create"):
+        refused = (await ann.get(f"{path}?types={types}")).json()
+        assert refused["status"] == 422
+        assert refused["errors"] == [
+            {"detail": "`task_create` is no event; docs/events.md names them", "parameter": "types"}
+        ]
+    assert (await ann.get(f"{path}?types=")).status_code == 422
 
 
 @pytest.mark.parametrize("position", ["-1", "x", "", "1.5", "9" * 19, "٣", "1e3", "0x1", " 1"])

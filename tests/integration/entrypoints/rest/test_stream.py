@@ -111,7 +111,7 @@ class TestStreaming:
     async def test_types_and_channels(self, live: Living) -> None:
         olga = await live.api.register()
         project = await olga.project()
-        for query in ("?types=task_moved,task_deleted", "?channels=kanban_updates"):
+        for query in ("?types=task_moved,task_deleted", "?types=task_moved,presence", "?channels=kanban_updates"):
             async with stream(live, olga, query) as heard:
                 task = await olga.task(project)
                 await olga.patch(f"/tasks/{task['id']}/move", {"new_status": "done"})

@@ -1,6 +1,7 @@
 """Tasks: creating, finding, changing, moving, completing and deleting them; sections 2, 3 and 7 of the contract."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -412,6 +413,7 @@ async def test_a_page_that_is_exactly_full_links_to_nothing(many: tuple[Person, 
         "created_by=none", "project_id=WEB", "project_id=", "column_id=x", "deadline_before=2026-02-30",
         "deadline_before=tomorrow", "deadline_before=", "deadline_after=10000-01-01", "deadline_after=86400",
         "updated_after=yesterday", "updated_after=", "updated_after=1700000000", "updated_after=2026-01-01T00:00:00",
+        "external_id=", "external_id=%00", f"external_id={'x' * 201}",
     ],
 )  # fmt: skip
 async def test_a_parameter_that_cannot_be_accepted_is_named(api: Api, query: str) -> None:
@@ -512,6 +514,36 @@ async def test_every_filter_answers_exactly_what_fits(api: Api) -> None:
         assert [task["id"] for task in answer.json()] == wanted, query
         total = await ann.get(f"/tasks?{query}&limit=1&include_total=true")
         assert total.headers["x-total-count"] == str(len(wanted)), query
+
+
+async def test_a_task_is_found_by_what_it_is_called_elsewhere(api: Api) -> None:
+    ann = await api.register()
+    web, app = await ann.project(), await ann.project(key="APP")
+    bea = await api.colleague(ann, projects=(web,))
+    one = await ann.task(web, external_id="https://old.example.com/a,b?x=1")
+    two = await ann.task(app, external_id="https://old.example.com/a,b?x=1")
+    await ann.task(web, external_id="https://old.example.com/a")
+
+    async def found(person: Person, **query: str) -> list[str]:
+        params = {"external_id": "https://old.example.com/a,b?x=1", **query}
+        exported = await person.get("/tasks/export", params={**params, "format": "ndjson"})
+        answer = await person.get("/tasks", params=params)
+        assert [json.loads(line)["id"] for line in exported.text.splitlines()] == [task["id"] for task in answer.json()]
+        return [task["id"] for task in answer.json()]
+
+    assert await found(ann) == [two["id"], one["id"]]
+    assert await found(ann, project_id=web["id"]) == [one["id"]]
+    assert await found(ann, project_id=web["id"], external_id=" https://old.example.com/a,b?x=1 ") == [one["id"]]
+    assert await found(ann, external_id="HTTPS://old.example.com/a") == []
+    # Members see all of a project that they name, and of what is anywhere only what is theirs.
+    assert await found(bea, project_id=web["id"]) == [one["id"]]
+    assert await found(bea) == []
+    await ann.delete(f"/tasks/{one['id']}")
+    assert await found(ann) == [two["id"]]
+    deleted = await ann.get("/tasks", params={"deleted": "true", "external_id": "https://old.example.com/a,b?x=1"})
+    assert [task["id"] for task in deleted.json()] == [one["id"]]
+    twice = await ann.get("/tasks?external_id=a&external_id=b")
+    assert_refused(twice, 400, "parameter.unknown")
 
 
 async def test_an_instant_may_be_given_in_another_zone(api: Api) -> None:

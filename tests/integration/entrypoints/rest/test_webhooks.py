@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError as VerificationError
 
 from adapters.sql.webhook_dispatch import SqlDispatches
 from core.kernel.actor import System
@@ -256,6 +257,28 @@ class TestTelling:
         Verifier(webhook["secret"]).verify(during.body, during.headers)
         Verifier(rotated["secret"]).verify(during.body, during.headers)
         assert len(after.headers["webhook-signature"].split()) == 1
+
+    async def test_a_secret_that_leaked_within_its_first_day_is_replaced_if_the_older_one_may_end(
+        self, ann: Person, receiver: Receiver, post: Post
+    ) -> None:
+        project = await ann.project()
+        webhook = await hook(ann, receiver, types=["task_created"])
+        where = f"/webhooks/{webhook['id']}/rotate-secret"
+        leaked = (await ann.post(where)).json()
+        for body in (None, {}, {"end_previous": False}):
+            refused = await ann.post(where, body)
+            assert_refused(refused, 409, "webhook.secret_being_replaced")
+            assert '{"end_previous": true}' in refused.json()["detail"]
+        assert_refused(await ann.post(where, {"end_previous": True, "version": 1}), 412, "version.stale")
+        assert_refused(await ann.post(where, {"end_previous": "yes"}), 422, "request.invalid")
+        replaced = (await ann.post(where, {"end_previous": True, "version": 2})).json()
+        await ann.task(project)
+        await post.send()
+        (message,) = receiver.received
+        for secret in (leaked["secret"], replaced["secret"]):
+            Verifier(secret).verify(message.body, message.headers)
+        with pytest.raises(VerificationError):
+            Verifier(webhook["secret"]).verify(message.body, message.headers)
 
     async def test_what_is_for_named_people_alone_and_what_was_not_asked_for_stays(
         self, api: Api, ann: Person, receiver: Receiver, post: Post

@@ -84,6 +84,18 @@ def test_a_secret_that_is_being_replaced_signs_for_its_whole_day() -> None:
     assert webhook.secrets(at=NOW + timedelta(hours=25)) == (b"third", b"second")
 
 
+def test_a_secret_that_was_told_to_somebody_is_replaced_at_the_cost_of_the_older_one() -> None:
+    webhook = a_webhook()
+    webhook.rotate(b"second", at=NOW)
+    later = NOW + timedelta(hours=1)
+    webhook.rotate(b"third", at=later, ends_previous=True)
+    assert webhook.secrets(at=later) == webhook.secrets(at=NOW + timedelta(hours=24)) == (b"third", b"second")
+    assert webhook.secrets(at=later + timedelta(hours=24)) == (b"third",)
+    # Where one alone signs there is none to end.
+    webhook.rotate(b"fourth", at=later + timedelta(hours=24), ends_previous=True)
+    assert webhook.secrets(at=later + timedelta(hours=25)) == (b"fourth", b"third")
+
+
 def test_what_is_told_of_an_address_ends_with_its_host() -> None:
     webhook = a_webhook()
     told = webhook.change({"url": "https://other.example.com:8443/T0/hush?key=hush"}, at=NOW)

@@ -16,7 +16,7 @@ from core.kernel.actor import Actor, Role
 from core.kernel.errors import Busy, DatabaseAway
 from core.kernel.events import Audience
 from core.realtime.errors import TooManyDoors
-from core.realtime.model import Audible
+from core.realtime.model import HELD_AT_ONCE, Audible
 from core.realtime.read_models import EventView, Glance, Logged, Moment, Portion
 from entrypoints.live import hub as hubs
 from entrypoints.live.doors import Ending
@@ -42,6 +42,7 @@ class Company:
         self.ended: set[UUID] = set()
         self.reads = 0
         self.failing = 0
+        self.size = 0
         self.held = asyncio.Event()
         self.held.set()
         self.holders: dict[UUID, UUID] = {}
@@ -58,6 +59,7 @@ class Company:
         *,
         position: int,
         most: int,
+        most_bytes: int,
         sessions: Collection[UUID],
         tokens: Collection[UUID],
         users: Collection[UUID],
@@ -69,7 +71,8 @@ class Company:
             self.failing -= 1
             raise DatabaseAway
         first = max(position, self.forgotten)
-        found = self.log[first : first + most]
+        asked = self.log[first : first + most]
+        found = asked[: max(1, most_bytes // self.size)] if self.size else asked
         portion = Portion(
             events=found,
             examined=found[-1].event.seq if found else position,
@@ -79,6 +82,7 @@ class Company:
                 if self.holders[key] not in self.gone
             },
             members=frozenset((self.project_id, user) for user in self.members & set(users)),
+            is_cut=len(found) < len(asked),
         )
         await self.held.wait()
         await asyncio.sleep(0)
@@ -230,6 +234,16 @@ class TestHearing:
         door = stage.door(position=0)
         await stage.settle()
         assert door.heard == list(range(1, 11))
+
+    async def test_what_is_too_large_for_a_read_comes_whole(self, stage: Stage) -> None:
+        stage.company.size = HELD_AT_ONCE // 3
+        door = stage.door()
+        await stage.settle()
+        stage.company.reads = 0
+        stage.write(*[Audience()] * 10)
+        await stage.settle()
+        assert door.heard == list(range(1, 11))
+        assert stage.company.reads >= 4
 
     async def test_a_database_that_is_away_is_asked_again(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hubs, "_AGAIN_AFTER", 0.0)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.memory.bus import LocalBus
+from core.kernel.paging import Answer
 from core.realtime.read_models import Portion, Stretch
 from entrypoints.live.hub import Hub
 from entrypoints.rest import streaming
@@ -26,8 +27,8 @@ async def test_who_takes_nothing_is_hung_up_on_in_silence(monkeypatch: pytest.Mo
     monkeypatch.setattr(streaming, "_PATIENCE", 0.01)
     hub, gone = Hub(feeds=Nothing(), bus=LocalBus()), asyncio.Event()  # type: ignore[arg-type]
 
-    async def page(position: int) -> Stretch:
-        return Stretch([], position)
+    async def page(position: int) -> Answer[Stretch]:
+        return Answer(Stretch([], position), position)
 
     async def receive() -> dict[str, Any]:
         await gone.wait()

@@ -1,5 +1,6 @@
 """A socket whose client is known, on a wire that is read when it is waited for."""
 
+from core.kernel.paging import Answer
 from core.realtime.read_models import EventView, Stretch
 from entrypoints.live.hub import Hub
 from entrypoints.ws import socket as sockets
@@ -50,13 +51,13 @@ class Gone(Hub):
         """Nothing is open."""
 
 
-async def page(position: int) -> Stretch:
+async def page(position: int) -> Answer[Stretch]:
     head = 2 * PAGE + 3
     events = [
         EventView(seq, "noted", "task_updates", NOW, None, "session", None, {"text": "x" * 1000})
         for seq in range(position + 1, min(position + PAGE, head) + 1)
     ]
-    return Stretch(events, events[-1].seq if events else position)
+    return Answer(Stretch(events, events[-1].seq if events else position), head)
 
 
 async def test_a_client_that_reads_catches_up_however_large_events_are() -> None:
@@ -66,6 +67,18 @@ async def test_a_client_that_reads_catches_up_however_large_events_are() -> None
     socket.over()
     assert (hub.given_up, socket.position, wire.sent) == (0, 2 * PAGE + 3, 2 * PAGE + 3)
     assert wire.most < 2000 < sockets.MOST_WAITING
+
+
+async def test_parts_may_be_short_long_before_the_head() -> None:
+    async def by_threes(position: int) -> Answer[Stretch]:
+        (events, _, _), head = await page(position)
+        return Answer(Stretch(events[:3], min(position + 3, head)), head)
+
+    wire = Wire()
+    socket = Socket(wire, an_actor(), 0, hub=Gone())
+    await socket.catch_up(by_threes)
+    socket.over()
+    assert (wire.sent, socket.position) == (2 * PAGE + 3, 2 * PAGE + 3)
 
 
 async def test_who_hangs_up_meanwhile_is_told_no_more() -> None:

@@ -101,8 +101,9 @@ class TestAnExport:
         pages, seq = await office.exports.export(office.adam, where=TaskFilter(), sort=Sort(field="number"), form="csv")
         sizes, titles = [], []
         async for page in pages():
-            sizes.append(len(page))
-            titles.extend(task.title for task in page)
+            sizes.append(len(page.tasks))
+            titles.extend(task.title for task in page.tasks)
+            assert page.names == {}
         assert (sizes, titles) == ([100, 130], [str(number) for number in range(230)])
         assert seq == office.head
         notes = [each.note for each in office.world.tables.notes if each.note.type is AuditType.EXPORT_MADE]
@@ -112,4 +113,8 @@ class TestAnExport:
         await office.task("Mine", assigned_to=office.mia.user_id)
         await office.task("Theirs")
         pages, _ = await office.exports.export(office.mia, where=TaskFilter(), sort=Sort(field="number"), form="csv")
-        assert [[task.title for task in page] async for page in pages()] == [["Mine"]]
+        assert [[task.title for task in page.tasks] async for page in pages()] == [["Mine"]]
+        named, _ = await office.exports.export(
+            office.mia, where=TaskFilter(), sort=Sort(field="number"), form="csv", named=True
+        )
+        assert [[*page.names.values()] async for page in named()] == [["To do"]]
