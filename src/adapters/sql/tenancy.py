@@ -13,6 +13,9 @@ from sqlalchemy import Column, Delete, MetaData, Table, Update, Uuid, literal_co
 from sqlalchemy.ext.compiler import compiles
 
 OWN = "current_setting('app.company_id')::uuid"
+# The same, found out once a statement. PostgreSQL reads a small table whole and would else find it out for each row; it
+# knows nothing of the value then, which does not matter where a company has one row.
+_OWN_ONCE = f"(SELECT {OWN})"
 
 metadata = MetaData()
 _with_deleted = MetaData()
@@ -22,6 +25,7 @@ class TenantTable(Table):
     """A table of which only the current company's rows exist; rows with `deleted_at` do not exist either.
 
     `info["tenant_column"]` names the column that holds the company, `company_id` unless it says otherwise.
+    `info["one_row"]` is set where a company has one row.
     `info["including_deleted"]` is set on what `including_deleted` makes.
     """
 
@@ -47,8 +51,12 @@ def company_column() -> Column[Any]:
 
 
 def _predicate(table: TenantTable) -> str:
-    own = f"{table.info.get('tenant_column', 'company_id')} = {OWN}"
+    own = f"{table.info.get('tenant_column', 'company_id')} = {_own(table)}"
     return f"{own} AND deleted_at IS NULL" if _hides_deleted(table) else own
+
+
+def _own(table: Table) -> str:
+    return _OWN_ONCE if table.info.get("one_row") else OWN
 
 
 def _hides_deleted(table: TenantTable) -> bool:
@@ -80,5 +88,5 @@ def _within(statement: Update | Delete) -> Update | Delete:
     if not isinstance(table, TenantTable):
         return statement
     column = table.c[table.info.get("tenant_column", "company_id")]
-    statement = statement.where(column == literal_column(OWN))
+    statement = statement.where(column == literal_column(_own(table)))
     return statement.where(table.c.deleted_at.is_(None)) if _hides_deleted(table) else statement

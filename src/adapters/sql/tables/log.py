@@ -29,6 +29,7 @@ event_sequences = TenantTable(
     Column("last_for_people", BigInteger, nullable=False, server_default=text("0")),
     Column("last_for_mail", BigInteger, nullable=False, server_default=text("0")),
     ForeignKeyConstraint(["company_id"], ["companies.id"], name="event_sequences_company_fk", ondelete="CASCADE"),
+    info={"one_row": True},
     postgresql_with={"fillfactor": 50},
 )
 

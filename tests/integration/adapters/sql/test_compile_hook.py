@@ -44,7 +44,8 @@ TASKS = f"(SELECT * FROM tasks WHERE company_id = {OWN} AND deleted_at IS NULL)"
 ALL_TASKS = f"(SELECT * FROM tasks WHERE company_id = {OWN})"
 PROJECTS = f"(SELECT * FROM projects WHERE company_id = {OWN} AND deleted_at IS NULL)"
 USERS = f"(SELECT * FROM users WHERE company_id = {OWN})"
-EVENT_SEQUENCES = f"(SELECT * FROM event_sequences WHERE company_id = {OWN})"
+OWN_ONCE = f"(SELECT {OWN})"
+EVENT_SEQUENCES = f"(SELECT * FROM event_sequences WHERE company_id = {OWN_ONCE})"
 
 PINNED = {
     "plain select": (f"SELECT tasks.company_id FROM {TASKS} AS tasks WHERE tasks.title = $1::VARCHAR"),
@@ -176,7 +177,7 @@ PINNED = {
     ),
     "UPDATE of a counter": (
         "UPDATE event_sequences SET last_seq=(event_sequences.last_seq + $1::BIGINT) WHERE "
-        f"event_sequences.company_id = {OWN}"
+        f"event_sequences.company_id = {OWN_ONCE}"
     ),
     "UPDATE of deleted ones too": (
         f"UPDATE tasks SET title=$1::VARCHAR WHERE tasks.title = $2::VARCHAR AND tasks.company_id = {OWN}"
@@ -245,7 +246,12 @@ def own_rows(table: Table, *, deleted: bool = False) -> str:
     """What stands for a tenant table in a FROM; `deleted` if deleted rows are read on purpose."""
     column = "id" if table.name == "companies" else "company_id"
     alive = " AND deleted_at IS NULL" if "deleted_at" in table.c and not deleted else ""
-    return f"(SELECT * FROM {table.name} WHERE {column} = {OWN}{alive})"
+    return f"(SELECT * FROM {table.name} WHERE {column} = {own_of(table)}{alive})"
+
+
+def own_of(table: Table) -> str:
+    """What the company is in the predicate of a table: found out once where a company has one row."""
+    return OWN_ONCE if table.name == "event_sequences" else OWN
 
 
 def holes(text: str) -> list[str]:
@@ -259,7 +265,7 @@ def holes(text: str) -> list[str]:
         column = "id" if name == "companies" else "company_id"
         rest = text.replace(own_rows(table), "(its own rows)").replace(own_rows(table, deleted=True), "(its own rows)")
         for write in (f"UPDATE {name} SET", f"DELETE FROM {name}"):
-            if write in rest and f"{name}.{column} = {OWN}" in rest:
+            if write in rest and f"{name}.{column} = {own_of(table)}" in rest:
                 rest = rest.replace(write, "(its own rows)", 1)
         # The database fills in the company; a statement that names the column could name another.
         for columns in re.findall(rf"INSERT INTO {name} \(([^)]*)\)", rest):
