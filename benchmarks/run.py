@@ -462,7 +462,10 @@ def _added(bench: Bench, silent: Server, what: str, connections: int) -> Row:
         _ensure_durable(connection)
         count = "select (select count(*) from tasks), (select count(*) from events)"
         before = connection.execute(count).fetchone()
-        pace = bench.pace._replace(connections=connections)
+        # How long a commit takes changes from second to second: of so small a difference many short pairs say more.
+        pace = bench.pace._replace(
+            connections=connections, seconds=bench.pace.seconds / 4, warm_up=0.3, rounds=8 * bench.pace.rounds
+        )
         found = bench.compare(f"live-log, {connections} at once", ours, theirs, pace)
         after = connection.execute(count).fetchone()
     assert before is not None and after is not None
