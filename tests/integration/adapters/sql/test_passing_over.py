@@ -58,15 +58,14 @@ def variants(kind: type[Fact], by: Actor) -> list[Fact]:
     found = [fact]
     if kind is TaskCreated:
         found = [replace(fact, assigned_to=to) for to in (None, by.user_id)]
-    elif kind in (TaskUpdated, CommentUpdated):
-        found += [
-            replace(fact, changes={name: Change(old=old, new=new)})
-            for name in ("title", "assigned_to", "mentions")
-            for old, new in ((None, by.user_id), (by.user_id, None), ([], [by.user_id]))
-            if not (name == "assigned_to" and isinstance(new, list))
-        ]
+    elif kind is TaskUpdated:
+        changes = [("title", "Old", "New"), ("assigned_to", None, by.user_id), ("assigned_to", by.user_id, None)]
+        found = [replace(fact, changes={name: Change(old=old, new=new)}) for name, old, new in changes]
+    elif kind is CommentUpdated:
+        mentions = [Change(old=old, new=new) for old, new in (([], [by.user_id]), ([by.user_id], []))]
+        found = [replace(fact, changes=changes) for changes in ({}, *({"mentions": each} for each in mentions))]
     elif kind is CommentCreated:
-        found = [replace(fact, mentions=mentions) for mentions in ((), (by.user_id,))]
+        found = [replace(fact, mentions=who) for who in ((), (by.user_id,))]
     elif kind is ProjectMemberAdded:
         found = [replace(fact, user_id=by.user_id)]
     return found
