@@ -210,7 +210,7 @@ def hurry(superuser_url: str) -> int:
             "select count(*) from event_sequences q join webhooks w using (company_id)"
             " cross join unnest(array['webhooks', 'notifications']) as r (reader)"
             " left join log_positions p on p.company_id = q.company_id and p.reader = r.reader"
-            " where q.last_seq > coalesce(p.seq, 0)"
+            " where case r.reader when 'notifications' then q.last_for_people else q.last_seq end > coalesce(p.seq, 0)"
         ).fetchone()
     assert row is not None
     assert behind is not None
