@@ -8,7 +8,7 @@ from uuid import UUID
 from core.cycles.errors import CycleTakesNoTasks
 from core.cycles.model import CycleStatus
 from core.imports.fields import Field
-from core.imports.ports import Beginning, ImportUnitOfWork
+from core.imports.ports import Beginning, ImportUnitOfWork, NamedCycle
 from core.imports.values import Draft, RowFault, status_of
 from core.kernel import rank
 from core.tasks.errors import BoardIncomplete
@@ -38,6 +38,8 @@ class Places:
 
     begun: Beginning
     named: dict[str, Column]
+    cycles: dict[str, list[NamedCycle]]
+    """By their ids, and by their names in small letters, which several may have."""
     ranks: dict[UUID, list[str]] = field(default_factory=dict)
     last: dict[UUID, UUID | None] = field(default_factory=dict)
 
@@ -46,7 +48,11 @@ class Places:
         named: dict[str, Column] = {}
         for column in begun.board.columns:
             named.setdefault(begun.column_names[column.id].casefold(), column)
-        places = Places(begun, named)
+        cycles: dict[str, list[NamedCycle]] = {}
+        for each in begun.cycles:
+            for word in {str(each.id), each.name.casefold()}:
+                cycles.setdefault(word, []).append(each)
+        places = Places(begun, named, cycles)
         counts: Counter[UUID] = Counter()
         for draft in drafts:
             try:
@@ -111,8 +117,7 @@ class Places:
     def cycle(self, draft: Draft, task: Task | None) -> UUID | RowFault | None:
         """The cycle that a row means, or why it is none that it could be put into; None if it means none."""
         for word in draft.cycles:
-            named = word.casefold()
-            found = [each for each in self.begun.cycles if named in (str(each.id), each.name.casefold())]
+            found = self.cycles.get(word.casefold(), ())
             if task is not None and any(each.id == task.cycle_id for each in found):
                 return task.cycle_id
             able = [each for each in found if each.status is not CycleStatus.COMPLETED]
