@@ -54,6 +54,9 @@ _SEVERAL: Final = (Field.LABELS, Field.STATUS, Field.ASSIGNED_TO, Field.PARENT, 
 _NAMES: Final = {
     Field.STATUS: "statuses", Field.ASSIGNED_TO: "assignees", Field.PARENT: "parents", Field.CYCLE: "cycles",
 }  # fmt: skip
+MOST_WORDS: Final = 10
+"""So many may be a row's status, parent or cycle: each is looked for."""
+_FEW: Final = (Field.STATUS, Field.PARENT, Field.CYCLE)
 _FLAGS: Final = {Field.COMPLETED: "is_done", Field.ARCHIVED: "is_archived"}
 _SAME: Final = {Field.ASSIGNED_IF_KNOWN: Field.ASSIGNED_TO}
 _LONGEST_PERSON: Final = 320
@@ -171,14 +174,14 @@ def read(
                 parts = (each.strip() for each in separators.split(cell))
                 several[field].extend(each if is_own else _COLOR.sub("", each) or each for each in parts if each)
             elif field is Field.STATUS:
-                several[field].append(text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH))
+                _add(several[field], text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH))
             elif field is Field.ASSIGNED_TO:
                 several[field].extend(_people(cell, are_several=is_lenient))
                 found["needs_assignee"] = found.get("needs_assignee", False) or not is_lenient
             elif field is Field.PARENT:
-                several[field].append(_id(cell))
+                _add(several[field], _id(cell))
             elif field is Field.CYCLE:
-                several[field].append(text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
+                _add(several[field], text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
             elif field in (Field.COMPLETED, Field.ARCHIVED):
                 found[_FLAGS[field]] = cell.strip().casefold() not in _NO
             elif field is Field.DEADLINE:
@@ -196,12 +199,23 @@ def read(
             found[Field.LABELS] = checked_labels(several[Field.LABELS])
         except Invalid as error:
             faults.append(RowFault(number, columns[Field.LABELS], error.faults[0].detail))
+    faults.extend(
+        RowFault(number, columns[field], f"there are more than {MOST_WORDS} that differ for this field")
+        for field in _FEW
+        if len(several[field]) > MOST_WORDS
+    )
     if is_own and Field.ID in found:
         # It was exported, perhaps from where others are than here.
         found["needs_assignee"] = False
     for field, name in _NAMES.items():
         found[name] = tuple(several[field])
     return faults or Draft(row=number, columns=columns, **found)
+
+
+def _add(words: list[str], word: str) -> None:
+    """Keeps a word that is not there, and of those too many only one, by which it is known that there are."""
+    if len(words) <= MOST_WORDS and word not in words:
+        words.append(word)
 
 
 def _people(cell: str, *, are_several: bool) -> list[str]:
