@@ -96,7 +96,7 @@ class Draft:
     id: str | None = None
     external_id: str | None = None
     parents: tuple[str, ...] = ()
-    """What may be its parent, the first that is one."""
+    """What may be its parent, the first that is one, as they are written."""
     parent_title: str | None = None
     columns: dict[Field, str]
 
@@ -132,6 +132,11 @@ def own_id(word: str | None) -> UUID | None:
         return UUID(word)
     except ValueError:
         return None
+
+
+def in_our_form(word: str) -> str:
+    """What may be an id of ours as we write it, and anything else as it is."""
+    return str(own_id(word) or word)
 
 
 def is_blank(cells: Sequence[str]) -> bool:
@@ -179,7 +184,7 @@ def read(
                 several[field].extend(_people(cell, are_several=is_lenient))
                 found["needs_assignee"] = found.get("needs_assignee", False) or not is_lenient
             elif field is Field.PARENT:
-                _add(several[field], _id(cell))
+                _add(several[field], checked_external_id(cell))
             elif field is Field.CYCLE:
                 _add(several[field], text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
             elif field in (Field.COMPLETED, Field.ARCHIVED):
@@ -225,12 +230,6 @@ def _people(cell: str, *, are_several: bool) -> list[str]:
     return [whole, *(each for each in parts if each and each != whole)]
 
 
-def _id(cell: str) -> str:
-    """What may be an id of ours, as we write it. Raises Invalid."""
-    word = checked_external_id(cell)
-    return str(own_id(word) or word)
-
-
 def _read(field: Field, cell: str) -> object:
     """Raises Invalid, and ValueError with what is wrong."""
     if field in (Field.TITLE, Field.PARENT_TITLE):
@@ -240,7 +239,7 @@ def _read(field: Field, cell: str) -> object:
     if field is Field.EXTERNAL_ID:
         return checked_external_id(cell)
     if field is Field.ID:
-        return _id(cell)
+        return in_our_form(checked_external_id(cell))
     if field is Field.COLUMN:
         return text.cleaned(cell, pointer="/column", most=text.NAME_LENGTH)
     if field is Field.RECURRENCE:

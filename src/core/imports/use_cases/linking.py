@@ -41,7 +41,7 @@ async def link(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Ro
     stand = await uow.imports.seen(task_import.id, sorted(called))
     # Of two rows that say the same task the first counts; what became of the others is told already.
     taken = [(draft, own) for draft in drafts if (own := _task_in(stand, names.by_row(draft.row))) is not None]
-    words = {word for draft, _ in taken for word in draft.parents}
+    words = {form for draft, _ in taken for word in draft.parents for form in names.forms(word)}
     ids = {found for name in called if (found := _task_in(stand, name)) is not None}
     begun = await uow.many_tasks.begin(
         task_import.project_id,
@@ -83,11 +83,12 @@ def _task_in(stand: Mapping[str, Stand], name: str) -> UUID | None:
 def _parent(draft: Draft, stand: Mapping[str, Stand], begun: Beginning) -> UUID | None:
     """Which task a row means: that of another row before any that the project has."""
     for word in draft.parents:
-        for name in (names.by_id(word), names.by_external_id(word)):
+        for name in names.of_parent(word):
             if (found := _task_in(stand, name)) is not None:
                 return found
         own = own_id(word)
-        task = begun.tasks.get(word) or (begun.by_id.get(own) if own is not None else None)
+        called = next((found for form in names.forms(word) if (found := begun.tasks.get(form))), None)
+        task = called or (begun.by_id.get(own) if own is not None else None)
         if task is not None:
             return task.id
     return _task_in(stand, names.by_title(draft.parent_title)) if draft.parent_title is not None else None

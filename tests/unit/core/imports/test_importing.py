@@ -126,3 +126,21 @@ async def test_a_step_reads_so_many_rows_and_blank_ones_are_not_written(
     assert (job.done, job.total, job.result["rows"], job.result["skipped"]) == (total, total, total, total - tasks)
     assert job.result["created"] == tasks
     assert count == steps
+
+
+async def test_parents_are_found_however_their_ids_are_written(office: Office) -> None:
+    there, own = "A0B1C2D3-0000-4000-8000-00000000000A", await office.task("Own")
+    await carried_out(office, f"title,external_id\nThere,{there}\n".encode())
+    within, small = "A0B1C2D3-0000-4000-8000-00000000000B", "a0b1c2d3-0000-4000-8000-00000000000c"
+    content = (
+        f"title,external_id,id,parent\na,,,{within}\nWithin,{within},,\nb,,,{there}\nc,,,{str(own.id).upper()}\n"
+        f"Small,,{small.upper()},\nd,,,{small.upper()}\n"
+    )
+    job = await carried_out(office, content.encode())
+    assert job.result is not None and (job.result["errors"], job.result["linked"]) == ([], 4)
+    tasks = {task.title: task for task in office.stored.tasks.values()}
+    titles = {task.id: task.title for task in tasks.values()}
+    above = {title: titles[task.parent_id] for title, task in tasks.items() if task.parent_id is not None}
+    assert above == {"a": "Within", "b": "There", "c": "Own", "d": "Small"}
+    again = await carried_out(office, f"title,parent\ne,{small.upper()}\nf,{small}\n".encode())
+    assert again.result is not None and again.result["linked"] == 2
