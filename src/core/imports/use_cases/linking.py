@@ -87,7 +87,7 @@ def _parent(draft: Draft, stand: Mapping[str, Stand], begun: Beginning) -> UUID 
             if (found := _task_in(stand, name)) is not None:
                 return found
         own = own_id(word)
-        called = next((found for form in names.forms(word) if (found := begun.tasks.get(form))), None)
+        called = next((begun.tasks[form] for form in names.forms(word) if form in begun.tasks), None)
         task = called or (begun.by_id.get(own) if own is not None else None)
         if task is not None:
             return task.id
