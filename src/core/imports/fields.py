@@ -25,6 +25,8 @@ class Field(StrEnum):
     STATUS = "status"
     COLUMN = "column"
     """The name of a column of the board, which goes before a status."""
+    COLUMN_ID = "column_id"
+    """The column that it was exported from: by it one knows whether `column` or `status` was edited since."""
     DEADLINE = "deadline"
     ASSIGNED_TO = "assigned_to"
     ASSIGNED_IF_KNOWN = "assigned_to_if_known"

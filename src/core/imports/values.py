@@ -82,6 +82,8 @@ class Draft:
     """What may be its status, the first that means one."""
     column: str | None = None
     """The column that it goes to if there is one called so; a status otherwise, where nothing else says one."""
+    column_id: UUID | None = None
+    """The column that it was exported from."""
     is_done: bool = False
     is_archived: bool = False
     deadline: date | None = None
@@ -189,6 +191,8 @@ def read(
                 _add(several[field], text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
             elif field in (Field.COMPLETED, Field.ARCHIVED):
                 found[_FLAGS[field]] = cell.strip().casefold() not in _NO
+            elif field is Field.COLUMN_ID:
+                found[field] = own_id(cell.strip())
             elif field is Field.DEADLINE:
                 found[field] = _day(cell.strip(), time_zone)
             else:

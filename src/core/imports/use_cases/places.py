@@ -77,7 +77,7 @@ class Places:
 
     def _meant(self, draft: Draft) -> Column:
         if draft.column is not None and draft.column.casefold() in self.named:
-            return self.named[draft.column.casefold()]
+            return self._edited(draft, draft.column) or self.named[draft.column.casefold()]
         for word in _words(draft):
             column = self.named.get(word.casefold())
             if column is not None:
@@ -92,6 +92,23 @@ class Places:
                 )
             )
         return self._first_of(Status.TODO, draft)
+
+    def _edited(self, draft: Draft, name: str) -> Column | None:
+        """What the status of an exported row means, if it was edited and the name of the column was not. Where the task
+        stands does not tell: a file that is sent again would undo what it did. Raises Refused.
+        """
+        was = next((each for each in self.begun.board.columns if each.id == draft.column_id), None)
+        if was is None or self.begun.column_names[was.id].casefold() != name.casefold():
+            return None
+        for word in draft.statuses:
+            column, status = self.named.get(word.casefold()), status_of(word)
+            if status is was.category or (column is not None and column.category is was.category):
+                return None
+            if column is not None:
+                return column
+            if status is not None:
+                return self._first_of(status, draft)
+        return None
 
     def _first_of(self, status: Status, draft: Draft) -> Column:
         try:

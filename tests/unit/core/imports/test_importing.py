@@ -13,6 +13,7 @@ from core.kernel.actor import Actor, System
 from core.kernel.errors import DatabaseAway
 from core.kernel.once import Made, Once
 from core.labels.model import MOST, Label
+from core.tasks.fields import Status
 from tests.builders.office import Office
 from tests.fakes.imports import InMemoryImportUnitOfWork
 
@@ -144,3 +145,48 @@ async def test_parents_are_found_however_their_ids_are_written(office: Office) -
     assert above == {"a": "Within", "b": "There", "c": "Own", "d": "Small"}
     again = await carried_out(office, f"title,parent\ne,{small.upper()}\nf,{small}\n".encode())
     assert again.result is not None and again.result["linked"] == 2
+
+
+async def edited(office: Office, row: str) -> tuple[str, int]:
+    """In which status the one task stands once that row was imported twice, and how often that changed it."""
+    changed = 0
+    for _ in range(2):
+        job = await carried_out(office, f"id,title,status,column_id,column\n{row}\n".encode())
+        assert job.result is not None and not job.result["errors"]
+        changed += job.result["updated"]
+    (task,) = office.stored.tasks.values()
+    return task.status.value, changed
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "becomes"),
+    [
+        ("todo", "To do", "todo"),
+        ("done", "To do", "done"),
+        ("In progress", "To do", "in_progress"),
+        ("todo", "Done", "done"),
+        ("in_progress", "Done", "done"),
+        ("unheard of", "To do", "todo"),
+        ("", "To do", "todo"),
+    ],
+)
+async def test_of_status_and_column_of_an_exported_row_that_which_was_edited_counts(
+    office: Office, status: str, named: str, becomes: str
+) -> None:
+    task = await office.task(by=office.mia)
+    row = f"{task.id},Draw,{status},{task.column_id},{named}"
+    assert await edited(office, row) == (becomes, int(becomes != "todo"))
+
+
+async def test_a_column_that_is_called_like_a_status_of_others_takes_no_row_that_was_not_edited(office: Office) -> None:
+    office.add_column(Status.DONE, "todo")
+    task = await office.task(by=office.mia)
+    assert await edited(office, f"{task.id},Draw,todo,{task.column_id},To do") == ("todo", 0)
+
+
+@pytest.mark.parametrize("column_id", ["x", "", "a0b1c2d3-0000-4000-8000-00000000000a"])
+async def test_a_column_goes_before_a_status_where_nobody_knows_which_was_edited(
+    office: Office, column_id: str
+) -> None:
+    task = await office.task(by=office.mia)
+    assert await edited(office, f"{task.id},Draw,done,{column_id},To do") == ("todo", 0)
