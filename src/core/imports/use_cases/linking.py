@@ -28,6 +28,7 @@ from core.tasks.use_cases.journal import Journal
 _FIELDS: Final = {Field.ID, Field.EXTERNAL_ID, Field.PARENT, Field.PARENT_TITLE}
 _NONE = "no task of the project has that id or external_id"
 _NO_TITLE = "no row of the file that was taken has that title"
+_GONE = "its task is gone already; it was not put below another"
 _SEVERAL_TITLES = "several rows of the file have that title"
 
 
@@ -59,7 +60,9 @@ async def link(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Ro
     for draft, own in taken:
         parent_id = _parent(draft, stand, begun)
         task, parent = begun.by_id.get(own), begun.by_id.get(parent_id) if parent_id is not None else None
-        if parent_id is None or (parent is None and not task_import.dry_run):
+        if task is None and not task_import.dry_run:
+            task_import.note(draft.fault(None, _GONE))
+        elif parent_id is None or (parent is None and not task_import.dry_run):
             task_import.note(_fault(draft, stand))
         elif task is not None and parent is not None and task.parent_id != parent.id:
             wanted.append((draft, task, parent))

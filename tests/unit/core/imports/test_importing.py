@@ -1,6 +1,6 @@
 """Files become tasks over the in-memory adapters: what is counted and told, and how far a step goes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -94,8 +94,10 @@ async def test_labels_of_what_the_product_exports_are_separated_by_commas_alone(
     assert job.result is not None and tuple(job.result["labels"]) == labels
 
 
-async def steps_of(office: Office, content: bytes) -> tuple[int, Job]:
-    """In how many steps a file is read, and the job that did it."""
+async def steps_of(
+    office: Office, content: bytes, meanwhile: Callable[[], Awaitable[object]] | None = None
+) -> tuple[int, Job]:
+    """In how many steps a file is read, and the job that did it; what happens before the last of three."""
     job, _ = await office.imports.ask(office.mia, await received(office, content))
     ref, run = JobRef(office.mia.company_id, job.id), office.world.ids.new()
     claimed = await office.world.job_runs.claim(ref, run=run, at=office.clock.now())
@@ -105,6 +107,8 @@ async def steps_of(office: Office, content: bytes) -> tuple[int, Job]:
     count = 1
     while not await work.step(asker, job.id, run=run):
         count += 1
+        if meanwhile is not None and count == 3:
+            await meanwhile()
     return count, office.stored.jobs[job.id]
 
 
@@ -190,3 +194,13 @@ async def test_a_column_goes_before_a_status_where_nobody_knows_which_was_edited
 ) -> None:
     task = await office.task(by=office.mia)
     assert await edited(office, f"{task.id},Draw,done,{column_id},To do") == ("todo", 0)
+
+
+async def test_a_row_whose_task_is_deleted_before_it_is_put_below_another_is_told_of(office: Office) -> None:
+    async def delete() -> None:
+        await office.tasks.delete(office.mia, next(t.id for t in office.stored.tasks.values() if t.title == "Leaf"))
+
+    _, job = await steps_of(office, b"title,external_id,parent\nLeaf,L,R\nTwig,T,R\nRoot,R,\n", delete)
+    detail = "its task is gone already; it was not put below another"
+    assert job.result is not None and (job.result["linked"], job.result["error_count"]) == (1, 1)
+    assert job.result["errors"] == [{"row": 2, "column": None, "detail": detail}]
