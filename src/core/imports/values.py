@@ -42,7 +42,7 @@ _NAMED_DAY = re.compile(r"(\d{1,2})[/ -]([A-Za-z]{3})[a-z]*[/ -](\d{4}|\d{2})(?:
 _FORMULA = re.compile(r"'+[=+\-@\t\r]")
 # As JavaScript does: Fri Dec 04 2026 00:00:00 GMT+0000; and Dec 4, 2026.
 _MONTH_FIRST = re.compile(r"(?:[A-Za-z]{3},? )?([A-Za-z]{3})[a-z]* (\d{1,2}),? (\d{4})(?:[ ,].*)?\Z")
-_NO = frozenset(("false", "no", "0"))
+_NO = frozenset(("false", "no", "n", "off", "0", "-"))
 # A label of ours may hold a semicolon; those of others come in one cell however they like.
 _OWN_SEPARATORS = re.compile(",")
 _SEPARATORS = re.compile(r"[,;\n]")

@@ -204,3 +204,15 @@ async def test_a_row_whose_task_is_deleted_before_it_is_put_below_another_is_tol
     detail = "its task is gone already; it was not put below another"
     assert job.result is not None and (job.result["linked"], job.result["error_count"]) == (1, 1)
     assert job.result["errors"] == [{"row": 2, "column": None, "detail": detail}]
+
+
+@pytest.mark.parametrize("mapping", [None, "flowtrack"])
+async def test_a_column_that_is_called_archived_takes_no_row_away_unless_somebody_says_so(
+    office: Office, mapping: str | None
+) -> None:
+    content = b"title,archived\na,nein\nb,yes\nc,n\n"
+    job = await carried_out(office, content, mapping=mapping)
+    assert job.result is not None
+    assert (job.result["created"], job.result["archived"], job.result["ignored_columns"]) == (3, 0, ["archived"])
+    job = await carried_out(office, content, mapping="title:title,archived:archived")
+    assert job.result is not None and (job.result["created"], job.result["archived"]) == (1, 2)

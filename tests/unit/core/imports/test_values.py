@@ -164,8 +164,10 @@ class TestCells:
         assert read(2, ["", *map(str, range(899))], columns, width=900) == [RowFault(2, "c1", detail)]
 
     @pytest.mark.parametrize(
-        ("cell", "is_done"), [("2026-01-09", True), ("true", True), ("FALSE", False), ("no", False), ("", False)]
-    )
+        ("cell", "is_done"),
+        [("2026-01-09", True), ("true", True), ("FALSE", False), ("no", False), ("N", False),
+         ("off", False), ("-", False), ("", False)],
+    )  # fmt: skip
     def test_what_says_when_it_was_completed_says_that_it_was(self, cell: str, is_done: bool) -> None:
         assert draft(title="x", completed=cell).is_done is is_done
 
