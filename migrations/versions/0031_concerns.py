@@ -17,6 +17,10 @@ def upgrade() -> None:
     # Nobody knows of what was written before: all of it is looked at once.
     op.execute("alter table event_sequences no force row level security")
     op.execute("update event_sequences set last_for_people = last_seq, last_for_mail = last_seq")
+    left = (
+        op.get_bind().exec_driver_sql("select count(*) from event_sequences where last_for_mail <> last_seq").scalar()
+    )
+    assert left == 0, f"of {left} companies nothing would be looked at"
     op.execute("alter table event_sequences force row level security")
 
 

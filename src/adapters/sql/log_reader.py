@@ -5,6 +5,7 @@ that keeps what came of it: whoever dies in between has read nothing.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,6 +22,10 @@ _HERE = f"company_id = {OWN} and reader = %(reader)s"
 MOST_LEFT: Final = 5_000
 """A reader comes to a log that went on by so many positions even where there is nothing for it, so that what it passes
 over in one go stays bounded.
+"""
+EVERYWHERE_EVERY: Final = 600.0
+"""And after so many seconds it comes to all that went on: what a process of the release before wrote, the counter does
+not tell of.
 """
 LOGS: Final = """
 select q.company_id
@@ -40,6 +45,24 @@ _MOVE_ON = Statement.plain(f"update log_positions set seq = %(seq)s where {_HERE
 # Whatever somebody holds is left to the next time, since the other companies wait meanwhile. What a stretch of the log
 # concerns is looked up (decision 0035), and so is the stretch.
 _BEFORE = Statement.plain("select set_config('lock_timeout', '2s', true), set_config('enable_sort', 'off', true)")
+
+
+class Passing:
+    """How far a log may go on before a reader comes to it that has nothing there."""
+
+    def __init__(self, every: float = EVERYWHERE_EVERY) -> None:
+        self._every = every
+        self._next = time.monotonic() + every
+
+    @property
+    def most(self) -> int:
+        """So far now."""
+        return MOST_LEFT if time.monotonic() < self._next else 0
+
+    def is_over(self, most: int) -> None:
+        """The reader came to all logs that went on farther than that."""
+        if most == 0:
+            self._next = time.monotonic() + self._every
 
 
 class Held:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from adapters.sql.connection import Connection, Database, execute
 from adapters.sql.event_log import traced
-from adapters.sql.log_reader import LOGS, MOST_LEFT, Held, LogReader
+from adapters.sql.log_reader import LOGS, Held, LogReader, Passing
 from adapters.sql.pipeline import Asked, Result, Row
 from adapters.sql.statement import Statement
 from adapters.sql.tenancy import OWN
@@ -32,7 +32,7 @@ _EVENTS = ", ".join(f"'{event}'" for event in CAUSES)
 # Who has written nothing that may concern somebody costs nothing but this.
 _BEHIND = Statement.plain(f"""
 {LOGS}
- where q.last_for_people > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > {MOST_LEFT}
+ where q.last_for_people > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > %(passed)s::bigint
  order by q.company_id
 """)
 # Of the log only what concerns somebody: its own events are no causes.
@@ -105,9 +105,13 @@ class SqlNotifiedLogs:
             failed="nobody can be told what happened in company %s",
             behind=_BEHIND,
         )
+        self.passing = Passing()
 
     async def behind(self) -> list[UUID]:
-        return await self._logs.behind()
+        passed = self.passing.most
+        found = await self._logs.behind({"passed": passed})
+        self.passing.is_over(passed)
+        return found
 
     async def advance(self, company_id: UUID, *, most: int, told: Callable[[Batch], list[Notification]]) -> bool:
         told_most = _TOLD_AT_ONCE

@@ -8,13 +8,13 @@ with a claim loses it in time.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from adapters.sql.accounts import ACCOUNT_FIELDS, account_of
 from adapters.sql.connection import COMMIT, Connection, Database, execute
 from adapters.sql.letters import letters_of, write
-from adapters.sql.log_reader import MOST_LEFT
+from adapters.sql.log_reader import Passing
 from adapters.sql.pipeline import Asked, Row
 from adapters.sql.readers.users import invitation_of
 from adapters.sql.roles import UPKEEP
@@ -25,6 +25,8 @@ from core.auth.letters import Letter
 from core.mail.read_models import AccountPost, CompanyPost, Invited, Recipient, SwitchedOff
 from core.webhooks.model import DisabledReason
 
+LETTERS: Final = ("invitation_created", "webhook_disabled")
+"""The events of which letters are made."""
 _SEQ = 4
 _HERE = f"company_id = {OWN} and reader = 'mail'"
 _IS_FREE = "(leased_until is null or leased_until <= %(at)s)"
@@ -35,7 +37,7 @@ select q.company_id
   from event_sequences q
   join companies c on c.id = q.company_id and c.is_active and c.deleted_at is null
   left join log_positions p on p.company_id = q.company_id and p.reader = 'mail'
- where {_IS_FREE} and (q.last_for_mail > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > {MOST_LEFT}
+ where {_IS_FREE} and (q.last_for_mail > coalesce(p.seq, 0) or q.last_seq - coalesce(p.seq, 0) > %(passed)s::bigint
                      or p.again_at <= %(at)s)
  order by q.company_id
 """)
@@ -55,7 +57,7 @@ select e.event, e.occurred_at, e.body, w.description,
   left join webhooks w
     on w.company_id = e.company_id and w.id = (e.body ->> 'webhook_id')::uuid and w.disabled_at = e.occurred_at
    and w.deleted_at is null
- where e.company_id = {OWN} and e.event in ('invitation_created', 'webhook_disabled')
+ where e.company_id = {OWN} and e.event in ({", ".join(f"'{event}'" for event in LETTERS)})
    and (e.seq = any(%(behind)s) or (e.seq > %(seq)s and e.seq <= %(head)s))
  order by e.seq limit %(most)s
 """)
@@ -104,16 +106,19 @@ class SqlCompanyPosts:
 
     def __init__(self, database: Database) -> None:
         self._upkeep = Upkeep(database)
+        self.passing = Passing()
 
     async def claim(self, *, at: datetime, until: datetime, most: int) -> CompanyPost | None:
         async with self._upkeep.across() as connection:
-            (waiting,) = await execute(connection, Asked(_WAITING, {"at": at}))
+            passed = self.passing.most
+            (waiting,) = await execute(connection, Asked(_WAITING, {"at": at, "passed": passed}))
         for (company_id,) in waiting.rows():
             async with self._upkeep.within(company_id) as connection:
                 post = await self._claimed(connection, company_id, {"at": at, "until": until, "most": most})
                 await execute(connection, Asked(COMMIT, {}))
             if post is not None:
                 return await self._addressed(post) if post.switched_off else post
+        self.passing.is_over(passed)
         return None
 
     async def settle(

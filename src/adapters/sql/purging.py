@@ -136,17 +136,16 @@ _ACCOUNTS = Statement.plain(
 # The first part of the log that is old enough and that everybody has read who remembers how far they read, or has
 # nothing in it for them: mail, who comes back to some places too, notifications and days; webhooks, also those that are
 # told of the past again, and what waits to be sent to them. Whoever has not begun has read nothing.
-_READERS = 3
 _UPTO = Statement.plain(f"""
 with first as (
   select seq, occurred_at from events where company_id = {OWN} order by seq limit {_BATCH}
 ), needed as (
-  select case when count(*) < {_READERS} then 0
-              else min(case when p.reader = 'mail' and p.seq >= q.last_for_mail
-                              or p.reader = 'notifications' and p.seq >= q.last_for_people then q.last_seq
-                            else p.seq end) end as seq
-    from log_positions p join event_sequences q on q.company_id = p.company_id
-   where p.company_id = {OWN} and q.company_id = {OWN} and p.reader in ('mail', 'notifications', 'reports')
+  select min(case when coalesce(p.seq, 0) >= r.last then q.last_seq else coalesce(p.seq, 0) end) as seq
+    from event_sequences q
+   cross join lateral (values ('mail', q.last_for_mail), ('notifications', q.last_for_people), ('reports', q.last_seq))
+              r (reader, last)
+    left join log_positions p on p.company_id = q.company_id and p.reader = r.reader
+   where q.company_id = {OWN}
   union all
   select min(each) - 1 from log_positions, unnest(behind) each where company_id = {OWN}
   union all

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Double, bindparam, cast, extract, func, select
+from sqlalchemy import BigInteger, Double, Text, bindparam, cast, extract, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.sql.connection import COMMIT, Database, execute
 from adapters.sql.pipeline import Asked
+from adapters.sql.posting import LETTERS
 from adapters.sql.statement import Statement
 from adapters.sql.tables.log import events
 from adapters.sql.upkeep import AS_APPLICATION, ENTER, Upkeep
+from core.notifications.model import CAUSES
 from core.realtime.read_models import Backlog
 
 # By the database's clock, so that those of the processes do not matter.
@@ -42,12 +45,17 @@ select p.reader, p.company_id, p.seq, q.last_seq
 """)
 _AS_APPLICATION = Statement.plain(AS_APPLICATION)
 _ENTER = Statement.plain(ENTER)
-_AGE = Statement(
-    select(cast(extract("epoch", func.now() - events.c.occurred_at), Double))
-    .where(events.c.seq > bindparam("position", type_=BigInteger))
-    .order_by(events.c.seq)
-    .limit(1)
+_AGE, _AGE_OF = (
+    Statement(
+        select(cast(extract("epoch", func.now() - events.c.occurred_at), Double))
+        .where(events.c.seq > bindparam("position", type_=BigInteger), *which)
+        .order_by(events.c.seq)
+        .limit(1)
+    )
+    for which in ((), (events.c.event == func.any(bindparam("read", type_=ARRAY(Text))),))
 )
+# What these pass over does not wait, however old it is.
+_READ = {"notifications": list(CAUSES), "mail": list(LETTERS)}
 # Of so many backlogs the first unread event is looked at, each inside its company's wall.
 _MOST_LOOKED_AT = 100
 
@@ -85,11 +93,18 @@ class SqlLogs:
             behind = found.rows()
             looked = [
                 asked
-                for _, company_id, position, _ in behind[:_MOST_LOOKED_AT]
-                for asked in (Asked(_ENTER, {"company": str(company_id)}), Asked(_AGE, {"position": position}))
+                for reader, company_id, position, _ in behind[:_MOST_LOOKED_AT]
+                for asked in (Asked(_ENTER, {"company": str(company_id)}), _age(reader, position))
             ]
             if not looked:
                 return []
             _, *answers = await execute(connection, Asked(_AS_APPLICATION, {}), *looked)
             ages = [row[0] if (row := answer.first()) is not None else None for answer in answers[1::2]]
             return [Backlog._make((*row, age)) for row, age in zip_longest(behind, ages)]
+
+
+def _age(reader: str, position: int) -> Asked:
+    """How old the first event is that the reader has to do with, after a position."""
+    if reader in _READ:
+        return Asked(_AGE_OF, {"position": position, "read": _READ[reader]})
+    return Asked(_AGE, {"position": position})

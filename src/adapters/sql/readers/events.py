@@ -57,18 +57,27 @@ though it be the last before positions that are of no log, since a backup was re
 """
 
 
-# How much larger than it is kept a text can become, by either of PostgreSQL's ways to compress.
-_UNPACKED = 255
+# How much larger than it is kept a text can become, by either way to compress; and up to what size it is
+# unpacked to see, which costs little and is the size of most.
+_UNPACKED, _SMALL = 255, 4096
 
 
 def within_size(page: Subquery) -> Subquery:
     """Those of a page of events, in order, before which no more than `:most_bytes` stands; `among` is how many it had.
 
-    How large one is that is kept compressed, only reading it would tell: it is taken to be as large as it can be.
+    How large one is that is kept compressed, only unpacking it tells: where that may be much, it is taken to be as
+    large as it can be.
     """
     kept = func.pg_column_size(page.c.body)
     is_packed = func.pg_column_compression(page.c.body).is_not(None)
-    size = cast(case((is_packed, kept * literal_column(str(_UNPACKED))), else_=kept), BigInteger)
+    size = cast(
+        case(
+            (is_packed & (kept < literal_column(str(_SMALL))), func.octet_length(cast(page.c.body, Text))),
+            (is_packed, kept * literal_column(str(_UNPACKED))),
+            else_=kept,
+        ),
+        BigInteger,
+    )
     before = func.sum(size).over(order_by=page.c.seq, rows=(None, 0)) - size
     measured = select(page, before.label("before"), func.count().over().label("among")).subquery("measured")
     fits = measured.c.before <= bindparam("most_bytes", type_=BigInteger)

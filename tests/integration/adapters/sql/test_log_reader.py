@@ -15,7 +15,6 @@ import pytest
 
 from adapters.sql import connection as sql_connection
 from adapters.sql import log_reader
-from adapters.sql.log_reader import MOST_LEFT
 from adapters.sql.migrating import migrate
 from core.kernel.actor import Actor
 from core.kernel.errors import Contended, DatabaseAway, StorageFull
@@ -291,22 +290,6 @@ async def test_looking_takes_one_round_trip_for_all_and_two_for_a_company_that_n
     ending = [each.statement for each in trips[-1]]
     assert (ending[0], ending[-1]) == (sql_connection.SOON, sql_connection.COMMIT)
     assert position(superuser, owner, name) == head(superuser, owner)
-
-
-async def test_what_concerns_nobody_is_passed_over_at_once_and_only_where_it_is_much(
-    world: SqlWorld, superuser: Any
-) -> None:
-    logs, owner = world.notified_logs, await world.company()
-    project = await open_project(world, owner)
-    await add_task(world, owner, project)
-    assert owner.company_id not in await logs.behind()
-    superuser.execute(
-        "update event_sequences set last_seq = last_seq + %s where company_id = %s", (MOST_LEFT, owner.company_id)
-    )
-    assert owner.company_id in await logs.behind()
-    assert not await notifications(world, owner.company_id, 500, pytest.fail)
-    assert position(superuser, owner, "notifications") == head(superuser, owner)
-    assert owner.company_id not in await logs.behind()
 
 
 async def test_a_company_without_webhooks_costs_their_reader_nothing(world: SqlWorld) -> None:

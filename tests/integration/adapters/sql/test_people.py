@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from adapters.sql.connection import Database
+from adapters.sql.migrating import migrate
 from adapters.sql.people import SqlPeopleUnitOfWork
 from adapters.sql.repositories.users import SqlUsers
 from adapters.sql.statement import Statement
@@ -22,8 +23,10 @@ from core.kernel.actor import Actor, Role
 from core.users.errors import EmailTaken
 from core.users.model import UserChanges
 from core.users.ports import Accounts
-from tests.integration.adapters.sql.conftest import no_context_is_left
-from tests.integration.adapters.sql.firms import Firm, also_in
+from tests import pooler
+from tests.integration.adapters.sql.conftest import narrow_database, no_context_is_left, opened
+from tests.integration.adapters.sql.firms import Firm, Firms, also_in
+from tests.integration.conftest import Server, TestDatabase
 
 WHO = Statement.plain(
     "select current_user::text, current_user = session_user, current_setting('app.company_id'),"
@@ -32,6 +35,32 @@ WHO = Statement.plain(
 LOOK_INTO_ACCOUNTS = Statement.plain("select password_hash from accounts limit 1")
 TABLES = ("accounts", "login_sessions", "users", "companies", "invitations", "events", "event_sequences")
 AT = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def place(postgres_server: Server) -> TestDatabase:
+    """A database of our own: in the shared one applications of other tests write to accounts of their own meanwhile."""
+    found = postgres_server.database("flowtrack_people")
+    migrate(owner_url=found.owner, application_url=found.application)
+    return found
+
+
+@pytest.fixture(scope="module")
+async def database(place: TestDatabase) -> AsyncIterator[Database]:
+    async with opened(Database(url=place.product, prepared_statements=not pooler.is_wanted())) as found:
+        yield found
+
+
+@pytest.fixture
+async def narrow(place: TestDatabase) -> AsyncIterator[Database]:
+    async with narrow_database(place.product, prepared_statements=not pooler.is_wanted()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def firms(place: TestDatabase) -> Iterator[Firms]:
+    with psycopg.connect(place.superuser, autocommit=True) as connection:
+        yield Firms(connection=connection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ from adapters.sql.tables.work import tasks
 from core.kernel.paging import Sort
 from core.kernel.rank import LONGEST
 from core.notifications.policy import Visible as VisibleNotifications
+from core.realtime.model import ANY_SIZE
 from tests.integration.adapters.sql.firms import Firm, Firms, Ground
 from tests.integration.conftest import Server, TestDatabase
 
@@ -1147,7 +1148,9 @@ def test_events_are_read_in_the_order_of_the_log(seeded: Seeded) -> None:
     )
     seeded.firm.sql("analyze events")
     for everything in (False, True):
-        plan = seeded.plan(event_reader._after(everything, False), position=2500, farthest=4500, most=100)
+        plan = seeded.plan(
+            event_reader._after(everything, False), position=2500, farthest=4500, most=100, most_bytes=ANY_SIZE
+        )
         reads = [node["Index Cond"] for node in reads_of(plan, "events")]
         assert len(reads) == 2, plan
         for condition in reads:

@@ -459,6 +459,11 @@ class TestTheLog:
         firm.sql(f"update event_sequences set {there_is} = 2 where company_id = %s", (firm.id,))
         assert await self.left(remains, firm) == [7, 8, 9]
 
+    async def test_does_not_wait_for_who_never_had_anything_in_it(self, remains: SqlRemains, firm: Firm) -> None:
+        firm.sql("delete from log_positions where company_id = %s and reader = 'mail'", (firm.id,))
+        firm.sql("update event_sequences set last_for_mail = 0 where company_id = %s", (firm.id,))
+        assert await self.left(remains, firm) == [7, 8, 9]
+
     async def test_keeps_what_mail_comes_back_to(self, remains: SqlRemains, firm: Firm) -> None:
         firm.sql("update log_positions set behind = '{8,3}' where company_id = %s and reader = 'mail'", (firm.id,))
         assert await self.left(remains, firm) == [3, 4, 5, 6, 7, 8, 9]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from adapters.sql.posting import LETTERS
 from core.comments.events import CommentUpdated
 from core.kernel.events import Change, Concern, Fact
 from core.notifications.model import CAUSES
@@ -14,8 +15,6 @@ from entrypoints.events.examples import example_fact
 from entrypoints.events.registry import KINDS
 
 ANN = UUID(int=1)
-# What mail is sent for: adapters/sql/posting.py reads these.
-LETTERS = {"invitation_created", "webhook_disabled"}
 
 
 def changed(kind: type[Fact], *fields: str) -> Fact:
