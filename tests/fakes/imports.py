@@ -74,9 +74,9 @@ class InMemoryTaskImports:
         if import_id not in self._unit.now.jobs:
             self.remove(import_id)
 
-    async def seen(self, import_id: UUID, names: Sequence[str]) -> dict[str, Stand]:
+    async def seen(self, import_id: UUID, called: Sequence[str]) -> dict[str, Stand]:
         rows = self._unit.now.import_rows
-        return {each: rows[import_id, each] for each in names if (import_id, each) in rows}
+        return {each: rows[import_id, each] for each in called if (import_id, each) in rows}
 
     def note_seen(self, import_id: UUID, rows: Mapping[str, Stand]) -> None:
         def put(tables: CompanyTables) -> None:

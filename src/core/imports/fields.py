@@ -25,6 +25,8 @@ class Field(StrEnum):
     STATUS = "status"
     COLUMN = "column"
     """The name of a column of the board, which goes before a status."""
+    COLUMN_ID = "column_id"
+    """The column that it was exported from: by it one knows whether `column` or `status` was edited since."""
     DEADLINE = "deadline"
     ASSIGNED_TO = "assigned_to"
     ASSIGNED_IF_KNOWN = "assigned_to_if_known"
@@ -50,7 +52,9 @@ class Field(StrEnum):
 # status, the assignee, the parent and the cycle the first that means one; labels of all of them are put together.
 # Whoever comes from elsewhere brings tasks of people who left long ago, so for others' exports these are left out
 # rather than the task.
-_OWN: dict[str, Field] = {name.value: name for name in Field} | {
+# Of what is archived nothing comes, so no file without a mapping loses rows by a column that happens to be called so.
+_BY_NAME: Final[frozenset[Field]] = frozenset(Field) - {Field.ARCHIVED}
+_OWN: dict[str, Field] = {name.value: name for name in Field if name in _BY_NAME} | {
     "assignee": Field.ASSIGNED_TO,
     "assigned_to_name": Field.ASSIGNED_TO,
     "parent_id": Field.PARENT,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from core.imports.values import Draft
+from core.imports.values import Draft, in_our_form
 from core.tasks.model import Task
 
 TITLE: Final = "t"
@@ -57,11 +57,23 @@ def of_task(task: Task) -> Iterator[str]:
         yield by_external_id(task.external_id)
 
 
+def forms(word: str) -> Iterator[str]:
+    """A word as it is written, as which an `external_id` is kept, and as an `id` would be."""
+    yield word
+    if (ours := in_our_form(word)) != word:
+        yield ours
+
+
+def of_parent(word: str) -> Iterator[str]:
+    """The names by which a row may be meant by a word, the likelier ones first."""
+    yield by_id(in_our_form(word))
+    yield from map(by_external_id, forms(word))
+
+
 def of_parents(draft: Draft) -> Iterator[str]:
     """The names by which its parent may be called in the file."""
     for word in draft.parents:
-        yield by_id(word)
-        yield by_external_id(word)
+        yield from of_parent(word)
     if draft.parent_title is not None:
         yield by_title(draft.parent_title)
 

@@ -48,7 +48,7 @@ class TaskImports(Protocol):
         """Removes the file if no job was made of it, nor is being made at this moment."""
         ...
 
-    async def seen(self, import_id: UUID, names: Sequence[str]) -> dict[str, Stand]:
+    async def seen(self, import_id: UUID, called: Sequence[str]) -> dict[str, Stand]:
         """The rows of the file that were noted by those names."""
         ...
 

@@ -42,7 +42,7 @@ _NAMED_DAY = re.compile(r"(\d{1,2})[/ -]([A-Za-z]{3})[a-z]*[/ -](\d{4}|\d{2})(?:
 _FORMULA = re.compile(r"'+[=+\-@\t\r]")
 # As JavaScript does: Fri Dec 04 2026 00:00:00 GMT+0000; and Dec 4, 2026.
 _MONTH_FIRST = re.compile(r"(?:[A-Za-z]{3},? )?([A-Za-z]{3})[a-z]* (\d{1,2}),? (\d{4})(?:[ ,].*)?\Z")
-_NO = frozenset(("false", "no", "0"))
+_NO = frozenset(("false", "no", "n", "off", "0", "-"))
 # A label of ours may hold a semicolon; those of others come in one cell however they like.
 _OWN_SEPARATORS = re.compile(",")
 _SEPARATORS = re.compile(r"[,;\n]")
@@ -54,6 +54,9 @@ _SEVERAL: Final = (Field.LABELS, Field.STATUS, Field.ASSIGNED_TO, Field.PARENT, 
 _NAMES: Final = {
     Field.STATUS: "statuses", Field.ASSIGNED_TO: "assignees", Field.PARENT: "parents", Field.CYCLE: "cycles",
 }  # fmt: skip
+MOST_WORDS: Final = 10
+"""So many may be a row's status, parent or cycle: each is looked for."""
+_FEW: Final = (Field.STATUS, Field.PARENT, Field.CYCLE)
 _FLAGS: Final = {Field.COMPLETED: "is_done", Field.ARCHIVED: "is_archived"}
 _SAME: Final = {Field.ASSIGNED_IF_KNOWN: Field.ASSIGNED_TO}
 _LONGEST_PERSON: Final = 320
@@ -79,6 +82,8 @@ class Draft:
     """What may be its status, the first that means one."""
     column: str | None = None
     """The column that it goes to if there is one called so; a status otherwise, where nothing else says one."""
+    column_id: UUID | None = None
+    """The column that it was exported from."""
     is_done: bool = False
     is_archived: bool = False
     deadline: date | None = None
@@ -93,7 +98,7 @@ class Draft:
     id: str | None = None
     external_id: str | None = None
     parents: tuple[str, ...] = ()
-    """What may be its parent, the first that is one."""
+    """What may be its parent, the first that is one, as they are written."""
     parent_title: str | None = None
     columns: dict[Field, str]
 
@@ -129,6 +134,11 @@ def own_id(word: str | None) -> UUID | None:
         return UUID(word)
     except ValueError:
         return None
+
+
+def in_our_form(word: str) -> str:
+    """What may be an id of ours as we write it, and anything else as it is."""
+    return str(own_id(word) or word)
 
 
 def is_blank(cells: Sequence[str]) -> bool:
@@ -171,16 +181,18 @@ def read(
                 parts = (each.strip() for each in separators.split(cell))
                 several[field].extend(each if is_own else _COLOR.sub("", each) or each for each in parts if each)
             elif field is Field.STATUS:
-                several[field].append(text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH))
+                _add(several[field], text.cleaned(cell, pointer="/status", most=text.NAME_LENGTH))
             elif field is Field.ASSIGNED_TO:
                 several[field].extend(_people(cell, are_several=is_lenient))
                 found["needs_assignee"] = found.get("needs_assignee", False) or not is_lenient
             elif field is Field.PARENT:
-                several[field].append(_id(cell))
+                _add(several[field], checked_external_id(cell))
             elif field is Field.CYCLE:
-                several[field].append(text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
+                _add(several[field], text.cleaned(cell, pointer="/cycle", most=text.NAME_LENGTH))
             elif field in (Field.COMPLETED, Field.ARCHIVED):
                 found[_FLAGS[field]] = cell.strip().casefold() not in _NO
+            elif field is Field.COLUMN_ID:
+                found[field] = own_id(cell.strip())
             elif field is Field.DEADLINE:
                 found[field] = _day(cell.strip(), time_zone)
             else:
@@ -196,6 +208,11 @@ def read(
             found[Field.LABELS] = checked_labels(several[Field.LABELS])
         except Invalid as error:
             faults.append(RowFault(number, columns[Field.LABELS], error.faults[0].detail))
+    faults.extend(
+        RowFault(number, columns[field], f"there are more than {MOST_WORDS} that differ for this field")
+        for field in _FEW
+        if len(several[field]) > MOST_WORDS
+    )
     if is_own and Field.ID in found:
         # It was exported, perhaps from where others are than here.
         found["needs_assignee"] = False
@@ -204,17 +221,17 @@ def read(
     return faults or Draft(row=number, columns=columns, **found)
 
 
+def _add(words: list[str], word: str) -> None:
+    """Keeps a word that is not there, and of those too many only one, by which it is known that there are."""
+    if len(words) <= MOST_WORDS and word not in words:
+        words.append(word)
+
+
 def _people(cell: str, *, are_several: bool) -> list[str]:
     """Whom a cell names, or, where it may name several, each of them. Raises Invalid."""
     whole = text.cleaned(cell, pointer="/assigned_to", most=_LONGEST_PERSON)
     parts = [each.strip() for each in _SEPARATORS.split(whole)] if are_several else []
     return [whole, *(each for each in parts if each and each != whole)]
-
-
-def _id(cell: str) -> str:
-    """What may be an id of ours, as we write it. Raises Invalid."""
-    word = checked_external_id(cell)
-    return str(own_id(word) or word)
 
 
 def _read(field: Field, cell: str) -> object:
@@ -226,7 +243,7 @@ def _read(field: Field, cell: str) -> object:
     if field is Field.EXTERNAL_ID:
         return checked_external_id(cell)
     if field is Field.ID:
-        return _id(cell)
+        return in_our_form(checked_external_id(cell))
     if field is Field.COLUMN:
         return text.cleaned(cell, pointer="/column", most=text.NAME_LENGTH)
     if field is Field.RECURRENCE:

@@ -226,8 +226,8 @@ class SqlBatches:
             "external_ids": array([*needs.external_ids]),
             "for_user": for_user,
         }
-        looked_up = len(locked) * (len(needs.external_ids) + len(values["transferred"]))
-        external_ids = EXTERNAL_IDS if looked_up <= MOST_LOOKED_UP else EXTERNAL_IDS_OF_MANY
+        lookups = len(locked) * (len(needs.external_ids) + len(values["transferred"]))
+        external_ids = EXTERNAL_IDS if lookups <= MOST_LOOKED_UP else EXTERNAL_IDS_OF_MANY
         asked = {
             read_tasks: targets,
             _BOARDS: locked,

@@ -45,9 +45,10 @@ def looked_up(
     return query.with_only_columns(*columns).order_by(*order).lateral()
 
 
-def locked(rows: FromClause, given_id: Any, *columns: Any) -> LateralFromClause:
-    """The same, locked in the order in which ids are given."""
-    query = _within(rows, given_id, "id").with_only_columns(*columns).order_by(rows.c.id)
+def locked(rows: FromClause, given_id: Any, *columns: Any, of: Mapping[str, Any] = NOTHING) -> LateralFromClause:
+    """The same, locked in the order in which ids are given; what it is `of` is asked before, so that no other waits."""
+    query = _within(rows, given_id, "id").where(*(rows.c[name] == value for name, value in of.items()))
+    query = query.with_only_columns(*columns).order_by(rows.c.id)
     return query.with_for_update(of=rows, key_share=True).lateral()
 
 

@@ -79,13 +79,9 @@ _LOCK_PROJECT = Statement(
     .where(projects.c.id == _project)
     .with_for_update(of=projects, key_share=True)
 )
-_locked = locked(tasks, _ids.c.id, *(tasks.c[name] for name in LOADED))
-_TASKS = Statement(
-    select(*_locked.c)
-    .select_from(each(_ids, _locked))
-    # That it is still of that project is asked again of what is locked; what it is called, of what is read then.
-    .where(_locked.c.project_id == _project)
-)
+# That it is still of that project PostgreSQL asks again of what is locked; what it is called, of what is read then.
+_locked = locked(tasks, _ids.c.id, *(tasks.c[name] for name in LOADED), of={"project_id": _project})
+_TASKS = Statement(select(*_locked.c).select_from(each(_ids, _locked)))
 _BOARD = Statement(board_in(_project))
 _COLUMN_NAMES = Statement(
     select(board_columns.c.id, board_columns.c.name).where(board_columns.c.project_id == _project)

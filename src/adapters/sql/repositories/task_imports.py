@@ -175,8 +175,8 @@ class SqlTaskImports:
         await self._unit.fetch((_HOLD, {"import": import_id}))
         self._unit.write(_GIVE_UP, {"import": import_id})
 
-    async def seen(self, import_id: UUID, names: Sequence[str]) -> dict[str, Stand]:
-        (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": array(names)}))
+    async def seen(self, import_id: UUID, called: Sequence[str]) -> dict[str, Stand]:
+        (rows,) = await self._unit.fetch((_SEEN, {"import": import_id, "external_ids": array(called)}))
         return {name: Stand(number, task_id) for name, number, task_id in rows}
 
     def note_seen(self, import_id: UUID, rows: Mapping[str, Stand]) -> None:

@@ -74,10 +74,11 @@ class ImportUseCases:
     async def ask(self, actor: Actor, received: Received, *, once: Once | None = None) -> Answer[JobView]:
         """Makes tasks of the rows of a file in CSV, by a job; whoever sees the project may.
 
-        A row whose `external_id` a task of the project has changes that task, if whoever asked may edit it; an empty
-        cell changes nothing. Labels that are not there yet are made. A row in which something is wrong is skipped, and
-        told with its number, its column and the reason, up to 100 of them; the others are written. A file that is no
-        CSV is refused as a whole. With `dry_run` nothing is written, and the job's `result` says what would have been.
+        A row whose `id` or `external_id` a task of the project has changes that task, if whoever asked may edit it; an
+        empty cell changes nothing. Labels that are not there yet are made. A row in which something is wrong is
+        skipped, and told with its number, its column and the reason, up to 100 of them; the others are written. A file
+        that is no CSV is refused as a whole. With `dry_run` nothing is written, and the job's `result` says what would
+        have been, but not how many sub-tasks would have been put below others.
         """
         asked = False
         try:

@@ -28,6 +28,7 @@ from core.tasks.use_cases.journal import Journal
 _FIELDS: Final = {Field.ID, Field.EXTERNAL_ID, Field.PARENT, Field.PARENT_TITLE}
 _NONE = "no task of the project has that id or external_id"
 _NO_TITLE = "no row of the file that was taken has that title"
+_GONE = "its task is gone already; it was not put below another"
 _SEVERAL_TITLES = "several rows of the file have that title"
 
 
@@ -41,7 +42,7 @@ async def link(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Ro
     stand = await uow.imports.seen(task_import.id, sorted(called))
     # Of two rows that say the same task the first counts; what became of the others is told already.
     taken = [(draft, own) for draft in drafts if (own := _task_in(stand, names.by_row(draft.row))) is not None]
-    words = {word for draft, _ in taken for word in draft.parents}
+    words = {form for draft, _ in taken for word in draft.parents for form in names.forms(word)}
     ids = {found for name in called if (found := _task_in(stand, name)) is not None}
     begun = await uow.many_tasks.begin(
         task_import.project_id,
@@ -59,7 +60,9 @@ async def link(uow: ImportUnitOfWork, task_import: TaskImport, rows: Sequence[Ro
     for draft, own in taken:
         parent_id = _parent(draft, stand, begun)
         task, parent = begun.by_id.get(own), begun.by_id.get(parent_id) if parent_id is not None else None
-        if parent_id is None or (parent is None and not task_import.dry_run):
+        if task is None and not task_import.dry_run:
+            task_import.note(draft.fault(None, _GONE))
+        elif parent_id is None or (parent is None and not task_import.dry_run):
             task_import.note(_fault(draft, stand))
         elif task is not None and parent is not None and task.parent_id != parent.id:
             wanted.append((draft, task, parent))
@@ -83,11 +86,12 @@ def _task_in(stand: Mapping[str, Stand], name: str) -> UUID | None:
 def _parent(draft: Draft, stand: Mapping[str, Stand], begun: Beginning) -> UUID | None:
     """Which task a row means: that of another row before any that the project has."""
     for word in draft.parents:
-        for name in (names.by_id(word), names.by_external_id(word)):
+        for name in names.of_parent(word):
             if (found := _task_in(stand, name)) is not None:
                 return found
         own = own_id(word)
-        task = begun.tasks.get(word) or (begun.by_id.get(own) if own is not None else None)
+        called = next((begun.tasks[form] for form in names.forms(word) if form in begun.tasks), None)
+        task = called or (begun.by_id.get(own) if own is not None else None)
         if task is not None:
             return task.id
     return _task_in(stand, names.by_title(draft.parent_title)) if draft.parent_title is not None else None

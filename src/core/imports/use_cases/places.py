@@ -8,7 +8,7 @@ from uuid import UUID
 from core.cycles.errors import CycleTakesNoTasks
 from core.cycles.model import CycleStatus
 from core.imports.fields import Field
-from core.imports.ports import Beginning, ImportUnitOfWork
+from core.imports.ports import Beginning, ImportUnitOfWork, NamedCycle
 from core.imports.values import Draft, RowFault, status_of
 from core.kernel import rank
 from core.tasks.errors import BoardIncomplete
@@ -38,6 +38,8 @@ class Places:
 
     begun: Beginning
     named: dict[str, Column]
+    cycles: dict[str, list[NamedCycle]]
+    """By their ids, and by their names in small letters, which several may have."""
     ranks: dict[UUID, list[str]] = field(default_factory=dict)
     last: dict[UUID, UUID | None] = field(default_factory=dict)
 
@@ -46,7 +48,11 @@ class Places:
         named: dict[str, Column] = {}
         for column in begun.board.columns:
             named.setdefault(begun.column_names[column.id].casefold(), column)
-        places = Places(begun, named)
+        cycles: dict[str, list[NamedCycle]] = {}
+        for each in begun.cycles:
+            for word in {str(each.id), each.name.casefold()}:
+                cycles.setdefault(word, []).append(each)
+        places = Places(begun, named, cycles)
         counts: Counter[UUID] = Counter()
         for draft in drafts:
             try:
@@ -71,7 +77,7 @@ class Places:
 
     def _meant(self, draft: Draft) -> Column:
         if draft.column is not None and draft.column.casefold() in self.named:
-            return self.named[draft.column.casefold()]
+            return self._edited(draft, draft.column) or self.named[draft.column.casefold()]
         for word in _words(draft):
             column = self.named.get(word.casefold())
             if column is not None:
@@ -86,6 +92,23 @@ class Places:
                 )
             )
         return self._first_of(Status.TODO, draft)
+
+    def _edited(self, draft: Draft, name: str) -> Column | None:
+        """What the status of an exported row means, if it was edited and the name of the column was not. Where the task
+        stands does not tell: a file that is sent again would undo what it did. Raises Refused.
+        """
+        was = next((each for each in self.begun.board.columns if each.id == draft.column_id), None)
+        if was is None or self.begun.column_names[was.id].casefold() != name.casefold():
+            return None
+        for word in draft.statuses:
+            column, status = self.named.get(word.casefold()), status_of(word)
+            if status is was.category or (column is not None and column.category is was.category):
+                return None
+            if column is not None:
+                return column
+            if status is not None:
+                return self._first_of(status, draft)
+        return None
 
     def _first_of(self, status: Status, draft: Draft) -> Column:
         try:
@@ -111,8 +134,7 @@ class Places:
     def cycle(self, draft: Draft, task: Task | None) -> UUID | RowFault | None:
         """The cycle that a row means, or why it is none that it could be put into; None if it means none."""
         for word in draft.cycles:
-            named = word.casefold()
-            found = [each for each in self.begun.cycles if named in (str(each.id), each.name.casefold())]
+            found = self.cycles.get(word.casefold(), ())
             if task is not None and any(each.id == task.cycle_id for each in found):
                 return task.cycle_id
             able = [each for each in found if each.status is not CycleStatus.COMPLETED]

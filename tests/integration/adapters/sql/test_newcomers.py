@@ -147,6 +147,23 @@ def test_of_a_board_the_last_cards_alone_are_read(
     assert most_read(plan) <= NAMED, plan
 
 
+def test_tasks_of_other_projects_are_neither_found_by_an_import_nor_waited_for(
+    firms: tuple[psycopg.Connection[Any], dict[str, tuple[Firm, Ground]]],
+) -> None:
+    connection, found = firms
+    firm, project = found["new"]
+    statement, superuser = many_tasks._TASKS, firm.connection
+    elsewhere = firm.project()
+    (own,) = superuser.execute("select id from tasks where project_id = %s limit 1", [project.id]).fetchone() or ()
+    values = {**statement.given, "project": elsewhere.id, "ids": array([own])}
+    with superuser.transaction(force_rollback=True), connection.transaction(force_rollback=True):
+        superuser.execute("select from tasks where id = %s for update", [own])
+        connection.execute("select from open_company(%s, %s)", (firm.owner.session_id, firm.id))
+        connection.execute("set local lock_timeout = '100ms'")
+        rows = RawCursor(connection).execute(statement.text, statement.parameters(values)).fetchall()
+    assert rows == []
+
+
 def planned(
     connection: psycopg.Connection[Any], statement: Statement, values: dict[str, Any], mode: str
 ) -> dict[str, Any]:

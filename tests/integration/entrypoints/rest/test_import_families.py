@@ -287,6 +287,25 @@ async def test_a_column_goes_before_a_status_and_what_is_no_column_here_means_le
     assert [task["status"] for task in await tasks_of(ann, project)] == ["todo", "in_progress", "in_progress"]
 
 
+async def test_a_status_that_was_edited_in_an_export_counts_and_sent_again_changes_nothing(
+    api: Api, imports: Imports
+) -> None:
+    ann = await api.register()
+    web = await a_full_project(api, ann)
+    content = await exported(ann, web)
+    rows = rows_of(content)
+    branch = next(row for row in rows if row["title"] == "Branch")
+    assert (branch["status"], branch["column"]) == ("todo", "To do")
+    branch["status"] = "done"
+    written = io.StringIO(newline="")
+    writer = csv.DictWriter(written, list(branch))
+    writer.writeheader()
+    writer.writerows(rows)
+    assert counts(await imports.result(ann, web, written.getvalue())) == {"updated": 1, "unchanged": 5}
+    assert (await ann.get(f"/tasks/{branch['id']}")).json()["status"] == "done"
+    assert counts(await imports.result(ann, web, written.getvalue())) == {"unchanged": 6}
+
+
 @pytest.mark.parametrize("apart", [0, 600])
 async def test_what_two_rows_are_called_is_one_thing_whichever_of_their_cells_says_it(
     api: Api, imports: Imports, apart: int

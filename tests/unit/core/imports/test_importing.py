@@ -1,6 +1,6 @@
 """Files become tasks over the in-memory adapters: what is counted and told, and how far a step goes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from core.kernel.actor import Actor, System
 from core.kernel.errors import DatabaseAway
 from core.kernel.once import Made, Once
 from core.labels.model import MOST, Label
+from core.tasks.fields import Status
 from tests.builders.office import Office
 from tests.fakes.imports import InMemoryImportUnitOfWork
 
@@ -93,8 +94,10 @@ async def test_labels_of_what_the_product_exports_are_separated_by_commas_alone(
     assert job.result is not None and tuple(job.result["labels"]) == labels
 
 
-async def steps_of(office: Office, content: bytes) -> tuple[int, Job]:
-    """In how many steps a file is read, and the job that did it."""
+async def steps_of(
+    office: Office, content: bytes, meanwhile: Callable[[], Awaitable[object]] | None = None
+) -> tuple[int, Job]:
+    """In how many steps a file is read, and the job that did it; what happens before the last of three."""
     job, _ = await office.imports.ask(office.mia, await received(office, content))
     ref, run = JobRef(office.mia.company_id, job.id), office.world.ids.new()
     claimed = await office.world.job_runs.claim(ref, run=run, at=office.clock.now())
@@ -104,6 +107,8 @@ async def steps_of(office: Office, content: bytes) -> tuple[int, Job]:
     count = 1
     while not await work.step(asker, job.id, run=run):
         count += 1
+        if meanwhile is not None and count == 3:
+            await meanwhile()
     return count, office.stored.jobs[job.id]
 
 
@@ -126,3 +131,88 @@ async def test_a_step_reads_so_many_rows_and_blank_ones_are_not_written(
     assert (job.done, job.total, job.result["rows"], job.result["skipped"]) == (total, total, total, total - tasks)
     assert job.result["created"] == tasks
     assert count == steps
+
+
+async def test_parents_are_found_however_their_ids_are_written(office: Office) -> None:
+    there, own = "A0B1C2D3-0000-4000-8000-00000000000A", await office.task("Own")
+    await carried_out(office, f"title,external_id\nThere,{there}\n".encode())
+    within, small = "A0B1C2D3-0000-4000-8000-00000000000B", "a0b1c2d3-0000-4000-8000-00000000000c"
+    content = (
+        f"title,external_id,id,parent\na,,,{within}\nWithin,{within},,\nb,,,{there}\nc,,,{str(own.id).upper()}\n"
+        f"Small,,{small.upper()},\nd,,,{small.upper()}\n"
+    )
+    job = await carried_out(office, content.encode())
+    assert job.result is not None and (job.result["errors"], job.result["linked"]) == ([], 4)
+    tasks = {task.title: task for task in office.stored.tasks.values()}
+    titles = {task.id: task.title for task in tasks.values()}
+    above = {title: titles[task.parent_id] for title, task in tasks.items() if task.parent_id is not None}
+    assert above == {"a": "Within", "b": "There", "c": "Own", "d": "Small"}
+    again = await carried_out(office, f"title,parent\ne,{small.upper()}\nf,{small}\n".encode())
+    assert again.result is not None and again.result["linked"] == 2
+
+
+async def edited(office: Office, row: str) -> tuple[str, int]:
+    """In which status the one task stands once that row was imported twice, and how often that changed it."""
+    changed = 0
+    for _ in range(2):
+        job = await carried_out(office, f"id,title,status,column_id,column\n{row}\n".encode())
+        assert job.result is not None and not job.result["errors"]
+        changed += job.result["updated"]
+    (task,) = office.stored.tasks.values()
+    return task.status.value, changed
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "becomes"),
+    [
+        ("todo", "To do", "todo"),
+        ("done", "To do", "done"),
+        ("In progress", "To do", "in_progress"),
+        ("todo", "Done", "done"),
+        ("in_progress", "Done", "done"),
+        ("unheard of", "To do", "todo"),
+        ("", "To do", "todo"),
+    ],
+)
+async def test_of_status_and_column_of_an_exported_row_that_which_was_edited_counts(
+    office: Office, status: str, named: str, becomes: str
+) -> None:
+    task = await office.task(by=office.mia)
+    row = f"{task.id},Draw,{status},{task.column_id},{named}"
+    assert await edited(office, row) == (becomes, int(becomes != "todo"))
+
+
+async def test_a_column_that_is_called_like_a_status_of_others_takes_no_row_that_was_not_edited(office: Office) -> None:
+    office.add_column(Status.DONE, "todo")
+    task = await office.task(by=office.mia)
+    assert await edited(office, f"{task.id},Draw,todo,{task.column_id},To do") == ("todo", 0)
+
+
+@pytest.mark.parametrize("column_id", ["x", "", "a0b1c2d3-0000-4000-8000-00000000000a"])
+async def test_a_column_goes_before_a_status_where_nobody_knows_which_was_edited(
+    office: Office, column_id: str
+) -> None:
+    task = await office.task(by=office.mia)
+    assert await edited(office, f"{task.id},Draw,done,{column_id},To do") == ("todo", 0)
+
+
+async def test_a_row_whose_task_is_deleted_before_it_is_put_below_another_is_told_of(office: Office) -> None:
+    async def delete() -> None:
+        await office.tasks.delete(office.mia, next(t.id for t in office.stored.tasks.values() if t.title == "Leaf"))
+
+    _, job = await steps_of(office, b"title,external_id,parent\nLeaf,L,R\nTwig,T,R\nRoot,R,\n", delete)
+    detail = "its task is gone already; it was not put below another"
+    assert job.result is not None and (job.result["linked"], job.result["error_count"]) == (1, 1)
+    assert job.result["errors"] == [{"row": 2, "column": None, "detail": detail}]
+
+
+@pytest.mark.parametrize("mapping", [None, "flowtrack"])
+async def test_a_column_that_is_called_archived_takes_no_row_away_unless_somebody_says_so(
+    office: Office, mapping: str | None
+) -> None:
+    content = b"title,archived\na,nein\nb,yes\nc,n\n"
+    job = await carried_out(office, content, mapping=mapping)
+    assert job.result is not None
+    assert (job.result["created"], job.result["archived"], job.result["ignored_columns"]) == (3, 0, ["archived"])
+    job = await carried_out(office, content, mapping="title:title,archived:archived")
+    assert job.result is not None and (job.result["created"], job.result["archived"]) == (1, 2)

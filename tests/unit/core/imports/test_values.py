@@ -6,7 +6,7 @@ import pytest
 
 from core.imports.errors import FileMalformed, MappingInvalid
 from core.imports.fields import PRESETS, Field, Meaning, checked_mapping, meanings
-from core.imports.values import Draft, is_blank, read, status_of
+from core.imports.values import Draft, RowFault, is_blank, read, status_of
 from core.tasks.fields import Priority, Status
 
 COLUMNS = tuple(Meaning(place, field.value, field) for place, field in enumerate(Field))
@@ -152,9 +152,22 @@ class TestCells:
         assert (found.assignees, found.needs_assignee) == (("Bea", "Miller, Ann; cid", "Miller", "Ann", "cid"), True)
         assert not draft(assigned_to_if_known="x").needs_assignee
 
+    @pytest.mark.parametrize("field", [Field.STATUS, Field.PARENT, Field.CYCLE])
+    def test_a_row_says_no_more_than_ten_things_of_one_field(self, field: Field) -> None:
+        columns = tuple(Meaning(place, f"c{place}", field) for place in range(900))
+        row = [f"Word {place // 90}" for place in range(900)]
+        found = read(2, row, columns, width=900)
+        assert isinstance(found, Draft)
+        (words,) = [said for said in (found.statuses, found.parents, found.cycles) if said]
+        assert words == tuple(f"Word {n}" for n in range(10))
+        detail = "there are more than 10 that differ for this field"
+        assert read(2, ["", *map(str, range(899))], columns, width=900) == [RowFault(2, "c1", detail)]
+
     @pytest.mark.parametrize(
-        ("cell", "is_done"), [("2026-01-09", True), ("true", True), ("FALSE", False), ("no", False), ("", False)]
-    )
+        ("cell", "is_done"),
+        [("2026-01-09", True), ("true", True), ("FALSE", False), ("no", False), ("N", False),
+         ("off", False), ("-", False), ("", False)],
+    )  # fmt: skip
     def test_what_says_when_it_was_completed_says_that_it_was(self, cell: str, is_done: bool) -> None:
         assert draft(title="x", completed=cell).is_done is is_done
 
